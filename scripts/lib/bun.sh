@@ -7,12 +7,12 @@ bun_is_right() { [[ $(bun --version 2>/dev/null) == "$bun_version" ]]; }
 
 # npm, where it is, brings Bun as a plain package; Bun's own installer is the other way.
 install_bun() {
-  local tools=$root/.tools/bun arch
+  local tools=$root/.tools/bun arch package
   echo "installing Bun $bun_version into .tools/bun" >&2
   mkdir -p "$tools/bin"
   if command -v npm >/dev/null; then
     arch=$(uname -m | sed 's/x86_64/x64/; s/arm64/aarch64/')
-    local package=@oven/bun-$(uname -s | tr '[:upper:]' '[:lower:]')-$arch
+    package=@oven/bun-$(uname -s | tr '[:upper:]' '[:lower:]')-$arch
     npm install --silent --no-save --prefix "$tools" "$package@$bun_version" >&2
     ln -sf "../node_modules/$package/bin/bun" "$tools/bin/bun"
   else
