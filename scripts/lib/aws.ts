@@ -1,0 +1,124 @@
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { EC2Client } from '@aws-sdk/client-ec2'
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { SSMClient } from '@aws-sdk/client-ssm'
+import { STSClient } from '@aws-sdk/client-sts'
+
+const ATTEMPTS = 6
+const CONNECT_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
+
+export interface Aws {
+  autoScaling: AutoScalingClient
+  ec2: EC2Client
+  elb: ElasticLoadBalancingV2Client
+  cloudwatch: CloudWatchClient
+  ssm: SSMClient
+  sts: STSClient
+}
+
+/**
+ * The clients of one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. AWS_ENDPOINT_URL
+ * and AWS_MAX_ATTEMPTS are honoured by the SDK. Opens nothing until a command is sent.
+ */
+export function connect(region?: string): Aws {
+  const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+  const options = {
+    ...(chosen ? { region: chosen } : {}),
+    ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),
+    // The SDK waits for ever by default: a connection that went silent would never be noticed.
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  }
+  return {
+    autoScaling: new AutoScalingClient(options),
+    ec2: new EC2Client(options),
+    elb: new ElasticLoadBalancingV2Client(options),
+    cloudwatch: new CloudWatchClient(options),
+    ssm: new SSMClient(options),
+    sts: new STSClient(options),
+  }
+}
+
+export type Trouble =
+  | 'credentials'
+  | 'expired'
+  | 'region'
+  | 'denied'
+  | 'group'
+  | 'throttled'
+  | 'network'
+  | 'other'
+
+const BY_NAME: [RegExp, Trouble][] = [
+  [/^(ExpiredToken|RequestExpired|TokenRefreshRequired)/, 'expired'],
+  [/^(InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthenticationToken)/, 'credentials'],
+  [/^(SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|RequestTimeTooSkewed)/, 'credentials'],
+  [/^(CredentialsProviderError|TokenProviderError|ProviderError)$/, 'credentials'],
+  [/^(AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized)/, 'denied'],
+  [/^(Throttl|RequestLimitExceeded|TooManyRequests|RequestThrottled|SlowDown)/, 'throttled'],
+  [/^(TimeoutError|DNSException|NetworkingError)$/, 'network'],
+]
+
+const NETWORK_CODE =
+  /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|ConnectionClosed|FailedToOpenSocket)/
+
+/** What went wrong in a call to AWS, as a word that a caller can branch on. */
+export function trouble(error: unknown): Trouble {
+  const { name, code, message } = parts(error)
+  if (/region is missing|region not accepted/i.test(message)) return 'region'
+  if (/(session|token).*(expired|is expired)/i.test(message) && name !== 'ValidationError') {
+    return 'expired'
+  }
+  if (/AutoScalingGroup name not found/i.test(message)) return 'group'
+  const known = BY_NAME.find(([pattern]) => pattern.test(name))
+  if (known) return known[1]
+  return NETWORK_CODE.test(code) ? 'network' : 'other'
+}
+
+/** Whether the same call may well succeed when it is sent again in a while. */
+export function passing(error: unknown): boolean {
+  const kind = trouble(error)
+  const status = (error as { $metadata?: { httpStatusCode?: number } })?.$metadata?.httpStatusCode
+  return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)
+}
+
+/** One sentence or two for a person: what AWS said, and what to do about it. Never a stack trace. */
+export function explain(error: unknown): string {
+  const { message } = parts(error)
+  switch (trouble(error)) {
+    case 'credentials':
+      return `AWS credentials are missing or not accepted (${message}). Sign in (for example \`aws sso login\`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`
+    case 'expired':
+      return `The AWS credentials have expired (${message}). Sign in again (for example \`aws sso login\`) and repeat the command.`
+    case 'region':
+      return `No usable AWS region (${message}). Pass --region NAME or set AWS_REGION, for example eu-west-1.`
+    case 'denied':
+      return `AWS denied access: ${message}. Use credentials whose role allows this action, or have the role's policy extended by it.`
+    case 'group':
+      return `AWS knows no such Auto Scaling group here (${message}). Check --group and --region; groups are named hello-<environment>.`
+    case 'throttled':
+      return `AWS is throttling the calls of this account (${message}), also after several retries. Wait a minute and repeat the command.`
+    case 'network':
+      return `AWS cannot be reached${endpoint()} (${message}). Check the network, the proxy and AWS_ENDPOINT_URL, then repeat the command.`
+    case 'other':
+      return message
+  }
+}
+
+function endpoint(): string {
+  const url = process.env.AWS_ENDPOINT_URL
+  return url ? ` at ${url}` : ''
+}
+
+function parts(error: unknown): { name: string; code: string; message: string } {
+  if (!(error instanceof Error)) return { name: '', code: '', message: String(error) }
+  const { code } = error as { code?: unknown }
+  const name = error.name === 'Error' ? '' : error.name
+  const message = (error.message || name || 'no message').split('\n')[0] as string
+  return { name, code: typeof code === 'string' ? code : '', message: message.replace(/\.$/, '') }
+}
