@@ -56,8 +56,14 @@ export type Trouble =
 
 const BY_NAME: [RegExp, Trouble][] = [
   [/^(ExpiredToken|RequestExpired|TokenRefreshRequired)/, 'expired'],
-  [/^(InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthenticationToken)/, 'credentials'],
-  [/^(SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|RequestTimeTooSkewed)/, 'credentials'],
+  [
+    /^(InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthenticationToken)/,
+    'credentials',
+  ],
+  [
+    /^(SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|RequestTimeTooSkewed)/,
+    'credentials',
+  ],
   [/^(CredentialsProviderError|TokenProviderError|ProviderError)$/, 'credentials'],
   [/^(AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized)/, 'denied'],
   [/^(Throttl|RequestLimitExceeded|TooManyRequests|RequestThrottled|SlowDown)/, 'throttled'],
