@@ -1,0 +1,24 @@
+import { Hono } from 'hono'
+import type { AppDependencies } from './app.ts'
+
+/** What operators and Prometheus ask, on a listener of its own that only the machine itself can reach. */
+export function createAdminApp({
+  store,
+  metrics,
+}: Pick<AppDependencies, 'store' | 'metrics'>): Hono {
+  return new Hono()
+    .get('/metrics', async (c) =>
+      c.text(await metrics.text(), 200, {
+        'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',
+      }),
+    )
+    .get('/ready', async (c) => {
+      try {
+        await store.ping()
+        return c.json({ status: 'ready' })
+      } catch (error) {
+        return c.json({ status: 'not ready', reason: (error as Error).message }, 503)
+      }
+    })
+    .notFound((c) => c.json({ status: 'not found', paths: ['/metrics', '/ready'] }, 404))
+}

@@ -1,0 +1,35 @@
+/** The domain: user names, dates of birth, days until a birthday. Pure. */
+
+/** Letters of any script, each with the combining marks that follow it. */
+export const USERNAME_PATTERN = /^(?:\p{L}\p{M}*){1,64}$/u
+
+/** Year 0001 or later; `Temporal` alone would also take `20240229` and `+002024-02-29`. */
+export const DATE_PATTERN = /^(?!0000)\d{4}-\d{2}-\d{2}$/
+
+/** The date that `text` names, exactly `YYYY-MM-DD`; undefined when there is no such day. */
+export function parseDate(text: string): Temporal.PlainDate | undefined {
+  if (!DATE_PATTERN.test(text)) return undefined
+  try {
+    return Temporal.PlainDate.from(text, { overflow: 'reject' })
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Days from `today` to the next birthday, 0 on the day itself.
+ * Who was born on 29 February has the 28th for a birthday in common years, as `PlainMonthDay.toPlainDate` has it.
+ */
+export function daysUntilBirthday(birth: Temporal.PlainDate, today: Temporal.PlainDate): number {
+  const monthDay = birth.toPlainMonthDay()
+  const thisYear = monthDay.toPlainDate({ year: today.year })
+  const isOver = Temporal.PlainDate.compare(thisYear, today) < 0
+  return today.until(isOver ? monthDay.toPlainDate({ year: today.year + 1 }) : thisYear).days
+}
+
+/** The sentence that greets `username`, whose birthday is in `days` days. */
+export function greeting(username: string, days: number): string {
+  return days === 0
+    ? `Hello, ${username}! Happy birthday!`
+    : `Hello, ${username}! Your birthday is in ${days} day(s)`
+}

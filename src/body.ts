@@ -1,0 +1,64 @@
+import type { HonoRequest } from 'hono'
+import { Problem } from './problem.ts'
+
+export const BODY_LIMIT_BYTES = 16 * 1024
+
+/**
+ * The JSON in the body of `request`. Throws the problems 415, 413, 400 and, when the body is not there
+ * after `timeoutSeconds`, 408.
+ */
+export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Promise<unknown> {
+  const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') {
+    throw new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
+      headers: { Accept: 'application/json' },
+    })
+  }
+  const text = await withDeadline(bodyText(request), timeoutSeconds)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Problem(
+      'malformed-json',
+      'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.',
+    )
+  }
+}
+
+async function bodyText(request: HonoRequest): Promise<string> {
+  const length = request.header('content-length')
+  if (length !== undefined) {
+    if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
+    return request.text()
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.raw.body ?? []) {
+    size += chunk.byteLength
+    if (size > BODY_LIMIT_BYTES) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+/** What is left of the body is not read, so the connection cannot be used again. */
+function tooLarge(): Problem {
+  return new Problem('body-too-large', `The body may have ${BODY_LIMIT_BYTES} bytes.`, {
+    headers: { Connection: 'close' },
+  })
+}
+
+async function withDeadline<T>(promise: Promise<T>, seconds: number): Promise<T> {
+  let timer: Timer | undefined
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const detail = `The body must arrive within ${seconds} s.`
+      reject(new Problem('request-timeout', detail, { headers: { Connection: 'close' } }))
+    }, seconds * 1000)
+  })
+  try {
+    return await Promise.race([promise, deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,53 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import type { Log } from './log.ts'
+import type { Store } from './store/store.ts'
+
+export type HealthStatus = 'starting' | 'ok' | 'draining'
+
+/** Whether the load balancer should send requests here. */
+export interface Health {
+  readonly status: HealthStatus
+  /** Resolves with the first successful round trip to the store since boot. */
+  readonly ready: Promise<void>
+  /** From now on `draining`, for good. */
+  drain(): void
+}
+
+const PROBE_INTERVAL_MS = 250
+
+/**
+ * Health behind a latch: `starting` until the store has answered once since boot, `ok` ever after, whatever becomes of
+ * the store, so that its outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
+ * the latch over a restart of the process.
+ */
+export function createHealth(store: Store, log: Log, latchFile?: string): Health {
+  let reached = latchFile !== undefined && existsSync(latchFile)
+  let draining = false
+
+  const ready = (async () => {
+    let reported: string | undefined
+    while (!reached && !draining) {
+      try {
+        await store.ping()
+        reached = true
+        if (latchFile) writeFileSync(latchFile, '')
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        if (reason !== reported) log.warn({ event: 'waiting-for-store', reason })
+        reported = reason
+        await Bun.sleep(PROBE_INTERVAL_MS)
+      }
+    }
+  })()
+
+  return {
+    get status() {
+      if (draining) return 'draining'
+      return reached ? 'ok' : 'starting'
+    },
+    ready,
+    drain() {
+      draining = true
+    },
+  }
+}

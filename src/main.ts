@@ -1,0 +1,83 @@
+import { ConfigError, describeConfig, loadConfig } from './config.ts'
+import { checkHealth } from './healthcheck.ts'
+import { createLog } from './log.ts'
+import { release } from './release.ts'
+import { type Service, startService } from './service.ts'
+import { createToken } from './tokens.ts'
+import { parseCommand, USAGE } from './usage.ts'
+
+/** What the process ends with; the numbers are those of sysexits.h where it has one. */
+const EXIT = { ok: 0, failure: 1, usage: 2, config: 78 } as const
+
+const command = parseCommand(Bun.argv.slice(2))
+switch (command.verb) {
+  case 'help':
+    console.log(USAGE)
+    break
+  case 'version':
+    console.log(`hello ${release.id} built ${release.builtAt} bun ${Bun.version}`)
+    break
+  case 'usage':
+    console.error(`hello: ${command.reason}\n\n${USAGE}`)
+    process.exit(EXIT.usage)
+    break
+  case 'token': {
+    const { token, entry } = createToken(command.scope)
+    console.log(`token   ${token}\nTOKENS  ${entry}`)
+    break
+  }
+  case 'config':
+    await configured(command)
+    console.log(describeConfig(process.env))
+    break
+  case 'healthcheck': {
+    const config = await configured(command)
+    const { healthy, report } = await checkHealth(config)
+    console.log(report)
+    process.exit(healthy ? EXIT.ok : EXIT.failure)
+    break
+  }
+  case 'serve':
+    await serve(command)
+}
+
+async function configured(options: { port: number; environment: string }) {
+  try {
+    return await loadConfig(options, process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const problem of error.problems) console.error(`hello: ${problem}`)
+    process.exit(EXIT.config)
+  }
+}
+
+async function serve(options: { port: number; environment: string }): Promise<void> {
+  const config = await configured(options)
+  const { environment, instance } = config
+  const { log, flush } = createLog(config.logLevel, { environment, instance, release: release.id })
+  process.on('exit', flush)
+
+  let service: Service
+  try {
+    service = await startService(config, log)
+  } catch (error) {
+    console.error(`hello: cannot start: ${error instanceof Error ? error.message : error}`)
+    process.exit(EXIT.failure)
+  }
+  log.info({ event: 'listening', url: service.url, admin: service.adminUrl })
+  flush()
+
+  let stopping = false
+  const stop = async (signal: string, drainSeconds: number) => {
+    log.info({ event: 'stopping', signal, drainSeconds })
+    // A second signal ends the drain: who sends it knows that nobody is to be waited for.
+    if (stopping) process.exit(EXIT.ok)
+    stopping = true
+    await service.stop(drainSeconds)
+    log.info({ event: 'stopped' })
+    process.exit(EXIT.ok)
+  }
+  process.on('SIGTERM', () => stop('SIGTERM', config.drainSeconds))
+  process.on('SIGINT', () => stop('SIGINT', 0))
+  process.on('unhandledRejection', (err) => log.error({ event: 'unhandled-rejection', err }))
+}

@@ -1,0 +1,76 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Release } from './release.ts'
+
+export interface Metrics {
+  /** Counts one answered request; `route` is the pattern, so that no user name becomes a label. */
+  request(method: string, route: string, status: number, seconds: number): void
+  /** What to call when an operation of the store succeeded or failed. */
+  storeOperation(operation: string): { succeeded(): void; failed(): void }
+  /** The registry in the Prometheus text format. */
+  text(): Promise<string>
+}
+
+const DURATION_BUCKETS_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+]
+
+/** Metrics of this process, in a registry of their own. */
+export function createMetrics(release: Release): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+
+  const requests = new Counter({
+    name: 'http_requests_total',
+    help: 'Requests answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers: [registry],
+  })
+  const duration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Seconds from the first byte of a request to its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [registry],
+  })
+  const operations = new Counter({
+    name: 'store_operations_total',
+    help: 'Operations on the store.',
+    labelNames: ['operation'],
+    registers: [registry],
+  })
+  const errors = new Counter({
+    name: 'store_errors_total',
+    help: 'Operations on the store that failed.',
+    labelNames: ['operation'],
+    registers: [registry],
+  })
+  new Gauge({
+    name: 'hello_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'commit', 'built_at', 'bun'],
+    registers: [registry],
+  }).set(
+    { version: release.id, commit: release.commit, built_at: release.builtAt, bun: Bun.version },
+    1,
+  )
+
+  return {
+    request(method, route, status, seconds) {
+      const labels = { method, route, status }
+      requests.inc(labels)
+      duration.observe(labels, seconds)
+    },
+    storeOperation(operation) {
+      const operationCount = operations.labels({ operation })
+      const errorCount = errors.labels({ operation })
+      return {
+        succeeded: () => operationCount.inc(),
+        failed: () => {
+          operationCount.inc()
+          errorCount.inc()
+        },
+      }
+    },
+    text: () => registry.metrics(),
+  }
+}

@@ -1,0 +1,28 @@
+/** Tells systemd how the service is doing (sd_notify(3)). */
+export type Notify = (state: string) => void
+
+const AF_UNIX = 1
+const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
+
+/**
+ * A `Notify` for the socket at `path`, or one that does nothing without a path.
+ * Bun has no datagram socket for Unix paths, so this speaks to libc; the sender is this process, as NotifyAccess=main wants.
+ */
+export async function openNotify(path: string | undefined): Promise<Notify> {
+  if (!path) return () => {}
+  const { dlopen, ptr } = await import('bun:ffi')
+  const { symbols: libc } = dlopen('libc.so.6', {
+    socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+    sendto: { args: ['i32', 'ptr', 'usize', 'i32', 'ptr', 'u32'], returns: 'i64' },
+  })
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0)
+  if (fd < 0) throw new Error(`cannot open a socket for NOTIFY_SOCKET=${path}`)
+  // struct sockaddr_un: the family, then the path; a leading @ stands for the NUL of an abstract address.
+  const name = Buffer.from(path)
+  if (path.startsWith('@')) name[0] = 0
+  const address = Buffer.concat([new Uint8Array(new Uint16Array([AF_UNIX]).buffer), name])
+  return (state) => {
+    const message = Buffer.from(state)
+    libc.sendto(fd, ptr(message), message.length, 0, ptr(address), address.length)
+  }
+}

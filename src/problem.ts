@@ -1,0 +1,100 @@
+import type { Context, ErrorHandler } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { z } from 'zod'
+import type { AppEnv } from './app.ts'
+import { StoreUnavailable } from './store/store.ts'
+
+/** RFC 9457: every error the service answers with, and nothing else. */
+const PROBLEMS = {
+  'malformed-json': [400, 'The body is not JSON'],
+  'invalid-username': [400, 'The user name is not valid'],
+  'invalid-birthday': [400, 'The birthday is not valid'],
+  unauthorized: [401, 'A token is needed'],
+  forbidden: [403, 'The token does not allow this'],
+  'unknown-user': [404, 'No birthday is stored for this user'],
+  'unknown-path': [404, 'There is nothing at this path'],
+  'method-not-allowed': [405, 'The path does not take this method'],
+  'request-timeout': [408, 'The body took too long to arrive'],
+  'body-too-large': [413, 'The body is too large'],
+  'unsupported-media-type': [415, 'The body is not application/json'],
+  'internal-error': [500, 'Something went wrong'],
+  'store-unavailable': [503, 'The store does not answer'],
+} as const satisfies Record<string, readonly [ContentfulStatusCode, string]>
+
+export type ProblemType = keyof typeof PROBLEMS
+
+export interface Invalid {
+  pointer?: string
+  parameter?: string
+  detail: string
+}
+
+/** A request that cannot be served as asked; thrown anywhere, answered by `onError`. */
+export class Problem extends Error {
+  constructor(
+    readonly type: ProblemType,
+    readonly detail: string,
+    readonly extra: { errors?: Invalid[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail)
+  }
+}
+
+/** The problem types, as status and title, for the OpenAPI document. */
+export const problemTypes: Readonly<Record<ProblemType, readonly [number, string]>> = PROBLEMS
+
+/** Answers with a problem document. */
+export function answerProblem(c: Context<AppEnv>, { type, detail, extra }: Problem): Response {
+  const [status, title] = PROBLEMS[type]
+  const body = JSON.stringify({
+    type: `urn:hello:problem:${type}`,
+    title,
+    status,
+    detail,
+    instance: c.var.requestId,
+    ...(extra.errors && { errors: extra.errors }),
+  })
+  c.set('bytes', Buffer.byteLength(body))
+  return c.body(body, status, { 'Content-Type': 'application/problem+json', ...extra.headers })
+}
+
+/** Turns a throw into a problem; what is not expected is logged whole and answered with a fixed sentence. */
+export const onError: ErrorHandler<AppEnv> = (error, c) => {
+  if (error instanceof Problem) return answerProblem(c, error)
+  if (error instanceof StoreUnavailable) {
+    c.var.log.warn({
+      event: 'store-unavailable',
+      requestId: c.var.requestId,
+      reason: error.message,
+    })
+    return answerProblem(
+      c,
+      new Problem('store-unavailable', 'The store did not answer in time; try again shortly.', {
+        headers: { 'Retry-After': '1' },
+      }),
+    )
+  }
+  c.var.log.error({ event: 'internal-error', requestId: c.var.requestId, err: error })
+  return answerProblem(
+    c,
+    new Problem('internal-error', 'The service failed; the request id is in its log.'),
+  )
+}
+
+/** What `schema` makes of `input`, or `problem` with every fault and where it is. */
+export function parsed<T extends z.ZodType>(
+  schema: T,
+  input: unknown,
+  problem: (errors: Invalid[]) => Problem,
+  where: (path: PropertyKey[]) => Pick<Invalid, 'pointer' | 'parameter'>,
+): z.output<T> {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  throw problem(
+    result.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ ...where([...issue.path, key]), detail: 'no such property' }))
+        : [{ ...where(issue.path), detail: issue.message }],
+    ),
+  )
+}

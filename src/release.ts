@@ -1,0 +1,13 @@
+// scripts/build puts these in with --define; a run from source has none of them.
+declare const BUILD_RELEASE: string
+declare const BUILD_COMMIT: string
+declare const BUILD_TIME: string
+
+/** What this program was built from. `id` is the commit, with `-dirty` when the tree was. */
+export const release = {
+  id: typeof BUILD_RELEASE === 'undefined' ? 'source' : BUILD_RELEASE,
+  commit: typeof BUILD_COMMIT === 'undefined' ? 'source' : BUILD_COMMIT,
+  builtAt: typeof BUILD_TIME === 'undefined' ? 'not built' : BUILD_TIME,
+} as const
+
+export type Release = typeof release

@@ -1,0 +1,73 @@
+import { Hono } from 'hono'
+import { answerJson } from '../answer.ts'
+import type { AppDependencies, AppEnv } from '../app.ts'
+import { daysUntilBirthday, greeting, parseDate } from '../birthday.ts'
+import { jsonBody } from '../body.ts'
+import { authorize } from '../middleware/authorize.ts'
+import { methodNotAllowed } from '../middleware/method-not-allowed.ts'
+import { type Invalid, Problem, parsed } from '../problem.ts'
+import { Birthday, Username } from '../schemas.ts'
+
+/** Birthdays: save, greet, forget. */
+export function helloRoutes({
+  config,
+  store,
+}: Pick<AppDependencies, 'config' | 'store'>): Hono<AppEnv> {
+  const path = '/hello/:username'
+  const read = authorize('read', config.tokens)
+  const write = authorize('write', config.tokens)
+  const today = () => Temporal.Now.plainDateISO(config.timeZone)
+
+  return new Hono<AppEnv>()
+    .get(path, read, async (c) => {
+      const username = usernameFrom(c.req.param('username'))
+      const birth = await store.birthdayOf(username)
+      if (!birth) throw unknownUser()
+      return answerJson(c, { message: greeting(username, daysUntilBirthday(birth, today())) })
+    })
+    .put(path, write, async (c) => {
+      const username = usernameFrom(c.req.param('username'))
+      const date = dateFrom(await jsonBody(c.req, config.requestTimeoutSeconds), today())
+      await store.saveBirthday(username, date)
+      return c.body(null, 204)
+    })
+    .delete(path, write, async (c) => {
+      const username = usernameFrom(c.req.param('username'))
+      if (!(await store.forgetBirthday(username))) throw unknownUser()
+      return c.body(null, 204)
+    })
+    .all(path, methodNotAllowed('GET, HEAD, PUT, DELETE'))
+}
+
+function usernameFrom(parameter: string): string {
+  return parsed(
+    Username,
+    parameter,
+    (errors) => new Problem('invalid-username', 'A user name has 1 to 64 letters.', { errors }),
+    () => ({ parameter: 'username' }),
+  )
+}
+
+function dateFrom(body: unknown, today: Temporal.PlainDate): Temporal.PlainDate {
+  const invalid = (errors: Invalid[]) =>
+    new Problem('invalid-birthday', 'Send {"dateOfBirth":"YYYY-MM-DD"}, a day before today.', {
+      errors,
+    })
+  const { dateOfBirth } = parsed(Birthday, body, invalid, (path) => ({
+    pointer: jsonPointer(path),
+  }))
+  const date = parseDate(dateOfBirth) as Temporal.PlainDate
+  if (Temporal.PlainDate.compare(date, today) >= 0) {
+    throw invalid([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
+  }
+  return date
+}
+
+/** RFC 6901. */
+function jsonPointer(path: PropertyKey[]): string {
+  return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
+
+function unknownUser(): Problem {
+  return new Problem('unknown-user', 'PUT a date of birth first.')
+}

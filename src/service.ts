@@ -1,0 +1,110 @@
+import { createAdminApp } from './admin.ts'
+import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import type { Discovery } from './discovery.ts'
+import { createHealth } from './health.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { openNotify } from './notify.ts'
+import { release } from './release.ts'
+import { createFollowingStore } from './store/following.ts'
+import { measured } from './store/measured.ts'
+import { openStore } from './store/open.ts'
+import type { Store } from './store/store.ts'
+import { IDLE_TIMEOUT_SECONDS } from './timeouts.ts'
+
+export interface Service {
+  url: string
+  adminUrl: string
+  /**
+   * Stops as the load balancer needs it: unhealthy and withdrawn at once, serving for `drainSeconds`, then what is in
+   * flight is finished, up to the request timeout. Resolves when everything is closed.
+   */
+  stop(drainSeconds: number): Promise<void>
+}
+
+/** Far above what a request may have, so that it is we who answer what is too large, with a problem. */
+const MAX_REQUEST_BODY_BYTES = 1024 ** 3
+
+/** Opens the store and the listeners. Throws when one of them cannot be opened. */
+export async function startService(config: Config, log: Log): Promise<Service> {
+  const metrics = createMetrics(release)
+  const { store: opened, follow } = openConfiguredStore(config, log)
+  const store = measured(opened, metrics)
+  const health = createHealth(store, log, config.latchFile)
+  const notify = await openNotify(config.notifySocket)
+  const app = createApp({ config, release, store, health, log, metrics })
+  const admin = createAdminApp({ store, metrics })
+
+  const server = Bun.serve({
+    port: config.port,
+    hostname: config.bindAddress,
+    reusePort: true,
+    development: false,
+    idleTimeout: IDLE_TIMEOUT_SECONDS,
+    maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
+    fetch: app.fetch,
+    ...(config.tls && {
+      tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
+    }),
+  })
+  const adminServer = Bun.serve({
+    port: config.adminPort,
+    hostname: '127.0.0.1',
+    development: false,
+    fetch: admin.fetch,
+  })
+
+  let discovery: Discovery | undefined
+  if (config.etcd && follow) {
+    const { startDiscovery } = await import('./discovery.ts')
+    const id = `${config.instance}:${adminServer.port}`
+    const entry = { id, address: config.etcd.advertiseAddress, release: release.id }
+    discovery = startDiscovery(config.etcd, entry, follow, log)
+  }
+
+  notify('READY=1\nSTATUS=waiting for the store')
+  void health.ready.then(() => notify(`STATUS=serving release ${release.id}`))
+  const watchdog =
+    config.watchdogMs && setInterval(() => notify('WATCHDOG=1'), config.watchdogMs / 2)
+
+  return {
+    url: String(server.url),
+    adminUrl: String(adminServer.url),
+    async stop(drainSeconds) {
+      health.drain()
+      notify(`STOPPING=1\nSTATUS=draining for ${drainSeconds} s`)
+      await discovery?.withdraw()
+      await Bun.sleep(drainSeconds * 1000)
+      await finish(server, config.requestTimeoutSeconds)
+      await adminServer.stop(true)
+      discovery?.close()
+      await store.close()
+      if (watchdog) clearInterval(watchdog)
+    },
+  }
+}
+
+/** No new connections; what is in flight has `seconds` to end, then it is cut. */
+async function finish(server: Bun.Server<undefined>, seconds: number): Promise<void> {
+  const deadline = Bun.sleep(seconds * 1000).then(() => server.stop(true))
+  await Promise.race([server.stop(), deadline])
+}
+
+function openConfiguredStore(
+  config: Config,
+  log: Log,
+): { store: Store; follow?: (endpoints: { host: string; port: number }[]) => void } {
+  const { redis, etcd } = config
+  if (!redis || !etcd) return { store: openStore(config, log) }
+  const store = createFollowingStore(2 * redis.commandTimeoutMs)
+  let endpoints = ''
+  const follow = (next: typeof redis.endpoints) => {
+    if (next.length === 0 || JSON.stringify(next) === endpoints) return
+    endpoints = JSON.stringify(next)
+    log.info({ event: 'redis-endpoint', endpoints: next })
+    store.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
+  }
+  follow(redis.endpoints)
+  return { store, follow }
+}

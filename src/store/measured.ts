@@ -1,0 +1,29 @@
+import type { Metrics } from '../metrics.ts'
+import type { Store } from './store.ts'
+
+/** `store`, with every operation counted and every failure too. */
+export function measured(store: Store, metrics: Metrics): Store {
+  const counted = <A extends unknown[], R>(
+    operation: keyof Store,
+    verb: (...args: A) => Promise<R>,
+  ) => {
+    const { succeeded, failed } = metrics.storeOperation(operation)
+    return async (...args: A): Promise<R> => {
+      try {
+        const result = await verb(...args)
+        succeeded()
+        return result
+      } catch (error) {
+        failed()
+        throw error
+      }
+    }
+  }
+  return {
+    birthdayOf: counted('birthdayOf', store.birthdayOf),
+    saveBirthday: counted('saveBirthday', store.saveBirthday),
+    forgetBirthday: counted('forgetBirthday', store.forgetBirthday),
+    ping: counted('ping', store.ping),
+    close: store.close,
+  }
+}

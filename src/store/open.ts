@@ -1,0 +1,13 @@
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import { createRedisStore } from './redis.ts'
+import { connectRedis } from './redis-client.ts'
+import { openSqlite } from './sqlite.ts'
+import type { Store } from './store.ts'
+
+/** The store that the configuration names: Redis where it has an endpoint, else the SQLite file. */
+export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log): Store {
+  return config.redis
+    ? createRedisStore(connectRedis(config.redis, log))
+    : openSqlite(config.sqliteFile)
+}

@@ -1,0 +1,75 @@
+import { Database, SQLiteError } from 'bun:sqlite'
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { readRecord } from './record.ts'
+import { birthdayKey, type Store, StoreUnavailable } from './store.ts'
+
+/** Below the second within which the service answers. */
+const BUSY_TIMEOUT_MS = 500
+
+/** Version of the tables, in the file's `user_version`. */
+const SCHEMA_VERSION = 1
+
+/**
+ * Opens the embedded store in `file`, making it and its folder. Several processes may share the file.
+ * Throws when it cannot be opened, or was written by a release with other tables.
+ */
+export function openSqlite(file: string): Store {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const db = new Database(file, { create: true, strict: true })
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  db.run('PRAGMA journal_mode = WAL')
+  db.run('PRAGMA synchronous = FULL')
+  migrate(db, file)
+
+  const select = db.query<{ value: string }, [string]>('SELECT value FROM birthday WHERE key = ?')
+  const upsert = db.query(
+    'INSERT INTO birthday (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+  )
+  const remove = db.query('DELETE FROM birthday WHERE key = ?')
+
+  return {
+    birthdayOf: attempt((username: string) => {
+      const key = birthdayKey(username)
+      const row = select.get(key)
+      return row ? readRecord(key, row.value) : undefined
+    }),
+    saveBirthday: attempt((username: string, date: Temporal.PlainDate) => {
+      upsert.run(birthdayKey(username), date.toString())
+    }),
+    forgetBirthday: attempt((username: string) => remove.run(birthdayKey(username)).changes > 0),
+    ping: attempt(() => {
+      db.query('SELECT 1').get()
+    }),
+    close: async () => db.close(),
+  }
+}
+
+function migrate(db: Database, file: string): void {
+  db.transaction(() => {
+    const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
+    if (found === SCHEMA_VERSION) return
+    if (found !== 0) {
+      throw new Error(
+        `${file} has tables of version ${found}; this release reads ${SCHEMA_VERSION}`,
+      )
+    }
+    db.run(
+      'CREATE TABLE birthday (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+    )
+    db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+  }).immediate()
+}
+
+/** A full or locked disk is an expected event, not a fault of ours. */
+function attempt<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) => Promise<R> {
+  return async (...args) => {
+    try {
+      return verb(...args)
+    } catch (error) {
+      throw error instanceof SQLiteError
+        ? new StoreUnavailable(`SQLite: ${error.message}`, { cause: error })
+        : error
+    }
+  }
+}

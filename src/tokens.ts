@@ -1,0 +1,43 @@
+import { timingSafeEqual } from 'node:crypto'
+
+export const SCOPES = ['read', 'write'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** A token as it is configured: what it allows, and its SHA-256. */
+export interface TokenHash {
+  scope: Scope
+  sha256: Buffer
+}
+
+const TOKEN_BYTES = 32
+const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})$/
+
+/** The entries of `list`, `scope:sha256hex` separated by commas or white space; undefined when one is malformed. */
+export function parseTokenHashes(list: string): TokenHash[] | undefined {
+  const entries = list.split(/[\s,]+/).filter(Boolean)
+  const hashes = entries.flatMap((entry) => {
+    const [, scope, hex] = ENTRY_PATTERN.exec(entry) ?? []
+    return scope && hex ? [{ scope: scope as Scope, sha256: Buffer.from(hex, 'hex') }] : []
+  })
+  return hashes.length === entries.length ? hashes : undefined
+}
+
+/** A new random token and the entry that configures it. */
+export function createToken(scope: Scope): { token: string; entry: string } {
+  const token = `hello_${crypto.getRandomValues(Buffer.alloc(TOKEN_BYTES)).toString('base64url')}`
+  return { token, entry: `${scope}:${sha256(token).toString('hex')}` }
+}
+
+/** The scope that `token` has, in a time that does not tell how much of it was right. */
+export function scopeOf(token: string, hashes: readonly TokenHash[]): Scope | undefined {
+  const presented = sha256(token)
+  let found: Scope | undefined
+  for (const { scope, sha256 } of hashes) {
+    if (timingSafeEqual(presented, sha256) && found !== 'write') found = scope
+  }
+  return found
+}
+
+function sha256(text: string): Buffer {
+  return new Bun.CryptoHasher('sha256').update(text).digest()
+}

@@ -1,0 +1,64 @@
+import { SCOPES, type Scope } from './tokens.ts'
+
+export const USAGE = `usage: hello [PORT] [ENVIRONMENT]   serve (5000, local)
+       hello healthcheck [PORT]     ask the service on this machine for /hc; exit 0 when it is healthy, else 1
+       hello token [read|write]     make a token (write) and the entry of TOKENS that configures it
+       hello config                 check the environment and print the settings in force
+       hello --help | --version
+
+Settings come from the environment; see the README or hello config.
+Exit codes: 0 stopped as told, 1 could not start, 2 wrong usage, 78 wrong settings.`
+
+export type Command =
+  | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
+  | { verb: 'token'; scope: Scope }
+  | { verb: 'help' | 'version' }
+  | { verb: 'usage'; reason: string }
+
+const DEFAULT_PORT = 5000
+const DEFAULT_ENVIRONMENT = 'local'
+const ENVIRONMENT_PATTERN = /^[a-z][a-z0-9-]{0,31}$/
+
+/** What the words after `hello` ask for. */
+export function parseCommand(words: readonly string[]): Command {
+  const [first, second] = words
+  const most = (count: number, command: () => Command): Command =>
+    words.length > count ? usage(`got ${words[count]}, wants nothing there`) : command()
+  switch (first) {
+    case '--help':
+    case '-h':
+      return most(1, () => ({ verb: 'help' }))
+    case '--version':
+      return most(1, () => ({ verb: 'version' }))
+    case 'token':
+      return most(2, () => withScope(second ?? 'write'))
+    case 'config':
+      return most(3, () => withPort('config', second, words[2]))
+    case 'healthcheck':
+      return most(2, () => withPort('healthcheck', second))
+    default:
+      return most(2, () => withPort('serve', first, second))
+  }
+}
+
+function withScope(word: string): Command {
+  const scope = SCOPES.find((name) => name === word)
+  return scope ? { verb: 'token', scope } : usage(`got the scope ${word}, wants read or write`)
+}
+
+function withPort(
+  verb: 'serve' | 'healthcheck' | 'config',
+  word = String(DEFAULT_PORT),
+  environment = DEFAULT_ENVIRONMENT,
+): Command {
+  const port = /^\d{1,5}$/.test(word) ? Number(word) : Number.NaN
+  if (!(port <= 65535)) return usage(`got ${word}, wants a command or a port from 0 to 65535`)
+  if (!ENVIRONMENT_PATTERN.test(environment)) {
+    return usage(`got the environment ${environment}, wants a name such as local or production`)
+  }
+  return { verb, port, environment }
+}
+
+function usage(reason: string): Command {
+  return { verb: 'usage', reason }
+}
