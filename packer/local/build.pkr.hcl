@@ -1,0 +1,22 @@
+build {
+  sources = ["source.null.container"]
+
+  provisioner "file" {
+    source      = var.payload
+    destination = local.upload
+  }
+
+  provisioner "shell" {
+    scripts          = local.provision
+    environment_vars = local.environment
+    execute_command  = local.as_root
+  }
+
+  post-processor "manifest" {
+    output = var.manifest
+    custom_data = {
+      release = var.release
+      image   = var.image
+    }
+  }
+}

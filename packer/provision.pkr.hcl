@@ -1,0 +1,42 @@
+# What both bakes share. aws/ and local/ each have a link to this file, since Packer reads one folder.
+
+variable "release" {
+  type        = string
+  description = "The release to bake: the full SHA of its commit."
+}
+
+variable "payload" {
+  type        = string
+  description = "The archive that 10-install.sh installs: the executable and systemd/."
+}
+
+variable "executable_sha256" {
+  type        = string
+  description = "The checksum of the executable, from dist/SHA256SUMS."
+}
+
+variable "commit_time" {
+  type        = string
+  description = "When the release was committed, in seconds since 1970."
+}
+
+locals {
+  upload = "/tmp/hello-payload.tar.gz"
+
+  provision = [
+    "${path.root}/../provision/10-install.sh",
+    "${path.root}/../provision/20-harden.sh",
+    "${path.root}/../provision/30-clean.sh",
+    "${path.root}/../provision/40-accept.sh",
+  ]
+
+  environment = [
+    "PAYLOAD=${local.upload}",
+    "RELEASE=${var.release}",
+    "EXECUTABLE_SHA256=${var.executable_sha256}",
+    "SOURCE_DATE_EPOCH=${var.commit_time}",
+  ]
+
+  # As root, with sudo where the login is not root's; env, because sudo drops the environment.
+  as_root = "$(command -v sudo) env {{ .Vars }} bash '{{ .Path }}'"
+}
