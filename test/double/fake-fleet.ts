@@ -1,0 +1,197 @@
+import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
+
+/** How instances of one image behave. */
+export interface Behaviour {
+  /** Milliseconds from launch to running. */
+  bootMs?: number
+  /** Set: the launch fails with this message, as when capacity or the image is missing. */
+  launchFails?: string
+  /** Set: /hc answers this status instead of 200, so that the target never becomes healthy. */
+  healthStatus?: number
+  /** Set: requests but /hc are answered with this status. */
+  answerStatus?: number
+  /** Set: /version tells this release instead of the instance's tag. */
+  versionTold?: string
+  /** What SSM documents answer, by the document's last word. */
+  commands?: Record<string, CommandResult>
+}
+
+export interface FleetTimes {
+  /** Between two looks of the load balancer at a target, in milliseconds. */
+  intervalMs: number
+  healthyThreshold: number
+  unhealthyThreshold: number
+}
+
+interface Machine {
+  order: LaunchOrder
+  alive: boolean
+  registered: boolean
+  draining: boolean
+  state: TargetHealth
+  streak: { good: boolean; length: number }
+  timer?: Timer
+}
+
+const QUICK: FleetTimes = { intervalMs: 20, healthyThreshold: 2, unhealthyThreshold: 3 }
+
+/** In-process instances behind an in-process load balancer: the driver for tests that need no machine. */
+export class FakeFleet implements InstanceDriver {
+  readonly machines = new Map<string, Machine>()
+  /** What the instances share: names and dates of birth. */
+  readonly store = new Map<string, string>()
+  /** Tokens with which /hello may be used; empty means none is needed. */
+  readonly tokens = new Set<string>()
+  /** Status that the load balancer itself answers with instead of forwarding. */
+  outage: number | undefined
+  private readonly server: Bun.Server<undefined>
+  private turn = 0
+
+  constructor(
+    private readonly behaviourOf: (imageId: string) => Behaviour,
+    private readonly times: FleetTimes = QUICK,
+  ) {
+    this.server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) => this.forward(request),
+    })
+  }
+
+  /** Of the load balancer, without a slash at the end. */
+  get url(): string {
+    return this.server.url.origin
+  }
+
+  async stop(): Promise<void> {
+    for (const { timer } of this.machines.values()) clearInterval(timer)
+    await this.server.stop(true)
+  }
+
+  /** The machine is dead from now on, as after a kernel panic. */
+  kill(id: string): void {
+    this.machine(id).alive = false
+  }
+
+  async launch(order: LaunchOrder): Promise<{ privateIp: string }> {
+    const { bootMs = 20, launchFails } = this.behaviourOf(order.imageId)
+    await Bun.sleep(bootMs)
+    if (launchFails) throw new Error(launchFails)
+    this.machines.set(order.id, {
+      order,
+      alive: true,
+      registered: false,
+      draining: false,
+      state: { state: 'unused', reason: 'Target.NotRegistered' },
+      streak: { good: true, length: 0 },
+    })
+    return { privateIp: `10.0.0.${this.machines.size}` }
+  }
+
+  async terminate(id: string): Promise<void> {
+    const machine = this.machines.get(id)
+    if (!machine) return
+    clearInterval(machine.timer)
+    machine.alive = false
+    machine.registered = false
+  }
+
+  async alive(id: string): Promise<boolean> {
+    return this.machine(id).alive
+  }
+
+  async register(id: string): Promise<void> {
+    const machine = this.machine(id)
+    machine.registered = true
+    machine.draining = false
+    machine.state = { state: 'initial', reason: 'Elb.InitialHealthChecking' }
+    machine.timer = setInterval(() => this.check(machine), this.times.intervalMs)
+  }
+
+  async deregister(id: string): Promise<void> {
+    const machine = this.machine(id)
+    machine.draining = true
+    clearInterval(machine.timer)
+  }
+
+  async drained(): Promise<boolean> {
+    return true
+  }
+
+  async targetHealth(id: string): Promise<TargetHealth> {
+    return this.machine(id).state
+  }
+
+  async run(id: string, document: string): Promise<CommandResult> {
+    const { imageId } = this.machine(id).order
+    const known = this.behaviourOf(imageId).commands?.[document]
+    return known ?? { exitCode: 0, stdout: `${document} of ${id}\n`, stderr: '' }
+  }
+
+  private machine(id: string): Machine {
+    const machine = this.machines.get(id)
+    if (!machine) throw new Error(`no machine ${id}`)
+    return machine
+  }
+
+  private check(machine: Machine): void {
+    const status = this.behaviourOf(machine.order.imageId).healthStatus ?? 200
+    const good = machine.alive && status === 200
+    const { streak } = machine
+    machine.streak = { good, length: streak.good === good ? streak.length + 1 : 1 }
+    if (good && machine.streak.length >= this.times.healthyThreshold) {
+      machine.state = { state: 'healthy' }
+    } else if (!good && machine.streak.length >= this.times.unhealthyThreshold) {
+      machine.state = machine.alive
+        ? {
+            state: 'unhealthy',
+            reason: 'Target.ResponseCodeMismatch',
+            description: `Health checks failed with these codes: [${status}]`,
+          }
+        : { state: 'unhealthy', reason: 'Target.Timeout', description: 'Request timed out' }
+    }
+  }
+
+  private async forward(request: Request): Promise<Response> {
+    if (this.outage) return new Response('', { status: this.outage })
+    const healthy = [...this.machines.values()].filter(
+      ({ registered, draining, state }) => registered && !draining && state.state === 'healthy',
+    )
+    const machine = healthy[this.turn++ % Math.max(1, healthy.length)]
+    if (!machine) return new Response('', { status: 503 })
+    if (!machine.alive) return new Response('', { status: 502 })
+    return await this.serve(machine, request)
+  }
+
+  private async serve({ order }: Machine, request: Request): Promise<Response> {
+    const behaviour = this.behaviourOf(order.imageId)
+    const path = new URL(request.url).pathname
+    if (path === '/hc')
+      return Response.json({ status: 'ok' }, { status: behaviour.healthStatus ?? 200 })
+    if (behaviour.answerStatus) return new Response('', { status: behaviour.answerStatus })
+    if (path === '/version') {
+      const version = behaviour.versionTold ?? order.tags.release
+      return Response.json({
+        version,
+        commit: version,
+        instance: order.id,
+        environment: 'production',
+      })
+    }
+    if (this.tokens.size > 0) {
+      const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
+      if (!this.tokens.has(token)) return new Response('', { status: 401 })
+    }
+    const name = path.slice('/hello/'.length)
+    if (request.method === 'PUT') {
+      const { dateOfBirth } = (await request.json()) as { dateOfBirth: string }
+      this.store.set(name, dateOfBirth)
+      return new Response(null, { status: 204 })
+    }
+    if (request.method === 'DELETE') {
+      return new Response(null, { status: this.store.delete(name) ? 204 : 404 })
+    }
+    if (!this.store.has(name)) return new Response('', { status: 404 })
+    return Response.json({ message: `Hello, ${name}! Your birthday is in 7 day(s)` })
+  }
+}

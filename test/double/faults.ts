@@ -1,0 +1,50 @@
+import { ApiError } from './errors.ts'
+
+/** What to do wrong: answer an API error, drop the connection, or never answer. */
+export type Fault =
+  | { kind: 'error'; code: string; message: string; status?: number }
+  | { kind: 'drop' }
+  | { kind: 'hang' }
+
+export const throttled: Fault = { kind: 'error', code: 'Throttling', message: 'Rate exceeded' }
+
+export const expired: Fault = {
+  kind: 'error',
+  code: 'ExpiredToken',
+  message: 'The security token included in the request is expired',
+  status: 403,
+}
+
+export const denied = (action: string): Fault => ({
+  kind: 'error',
+  code: 'AccessDenied',
+  message: `User: arn:aws:sts::123456789012:assumed-role/reader/session is not authorized to perform: ${action}`,
+  status: 403,
+})
+
+/** Faults that wait for their call. `times` may be Infinity; an action is the API's, such as StartInstanceRefresh. */
+export class Faults {
+  private readonly waiting: { action: RegExp; fault: Fault; left: number }[] = []
+
+  add(action: RegExp, fault: Fault, times = Number.POSITIVE_INFINITY): void {
+    this.waiting.push({ action, fault, left: times })
+  }
+
+  clear(): void {
+    this.waiting.length = 0
+  }
+
+  /** Throws, or never resolves, when a fault waits for this action. */
+  async apply(action: string): Promise<void> {
+    const found = this.waiting.find((entry) => entry.left > 0 && entry.action.test(action))
+    if (!found) return
+    found.left -= 1
+    const { fault } = found
+    if (fault.kind === 'error') throw new ApiError(fault.code, fault.message, fault.status)
+    if (fault.kind === 'drop') throw new Dropped()
+    await new Promise(() => {})
+  }
+}
+
+/** Tells the server to close the connection without an answer. */
+export class Dropped extends Error {}

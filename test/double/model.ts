@@ -1,0 +1,143 @@
+import type { TargetHealth } from './driver.ts'
+
+export interface TemplateVersion {
+  imageId: string
+  userData: string
+  tags: Record<string, string>
+  description: string
+  createdAt: number
+}
+
+export interface LaunchTemplate {
+  id: string
+  name: string
+  /** Version N is at index N - 1. */
+  versions: TemplateVersion[]
+}
+
+export interface Image {
+  id: string
+  name: string
+  architecture: string
+  createdAt: number
+  tags: Record<string, string>
+}
+
+export type Lifecycle = 'Pending' | 'InService' | 'Standby' | 'Terminating' | 'Terminated'
+
+export interface Instance {
+  id: string
+  zone: string
+  imageId: string
+  version: number
+  tags: Record<string, string>
+  privateIp?: string
+  lifecycle: Lifecycle
+  launchedAt: number
+  inServiceAt?: number
+  /** Set once the target was seen healthy after it came into service. */
+  healthyAt?: number
+  terminatedAt?: number
+  health: 'Healthy' | 'Unhealthy'
+  target: TargetHealth
+}
+
+export type RefreshStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Baking'
+  | 'Successful'
+  | 'Failed'
+  | 'Cancelling'
+  | 'Cancelled'
+  | 'RollbackInProgress'
+  | 'RollbackSuccessful'
+  | 'RollbackFailed'
+
+export interface RefreshPreferences {
+  minHealthyPercentage: number
+  maxHealthyPercentage: number
+  instanceWarmup: number
+  checkpointPercentages: number[]
+  checkpointDelay: number
+  bakeTime: number
+  skipMatching: boolean
+  autoRollback: boolean
+  alarms: string[]
+}
+
+export interface Refresh {
+  id: string
+  status: RefreshStatus
+  reason: string
+  startedAt: number
+  endedAt?: number
+  /** Version asked for by DesiredConfiguration; undefined means the group's own. */
+  desiredVersion?: number
+  preferences: RefreshPreferences
+  percentageComplete: number
+  instancesToUpdate: number
+  /** Index into the checkpoints that the refresh works towards. */
+  checkpoint: number
+  checkpointReachedAt?: number
+  bakingSince?: number
+  /** When the last instance was counted as replaced, for the stall limit. */
+  progressAt: number
+  replaced: number
+  rollback?: { reason: string; startedAt: number; percentageOnRollback: number; toUpdate: number }
+}
+
+export interface Activity {
+  id: string
+  description: string
+  cause: string
+  startedAt: number
+  endedAt?: number
+  status: 'InProgress' | 'Successful' | 'Failed'
+  message?: string
+}
+
+export interface Group {
+  name: string
+  templateId: string
+  /** The version saved on the group: what a rollback goes back to, and what a successful refresh replaces. */
+  version: number
+  minSize: number
+  maxSize: number
+  desired: number
+  zones: string[]
+  targetGroupArn: string
+  loadBalancerDns: string
+  graceSeconds: number
+  warmupSeconds: number
+  deregistrationSeconds: number
+  minHealthyPercentage: number
+  maxHealthyPercentage: number
+  tags: Record<string, string>
+}
+
+export interface Alarm {
+  name: string
+  state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
+  reason: string
+}
+
+const RUNNING: RefreshStatus[] = [
+  'Pending',
+  'InProgress',
+  'Baking',
+  'Cancelling',
+  'RollbackInProgress',
+]
+
+export const isRunning = (refresh: Refresh): boolean => RUNNING.includes(refresh.status)
+
+/** Pending or in service: what counts against the group's size. */
+export const isActive = (instance: Instance): boolean =>
+  instance.lifecycle === 'Pending' || instance.lifecycle === 'InService'
+
+/** In service, and seen healthy by the load balancer right now. */
+export const isServing = (instance: Instance): boolean =>
+  instance.lifecycle === 'InService' &&
+  instance.health === 'Healthy' &&
+  instance.target.state === 'healthy'
