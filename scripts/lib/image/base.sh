@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# base.sh ARCHIVE: make the Debian 12 root file system that a local bake starts from. As root, from Debian's mirror.
+set -euo pipefail
+
+archive=$1
+work=$(mktemp -d "$(dirname "$archive")/.base.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+
+# curl is part of Amazon Linux; sshd is Packer's way in and masked at the end, as there.
+packages=systemd,systemd-sysv,systemd-timesyncd,libpam-systemd,dbus,iproute2,openssh-server,curl,ca-certificates
+debootstrap --variant=minbase --include="$packages" bookworm "$root" >"$work/log" 2>&1 || {
+  tail -5 "$work/log" >&2
+  exit 1
+}
+
+echo hello >"$root/etc/hostname"
+printf '127.0.0.1 localhost hello\n::1 localhost\n' >"$root/etc/hosts"
+: >"$root/etc/machine-id"
+rm -rf "$root"/etc/resolv.conf "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/etc/*- \
+  "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/debootstrap
+
+# The name sorts before 80-container-host0.network, which would ask for an address by DHCP and wait.
+cat >"$root/etc/systemd/network/10-host0.network" <<'EOF'
+[Match]
+Name=host0
+
+[Network]
+DHCP=yes
+EOF
+systemctl --quiet --root="$root" enable systemd-networkd.service
+systemctl --quiet --root="$root" mask e2scrub_all.timer e2scrub_reap.service
+
+tar -C "$root" --sort=name --numeric-owner --xattrs -cf "$archive.partial" .
+mv "$archive.partial" "$archive"

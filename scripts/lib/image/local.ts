@@ -1,0 +1,135 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { bootContainer } from './container.ts'
+import { manifestPath } from './manifest.ts'
+import { runPacker } from './packer.ts'
+import { packPayload } from './payload.ts'
+import { Refusal } from './refusal.ts'
+import type { Arch, BuiltRelease } from './release.ts'
+
+export interface LocalImage {
+  release: string
+  arch: Arch
+  /** The image directory: a root file system that systemd-nspawn boots. */
+  root: string
+  /** The same as a .tar.zst. */
+  archive: string
+  /** The root file system before it was provisioned, as a tar archive. */
+  base: string
+}
+
+/** Where images of this tree are: packer/.images/RELEASE. */
+export function imageFolder(root: string, release: string): string {
+  return join(root, 'packer', '.images', release)
+}
+
+/** The image of `release` if it was baked. */
+export function findLocalImage(root: string, release: string): LocalImage | undefined {
+  const path = join(imageFolder(root, release), 'image.json')
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined
+}
+
+/** Has Packer provision a Debian root file system that runs under systemd-nspawn. As root, on Linux. */
+export async function bakeLocally(
+  root: string,
+  arch: Arch,
+  release: BuiltRelease,
+  say: (line: string) => void,
+): Promise<LocalImage> {
+  const images = join(root, 'packer', '.images')
+  mkdirSync(images, { recursive: true })
+  const base = await makeBase(root, images, say)
+
+  const work = mkdtempSync(join(images, `.${release.id.slice(0, 12)}-`))
+  const target = join(work, 'root')
+  try {
+    mkdirSync(target)
+    await $`tar -C ${target} --numeric-owner --xattrs -xpf ${base}`
+    const key = await admitPacker(target, work)
+    const payload = await packPayload(root, release, work)
+    const folder = imageFolder(root, release.id)
+    const image: LocalImage = {
+      release: release.id,
+      arch,
+      root: join(folder, 'root'),
+      archive: join(folder, 'root.tar.zst'),
+      base,
+    }
+
+    const container = await bootContainer({
+      root: target,
+      name: `b${process.pid.toString(36)}`,
+      log: join(work, 'console.log'),
+    })
+    try {
+      say('packer build packer/local')
+      await runPacker({
+        folder: join(root, 'packer', 'local'),
+        variables: {
+          release: release.id,
+          payload,
+          executable_sha256: release.sha256,
+          commit_time: String(release.commitTime),
+          ssh_private_key_file: key,
+          image: image.root,
+          manifest: manifestPath(root),
+        },
+        start: (command, env) => container.beside(command, env),
+        say,
+      })
+    } finally {
+      await container.stop()
+    }
+
+    say('packing the image')
+    const packed = join(work, 'root.tar.zst')
+    await $`tar -C ${target} --sort=name --numeric-owner --xattrs --use-compress-program=${'zstd -1 -q -T2'} -cf ${packed} .`
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder)
+    renameSync(target, image.root)
+    renameSync(packed, image.archive)
+    writeFileSync(join(folder, 'image.json'), `${JSON.stringify(image, null, 2)}\n`)
+    return image
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** The base is made once for each version of the script that makes it. */
+async function makeBase(
+  root: string,
+  images: string,
+  say: (line: string) => void,
+): Promise<string> {
+  const script = join(root, 'scripts', 'lib', 'image', 'base.sh')
+  const version = new Bun.CryptoHasher('sha256')
+    .update(readFileSync(script))
+    .digest('hex')
+    .slice(0, 12)
+  const base = join(images, `debian-12-${version}.tar`)
+  if (existsSync(base)) return base
+  say('making the Debian 12 root file system (once, about a minute)')
+  const { exitCode, stderr } = await $`${script} ${base}`.nothrow().quiet()
+  if (exitCode !== 0) throw new Refusal(`debootstrap failed: ${stderr.toString().trim()}`)
+  return base
+}
+
+/** Gives root of the file system a key that only this bake has; the provisioning removes it. */
+async function admitPacker(target: string, work: string): Promise<string> {
+  const key = join(work, 'key')
+  await $`ssh-keygen -q -t ed25519 -N ${''} -C packer -f ${key}`
+  await $`ssh-keygen -q -A -f ${target}`
+  mkdirSync(join(target, 'root', '.ssh'), { mode: 0o700 })
+  cpSync(`${key}.pub`, join(target, 'root', '.ssh', 'authorized_keys'))
+  return key
+}

@@ -1,0 +1,36 @@
+import { Refusal } from './refusal.ts'
+
+interface PackerRun {
+  folder: string
+  variables: Record<string, string>
+  start(command: string[], env: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
+  say(line: string): void
+}
+
+/** Runs `packer build`, passing its lines on. Throws `Refusal` when it fails. */
+export async function runPacker({ folder, variables, start, say }: PackerRun): Promise<void> {
+  const vars = Object.entries(variables).flatMap(([name, value]) => ['-var', `${name}=${value}`])
+  const child = start(['packer', 'build', '-color=false', '-on-error=cleanup', ...vars, folder], {
+    CHECKPOINT_DISABLE: '1',
+  })
+  const [, , exitCode] = await Promise.all([
+    passOn(child.stdout, say),
+    passOn(child.stderr, say),
+    child.exited,
+  ])
+  if (exitCode !== 0) throw new Refusal('packer build failed; its last lines above say why')
+}
+
+async function passOn(
+  stream: ReadableStream<Uint8Array>,
+  say: (line: string) => void,
+): Promise<void> {
+  let rest = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line.trim()) say(line.trimEnd())
+  }
+  if (rest.trim()) say(rest.trimEnd())
+}

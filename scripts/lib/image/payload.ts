@@ -1,0 +1,20 @@
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import type { BuiltRelease } from './release.ts'
+
+/** Writes what packer/provision/10-install.sh installs into `folder`. Returns the archive's path. */
+export async function packPayload(
+  root: string,
+  release: BuiltRelease,
+  folder: string,
+): Promise<string> {
+  const content = join(folder, 'payload')
+  const archive = join(folder, 'payload.tar.gz')
+  mkdirSync(content)
+  cpSync(release.executable, join(content, 'hello'))
+  cpSync(join(root, 'systemd'), join(content, 'systemd'), { recursive: true })
+  const options = ['--sort=name', '--owner=0', '--group=0', `--mtime=@${release.commitTime}`]
+  await $`tar ${options} --use-compress-program=${'gzip -1 -n'} -cf ${archive} -C ${content} .`
+  return archive
+}

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { $ } from 'bun'
+import { Refusal } from './refusal.ts'
+
+export type Arch = 'x64' | 'arm64'
+
+export interface BuiltRelease {
+  /** The full SHA of the commit. */
+  id: string
+  /** Seconds since 1970. */
+  commitTime: number
+  executable: string
+  /** Of the executable, in hexadecimal. */
+  sha256: string
+}
+
+/** The commit of the tree at `root`, built for `arch`. Throws `Refusal` when the tree is dirty or it is not built. */
+export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltRelease> {
+  const changed = (await $`git -C ${root} status --porcelain`.text())
+    .trimEnd()
+    .split('\n')
+    .filter(Boolean)
+  if (changed.length > 0) {
+    const [first, ...rest] = changed
+    const more = rest.length > 0 ? ` and ${rest.length} more` : ''
+    throw new Refusal(
+      `the tree has changes that no commit holds (${first?.slice(3)}${more}): commit them, then build`,
+    )
+  }
+  const id = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
+  const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
+
+  const executable = join(root, 'dist', `hello-linux-${arch}`)
+  const build = `run scripts/build --arch ${arch}`
+  if (!existsSync(executable))
+    throw new Refusal(`there is no dist/${basename(executable)}: ${build}`)
+  const bytes = readFileSync(executable)
+  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+  if (listedSum(root, basename(executable)) !== sha256) {
+    throw new Refusal(`dist/${basename(executable)} is not what dist/SHA256SUMS says: ${build}`)
+  }
+  if (!bytes.includes(id) || bytes.includes(`${id}-dirty`)) {
+    throw new Refusal(`dist/${basename(executable)} is not of the commit ${id}: ${build}`)
+  }
+  return { id, commitTime, executable, sha256 }
+}
+
+function listedSum(root: string, name: string): string | undefined {
+  const path = join(root, 'dist', 'SHA256SUMS')
+  if (!existsSync(path)) return undefined
+  const line = readFileSync(path, 'utf8')
+    .split('\n')
+    .find((text) => text.endsWith(`  ${name}`))
+  return line?.split(' ')[0]
+}
