@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Subprocess } from 'bun'
+
+/** A folder that is gone when `using` goes out of scope. */
+export function temporaryFolder(): Disposable & { path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'hello-test-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A port of 127.0.0.1 that nobody listens on just now. */
+export function freePort(): number {
+  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const { port } = probe
+  probe.stop(true)
+  return port
+}
+
+/** Waits until `condition` holds, asking every `everyMs`; fails after `withinMs` with what `what` says. */
+export async function eventually<T>(
+  what: string,
+  condition: () => Promise<T | false | undefined> | T | false | undefined,
+  { withinMs = 10_000, everyMs = 25 } = {},
+): Promise<T> {
+  const deadline = performance.now() + withinMs
+  let last: unknown
+  while (performance.now() < deadline) {
+    try {
+      const result = await condition()
+      if (result !== false && result !== undefined) return result
+    } catch (error) {
+      last = error
+    }
+    await Bun.sleep(everyMs)
+  }
+  throw new Error(`not within ${withinMs} ms: ${what}${last ? ` (${last})` : ''}`)
+}
+
+/** Kills a process of ours, stopped or not, and waits for its end. */
+export async function end(child: Subprocess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+  await child.exited
+}
