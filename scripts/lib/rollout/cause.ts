@@ -1,0 +1,68 @@
+/** What is known of one instance that failed. */
+export interface Finding {
+  id: string
+  targetReason: string
+  targetDescription: string
+  /** Whatever the instance told over SSM: unit status and journal. */
+  text: string
+}
+
+const SIGNS: [RegExp, string][] = [
+  [
+    /status=78|exit(ed|\s+code)?[^\n]{0,20}\b78\b|EX_CONFIG/i,
+    'the service refuses its configuration (exit 78): the journal lists every variable that is wrong',
+  ],
+  [
+    /status=203|203\/EXEC|Exec format error/i,
+    'the executable cannot be run: wrong architecture, or missing from the image',
+  ],
+  [
+    /oom-kill|Out of memory|status=9\/KILL/i,
+    'the service was killed for its memory: raise MemoryMax or the instance type',
+  ],
+  [
+    /AccessDenied[^\n]*ssm|ssm[^\n]*AccessDenied|not authorized to perform: ssm/i,
+    'the instance role may not read its secrets from SSM Parameter Store',
+  ],
+  [/ParameterNotFound/i, 'a secret is missing in SSM Parameter Store: run scripts/secrets'],
+  [
+    /(redis|store)[^\n]*(ECONNREFUSED|ETIMEDOUT|ENOTFOUND|timed out|unreachable|not answer)|WRONGPASS|NOAUTH/i,
+    'the store cannot be reached or refuses the password: /hc stays at 503 until the first round trip succeeds',
+  ],
+  [/EADDRINUSE/i, 'the port is taken by another process on the instance'],
+  [
+    /"status":\s*"starting"/i,
+    'the service has had no successful round trip to its store since boot',
+  ],
+]
+
+/** The likeliest reason in one sentence, from what the instances, the load balancer and AWS said. */
+export function likelyCause(
+  findings: Finding[],
+  launchFailures: string[],
+  statusReason: string,
+): string {
+  const text = findings.map((finding) => finding.text).join('\n')
+  const sign = SIGNS.find(([pattern]) => pattern.test(text))
+  if (sign) return sign[1]
+  const [launch] = launchFailures
+  if (launch) return `instances could not be launched: ${launch}`
+  if (/alarm/i.test(statusReason)) return `an alarm stopped it: ${statusReason}`
+  const target = findings.find(({ targetReason }) => targetReason)
+  if (target) return targetCause(target)
+  return statusReason || 'no sign of it was found in what could be collected'
+}
+
+function targetCause({ targetReason, targetDescription }: Finding): string {
+  const said = targetDescription ? ` (${targetDescription})` : ''
+  switch (targetReason) {
+    case 'Target.ResponseCodeMismatch':
+      return `/hc does not answer 200${said}`
+    case 'Target.Timeout':
+      return `/hc does not answer in time${said}: the service hangs, or a security group is in the way`
+    case 'Target.FailedHealthChecks':
+      return `nothing answers on the service's port${said}: the unit does not run, or listens elsewhere`
+    default:
+      return `the load balancer says ${targetReason}${said}`
+  }
+}

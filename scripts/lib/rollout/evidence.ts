@@ -1,0 +1,109 @@
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
+import { type Aws, explain } from '../aws.ts'
+import { runDocument } from '../ops/command.ts'
+import { type Finding, likelyCause } from './cause.ts'
+import type { Fleet, Member } from './fleet.ts'
+
+export interface EvidenceOptions {
+  group: string
+  /** Undefined: a folder for this group and refresh under the system's temporary one. */
+  folder: string | undefined
+  pollMs: number
+  timeoutMs: number
+}
+
+/**
+ * Pulls, once per instance that fails, the unit status and journal over SSM together with what the load balancer says
+ * of it, into a folder. It starts while the refresh still goes on: a failed instance is gone minutes later.
+ */
+export class Evidence {
+  readonly folder: string
+  private readonly findings = new Map<string, Promise<Finding>>()
+  private launchFailures: string[] = []
+
+  constructor(
+    private readonly aws: Aws,
+    private readonly options: EvidenceOptions,
+  ) {
+    const name = `${options.group}-${new Date().toISOString().replace(/[:.]/g, '-')}`
+    this.folder = options.folder ?? join(tmpdir(), `rollout-${name}`)
+  }
+
+  /** True once at least one instance was asked. */
+  get any(): boolean {
+    return this.findings.size > 0
+  }
+
+  /** Looks at the members that run `version`: the unhealthy ones, or with `all` each that still exists. */
+  consider(fleet: Fleet, version: number, all: boolean): void {
+    for (const member of fleet.members) {
+      const failing = member.health === 'Unhealthy' || member.target === 'unhealthy'
+      if (member.version !== version || this.findings.has(member.id)) continue
+      if (all || failing) this.findings.set(member.id, this.pull(member))
+    }
+  }
+
+  /** Waits for what is under way, adds failed launches since `since`, and names the likely cause. */
+  async conclude(since: Date, statusReason: string): Promise<string> {
+    const findings = await Promise.all(this.findings.values())
+    this.launchFailures = await this.failedLaunches(since).catch((error) => [explain(error)])
+    if (this.launchFailures.length > 0) {
+      await mkdir(this.folder, { recursive: true })
+      await Bun.write(
+        join(this.folder, 'failed-launches.txt'),
+        `${this.launchFailures.join('\n')}\n`,
+      )
+    }
+    return likelyCause(findings, this.launchFailures, statusReason)
+  }
+
+  private async pull(member: Member): Promise<Finding> {
+    const folder = join(this.folder, member.id)
+    await mkdir(folder, { recursive: true })
+    const { target, targetReason, targetDescription, ...rest } = member
+    await Bun.write(
+      join(folder, 'instance.json'),
+      `${JSON.stringify({ ...rest, target, targetReason, targetDescription }, undefined, 2)}\n`,
+    )
+    const text = await this.ask(member.id)
+    await Bun.write(join(folder, 'bundle.txt'), text)
+    return {
+      id: member.id,
+      targetReason: targetReason ?? '',
+      targetDescription: targetDescription ?? '',
+      text,
+    }
+  }
+
+  private async ask(id: string): Promise<string> {
+    const { group, pollMs, timeoutMs } = this.options
+    try {
+      const [outcome] = await runDocument(this.aws, [id], {
+        group,
+        verb: 'bundle',
+        comment: 'rollout: evidence of a failed instance',
+        pollMs,
+        timeoutMs,
+      })
+      return `${outcome?.status}\n${outcome?.stdout}${outcome?.stderr}`
+    } catch (error) {
+      return `The instance could not be asked over SSM: ${explain(error)}\n`
+    }
+  }
+
+  private async failedLaunches(since: Date): Promise<string[]> {
+    const answer = await this.aws.autoScaling.send(
+      new DescribeScalingActivitiesCommand({
+        AutoScalingGroupName: this.options.group,
+        MaxRecords: 50,
+      }),
+    )
+    const failed = (answer.Activities ?? []).filter(
+      ({ StatusCode, StartTime }) => StatusCode === 'Failed' && (StartTime ?? since) >= since,
+    )
+    return [...new Set(failed.map(({ StatusMessage }) => StatusMessage ?? 'no message'))]
+  }
+}

@@ -1,0 +1,75 @@
+/** What the instances said of themselves through the load balancer. */
+export interface Observation {
+  /** Distinct `instance` values seen. */
+  seen: string[]
+  inService: number
+  ok: boolean
+  /** What is missing, in words; empty when ok. */
+  problem: string
+}
+
+export interface ObserveOptions {
+  url: string
+  release: string
+  /** Ids of the instances in service, asked again each round since the group may scale meanwhile. */
+  inService: () => Promise<string[]>
+  timeoutMs: number
+  pauseMs: number
+}
+
+interface Answer {
+  release: string
+  instance: string
+}
+
+/**
+ * Asks /version on fresh connections until every instance in service answered with the release, or the time is up.
+ * A round with an answer of another release starts the count anew.
+ */
+export async function observe(options: ObserveOptions): Promise<Observation> {
+  const { url, release, timeoutMs, pauseMs } = options
+  const deadline = Date.now() + timeoutMs
+  const seen = new Set<string>()
+  for (;;) {
+    const ids = await options.inService()
+    const answers = await askRound(url, Math.max(4, ids.length * 2))
+    const others = answers.filter((answer) => answer.release !== release)
+    if (others.length > 0) seen.clear()
+    else for (const { instance } of answers) seen.add(instance)
+    const problem = judge(ids, seen, others, answers.length)
+    if (!problem || Date.now() >= deadline) {
+      return { seen: [...seen], inService: ids.length, ok: !problem, problem }
+    }
+    await Bun.sleep(pauseMs)
+  }
+}
+
+function judge(ids: string[], seen: Set<string>, others: Answer[], answered: number): string {
+  const [other] = others
+  if (other) return `${other.instance} still answers /version with ${other.release}`
+  // An instance that names itself by its EC2 id can be matched; another name can only be counted.
+  const named = [...seen].every((name) => /^i-[0-9a-f]{8,17}$/.test(name))
+  const missing = named ? ids.filter((id) => !seen.has(id)) : []
+  if (answered === 0 && ids.length > 0) return 'nothing answered /version'
+  if (missing.length > 0) return `no answer of ${missing.join(', ')} was seen`
+  if (seen.size < ids.length) {
+    return `${seen.size} of ${ids.length} instances in service were seen to answer /version`
+  }
+  return ''
+}
+
+/** Answers that could be read; failures are the probe's business. */
+async function askRound(url: string, times: number): Promise<Answer[]> {
+  const asked = await Promise.allSettled(Array.from({ length: times }, () => ask(url)))
+  return asked.filter((each) => each.status === 'fulfilled').map(({ value }) => value)
+}
+
+async function ask(url: string): Promise<Answer> {
+  const response = await fetch(`${url}/version`, {
+    keepalive: false,
+    signal: AbortSignal.timeout(3_000),
+  })
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  const { version, instance } = (await response.json()) as { version: string; instance: string }
+  return { release: version, instance }
+}
