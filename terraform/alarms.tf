@@ -1,0 +1,95 @@
+locals {
+  # Those that stop a rollout. No data is no trouble: a quiet night must not fail one.
+  rollout_alarms = {
+    elb-5xx = {
+      description = "The load balancer itself answers 5xx: it could not reach an instance, or one closed on it"
+      metric      = "HTTPCode_ELB_5XX_Count"
+      statistic   = "Sum"
+      threshold   = 5
+      minutes     = 2
+    }
+    target-5xx = {
+      description = "The service answers 5xx: see its journal, and the store"
+      metric      = "HTTPCode_Target_5XX_Count"
+      statistic   = "Sum"
+      threshold   = 5
+      minutes     = 2
+    }
+    p99 = {
+      description = "One request in a hundred takes longer than ${var.alarm_p99_seconds} s"
+      metric      = "TargetResponseTime"
+      statistic   = "p99"
+      threshold   = var.alarm_p99_seconds
+      minutes     = 3
+    }
+    # Minimum: an instance that boots is unhealthy for a moment, and that is no trouble.
+    unhealthy-hosts = {
+      description = "An instance has been unhealthy for three whole minutes"
+      metric      = "UnHealthyHostCount"
+      statistic   = "Minimum"
+      threshold   = 1
+      minutes     = 3
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "rollout" {
+  for_each = local.rollout_alarms
+
+  alarm_name                            = "${local.name}-${each.key}"
+  alarm_description                     = each.value.description
+  namespace                             = "AWS/ApplicationELB"
+  metric_name                           = each.value.metric
+  statistic                             = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic                    = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  evaluate_low_sample_count_percentiles = startswith(each.value.statistic, "p") ? "ignore" : null
+  comparison_operator                   = "GreaterThanOrEqualToThreshold"
+  threshold                             = each.value.threshold
+  period                                = 60
+  evaluation_periods                    = each.value.minutes
+  datapoints_to_alarm                   = each.value.minutes
+  treat_missing_data                    = "notBreaching"
+  alarm_actions                         = [aws_sns_topic.alarms.arn]
+  ok_actions                            = [aws_sns_topic.alarms.arn]
+
+  dimensions = merge(
+    { LoadBalancer = aws_lb.hello.arn_suffix },
+    each.key == "elb-5xx" ? {} : { TargetGroup = aws_lb_target_group.hello.arn_suffix },
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "store_memory" {
+  for_each = local.store_nodes
+
+  alarm_name          = "${local.name}-store-memory-${trimprefix(each.key, "${local.name}-")}"
+  alarm_description   = "The store is filling up: add shards (store_shards) or take larger nodes (store_node_type)"
+  namespace           = local.store_namespace
+  metric_name         = "DatabaseMemoryUsagePercentage"
+  dimensions          = local.store_dimensions[each.key]
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 75
+  period              = 60
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "store_replication" {
+  for_each = local.store_nodes
+
+  alarm_name          = "${local.name}-store-replication-${trimprefix(each.key, "${local.name}-")}"
+  alarm_description   = "A replica is more than ten seconds behind: a failover now would be slow, or with ElastiCache lose writes"
+  namespace           = local.store_namespace
+  metric_name         = "ReplicationLag"
+  dimensions          = local.store_dimensions[each.key]
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 10
+  period              = 60
+  evaluation_periods  = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}

@@ -1,0 +1,314 @@
+locals {
+  https          = var.domain != null
+  listener_ports = local.https ? [443, 80] : [local.port]
+  url            = local.https ? "https://${var.domain}" : "http://${aws_lb.hello.dns_name}:${local.port}"
+}
+
+################################################################################
+# Load balancer
+################################################################################
+
+resource "aws_lb" "hello" {
+  # checkov:skip=CKV2_AWS_20:with a domain port 80 redirects to HTTPS; without one there is no certificate to redirect to
+  # checkov:skip=CKV2_AWS_28:the web ACL is on by default, and a variable for those who do without
+  name                       = local.name
+  load_balancer_type         = "application"
+  internal                   = false
+  subnets                    = [for subnet in aws_subnet.public : subnet.id]
+  security_groups            = [aws_security_group.load_balancer.id]
+  idle_timeout               = 60
+  drop_invalid_header_fields = true
+  desync_mitigation_mode     = "defensive"
+  enable_deletion_protection = var.deletion_protection
+
+  access_logs {
+    bucket  = aws_s3_bucket.access_logs.id
+    enabled = true
+  }
+
+  depends_on = [aws_s3_bucket_policy.access_logs]
+}
+
+resource "aws_lb_target_group" "hello" {
+  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it only its security group reaches the instances
+  name                          = local.name
+  vpc_id                        = aws_vpc.hello.id
+  port                          = local.port
+  protocol                      = "HTTP"
+  target_type                   = "instance"
+  deregistration_delay          = 30
+  slow_start                    = 0
+  load_balancing_algorithm_type = "least_outstanding_requests"
+
+  health_check {
+    path                = "/hc"
+    matcher             = "200"
+    interval            = 5
+    timeout             = 3
+    healthy_threshold   = 2
+    unhealthy_threshold = 3
+  }
+}
+
+################################################################################
+# Listeners
+################################################################################
+
+resource "aws_lb_listener" "https" {
+  count = local.https ? 1 : 0
+
+  load_balancer_arn = aws_lb.hello.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = aws_acm_certificate_validation.hello[0].certificate_arn
+
+  routing_http_response_strict_transport_security_header_value = "max-age=31536000"
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.hello.arn
+  }
+}
+
+resource "aws_lb_listener" "redirect" {
+  count = local.https ? 1 : 0
+
+  load_balancer_arn = aws_lb.hello.arn
+  port              = 80
+  protocol          = "HTTP"
+
+  default_action {
+    type = "redirect"
+
+    redirect {
+      port        = "443"
+      protocol    = "HTTPS"
+      status_code = "HTTP_301"
+    }
+  }
+}
+
+resource "aws_lb_listener" "plain" {
+  count = local.https ? 0 : 1
+
+  # checkov:skip=CKV_AWS_2:without a domain there can be no certificate; the output "warning" says so
+  # checkov:skip=CKV_AWS_103:without a domain there can be no certificate; the output "warning" says so
+  load_balancer_arn = aws_lb.hello.arn
+  port              = local.port
+  protocol          = "HTTP"
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.hello.arn
+  }
+}
+
+################################################################################
+# Certificate and names
+################################################################################
+
+resource "aws_acm_certificate" "hello" {
+  count = local.https ? 1 : 0
+
+  domain_name       = var.domain
+  validation_method = "DNS"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_route53_record" "validation" {
+  count = var.zone_id == null ? 0 : 1
+
+  zone_id         = var.zone_id
+  name            = tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_name
+  type            = tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_type
+  records         = [tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_value]
+  ttl             = 300
+  allow_overwrite = true
+}
+
+# Waits until the certificate is issued; without zone_id somebody has to make the record of the output "dns_records".
+resource "aws_acm_certificate_validation" "hello" {
+  count = local.https ? 1 : 0
+
+  certificate_arn         = aws_acm_certificate.hello[0].arn
+  validation_record_fqdns = var.zone_id == null ? null : [aws_route53_record.validation[0].fqdn]
+}
+
+resource "aws_route53_record" "hello" {
+  count = var.zone_id == null ? 0 : 1
+
+  zone_id = var.zone_id
+  name    = var.domain
+  type    = "A"
+
+  alias {
+    name                   = aws_lb.hello.dns_name
+    zone_id                = aws_lb.hello.zone_id
+    evaluate_target_health = true
+  }
+}
+
+################################################################################
+# Web application firewall
+################################################################################
+
+resource "aws_wafv2_web_acl" "hello" {
+  count = var.waf ? 1 : 0
+
+  name  = local.name
+  scope = "REGIONAL"
+
+  default_action {
+    allow {}
+  }
+
+  # In the form of the API: all three rules on one screen.
+  rule_json = jsonencode(concat(
+    [
+      for index, name in ["AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"] : {
+        Name             = name
+        Priority         = index + 1
+        OverrideAction   = { None = {} }
+        Statement        = { ManagedRuleGroupStatement = { VendorName = "AWS", Name = name } }
+        VisibilityConfig = { CloudWatchMetricsEnabled = true, MetricName = name, SampledRequestsEnabled = true }
+      }
+    ],
+    [{
+      Name             = "rate"
+      Priority         = 3
+      Action           = { Block = {} }
+      Statement        = { RateBasedStatement = { AggregateKeyType = "IP", Limit = var.waf_rate_limit } }
+      VisibilityConfig = { CloudWatchMetricsEnabled = true, MetricName = "rate", SampledRequestsEnabled = true }
+    }],
+  ))
+
+  visibility_config {
+    cloudwatch_metrics_enabled = true
+    metric_name                = local.name
+    sampled_requests_enabled   = true
+  }
+}
+
+resource "aws_wafv2_web_acl_association" "hello" {
+  count = var.waf ? 1 : 0
+
+  resource_arn = aws_lb.hello.arn
+  web_acl_arn  = aws_wafv2_web_acl.hello[0].arn
+}
+
+resource "aws_wafv2_web_acl_logging_configuration" "hello" {
+  count = var.waf ? 1 : 0
+
+  resource_arn            = aws_wafv2_web_acl.hello[0].arn
+  log_destination_configs = [aws_cloudwatch_log_group.waf[0].arn]
+
+  redacted_fields {
+    single_header {
+      name = "authorization"
+    }
+  }
+}
+
+################################################################################
+# Access logs
+################################################################################
+
+resource "aws_s3_bucket" "access_logs" {
+  # checkov:skip=CKV_AWS_18:it holds access logs; logging access to them would never end
+  # checkov:skip=CKV_AWS_144:access logs are not worth a second region
+  # checkov:skip=CKV_AWS_145:load balancers can write to buckets with SSE-S3 only
+  # checkov:skip=CKV2_AWS_62:nobody waits for an access log
+  bucket        = "${local.name}-access-logs-${local.account_id}-${var.region}"
+  force_destroy = !var.deletion_protection
+}
+
+resource "aws_s3_bucket_public_access_block" "access_logs" {
+  bucket                  = aws_s3_bucket.access_logs.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_versioning" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
+  bucket     = aws_s3_bucket.access_logs.id
+  depends_on = [aws_s3_bucket_versioning.access_logs]
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+
+    filter {}
+
+    expiration {
+      days = var.log_retention_days
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "access_logs" {
+  bucket     = aws_s3_bucket.access_logs.id
+  policy     = data.aws_iam_policy_document.access_logs.json
+  depends_on = [aws_s3_bucket_public_access_block.access_logs]
+}
+
+data "aws_iam_policy_document" "access_logs" {
+  statement {
+    sid       = "LoadBalancer"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.access_logs.arn}/AWSLogs/${local.account_id}/*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logdelivery.elasticloadbalancing.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "OnlyTls"
+    effect    = "Deny"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"]
+    resources = [aws_s3_bucket.access_logs.arn, "${aws_s3_bucket.access_logs.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}

@@ -1,0 +1,221 @@
+################################################################################
+# Key: logs, alarms, store
+################################################################################
+
+resource "aws_kms_key" "hello" {
+  description             = "Logs, alarms and store of ${local.name}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = data.aws_iam_policy_document.key.json
+}
+
+resource "aws_kms_alias" "hello" {
+  name          = "alias/${local.name}"
+  target_key_id = aws_kms_key.hello.key_id
+}
+
+data "aws_iam_policy_document" "key" {
+  # checkov:skip=CKV_AWS_109:the policy of a key names the key as "*"
+  # checkov:skip=CKV_AWS_111:the policy of a key names the key as "*"
+  # checkov:skip=CKV_AWS_356:the policy of a key names the key as "*"
+  statement {
+    sid = "Account"
+
+    actions = [
+      "kms:CancelKeyDeletion",
+      "kms:CreateAlias",
+      "kms:CreateGrant",
+      "kms:Decrypt",
+      "kms:DeleteAlias",
+      "kms:DescribeKey",
+      "kms:DisableKey",
+      "kms:EnableKey",
+      "kms:EnableKeyRotation",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:GenerateDataKeyWithoutPlaintext",
+      "kms:GetKeyPolicy",
+      "kms:GetKeyRotationStatus",
+      "kms:ListGrants",
+      "kms:ListKeyPolicies",
+      "kms:ListResourceTags",
+      "kms:PutKeyPolicy",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+      "kms:RevokeGrant",
+      "kms:ScheduleKeyDeletion",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${var.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*"]
+    }
+  }
+
+  statement {
+    sid       = "Alarms"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com", "elasticache.amazonaws.com", "memorydb.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+################################################################################
+# Logs: journal has a stream for each instance and release
+################################################################################
+
+resource "aws_cloudwatch_log_group" "hello" {
+  for_each = toset(["journal", "commands", "flow", "store"])
+
+  # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
+  name              = "/hello/${var.environment}/${each.key}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.hello.arn
+}
+
+resource "aws_cloudwatch_log_group" "waf" {
+  count = var.waf ? 1 : 0
+
+  # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
+  name              = "aws-waf-logs-${local.name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.hello.arn
+}
+
+################################################################################
+# Alarm topic
+################################################################################
+
+resource "aws_sns_topic" "alarms" {
+  name              = "${local.name}-alarms"
+  kms_master_key_id = aws_kms_key.hello.arn
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  count = var.alarm_email == null ? 0 : 1
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+################################################################################
+# Documents: all that an operator can do without a shell
+################################################################################
+
+resource "aws_ssm_document" "command" {
+  for_each = toset(["status", "logs", "restart", "bundle"])
+
+  name            = "${local.name}-${each.key}"
+  document_type   = "Command"
+  document_format = "YAML"
+  target_type     = "/AWS::EC2::Instance"
+  content         = file("${path.module}/documents/${each.key}.yaml")
+}
+
+resource "aws_ssm_document" "automation" {
+  for_each = toset(["drain", "undrain"])
+
+  name            = "${local.name}-${each.key}"
+  document_type   = "Automation"
+  document_format = "YAML"
+
+  content = templatefile("${path.module}/documents/${each.key}.yaml", {
+    role  = aws_iam_role.automation.arn
+    group = local.name
+  })
+}
+
+################################################################################
+# Dashboard
+################################################################################
+
+locals {
+  load_balancer_dimensions = ["LoadBalancer", aws_lb.hello.arn_suffix]
+  target_group_dimensions  = ["TargetGroup", aws_lb_target_group.hello.arn_suffix]
+  store_namespace          = var.store_engine == "memorydb" ? "AWS/MemoryDB" : "AWS/ElastiCache"
+  store_dimensions = {
+    for node in local.store_nodes : node => var.store_engine == "memorydb" ? { ClusterName = local.name, NodeName = node } : { CacheClusterId = node }
+  }
+
+  dashboard_widgets = {
+    "Requests and errors" = [
+      concat(["AWS/ApplicationELB", "RequestCount"], local.load_balancer_dimensions, [{ stat = "Sum" }]),
+      concat(["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"], local.load_balancer_dimensions, [{ stat = "Sum" }]),
+      concat(["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"], local.load_balancer_dimensions, [{ stat = "Sum" }]),
+    ]
+    "Answer time" = [
+      for stat in ["p50", "p99"] : concat(["AWS/ApplicationELB", "TargetResponseTime"], local.load_balancer_dimensions, [{ stat = stat, label = stat }])
+    ]
+    "Hosts" = [
+      for metric in ["HealthyHostCount", "UnHealthyHostCount"] : concat(["AWS/ApplicationELB", metric], local.target_group_dimensions, local.load_balancer_dimensions, [{ stat = "Maximum" }])
+    ]
+    "CPU of instances" = [
+      ["AWS/EC2", "CPUUtilization", "AutoScalingGroupName", local.name, { stat = "Average" }],
+      ["AWS/EC2", "CPUUtilization", "AutoScalingGroupName", local.name, { stat = "Maximum" }],
+    ]
+    "Memory of the store, %" = [
+      for node in local.store_nodes : concat([local.store_namespace, "DatabaseMemoryUsagePercentage"], flatten([for name, value in local.store_dimensions[node] : [name, value]]), [{ stat = "Maximum" }])
+    ]
+    "Replication lag of the store, s" = [
+      for node in local.store_nodes : concat([local.store_namespace, "ReplicationLag"], flatten([for name, value in local.store_dimensions[node] : [name, value]]), [{ stat = "Maximum" }])
+    ]
+  }
+}
+
+resource "aws_cloudwatch_dashboard" "hello" {
+  dashboard_name = local.name
+
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, title in keys(local.dashboard_widgets) : {
+        type   = "metric"
+        x      = 12 * (index % 2)
+        y      = 6 * floor(index / 2)
+        width  = 12
+        height = 6
+
+        properties = {
+          title   = title
+          region  = var.region
+          period  = 60
+          view    = "timeSeries"
+          metrics = local.dashboard_widgets[title]
+        }
+      }
+    ]
+  })
+}

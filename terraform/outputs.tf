@@ -1,0 +1,79 @@
+output "url" {
+  description = "Where the service answers"
+  value       = local.url
+}
+
+output "warning" {
+  description = "What is not as it should be in production; null when nothing is"
+  value       = local.https ? null : "Plain HTTP: names, dates of birth and tokens can be read on the way. Set domain, and zone_id if Route 53 serves it, for HTTPS."
+}
+
+output "dns_records" {
+  description = "Records to make by hand when domain is given without zone_id"
+  value = local.https && var.zone_id == null ? [
+    for record in concat(
+      [for option in aws_acm_certificate.hello[0].domain_validation_options : { name = option.resource_record_name, type = option.resource_record_type, value = option.resource_record_value }],
+      [{ name = var.domain, type = "CNAME", value = aws_lb.hello.dns_name }],
+    ) : "${record.name} ${record.type} ${record.value}"
+  ] : []
+}
+
+output "region" {
+  description = "AWS region"
+  value       = var.region
+}
+
+output "release" {
+  description = "The release that the launch template holds; scripts/ops status tells what runs"
+  value       = var.release
+}
+
+output "group_name" {
+  description = "Auto Scaling group"
+  value       = aws_autoscaling_group.hello.name
+}
+
+output "launch_template_id" {
+  description = "Launch template"
+  value       = aws_launch_template.hello.id
+}
+
+output "launch_template_version" {
+  description = "Its version for the release"
+  value       = aws_launch_template.hello.latest_version
+}
+
+output "target_group_arn" {
+  description = "Target group"
+  value       = aws_lb_target_group.hello.arn
+}
+
+output "alarm_names" {
+  description = "Alarms that stop a rollout"
+  value       = [for alarm in aws_cloudwatch_metric_alarm.rollout : alarm.alarm_name]
+}
+
+output "log_group" {
+  description = "Log group of the instances' journals, a stream for each instance and release"
+  value       = aws_cloudwatch_log_group.hello["journal"].name
+}
+
+output "commands_log_group" {
+  description = "Log group for the output of commands"
+  value       = aws_cloudwatch_log_group.hello["commands"].name
+}
+
+output "store_endpoint" {
+  description = "Endpoint of the store"
+  value       = "${local.store_endpoint}:${local.store_port}"
+}
+
+output "operator_policy_arn" {
+  description = "Policy for people on duty: the SSM documents, and nothing else"
+  value       = aws_iam_policy.operator.arn
+}
+
+output "shell_policy_arn" {
+  description = "Policy for breaking the glass: an interactive session"
+  value       = aws_iam_policy.shell.arn
+}

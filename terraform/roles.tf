@@ -1,0 +1,250 @@
+locals {
+  log_group_arns = { for key, group in aws_cloudwatch_log_group.hello : key => "${group.arn}:*" }
+  group_arn      = "arn:${local.partition}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${local.name}"
+
+  parameter_arns = [
+    for name in concat([local.password_parameter], var.auth == "tokens" ? [local.tokens_parameter] : []) :
+    "arn:${local.partition}:ssm:${var.region}:${local.account_id}:parameter${name}"
+  ]
+}
+
+################################################################################
+# Instances
+################################################################################
+
+resource "aws_iam_role" "instance" {
+  name               = "${local.name}-instance"
+  assume_role_policy = data.aws_iam_policy_document.assume["ec2"].json
+}
+
+resource "aws_iam_instance_profile" "instance" {
+  name = "${local.name}-instance"
+  role = aws_iam_role.instance.name
+}
+
+resource "aws_iam_role_policy" "instance" {
+  name   = "instance"
+  role   = aws_iam_role.instance.id
+  policy = data.aws_iam_policy_document.instance.json
+}
+
+# Not the managed AmazonSSMManagedInstanceCore: that one may read every parameter of the account.
+data "aws_iam_policy_document" "instance" {
+  # checkov:skip=CKV_AWS_111:the agent's channels cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_356:the agent's channels cannot be narrowed to a resource
+  statement {
+    sid       = "Secrets"
+    actions   = ["ssm:GetParameter"]
+    resources = local.parameter_arns
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = [local.log_group_arns["journal"], local.log_group_arns["commands"]]
+  }
+
+  statement {
+    sid       = "LogGroups"
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*"]
+  }
+
+  statement {
+    sid       = "AgentPresence"
+    actions   = ["ssm:UpdateInstanceInformation"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*", "arn:${local.partition}:ssm:${var.region}:${local.account_id}:managed-instance/*"]
+  }
+
+  statement {
+    sid = "AgentChannels"
+
+    actions = [
+      "ec2messages:AcknowledgeMessage",
+      "ec2messages:DeleteMessage",
+      "ec2messages:FailMessage",
+      "ec2messages:GetEndpoint",
+      "ec2messages:GetMessages",
+      "ec2messages:SendReply",
+      "ssm:ListAssociations",
+      "ssm:ListInstanceAssociations",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ]
+
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "assume" {
+  for_each = toset(["ec2", "ssm", "vpc-flow-logs"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["${each.key}.amazonaws.com"]
+    }
+
+    # Against a service that is made to act for another account.
+    dynamic "condition" {
+      for_each = each.key == "ec2" ? [] : [local.account_id]
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
+    }
+  }
+}
+
+################################################################################
+# Flow logs
+################################################################################
+
+resource "aws_iam_role" "flow_logs" {
+  name               = "${local.name}-flow-logs"
+  assume_role_policy = data.aws_iam_policy_document.assume["vpc-flow-logs"].json
+}
+
+resource "aws_iam_role_policy" "flow_logs" {
+  name   = "flow-logs"
+  role   = aws_iam_role.flow_logs.id
+  policy = data.aws_iam_policy_document.flow_logs.json
+}
+
+data "aws_iam_policy_document" "flow_logs" {
+  statement {
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = [local.log_group_arns["flow"]]
+  }
+}
+
+################################################################################
+# Automation: what the drain and undrain documents may do
+################################################################################
+
+resource "aws_iam_role" "automation" {
+  name               = "${local.name}-automation"
+  assume_role_policy = data.aws_iam_policy_document.assume["ssm"].json
+}
+
+resource "aws_iam_role_policy" "automation" {
+  name   = "automation"
+  role   = aws_iam_role.automation.id
+  policy = data.aws_iam_policy_document.automation.json
+}
+
+data "aws_iam_policy_document" "automation" {
+  # checkov:skip=CKV_AWS_356:DescribeAutoScalingInstances cannot be narrowed to a resource
+  statement {
+    sid       = "Standby"
+    actions   = ["autoscaling:EnterStandby", "autoscaling:ExitStandby"]
+    resources = [local.group_arn]
+  }
+
+  statement {
+    sid       = "Watch"
+    actions   = ["autoscaling:DescribeAutoScalingInstances"]
+    resources = ["*"]
+  }
+}
+
+################################################################################
+# People: attach "operator" to those on duty, "shell" to those who may break the glass
+################################################################################
+
+resource "aws_iam_policy" "operator" {
+  name        = "${local.name}-operator"
+  description = "Run the documents of ${local.name} on its instances, and nothing else"
+  policy      = data.aws_iam_policy_document.operator.json
+}
+
+data "aws_iam_policy_document" "operator" {
+  # checkov:skip=CKV_AWS_356:what reads the outcome of a command cannot be narrowed to a resource
+  statement {
+    sid       = "Documents"
+    actions   = ["ssm:SendCommand"]
+    resources = [for document in aws_ssm_document.command : document.arn]
+  }
+
+  statement {
+    sid       = "Instances"
+    actions   = ["ssm:SendCommand"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*"]
+
+    dynamic "condition" {
+      for_each = local.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "ssm:resourceTag/${condition.key}"
+        values   = [condition.value]
+      }
+    }
+  }
+
+  statement {
+    sid       = "Automations"
+    actions   = ["ssm:StartAutomationExecution"]
+    resources = [for document in aws_ssm_document.automation : "arn:${local.partition}:ssm:${var.region}:${local.account_id}:automation-definition/${document.name}:*"]
+  }
+
+  statement {
+    sid       = "AutomationRole"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.automation.arn]
+  }
+
+  statement {
+    sid = "Watch"
+
+    actions = [
+      "autoscaling:DescribeAutoScalingGroups",
+      "autoscaling:DescribeInstanceRefreshes",
+      "cloudwatch:DescribeAlarms",
+      "ec2:DescribeInstances",
+      "elasticloadbalancing:DescribeTargetGroups",
+      "elasticloadbalancing:DescribeTargetHealth",
+      "ssm:GetAutomationExecution",
+      "ssm:GetCommandInvocation",
+      "ssm:ListCommandInvocations",
+    ]
+
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_policy" "shell" {
+  name        = "${local.name}-shell"
+  description = "Break the glass: an interactive session on the instances of ${local.name}"
+  policy      = data.aws_iam_policy_document.shell.json
+}
+
+data "aws_iam_policy_document" "shell" {
+  statement {
+    sid       = "Instances"
+    actions   = ["ssm:StartSession"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*"]
+
+    dynamic "condition" {
+      for_each = local.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "ssm:resourceTag/${condition.key}"
+        values   = [condition.value]
+      }
+    }
+  }
+
+  statement {
+    sid       = "OwnSessions"
+    actions   = ["ssm:ResumeSession", "ssm:TerminateSession"]
+    resources = ["arn:${local.partition}:ssm:*:*:session/$${aws:userid}-*"]
+  }
+}

@@ -1,0 +1,348 @@
+################################################################################
+# Release: written by scripts/bump to release.auto.tfvars.json
+################################################################################
+
+variable "release" {
+  description = "The commit to run: 40 hexadecimal digits"
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{40}$", var.release))
+    error_message = "release is \"${var.release}\", but must be a full commit id of 40 hexadecimal digits. A tree with uncommitted changes (-dirty) is not shipped: commit, bake, and run scripts/bump."
+  }
+}
+
+variable "ami_id" {
+  description = "The image baked from that commit"
+  type        = string
+
+  validation {
+    condition     = can(regex("^ami-[0-9a-f]{8,17}$", var.ami_id))
+    error_message = "ami_id is \"${var.ami_id}\", but must be the id of one image, such as ami-0123456789abcdef0. A name or an SSM alias would make going back impossible: take the id that scripts/bake printed."
+  }
+}
+
+variable "history" {
+  description = "Releases before this one, newest first; for scripts/bump, used by no resource"
+  type        = list(object({ release = string, ami_id = string, bumped_at = string }))
+  default     = []
+}
+
+variable "retry_rolled_back" {
+  description = "Try a release again that was rolled back before"
+  type        = bool
+  default     = false
+}
+
+################################################################################
+# Place
+################################################################################
+
+variable "environment" {
+  description = "Name of the environment; part of every name"
+  type        = string
+  default     = "production"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.environment)) && var.environment != "local"
+    error_message = "environment is \"${var.environment}\", but must be 2 to 20 lower-case letters, digits and hyphens, start with a letter, and not be \"local\" (in which the service asks for no token)."
+  }
+}
+
+variable "region" {
+  description = "AWS region"
+  type        = string
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
+  }
+}
+
+variable "zone_count" {
+  description = "Availability zones to span"
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([2, 3], var.zone_count)
+    error_message = "zone_count is ${var.zone_count}, but must be 2 or 3: with one zone its failure is an outage, and a fourth only adds cost."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Private addresses of the network"
+  type        = string
+  default     = "10.20.0.0/16"
+
+  validation {
+    condition     = can(cidrsubnet(var.vpc_cidr, 4, 15)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 22, false)
+    error_message = "vpc_cidr is \"${var.vpc_cidr}\", but must be an IPv4 network from /16 to /22, such as 10.20.0.0/16."
+  }
+}
+
+variable "nat" {
+  description = "Give instances a way out through one NAT gateway a zone; they need none"
+  type        = bool
+  default     = false
+}
+
+################################################################################
+# Load balancer
+################################################################################
+
+variable "domain" {
+  description = "Host name to serve under with HTTPS; without it the service is on plain HTTP, port 5000"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain))
+    error_message = "domain is \"${coalesce(var.domain, "null")}\", but must be a host name in lower case, such as hello.example.com, without https:// and without a path."
+  }
+}
+
+variable "zone_id" {
+  description = "Route 53 zone of the domain; with it the certificate is validated and the records are made here"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null || (var.domain != null && can(regex("^Z[A-Z0-9]{5,31}$", var.zone_id)))
+    error_message = "zone_id is \"${coalesce(var.zone_id, "null")}\", but must be the id of a Route 53 zone, such as Z0123456789ABCDEFGHIJ, and needs a domain beside it."
+  }
+}
+
+variable "ingress_cidrs" {
+  description = "IPv4 networks that may reach the load balancer"
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+
+  validation {
+    condition     = length(var.ingress_cidrs) > 0 && alltrue([for cidr in var.ingress_cidrs : can(cidrnetmask(cidr))])
+    error_message = "ingress_cidrs is ${jsonencode(var.ingress_cidrs)}, but must be at least one IPv4 network, such as 203.0.113.0/24; an empty list would close the service to everybody."
+  }
+}
+
+variable "waf" {
+  description = "Put AWS WAF before the load balancer"
+  type        = bool
+  default     = true
+}
+
+variable "waf_rate_limit" {
+  description = "Requests that one address may send in five minutes; the probe of a rollout needs about 3000"
+  type        = number
+  default     = 10000
+
+  validation {
+    condition     = var.waf_rate_limit >= 5000 && var.waf_rate_limit <= 2000000000
+    error_message = "waf_rate_limit is ${var.waf_rate_limit}, but must be from 5000 to 2000000000: below that the probe of a rollout would be blocked, and the rollout judged bad."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the load balancer, and keep the access logs"
+  type        = bool
+  default     = true
+}
+
+################################################################################
+# Group
+################################################################################
+
+variable "instance_type" {
+  description = "Instance type; of the architecture of the image"
+  type        = string
+  default     = "t4g.small"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.instance_type))
+    error_message = "instance_type is \"${var.instance_type}\", but must be a type such as t4g.small (arm64) or t3.small (x64)."
+  }
+}
+
+variable "min_size" {
+  description = "Fewest instances"
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.min_size >= 2
+    error_message = "min_size is ${var.min_size}, but must be at least 2: with one instance, its failure or its zone's is an outage."
+  }
+}
+
+variable "max_size" {
+  description = "Most instances"
+  type        = number
+  default     = 6
+
+  validation {
+    condition     = var.max_size > var.min_size
+    error_message = "max_size is ${var.max_size}, but must be above min_size (${var.min_size}): otherwise the group cannot grow under load, and a drained instance cannot come back."
+  }
+}
+
+variable "cpu_target_percent" {
+  description = "Mean CPU use that scaling aims at"
+  type        = number
+  default     = 50
+
+  validation {
+    condition     = var.cpu_target_percent >= 20 && var.cpu_target_percent <= 80
+    error_message = "cpu_target_percent is ${var.cpu_target_percent}, but must be from 20 to 80: above that nothing is left while a new instance boots."
+  }
+}
+
+variable "requests_per_target" {
+  description = "Requests a minute and instance that scaling aims at"
+  type        = number
+  default     = 60000
+
+  validation {
+    condition     = var.requests_per_target >= 100
+    error_message = "requests_per_target is ${var.requests_per_target}, but must be at least 100 a minute: fewer would start instances for no load."
+  }
+}
+
+variable "auth" {
+  description = "tokens: callers need one; none: nobody does"
+  type        = string
+  default     = "tokens"
+
+  validation {
+    condition     = contains(["tokens", "none"], var.auth)
+    error_message = "auth is \"${var.auth}\", but must be \"tokens\", or \"none\" to let everybody read and write on purpose."
+  }
+}
+
+variable "timezone" {
+  description = "IANA time zone in which a birthday begins"
+  type        = string
+  default     = "UTC"
+
+  validation {
+    condition     = can(regex("^[A-Za-z]+([/_+-][A-Za-z0-9_+-]+)*$", var.timezone))
+    error_message = "timezone is \"${var.timezone}\", but must be a zone such as UTC or Europe/Berlin."
+  }
+}
+
+variable "log_level" {
+  description = "Least severe level that the service logs"
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["trace", "debug", "info", "warn", "error", "fatal"], var.log_level)
+    error_message = "log_level is \"${var.log_level}\", but must be one of trace, debug, info, warn, error, fatal."
+  }
+}
+
+################################################################################
+# Store
+################################################################################
+
+variable "store_engine" {
+  description = "memorydb: a write survives the loss of a zone; elasticache: cheaper, replicates after the answer"
+  type        = string
+  default     = "memorydb"
+
+  validation {
+    condition     = contains(["memorydb", "elasticache"], var.store_engine)
+    error_message = "store_engine is \"${var.store_engine}\", but must be \"memorydb\" (durable) or \"elasticache\" (cheaper, asynchronous)."
+  }
+}
+
+variable "store_node_type" {
+  description = "Node type of the store; null for the smallest that MemoryDB has"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.store_node_type == null || can(regex(var.store_engine == "memorydb" ? "^db\\." : "^cache\\.", var.store_node_type))
+    error_message = "store_node_type is \"${coalesce(var.store_node_type, "null")}\", but must begin with \"db.\" for memorydb and with \"cache.\" for elasticache, as in db.t4g.small and cache.t4g.micro."
+  }
+}
+
+variable "store_shards" {
+  description = "Shards of the store: more of them hold more data and take more writes"
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.store_shards >= 1 && var.store_shards <= 100
+    error_message = "store_shards is ${var.store_shards}, but must be from 1 to 100."
+  }
+}
+
+variable "store_replicas" {
+  description = "Replicas of each shard"
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.store_replicas >= 1 && var.store_replicas <= 5
+    error_message = "store_replicas is ${var.store_replicas}, but must be from 1 to 5: without a replica the loss of a node is an outage, and with elasticache a loss of data."
+  }
+}
+
+variable "store_wait_replicas" {
+  description = "Replicas that must have a write before it is answered; for elasticache"
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.store_wait_replicas >= 0 && var.store_wait_replicas <= (var.store_engine == "elasticache" ? var.store_replicas : 0)
+    error_message = "store_wait_replicas is ${var.store_wait_replicas}, but must be from 0 to store_replicas (${var.store_replicas}) with elasticache, and 0 with memorydb, whose writes are durable anyway."
+  }
+}
+
+variable "store_snapshot_days" {
+  description = "Days that a daily snapshot of the store is kept"
+  type        = number
+  default     = 14
+
+  validation {
+    condition     = var.store_snapshot_days >= 1 && var.store_snapshot_days <= 35
+    error_message = "store_snapshot_days is ${var.store_snapshot_days}, but must be from 1 to 35: the data is not a cache."
+  }
+}
+
+################################################################################
+# Operations
+################################################################################
+
+variable "log_retention_days" {
+  description = "Days that logs are kept"
+  type        = number
+  default     = 365
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days is ${var.log_retention_days}, but CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 and 1827."
+  }
+}
+
+variable "alarm_email" {
+  description = "Address that alarms are sent to; it has to confirm the subscription"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@ ]+@[^@ ]+\\.[^@ ]+$", var.alarm_email))
+    error_message = "alarm_email is \"${coalesce(var.alarm_email, "null")}\", but must be one address, such as ops@example.com."
+  }
+}
+
+variable "alarm_p99_seconds" {
+  description = "Answer time of the slowest hundredth above which an alarm rings"
+  type        = number
+  default     = 0.5
+
+  validation {
+    condition     = var.alarm_p99_seconds > 0 && var.alarm_p99_seconds <= 5
+    error_message = "alarm_p99_seconds is ${var.alarm_p99_seconds}, but must be above 0 and at most 5, the longest that a request may take."
+  }
+}

@@ -1,0 +1,49 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.25"
+    }
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = local.tags
+  }
+
+  # scripts/rollout writes this one on the group; an apply must not take it away again.
+  ignore_tags {
+    keys = ["rolled-back-release"]
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_availability_zones" "available" {
+  state = "available"
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+locals {
+  name       = "hello-${var.environment}"
+  account_id = data.aws_caller_identity.current.account_id
+  partition  = data.aws_partition.current.partition
+  zones      = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
+  port       = 5000
+
+  tags = {
+    service     = "hello"
+    environment = var.environment
+  }
+}
