@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const STOP_TIMEOUT_MS = 60_000
@@ -7,19 +18,30 @@ const POLL_MS = 20
 /** Those with a cgroup.procs are mounted: the last where there is cgroup v2 alone, the first two beside v1. */
 const CGROUP_ROOTS = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified', '/sys/fs/cgroup']
 
+/** A bridge of its own, with an address that is for documentation. */
+const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
+
 export interface BootOptions {
   /** The root file system. */
   root: string
-  /** Unique on this machine, up to 11 characters of a-z, 0-9 and -: the host's network interface is `ve-NAME`. */
+  /** Unique on this machine, up to 12 characters of a-z, 0-9 and -: the host's network interface is `vb-NAME`. */
   name: string
   /** Everything written is thrown away at the end, so that several can boot from one root. */
   volatile?: boolean
   /** Host file or folder to where it appears in the container, read-only. */
   bind?: Record<string, string>
-  /** Where the host's end of the network goes; without it, into a network namespace that nobody else is in. */
-  network?: { namespace: string; bridge: string }
+  /** The bridge, in a network namespace, to join; without it, one that nobody else is on. */
+  network?: Network
   /** The container's console. */
   log: string
+}
+
+export interface Network {
+  /** A path such as /run/netns/NAME. */
+  namespace: string
+  bridge: string
+  /** Of the container, with its prefix length: 10.0.0.2/24. */
+  address: string
 }
 
 export interface Output {
@@ -44,7 +66,12 @@ export interface Container {
 
 /** Boots a root file system under systemd-nspawn, as root. Returns as soon as its init runs. */
 export async function bootContainer(options: BootOptions): Promise<Container> {
-  const { name, root, bind = {}, network } = options
+  const { name, root, network } = options
+  const { address } = network ?? LONELY
+  const folder = mkdtempSync(join(tmpdir(), 'hello-container-'))
+  const networkFile = join(folder, 'host0.network')
+  writeFileSync(networkFile, `[Match]\nName=host0\n\n[Network]\nAddress=${address}\n`)
+  const bind = { [networkFile]: '/etc/systemd/network/10-host0.network', ...options.bind }
   const cgroups = CGROUP_ROOTS.filter((path) => existsSync(join(path, 'cgroup.procs'))).map(
     (path) => join(path, `hello-${name}`),
   )
@@ -63,16 +90,21 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
     '--resolv-conf=off',
     '--timezone=off',
     '--link-journal=no',
-    '--network-veth',
-    ...(network ? [`--network-bridge=${network.bridge}`] : []),
+    `--network-bridge=${(network ?? LONELY).bridge}`,
     ...(options.volatile ? ['--volatile=overlay'] : []),
     ...Object.entries(bind).map(([from, to]) => `--bind-ro=${from}:${to}`),
   ]
+  const steps = [
+    // Containers that are not registered would share one cgroup, and stop each other's services.
+    ...cgroups.map((path) => `echo $$ >${path}/cgroup.procs`),
+    ...(network
+      ? []
+      : [`ip link add ${LONELY.bridge} type bridge`, `ip link set ${LONELY.bridge} up`]),
+    'exec "$@"',
+  ]
   const into = network ? ['nsenter', `--net=${network.namespace}`] : ['unshare', '--net']
-  // Containers that are not registered would share one cgroup, and stop each other's services.
-  const enter = cgroups.map((path) => `echo $$ >${path}/cgroup.procs`).join(' && ')
   const log = openSync(options.log, 'a')
-  const process = Bun.spawn(['bash', '-c', `${enter} && exec "$@"`, 'bash', ...into, ...nspawn], {
+  const process = Bun.spawn([...into, 'bash', '-c', steps.join(' && '), 'bash', ...nspawn], {
     stdin: 'ignore',
     stdout: log,
     stderr: log,
@@ -87,6 +119,7 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
   const gone = async () => {
     await process.exited
     for (const path of cgroups) removeCgroup(path)
+    rmSync(folder, { recursive: true })
   }
 
   while (!running(leader)) {

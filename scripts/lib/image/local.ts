@@ -72,6 +72,7 @@ export async function bakeLocally(
       log: join(work, 'console.log'),
     })
     try {
+      await container.run('systemctl', 'is-system-running', '--wait')
       say('packer build packer/local')
       await runPacker({
         folder: join(root, 'packer', 'local'),
@@ -128,8 +129,8 @@ async function makeBase(
 async function admitPacker(target: string, work: string): Promise<string> {
   const key = join(work, 'key')
   await $`ssh-keygen -q -t ed25519 -N ${''} -C packer -f ${key}`
-  await $`ssh-keygen -q -A -f ${target}`
-  mkdirSync(join(target, 'root', '.ssh'), { mode: 0o700 })
+  await $`ssh-keygen -q -A -f ${target}`.quiet()
+  mkdirSync(join(target, 'root', '.ssh'), { recursive: true, mode: 0o700 })
   cpSync(`${key}.pub`, join(target, 'root', '.ssh', 'authorized_keys'))
   return key
 }
