@@ -19,6 +19,7 @@ export interface RedisServer extends AsyncDisposable {
 export async function startRedis(
   extra: string[] = [],
   clientOptions: object = {},
+  portOption = '--port',
 ): Promise<RedisServer> {
   const folder = temporaryFolder()
   const port = freePort()
@@ -35,7 +36,7 @@ export async function startRedis(
     Bun.spawn(
       [
         'redis-server',
-        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder.path],
+        ...[portOption, String(port), '--bind', '127.0.0.1', '--dir', folder.path],
         ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
         ...extra,
       ],
@@ -63,12 +64,12 @@ export async function startRedis(
   return server
 }
 
-/** Three masters with a replica each, as `redis-cli --cluster create` makes them. */
-export async function startCluster(): Promise<
-  AsyncDisposable & { servers: RedisServer[]; endpoint: string }
-> {
+/** Three masters with `replicas` each, as `redis-cli --cluster create` makes them. */
+export async function startCluster({
+  replicas = 1,
+} = {}): Promise<AsyncDisposable & { servers: RedisServer[]; endpoint: string }> {
   const servers = await Promise.all(
-    Array.from({ length: 6 }, () =>
+    Array.from({ length: 3 + 3 * replicas }, () =>
       startRedis([
         '--cluster-enabled',
         'yes',
@@ -81,7 +82,7 @@ export async function startCluster(): Promise<
   )
   const create = Bun.spawnSync([
     ...['redis-cli', '--cluster', 'create', ...servers.map(({ endpoint }) => endpoint)],
-    ...['--cluster-replicas', '1', '--cluster-yes'],
+    ...['--cluster-replicas', String(replicas), '--cluster-yes'],
   ])
   if (create.exitCode !== 0) throw new Error(`no cluster: ${create.stdout}${create.stderr}`)
   const first = servers[0] as RedisServer
@@ -91,7 +92,7 @@ export async function startCluster(): Promise<
       const infos = await Promise.all(servers.map(({ client }) => client.info('replication')))
       const links = infos.filter((info) => info.includes('master_link_status:up'))
       const state = await first.client.call('CLUSTER', 'INFO')
-      return links.length === 3 && String(state).includes('cluster_state:ok')
+      return links.length === 3 * replicas && String(state).includes('cluster_state:ok')
     },
     { withinMs: 30_000, everyMs: 100 },
   )
@@ -107,14 +108,18 @@ export async function startCluster(): Promise<
   }
 }
 
-/** A primary, a replica and three Sentinels that watch them under the name `mymaster`. */
+/** A primary, two replicas and three Sentinels that watch them under the name `mymaster`. */
 export async function startSentinelGroup(): Promise<
-  AsyncDisposable & { primary: RedisServer; replica: RedisServer; endpoint: string }
+  AsyncDisposable & { primary: RedisServer; endpoint: string }
 > {
   const primary = await startRedis(['--repl-diskless-sync-delay', '0'])
-  const replica = await startRedis(['--replicaof', '127.0.0.1', String(primary.port)])
-  await eventually('the replica is in step', async () =>
-    (await replica.client.info('replication')).includes('master_link_status:up'),
+  const replicas = await Promise.all(
+    [1, 2].map(() => startRedis(['--replicaof', '127.0.0.1', String(primary.port)])),
+  )
+  await eventually(
+    'the replicas are in step',
+    async () =>
+      (await primary.client.info('replication')).match(/state=online/g)?.length === replicas.length,
   )
   const folder = temporaryFolder()
   const sentinels = Array.from({ length: 3 }, (_, index) => {
@@ -137,7 +142,7 @@ export async function startSentinelGroup(): Promise<
     })
     return { port, child }
   })
-  await eventually('the Sentinels know each other and the replica', async () => {
+  await eventually('the Sentinels know each other and the replicas', async () => {
     const views = sentinels.map(({ port }) =>
       Bun.spawnSync([
         'redis-cli',
@@ -149,17 +154,16 @@ export async function startSentinelGroup(): Promise<
       ]).stdout.toString(),
     )
     return views.every(
-      (view) => /num-slaves\n1\n/.test(view) && /num-other-sentinels\n2\n/.test(view),
+      (view) => /num-slaves\n2\n/.test(view) && /num-other-sentinels\n2\n/.test(view),
     )
   })
   return {
     primary,
-    replica,
     endpoint: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(','),
     async [Symbol.asyncDispose]() {
       await Promise.all(sentinels.map(({ child }) => end(child)))
       await primary[Symbol.asyncDispose]()
-      await replica[Symbol.asyncDispose]()
+      await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()))
       folder[Symbol.dispose]()
     },
   }

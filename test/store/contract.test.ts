@@ -1,0 +1,129 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Cluster } from 'ioredis'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { temporaryFolder } from '../support/process.ts'
+import { startCluster, startRedis, startSentinelGroup } from '../support/redis.ts'
+import { redisStore } from '../support/store.ts'
+import { makeCertificate } from '../support/tls.ts'
+import { keepsTheContract } from './contract.ts'
+
+const stack = new AsyncDisposableStack()
+afterAll(() => stack.disposeAsync())
+
+describe('SQLite', () => {
+  keepsTheContract(async () => {
+    const file = join(stack.use(temporaryFolder()).path, 'state', 'hello.db')
+    const store = openSqlite(file)
+    stack.defer(() => store.close())
+    const other = stack.adopt(new Database(file), (db) => db.close())
+    return {
+      store,
+      plant: async (key, value) =>
+        other.run('INSERT OR REPLACE INTO birthday VALUES (?, ?)', [key, value]),
+    }
+  })
+
+  test('several processes may have the file open, and writes are synced', async () => {
+    const { path } = stack.use(temporaryFolder())
+    const file = join(path, 'hello.db')
+    const [one, two] = [openSqlite(file), openSqlite(file)]
+    await one.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))
+    expect(String(await two.birthdayOf('Ada'))).toBe('1815-12-10')
+    expect(existsSync(`${file}-wal`)).toBe(true)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('a file of another version is refused by name', () => {
+    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    const db = new Database(file)
+    db.run('PRAGMA user_version = 2')
+    db.close()
+    expect(() => openSqlite(file)).toThrow(`${file} has tables of version 2; this release reads 1`)
+  })
+})
+
+describe('Redis', () => {
+  keepsTheContract(async () => {
+    const server = stack.use(await startRedis())
+    const store = await redisStore(server.endpoint)
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => server.client.set(key, value) }
+  })
+
+  test('a value of another type is an error that names the key', async () => {
+    await using server = await startRedis()
+    const store = await redisStore(server.endpoint)
+    const { birthdayKey } = await import('../../src/store/store.ts')
+    await server.client.lpush(birthdayKey('Ada'), 'x')
+    expect(store.birthdayOf('Ada')).rejects.toThrow(birthdayKey('Ada'))
+    await store.close()
+  })
+})
+
+describe('Redis with TLS, user and password', () => {
+  keepsTheContract(async () => {
+    const certificate = stack.use(makeCertificate())
+    const server = stack.use(
+      await startRedis(
+        [
+          ...['--port', '0', '--tls-auth-clients', 'no'],
+          ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
+          ...['--user', 'default', 'off', '--user', 'hello', 'on', '>s3cret', '~hello:*', '+@all'],
+        ],
+        { tls: { ca: certificate.pem }, username: 'hello', password: 's3cret' },
+        '--tls-port',
+      ),
+    )
+    const store = await redisStore(server.endpoint, {
+      tls: true,
+      tlsCaFile: certificate.certFile,
+      username: 'hello',
+      password: 's3cret',
+    })
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => server.client.set(key, value) }
+  })
+})
+
+describe('Redis Sentinel, waiting for a replica', () => {
+  keepsTheContract(async () => {
+    const group = stack.use(await startSentinelGroup())
+    const store = await redisStore(group.endpoint, { mode: 'sentinel', waitReplicas: 1 })
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => group.primary.client.set(key, value) }
+  })
+})
+
+describe('Redis Cluster', () => {
+  keepsTheContract(async () => {
+    const cluster = stack.use(await startCluster())
+    const store = await redisStore(cluster.endpoint, { mode: 'cluster' })
+    stack.defer(() => store.close())
+    const [host, port] = cluster.endpoint.split(',')[0]?.split(':') ?? []
+    const client = stack.adopt(new Cluster([{ host, port: Number(port) }]), (c) => c.disconnect())
+    return { store, plant: (key, value) => client.set(key, value) }
+  })
+})
+
+describe('Redis Cluster, waiting for a replica', () => {
+  keepsTheContract(async () => {
+    const cluster = stack.use(await startCluster())
+    const store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas: 1 })
+    stack.defer(() => store.close())
+    const [host, port] = cluster.endpoint.split(',')[0]?.split(':') ?? []
+    const client = stack.adopt(new Cluster([{ host, port: Number(port) }]), (c) => c.disconnect())
+    return { store, plant: (key, value) => client.set(key, value) }
+  })
+
+  test('a write that no replica has is not acknowledged', async () => {
+    await using server = await startRedis()
+    const store = await redisStore(server.endpoint, { waitReplicas: 1 })
+    expect(store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))).rejects.toThrow(
+      '0 of 1 replicas have the write',
+    )
+    await store.close()
+  })
+})

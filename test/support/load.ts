@@ -1,0 +1,62 @@
+import { name, save } from './executable.ts'
+
+/** What came of a request that a load sent. */
+export interface Outcome {
+  user: string
+  date: string
+  /** 0 when no answer came. */
+  status: number
+  startedAt: number
+  endedAt: number
+}
+
+export interface Load {
+  outcomes: Outcome[]
+  /** No more requests; resolves when the last has ended. */
+  stop(): Promise<void>
+}
+
+/** PUTs a birthday for one new user after another, from `writers` loops at once, until stopped. */
+export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
+  const outcomes: Outcome[] = []
+  let next = from
+  let running = true
+  const loops = Array.from({ length: writers }, async () => {
+    while (running) {
+      const index = next++
+      const user = name(index)
+      const date = String(Temporal.PlainDate.from('1900-01-01').add({ days: index % 40_000 }))
+      const startedAt = performance.now()
+      const status = await save(url, user, date).then(
+        async (response) => {
+          await response.arrayBuffer()
+          return response.status
+        },
+        () => 0,
+      )
+      outcomes.push({ user, date, status, startedAt, endedAt: performance.now() })
+      if (status === 0) await Bun.sleep(5)
+    }
+  })
+  return {
+    outcomes,
+    async stop() {
+      running = false
+      await Promise.all(loops)
+    },
+  }
+}
+
+/** The acknowledged writes of `outcomes` that `url` does not have. */
+export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome[]> {
+  const acknowledged = outcomes.filter(({ status }) => status === 204)
+  const lost: Outcome[] = []
+  for (let start = 0; start < acknowledged.length; start += 50) {
+    const batch = acknowledged.slice(start, start + 50)
+    const found = await Promise.all(
+      batch.map(async ({ user }) => (await fetch(`${url}/hello/${user}`)).status),
+    )
+    lost.push(...batch.filter((_, index) => found[index] !== 200))
+  }
+  return lost
+}
