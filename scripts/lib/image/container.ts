@@ -70,7 +70,10 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
   const { address } = network ?? LONELY
   const folder = mkdtempSync(join(tmpdir(), 'hello-container-'))
   const networkFile = join(folder, 'host0.network')
-  writeFileSync(networkFile, `[Match]\nName=host0\n\n[Network]\nAddress=${address}\n`)
+  writeFileSync(
+    networkFile,
+    `[Match]\nName=host0\n\n[Network]\nAddress=${address}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n`,
+  )
   const bind = { [networkFile]: '/etc/systemd/network/10-host0.network', ...options.bind }
   const cgroups = CGROUP_ROOTS.filter((path) => existsSync(join(path, 'cgroup.procs'))).map(
     (path) => join(path, `hello-${name}`),
