@@ -1,0 +1,49 @@
+import { PATH, READ, SAVE } from './server.ts'
+
+const NO_SUCH_DAY = { ...SAVE, body: '{"dateOfBirth":"1815-02-30"}' }
+const HEALTH_TIMEOUT_MS = 2_000
+
+/**
+ * Throws unless the server at `url`, where the birthday is saved, keeps the API: what does less work than it should is
+ * not to be compared with. Returns the greeting, and leaves the birthday saved.
+ */
+export async function checkContract(url: string): Promise<string> {
+  await expectStatus(200, url, '/version', READ)
+  await expectStatus(400, url, PATH, NO_SUCH_DAY)
+  await expectStatus(400, url, `${PATH}1`, READ)
+  await expectStatus(204, url, PATH, { method: 'DELETE' })
+  await expectStatus(404, url, PATH, { method: 'DELETE' })
+  await expectStatus(404, url, PATH, READ)
+  await expectStatus(204, url, PATH, SAVE)
+  await becomesHealthy(url)
+  const { message } = JSON.parse(await expectStatus(200, url, PATH, READ))
+  if (!/^Hello, Ada! (Happy birthday!|Your birthday is in \d+ day\(s\))$/.test(message)) {
+    throw new Error(`GET ${PATH} answers ${message}`)
+  }
+  return message
+}
+
+/** A service may look for its store now and then only, and be healthy a little after its first answer. */
+async function becomesHealthy(url: string): Promise<void> {
+  const deadline = performance.now() + HEALTH_TIMEOUT_MS
+  while ((await fetch(`${url}/hc`)).status !== 200 && performance.now() < deadline) {
+    await Bun.sleep(20)
+  }
+  await expectStatus(200, url, '/hc', READ)
+}
+
+async function expectStatus(
+  status: number,
+  url: string,
+  path: string,
+  request: RequestInit,
+): Promise<string> {
+  const response = await fetch(url + path, request)
+  const body = await response.text()
+  if (response.status !== status) {
+    throw new Error(
+      `${request.method} ${path} is answered ${response.status}, wants ${status}: ${body}`,
+    )
+  }
+  return body
+}

@@ -1,0 +1,113 @@
+// Command gin is the service on gin, with its default logger and recovery, and go-redis.
+package main
+
+import (
+	"errors"
+	"log"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/redis/go-redis/v9"
+
+	"hello.bench/birthday"
+)
+
+const (
+	keyPrefix    = "gin:"
+	maxBodyBytes = 16 << 10
+	storeTimeout = 500 * time.Millisecond
+)
+
+type request struct {
+	DateOfBirth string `json:"dateOfBirth" binding:"required"`
+}
+
+func main() {
+	client := redis.NewClient(&redis.Options{
+		Addr:         os.Getenv("REDIS_ENDPOINT"),
+		ReadTimeout:  storeTimeout,
+		WriteTimeout: storeTimeout,
+	})
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.Default()
+
+	router.PUT("/hello/:username", func(c *gin.Context) { put(c, client) })
+	router.GET("/hello/:username", func(c *gin.Context) { get(c, client) })
+	router.DELETE("/hello/:username", func(c *gin.Context) { remove(c, client) })
+	router.GET("/hc", func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	router.GET("/version", func(c *gin.Context) {
+		c.JSON(http.StatusOK, gin.H{"version": "gin " + gin.Version, "go": runtime.Version()})
+	})
+	log.Fatal(router.Run("127.0.0.1:" + os.Args[1]))
+}
+
+func put(c *gin.Context, client *redis.Client) {
+	username, err := birthday.Username(c.Param("username"))
+	if err != nil {
+		refuse(c, http.StatusBadRequest, err)
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBodyBytes)
+	var body request
+	if err := c.ShouldBindJSON(&body); err != nil {
+		refuse(c, http.StatusBadRequest, err)
+		return
+	}
+	if _, err := birthday.Date(body.DateOfBirth, time.Now().UTC()); err != nil {
+		refuse(c, http.StatusBadRequest, err)
+		return
+	}
+	if err := client.Set(c.Request.Context(), keyPrefix+username, body.DateOfBirth, 0).Err(); err != nil {
+		refuse(c, http.StatusServiceUnavailable, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func get(c *gin.Context, client *redis.Client) {
+	username, err := birthday.Username(c.Param("username"))
+	if err != nil {
+		refuse(c, http.StatusBadRequest, err)
+		return
+	}
+	stored, err := client.Get(c.Request.Context(), keyPrefix+username).Result()
+	if errors.Is(err, redis.Nil) {
+		refuse(c, http.StatusNotFound, err)
+		return
+	}
+	if err != nil {
+		refuse(c, http.StatusServiceUnavailable, err)
+		return
+	}
+	now := time.Now().UTC()
+	birth, err := birthday.Date(stored, now)
+	if err != nil {
+		refuse(c, http.StatusInternalServerError, err)
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"message": birthday.Greeting(username, birth, now)})
+}
+
+func remove(c *gin.Context, client *redis.Client) {
+	username, err := birthday.Username(c.Param("username"))
+	if err != nil {
+		refuse(c, http.StatusBadRequest, err)
+		return
+	}
+	removed, err := client.Del(c.Request.Context(), keyPrefix+username).Result()
+	switch {
+	case err != nil:
+		refuse(c, http.StatusServiceUnavailable, err)
+	case removed == 0:
+		refuse(c, http.StatusNotFound, redis.Nil)
+	default:
+		c.Status(http.StatusNoContent)
+	}
+}
+
+func refuse(c *gin.Context, status int, err error) {
+	c.AbortWithStatusJSON(status, gin.H{"status": status, "detail": err.Error()})
+}

@@ -1,0 +1,140 @@
+// Command plain is the service on the standard library and rueidis: the fastest plain Go, with nothing switched on.
+package main
+
+import (
+	"encoding/json"
+	"log"
+	"net/http"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"hello.bench/birthday"
+)
+
+const (
+	keyPrefix    = "plain:"
+	maxBodyBytes = 16 << 10
+	storeTimeout = 500 * time.Millisecond
+)
+
+type server struct{ client rueidis.Client }
+
+type request struct {
+	DateOfBirth string `json:"dateOfBirth"`
+}
+
+type message struct {
+	Message string `json:"message"`
+}
+
+type problem struct {
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+func main() {
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress:      []string{os.Getenv("REDIS_ENDPOINT")},
+		DisableCache:     true,
+		ConnWriteTimeout: storeTimeout,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	s := server{client}
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /hello/{username}", s.put)
+	mux.HandleFunc("GET /hello/{username}", s.get)
+	mux.HandleFunc("DELETE /hello/{username}", s.remove)
+	mux.HandleFunc("GET /hc", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"version": "plain", "go": runtime.Version()})
+	})
+	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], mux))
+}
+
+func (s server) put(w http.ResponseWriter, r *http.Request) {
+	username, err := birthday.Username(r.PathValue("username"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	decoder.DisallowUnknownFields()
+	var body request
+	if err := decoder.Decode(&body); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	if _, err := birthday.Date(body.DateOfBirth, time.Now().UTC()); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	set := s.client.B().Set().Key(keyPrefix + username).Value(body.DateOfBirth).Build()
+	if err := s.client.Do(r.Context(), set).Error(); err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s server) get(w http.ResponseWriter, r *http.Request) {
+	username, err := birthday.Username(r.PathValue("username"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	stored, err := s.client.Do(r.Context(), s.client.B().Get().Key(keyPrefix+username).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		refuse(w, http.StatusNotFound, err)
+		return
+	}
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	now := time.Now().UTC()
+	birth, err := birthday.Date(stored, now)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	answer(w, http.StatusOK, message{birthday.Greeting(username, birth, now)})
+}
+
+func (s server) remove(w http.ResponseWriter, r *http.Request) {
+	username, err := birthday.Username(r.PathValue("username"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	removed, err := s.client.Do(r.Context(), s.client.B().Del().Key(keyPrefix+username).Build()).AsInt64()
+	switch {
+	case err != nil:
+		refuse(w, http.StatusServiceUnavailable, err)
+	case removed == 0:
+		refuse(w, http.StatusNotFound, rueidis.Nil)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	answer(w, status, problem{status, err.Error()})
+}
+
+func answer(w http.ResponseWriter, status int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
