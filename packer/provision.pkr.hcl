@@ -24,6 +24,7 @@ locals {
   upload = "/tmp/hello-payload.tar.gz"
 
   provision = [
+    "${path.root}/../provision/00-packages.sh",
     "${path.root}/../provision/10-install.sh",
     "${path.root}/../provision/20-harden.sh",
     "${path.root}/../provision/30-clean.sh",

@@ -8,7 +8,7 @@ build {
 
   provisioner "shell" {
     scripts          = local.provision
-    environment_vars = local.environment
+    environment_vars = concat(local.environment, local.needs)
     execute_command  = local.as_root
   }
 

@@ -1,3 +1,7 @@
+locals {
+  needs = []
+}
+
 # The root file system that scripts/bake --local has booted in a container; Packer runs in the container's network.
 source "null" "container" {
   ssh_host             = "127.0.0.1"

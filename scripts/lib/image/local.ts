@@ -10,11 +10,11 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { Stop } from '../cli.ts'
 import { bootContainer } from './container.ts'
 import { manifestPath } from './manifest.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
-import { Refusal } from './refusal.ts'
 import type { Arch, BuiltRelease } from './release.ts'
 
 export interface LocalImage {
@@ -75,7 +75,7 @@ export async function bakeLocally(
       await container.run('systemctl', 'is-system-running', '--wait')
       say('packer build packer/local')
       await runPacker({
-        folder: join(root, 'packer', 'local'),
+        command: ['build', join(root, 'packer', 'local')],
         variables: {
           release: release.id,
           payload,
@@ -121,7 +121,7 @@ async function makeBase(
   if (existsSync(base)) return base
   say('making the Debian 12 root file system (once, about a minute)')
   const { exitCode, stderr } = await $`${script} ${base}`.nothrow().quiet()
-  if (exitCode !== 0) throw new Refusal(`debootstrap failed: ${stderr.toString().trim()}`)
+  if (exitCode !== 0) throw new Stop(`debootstrap failed: ${stderr.toString().trim()}`)
   return base
 }
 

@@ -1,24 +1,25 @@
-import { Refusal } from './refusal.ts'
+import { Stop } from '../cli.ts'
 
 interface PackerRun {
-  folder: string
-  variables: Record<string, string>
+  /** Subcommand and folder. */
+  command: [string, string]
+  variables?: Record<string, string>
   start(command: string[], env: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
   say(line: string): void
 }
 
-/** Runs `packer build`, passing its lines on. Throws `Refusal` when it fails. */
-export async function runPacker({ folder, variables, start, say }: PackerRun): Promise<void> {
-  const vars = Object.entries(variables).flatMap(([name, value]) => ['-var', `${name}=${value}`])
-  const child = start(['packer', 'build', '-color=false', '-on-error=cleanup', ...vars, folder], {
-    CHECKPOINT_DISABLE: '1',
-  })
+/** Runs Packer, passing its lines on. Throws `Stop` when it fails. */
+export async function runPacker({ command, variables = {}, start, say }: PackerRun): Promise<void> {
+  const [verb, folder] = command
+  const options = Object.entries(variables).flatMap(([name, value]) => ['-var', `${name}=${value}`])
+  if (verb === 'build') options.unshift('-color=false')
+  const child = start(['packer', verb, ...options, folder], { CHECKPOINT_DISABLE: '1' })
   const [, , exitCode] = await Promise.all([
     passOn(child.stdout, say),
     passOn(child.stderr, say),
     child.exited,
   ])
-  if (exitCode !== 0) throw new Refusal('packer build failed; its last lines above say why')
+  if (exitCode !== 0) throw new Stop(`packer ${verb} failed; its last lines above say why`)
 }
 
 async function passOn(

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { $ } from 'bun'
-import { Refusal } from './refusal.ts'
+import { Stop } from '../cli.ts'
 
 export type Arch = 'x64' | 'arm64'
 
@@ -15,7 +15,7 @@ export interface BuiltRelease {
   sha256: string
 }
 
-/** The commit of the tree at `root`, built for `arch`. Throws `Refusal` when the tree is dirty or it is not built. */
+/** The commit of the tree at `root`, built for `arch`. Throws `Stop` when the tree is dirty or it is not built. */
 export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltRelease> {
   const changed = (await $`git -C ${root} status --porcelain`.text())
     .trimEnd()
@@ -24,7 +24,7 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   if (changed.length > 0) {
     const [first, ...rest] = changed
     const more = rest.length > 0 ? ` and ${rest.length} more` : ''
-    throw new Refusal(
+    throw new Stop(
       `the tree has changes that no commit holds (${first?.slice(3)}${more}): commit them, then build`,
     )
   }
@@ -33,15 +33,14 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
 
   const executable = join(root, 'dist', `hello-linux-${arch}`)
   const build = `run scripts/build --arch ${arch}`
-  if (!existsSync(executable))
-    throw new Refusal(`there is no dist/${basename(executable)}: ${build}`)
+  if (!existsSync(executable)) throw new Stop(`there is no dist/${basename(executable)}: ${build}`)
   const bytes = readFileSync(executable)
   const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
   if (listedSum(root, basename(executable)) !== sha256) {
-    throw new Refusal(`dist/${basename(executable)} is not what dist/SHA256SUMS says: ${build}`)
+    throw new Stop(`dist/${basename(executable)} is not what dist/SHA256SUMS says: ${build}`)
   }
   if (!bytes.includes(id) || bytes.includes(`${id}-dirty`)) {
-    throw new Refusal(`dist/${basename(executable)} is not of the commit ${id}: ${build}`)
+    throw new Stop(`dist/${basename(executable)} is not of the commit ${id}: ${build}`)
   }
   return { id, commitTime, executable, sha256 }
 }

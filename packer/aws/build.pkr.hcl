@@ -1,0 +1,22 @@
+build {
+  sources = ["source.amazon-ebs.al2023"]
+
+  provisioner "file" {
+    source      = var.payload
+    destination = local.upload
+  }
+
+  provisioner "shell" {
+    scripts          = local.provision
+    environment_vars = concat(local.environment, local.needs)
+    execute_command  = local.as_root
+  }
+
+  post-processor "manifest" {
+    output = var.manifest
+    custom_data = {
+      release = var.release
+      arch    = var.arch
+    }
+  }
+}

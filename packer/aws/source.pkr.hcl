@@ -1,0 +1,72 @@
+locals {
+  # terraform/user-data starts the agent that ships the journal.
+  needs = ["PACKAGES=amazon-cloudwatch-agent", "REQUIRED_UNITS=amazon-ssm-agent.service"]
+
+  baked_at = timestamp()
+  machine  = var.arch == "arm64" ? "arm64" : "x86_64"
+
+  tags = {
+    Name       = "hello ${substr(var.release, 0, 12)}"
+    service    = "hello"
+    release    = var.release
+    commit     = var.release
+    baked-at   = local.baked_at
+    source-ami = data.amazon-parameterstore.al2023.value
+    arch       = var.arch
+    executable = var.executable_sha256
+  }
+}
+
+# The standard image, not the minimal one, which lacks the SSM agent.
+data "amazon-parameterstore" "al2023" {
+  region = var.region
+  name   = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${local.machine}"
+}
+
+source "amazon-ebs" "al2023" {
+  region        = var.region
+  source_ami    = data.amazon-parameterstore.al2023.value
+  instance_type = var.arch == "arm64" ? "t4g.small" : "t3.small"
+  subnet_id     = var.subnet_id
+  # A left-over of the bake, and no instance of the service: scripts/ops must not find it.
+  run_tags          = { Name = "packer hello ${substr(var.release, 0, 12)}" }
+  run_volume_tags   = { Name = "packer hello ${substr(var.release, 0, 12)}" }
+  skip_ami_run_tags = true
+  # When Packer dies, its instance goes with the next shutdown.
+  shutdown_behavior = "terminate"
+
+  communicator         = "ssh"
+  ssh_interface        = "session_manager"
+  ssh_username         = "ec2-user"
+  iam_instance_profile = var.instance_profile
+  # The agent registers some time after the instance runs; a tunnel before that is refused.
+  pause_before_ssm          = "30s"
+  ssh_timeout               = "15m"
+  ssh_clear_authorized_keys = true
+
+  # Of the instance that builds, and of those that start from the image.
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+  imds_support = "v2.0"
+
+  launch_block_device_mappings {
+    device_name           = "/dev/xvda"
+    volume_type           = "gp3"
+    volume_size           = 8
+    encrypted             = true
+    kms_key_id            = var.kms_key_id
+    delete_on_termination = true
+  }
+
+  ami_name        = "hello-${substr(var.release, 0, 12)}-${var.arch}${var.name_suffix}"
+  ami_description = "hello, release ${var.release}"
+  ami_regions     = var.copy_to_regions
+  ami_users       = var.share_with_accounts
+  snapshot_users  = var.share_with_accounts
+  deprecate_at    = timeadd(local.baked_at, "${var.deprecate_after_days * 24}h")
+  tags            = local.tags
+  snapshot_tags   = local.tags
+}

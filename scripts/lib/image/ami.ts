@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { DescribeImagesCommand } from '@aws-sdk/client-ec2'
+import { connect } from '../aws.ts'
+import { Stop } from '../cli.ts'
+import { lastAmi, manifestPath, noteAmi } from './manifest.ts'
+import { runPacker } from './packer.ts'
+import { packPayload } from './payload.ts'
+import type { Arch, BuiltRelease } from './release.ts'
+
+export interface BakedAmi {
+  release: string
+  arch: Arch
+  region: string
+  ami: string
+  /** It was there before. */
+  already: boolean
+}
+
+export interface AmiBake {
+  root: string
+  arch: Arch
+  release: BuiltRelease
+  /** Undefined: the region of the environment or the profile. */
+  region: string | undefined
+  /** Bake although the release has an AMI. */
+  force: boolean
+  /** A folder for what is uploaded. */
+  work: string
+  say(line: string): void
+}
+
+/** Has Packer bake `release` into an AMI, unless it has one. */
+export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
+  const { root, arch, release, force, say } = bake
+  const { ec2 } = connect(bake.region)
+  const region = await ec2.config.region()
+  const manifest = manifestPath(root)
+
+  const found = await ec2.send(
+    new DescribeImagesCommand({
+      Owners: ['self'],
+      Filters: [
+        { Name: 'tag:service', Values: ['hello'] },
+        { Name: 'tag:release', Values: [release.id] },
+        { Name: 'architecture', Values: [arch === 'x64' ? 'x86_64' : arch] },
+        { Name: 'state', Values: ['available'] },
+      ],
+    }),
+  )
+  const existing = found.Images?.[0]?.ImageId
+  if (existing && !force) {
+    say(`${region} has it already (--force bakes it again)`)
+    noteAmi(manifest, existing, region, release.id)
+    return { release: release.id, arch, region, ami: existing, already: true }
+  }
+
+  for (const tool of ['packer', 'session-manager-plugin']) {
+    if (!Bun.which(tool))
+      throw new Stop(`${tool} is not installed; packer/README.md says which version, and why`)
+  }
+  const folder = join(root, 'packer', 'aws')
+  const packer = (command: string[], env: Record<string, string>) =>
+    Bun.spawn(command, {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { ...Bun.env, ...env },
+    })
+  say('packer build packer/aws')
+  await runPacker({ command: ['init', folder], start: packer, say })
+  const variables = {
+    region,
+    arch,
+    release: release.id,
+    payload: await packPayload(root, release, bake.work),
+    executable_sha256: release.sha256,
+    commit_time: String(release.commitTime),
+    name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
+    manifest,
+  }
+  await runPacker({ command: ['build', folder], variables, start: packer, say })
+  const ami = lastAmi(manifest, region)
+  if (!ami) throw new Stop(`packer left no AMI of ${region} in packer/manifest.json`)
+  return { release: release.id, arch, region, ami, already: false }
+}
