@@ -1,0 +1,131 @@
+import type { Aws } from '../aws.ts'
+import type { Evidence } from './evidence.ts'
+import { type Fleet, type FleetWatch, isHealthy } from './fleet.ts'
+import type { Probe } from './probe.ts'
+import type { Progress } from './progress.ts'
+import type { Ending } from './receipt.ts'
+import { isRunning, markRolledBack, rollBackRefresh } from './refresh.ts'
+import { type Patience, pause, steadily } from './steady.ts'
+
+export interface Course {
+  aws: Aws
+  watch: FleetWatch
+  /** Where the fleet is to go. */
+  version: number | undefined
+  release: string | undefined
+  /** Undefined follows the instances to health, without a refresh. */
+  refreshId: string | undefined
+  startedAt: Date
+  timeoutMs: number
+  stallMs: number
+  /** False for a rollback that was asked for: it has nowhere to go back to, and marks nothing. */
+  guarded: boolean
+  probe: Probe | undefined
+  progress: Progress
+  evidence: Evidence
+  patience: Patience
+}
+
+/** Follows a refresh to its end. Undefined when interrupted; the refresh goes on. */
+export async function follow(course: Course): Promise<Ending | undefined> {
+  const { patience, progress, startedAt } = course
+  const deadline = startedAt.getTime() + course.timeoutMs
+  const stall = new Stall(course)
+  let marked = false
+  for (;;) {
+    const fleet = await steadily(() => course.watch.look(), patience)
+    if (!fleet) return undefined
+    const figures = course.probe?.figures()
+    progress.update({ startedAt, fleet, release: course.release, version: course.version, figures })
+    expectReleases(course, fleet)
+    const status = course.refreshId ? (fleet.refresh?.Status ?? 'Pending') : undefined
+    gather(course, fleet, status)
+
+    if (course.guarded && status?.startsWith('Rollback') && !marked && course.release) {
+      await markRolledBack(course.aws, fleet.name, course.release)
+      progress.note(`release ${course.release} is marked on the group as rolled back`)
+      marked = true
+    }
+    if (status !== undefined && !isRunning(status)) {
+      return { status, reason: reasonOf(fleet) }
+    }
+    if (status === undefined && settled(fleet, course.version)) {
+      return { status: 'Successful', reason: '' }
+    }
+    if (Date.now() > deadline) {
+      const seconds = Math.round(course.timeoutMs / 1000)
+      return {
+        status: 'timed out',
+        reason: `not at its end after ${seconds} s; it goes on without being followed`,
+      }
+    }
+    const stalled = stall.check(fleet, status)
+    if (stalled && status === undefined) return { status: 'Failed', reason: stalled }
+    if (stalled && course.guarded) {
+      progress.note(`${stalled}: rolling back`)
+      await rollBackRefresh(course.aws, fleet.name)
+    }
+    await pause(patience.pollMs, patience.signal)
+  }
+}
+
+/** Whether everything that should run does, on `version`, without a refresh. */
+function settled(fleet: Fleet, version: number | undefined): boolean {
+  const right = fleet.members.filter((member) => member.version === version)
+  const up = right.filter((member) => member.lifecycle === 'InService' && isHealthy(member))
+  return up.length === fleet.members.length && up.length >= fleet.desired
+}
+
+function expectReleases({ probe, release }: Course, fleet: Fleet): void {
+  if (!probe) return
+  const releases = fleet.members.map((member) => member.release)
+  const known = releases.every((each) => each !== undefined) && release !== undefined
+  // Also those of instances that went since the last look: they may have answered in between.
+  probe.expected = known
+    ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
+    : undefined
+}
+
+function gather(
+  { evidence, version, guarded }: Course,
+  fleet: Fleet,
+  status: string | undefined,
+): void {
+  if (version === undefined || !guarded) return
+  const over = /^(Rollback|Failed|Cancel)/.test(status ?? '')
+  evidence.consider(fleet, version, over && !/Successful$/.test(status ?? ''))
+}
+
+function reasonOf({ refresh }: Fleet): string {
+  return refresh?.RollbackDetails?.RollbackReason ?? refresh?.StatusReason ?? ''
+}
+
+/** Notices when new instances fail to become healthy for too long: AWS itself gives them an hour. */
+class Stall {
+  private readonly version: number | undefined
+  private readonly limitMs: number
+  private best = 0
+  private since = Date.now()
+  private told = false
+
+  constructor({ version, stallMs }: Course) {
+    this.version = version
+    this.limitMs = stallMs
+  }
+
+  /** What is wrong, in words, once; undefined while there is progress or nothing to wait for. */
+  check(fleet: Fleet, status: string | undefined): string | undefined {
+    const fresh = fleet.members.filter((member) => member.version === this.version)
+    const healthy = fresh.filter(isHealthy).length
+    const waits = status === undefined || status === 'InProgress' || status === 'Pending'
+    const struggles = fresh.length === 0 || healthy < fresh.length
+    if (healthy > this.best || !waits || !struggles) {
+      this.best = Math.max(this.best, healthy)
+      this.since = Date.now()
+      return undefined
+    }
+    if (this.told || Date.now() - this.since < this.limitMs) return undefined
+    this.told = true
+    return `no new instance became healthy for ${Math.round(this.limitMs / 1000)} s`
+  }
+}

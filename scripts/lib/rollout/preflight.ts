@@ -1,0 +1,132 @@
+import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
+import type { Aws } from '../aws.ts'
+import { shortRelease } from '../cli.ts'
+import { type Fleet, groupTag, inService, isHealthy } from './fleet.ts'
+import { findImage, findVersion, type Version } from './images.ts'
+import { isRunning, ROLLED_BACK } from './refresh.ts'
+
+export interface Wish {
+  templateId: string
+  version: number
+  /** Undefined accepts whatever release the version has. */
+  release: string | undefined
+  alarms: string[]
+  ignoreAlarms: boolean
+}
+
+export interface Preflight {
+  /** Each is a reason not to start. */
+  problems: string[]
+  /** Worth knowing, no reason not to start. */
+  notes: string[]
+  /** Alarms that may watch over the refresh. */
+  alarms: string[]
+}
+
+/** Everything that would make a refresh fail, or that AWS would not notice, found before anything is started. */
+export async function preflight(aws: Aws, fleet: Fleet, wish: Wish): Promise<Preflight> {
+  const [version, alarms] = await Promise.all([
+    checkVersion(aws, fleet, wish),
+    checkAlarms(aws, wish.alarms, wish.ignoreAlarms),
+  ])
+  const problems = [...checkRefresh(fleet), ...version, ...alarms.problems]
+  const serving = inService(fleet).filter(isHealthy).length
+  const notes = [...alarms.notes]
+  if (serving < fleet.desired) {
+    notes.push(`only ${serving} of ${fleet.desired} instances are healthy at the start`)
+  }
+  return { problems, notes, alarms: alarms.usable }
+}
+
+/** The release that the group is marked with as rolled back, if it is this one. */
+export const isRolledBack = (fleet: Fleet, release: string): boolean =>
+  groupTag(fleet, ROLLED_BACK) === release
+
+function checkRefresh({ refresh, name }: Fleet): string[] {
+  if (!isRunning(refresh?.Status)) return []
+  return [
+    `a refresh is running already (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): follow it with 'scripts/rollout watch --group ${name}', or stop it with 'scripts/rollout cancel --group ${name}'`,
+  ]
+}
+
+async function checkVersion(aws: Aws, fleet: Fleet, wish: Wish): Promise<string[]> {
+  const own = fleet.group.LaunchTemplate?.LaunchTemplateId
+  if (own !== wish.templateId) {
+    return [
+      `the group uses launch template ${own ?? 'none'}, not ${wish.templateId}: check --launch-template-id and --group`,
+    ]
+  }
+  const version = await findVersion(aws, wish.templateId, wish.version)
+  if (!version) {
+    return [
+      `launch template ${wish.templateId} has no version ${wish.version}: check --launch-template-version`,
+    ]
+  }
+  return await checkImage(aws, version, wish.release)
+}
+
+async function checkImage(
+  aws: Aws,
+  version: Version,
+  release: string | undefined,
+): Promise<string[]> {
+  const { imageId, number } = version
+  if (!imageId?.startsWith('ami-')) {
+    return [
+      `version ${number} names the image '${imageId ?? ''}', not one AMI id: AWS could not go back from it`,
+    ]
+  }
+  const image = await findImage(aws, imageId)
+  if (!image) {
+    return [
+      `the AMI ${imageId} of version ${number} does not exist (any more): bake the release again and run scripts/bump`,
+    ]
+  }
+  if (image.state !== 'available') {
+    return [`the AMI ${imageId} is ${image.state}, not available: wait for it, or bake again`]
+  }
+  if (release && image.release && image.release !== release) {
+    return [
+      `the AMI ${imageId} holds release ${shortRelease(image.release)}, not ${shortRelease(release)}: run scripts/bump for the release that is meant`,
+    ]
+  }
+  return []
+}
+
+async function checkAlarms(
+  aws: Aws,
+  names: string[],
+  ignore: boolean,
+): Promise<{ problems: string[]; notes: string[]; usable: string[] }> {
+  if (names.length === 0) return { problems: [], notes: [], usable: [] }
+  if (names.length > 10) {
+    return { problems: [`AWS takes at most 10 alarms, got ${names.length}`], notes: [], usable: [] }
+  }
+  const found = await findAlarms(aws, names)
+  const missing = names.filter((name) => !found.some(({ AlarmName }) => AlarmName === name))
+  const ringing = found.filter(({ StateValue }) => StateValue === 'ALARM')
+  const ringingNames = ringing.map(({ AlarmName }) => AlarmName ?? '')
+  const said = ringing.map(
+    ({ AlarmName, StateReason }) =>
+      `${AlarmName} is in ALARM${StateReason ? `: ${StateReason}` : ''}`,
+  )
+  return {
+    problems: [
+      ...missing.map((name) => `there is no alarm '${name}': check --alarm and --region`),
+      ...(ignore
+        ? []
+        : said.map(
+            (text) =>
+              `${text}. The refresh would fail at once; wait until it is OK, or leave it out with --ignore-alarms`,
+          )),
+    ],
+    notes: ignore ? said.map((text) => `${text}; it is left out`) : [],
+    usable: names.filter((name) => !ringingNames.includes(name)),
+  }
+}
+
+/** These alarms, as far as they exist. */
+export async function findAlarms(aws: Aws, names: string[]): Promise<MetricAlarm[]> {
+  const answer = await aws.cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: names }))
+  return answer.MetricAlarms ?? []
+}

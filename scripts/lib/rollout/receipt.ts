@@ -1,0 +1,120 @@
+import { clockTime, EXIT, shortRelease } from '../cli.ts'
+import type { Figures, Phase } from './figures.ts'
+import type { Observation } from './observe.ts'
+
+export type Verdict = 'shipped' | 'rolled back' | 'failed' | 'cancelled' | 'timed out' | 'skipped'
+
+const EXIT_CODES: Record<Verdict, number> = {
+  shipped: EXIT.ok,
+  skipped: EXIT.ok,
+  'rolled back': EXIT.rolledBack,
+  failed: EXIT.failed,
+  cancelled: EXIT.failed,
+  'timed out': EXIT.timedOut,
+}
+
+/** How following a refresh ended: AWS's terminal status, or our own limit. */
+export interface Ending {
+  status: string
+  reason: string
+}
+
+/** What a rollout ends with, as it is written for machines. */
+export interface Receipt {
+  verdict: Verdict
+  exitCode: number
+  reason: string
+  group: string
+  release: string | undefined
+  previousRelease: string | undefined
+  launchTemplateVersion: number | undefined
+  refreshId: string | undefined
+  startedAt: string
+  endedAt: string
+  seconds: number
+  /** Instances by release at the end, whatever it was. */
+  releases: Record<string, number>
+  observed: Observation | undefined
+  probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
+  notes: string[]
+  evidence: { folder: string; likelyCause: string } | undefined
+}
+
+export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
+
+/**
+ * The verdict by what was seen. `wantsRollback` turns round what AWS's RollbackSuccessful means: it was asked for.
+ */
+export function judge(
+  ending: Ending,
+  observed: Observation | undefined,
+  probe: Figures | undefined,
+  budget: number,
+  wantsRollback: boolean,
+): { verdict: Verdict; reason: string } {
+  const arrived =
+    ending.status === 'Successful' || (wantsRollback && ending.status === 'RollbackSuccessful')
+  if (!arrived) return { verdict: unhappy(ending.status), reason: ending.reason || ending.status }
+  if (observed && !observed.ok) {
+    return { verdict: 'failed', reason: `AWS reports success, but ${observed.problem}` }
+  }
+  if (probe && probe.failed > budget) {
+    return {
+      verdict: 'failed',
+      reason: `every instance serves the release, but ${probe.failed} of ${probe.requests} requests failed (budget ${budget})`,
+    }
+  }
+  return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }
+}
+
+function unhappy(status: string): Verdict {
+  if (status === 'RollbackSuccessful') return 'rolled back'
+  if (status === 'Cancelled') return 'cancelled'
+  return status === 'timed out' ? 'timed out' : 'failed'
+}
+
+/** The receipt for a person, line by line, without colour. */
+export function receiptLines(receipt: Receipt): string[] {
+  const { observed, probe, evidence } = receipt
+  const lines = [
+    `verdict     ${receipt.verdict}${receipt.reason ? `: ${receipt.reason}` : ''}`,
+    `group       ${receipt.group}`,
+    `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}`,
+    `took        ${clockTime(receipt.seconds)}`,
+    `in service  ${mix(receipt.releases)}`,
+  ]
+  if (observed) {
+    lines.push(
+      `observed    ${observed.seen.length} of ${observed.inService} instances answered /version with the release`,
+    )
+  }
+  if (probe) lines.push(...probeLines(probe))
+  lines.push(...receipt.notes.map((note) => `note        ${note}`))
+  if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
+  return lines
+}
+
+function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
+  const classes = Object.entries(probe.failures).map(([name, count]) => `${count} ${name}`)
+  const latency = (name: Phase): string => {
+    const { p50, p99, requests } = probe.phases[name]
+    if (p50 === null || p99 === null) return `${name} none of ${requests} answered`
+    return `${name} ${p50.toFixed(0)}/${p99.toFixed(0)} ms`
+  }
+  return [
+    `requests    ${probe.requests}, ${probe.failed} failed (budget ${probe.failureBudget})${classes.length ? `: ${classes.join(', ')}` : ''}`,
+    `longest gap ${probe.longestGapSeconds.toFixed(1)} s`,
+    `p50/p99     ${(['before', 'during', 'after'] as Phase[])
+      .filter((name) => probe.phases[name].requests > 0)
+      .map(latency)
+      .join(', ')}`,
+  ]
+}
+
+/** `2 bbbb…, 1 aaaa…` */
+export function mix(releases: Record<string, number>): string {
+  const parts = Object.entries(releases).map(
+    ([release, count]) => `${count} ${shortRelease(release)}`,
+  )
+  return parts.join(', ') || 'no instance'
+}
