@@ -1,8 +1,8 @@
-/** The floor: bare `Bun.serve` and ioredis, one read or one write, and nothing else. Usage: bun floor.ts PORT */
+/** The floor: bare `Bun.serve`, ioredis as it comes, one read or one write, nothing else. Usage: bun floor.ts PORT */
 import { Redis } from 'ioredis'
 
 const [host = '127.0.0.1', port = '6379'] = (process.env.REDIS_ENDPOINT ?? '').split(':')
-const redis = new Redis({ host, port: Number(port), enableAutoPipelining: true })
+const redis = new Redis({ host, port: Number(port) })
 
 Bun.serve({
   hostname: '127.0.0.1',

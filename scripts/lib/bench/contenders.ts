@@ -33,7 +33,7 @@ export async function prepareContenders(
     plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
     floor: async () => ({
       name: 'floor',
-      what: `bare Bun.serve, ioredis; bun ${Bun.version}`,
+      what: `bare Bun.serve, ioredis as it comes; bun ${Bun.version}`,
       command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port)],
       environment: { NODE_ENV: 'production' },
     }),
