@@ -52,6 +52,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     port: config.adminPort,
     hostname: '127.0.0.1',
     development: false,
+    // With development: false Bun shares a port unless told not to, and two workers would hide behind one.
+    reusePort: false,
     fetch: admin.fetch,
   })
 

@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { executable, healthy, root, run, save, startService } from '../support/executable.ts'
+import { temporaryFolder } from '../support/process.ts'
+
+describe('hello', () => {
+  test('--version names the release, its time and Bun', async () => {
+    const { stdout, exitCode } = await run(['--version'])
+    expect(stdout).toMatch(
+      /^hello [0-9a-f]{40}(-dirty)? built \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ bun \d+\.\d+\.\d+\n$/,
+    )
+    expect(exitCode).toBe(0)
+  })
+
+  test('--help says how it is used', async () => {
+    const { stdout, exitCode } = await run(['--help'])
+    expect(stdout).toStartWith('usage: hello [PORT] [ENVIRONMENT]')
+    expect(exitCode).toBe(0)
+  })
+
+  test.each([[['banana']], [['5000', 'local', 'x']], [['--inspect']], [['token', 'root']]])(
+    '%j is answered with the usage on stderr and exit code 2',
+    async (args) => {
+      const { stdout, stderr, exitCode } = await run(args)
+      expect(exitCode).toBe(2)
+      expect(stdout).toBe('')
+      expect(stderr).toMatch(/^hello: got .*\n\nusage: /)
+    },
+  )
+
+  test('wrong settings are all named at once, without a stack trace, with exit code 78', async () => {
+    const env = { DRAIN_SECONDS: 'long', TIMEZONE: 'Mars', REDIS_ENDPOINT: 'x', ADMIN_PORT: '-1' }
+    const { stderr, exitCode } = await run(['0', 'production'], { env })
+    expect(exitCode).toBe(78)
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines).toHaveLength(5)
+    for (const name of [...Object.keys(env), 'TOKENS']) {
+      expect(lines.some((line) => line.startsWith(`hello: ${name}: `))).toBe(true)
+    }
+    expect(stderr).not.toContain(' at ')
+  })
+
+  test('what cannot be opened is one sentence and exit code 1', async () => {
+    await using other = await startService()
+    const port = new URL(other.adminUrl).port
+    const { stderr, exitCode } = await run(['0'], {
+      env: { ADMIN_PORT: port, STATE_DIRECTORY: other.folder },
+    })
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/^hello: cannot start: .*\n$/)
+    const unwritable = await run(['0'], { env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' } })
+    expect(unwritable.exitCode).toBe(1)
+    expect(unwritable.stderr).toMatch(/^hello: cannot start: .*\/proc\/none.*\n$/)
+  })
+
+  test('token makes a token that the service then knows', async () => {
+    const { stdout } = await run(['token', 'write'])
+    const [, token, entry] = /^token {3}(\S+)\nTOKENS {2}(\S+)\n$/.exec(stdout) ?? []
+    await using service = await startService({ TOKENS: entry ?? '' }, { environment: 'production' })
+    await healthy(service)
+    expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(401)
+    const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` }
+    expect((await save(service.url, 'Ada', '1815-12-10', { headers })).status).toBe(204)
+    expect(JSON.stringify(await service.log())).not.toContain(token as string)
+  })
+
+  test('config prints the settings and no secret', async () => {
+    const env = { REDIS_ENDPOINT: 'redis.example:6379', REDIS_PASSWORD: 'hunter2' }
+    const { stdout, exitCode } = await run(['config'], { env })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('REDIS_ENDPOINT=redis.example:6379\n')
+    expect(stdout).toContain('REDIS_PASSWORD=(a secret)\n')
+    expect(stdout).not.toContain('hunter2')
+  })
+
+  test('healthcheck tells health from the lack of it', async () => {
+    await using service = await startService()
+    await healthy(service)
+    const { port } = new URL(service.url)
+    expect(await run(['healthcheck', port])).toMatchObject({ exitCode: 0 })
+    service.child.kill('SIGKILL')
+    await service.child.exited
+    expect(await run(['healthcheck', port])).toMatchObject({ exitCode: 1, stderr: '' })
+  })
+})
+
+describe('the executable', () => {
+  test('obeys nothing that lies beside it or that Bun would obey', async () => {
+    using folder = temporaryFolder()
+    const marker = join(folder.path, 'ran')
+    const hostile = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`
+    writeFileSync(join(folder.path, '.env'), 'ADMIN_PORT=banana\nAUTH=banana\n')
+    writeFileSync(join(folder.path, 'bunfig.toml'), 'preload = ["./hostile.js"]\n')
+    writeFileSync(join(folder.path, 'hostile.js'), hostile)
+    writeFileSync(join(folder.path, 'package.json'), '{"main":"hostile.js"}')
+    writeFileSync(join(folder.path, 'tsconfig.json'), '{ not json')
+    const env = {
+      BUN_OPTIONS: `--preload ${join(folder.path, 'hostile.js')}`,
+      NODE_OPTIONS: '--inspect',
+    }
+    const plain = await run(['config'], { cwd: folder.path })
+    expect(plain.exitCode).toBe(0)
+    expect(plain.stdout).toContain('ADMIN_PORT=9464\n')
+    await run(['config'], { cwd: folder.path, env })
+    expect(await Bun.file(marker).exists()).toBe(false)
+  })
+
+  test('runs no code from strings', async () => {
+    const bytes = await Bun.file(executable).bytes()
+    expect(
+      Buffer.from(bytes.buffer).includes('--disallow-code-generation-from-strings=strict'),
+    ).toBe(true)
+  })
+
+  test('is the same to the byte when one commit is built twice, and says dirty when the tree is', async () => {
+    using folder = temporaryFolder()
+    const clone = join(folder.path, 'clone')
+    const git = (...args: string[]) => {
+      const done = Bun.spawnSync(['git', ...args], { cwd: folder.path })
+      if (done.exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${done.stderr}`)
+    }
+    git('clone', '--quiet', '--shared', root, clone)
+    const build = () => {
+      const built = Bun.spawnSync(['scripts/build'], { cwd: clone, env: process.env })
+      if (built.exitCode !== 0) throw new Error(`scripts/build: ${built.stderr}`)
+      const sums = Bun.spawnSync(['cat', 'dist/SHA256SUMS'], { cwd: clone }).stdout.toString()
+      return { sums, output: built.stdout.toString() }
+    }
+    const first = build()
+    expect(build()).toEqual(first)
+    expect(first.sums).toMatch(/^[0-9a-f]{64} {2}hello-linux-(x64|arm64)\n$/)
+    expect(first.output).not.toContain('dirty')
+    writeFileSync(join(clone, 'src', 'stray.ts'), '')
+    expect(build().output).toMatch(/^release [0-9a-f]{40}-dirty/)
+  }, 120_000)
+})
