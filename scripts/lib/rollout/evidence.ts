@@ -32,9 +32,9 @@ export class Evidence {
     this.folder = options.folder ?? join(tmpdir(), `rollout-${name}`)
   }
 
-  /** True once at least one instance was asked. */
+  /** Whether there is anything in the folder. */
   get any(): boolean {
-    return this.findings.size > 0
+    return this.findings.size > 0 || this.launchFailures.length > 0
   }
 
   /** Looks at the members that run `version`: the unhealthy ones, or with `all` each that still exists. */

@@ -87,7 +87,10 @@ export async function travel(context: Context, journey: Journey): Promise<number
       probe,
       evidence,
     }
-    const ending = await follow(course)
+    const ending = await follow(course).catch((error: Error) => {
+      if (!refreshId || error instanceof Stop) throw error
+      throw new Stop(`${explain(error)} ${stillRunning(settings)}`)
+    })
     if (!ending) throw interrupted(stillRunning(settings))
     if (probes === 'afterwards') probe = await startProbe(context)
     const observed = await arrive(context, journey, ending, probe)

@@ -1,0 +1,388 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import { commands } from '../double/wire/json.ts'
+import {
+  ALARM,
+  GROUP,
+  NEW,
+  NEW_IMAGE,
+  OLD,
+  QUICK,
+  type Scene,
+  type SceneOptions,
+  startScene,
+  toNew,
+  until,
+} from './fixtures/scene.ts'
+import { ended, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+
+let scene: Scene
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rollout-test-'))
+})
+afterEach(async () => {
+  await scene.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const begin = async (options?: SceneOptions): Promise<void> => {
+  scene = await startScene(options)
+}
+
+const evidence = (): string => join(folder, 'evidence')
+
+const environmentOf = (extra: Record<string, string>): Record<string, string> => ({
+  ...scene.env,
+  ...QUICK,
+  HELLO_ROLLOUT_RECEIPT: join(folder, 'receipt.json'),
+  HELLO_ROLLOUT_EVIDENCE: evidence(),
+  ...extra,
+})
+
+const rollout = (args: string[], extra: Record<string, string> = {}) =>
+  spawnScript('rollout', args, environmentOf(extra))
+
+const ship = async (args: string[] = [], extra: Record<string, string> = {}): Promise<Ran> =>
+  await ended(rollout([...toNew(scene), ...args], extra))
+
+const receipt = async (): Promise<Receipt> => await Bun.file(join(folder, 'receipt.json')).json()
+
+const releases = (): (string | undefined)[] =>
+  scene.plane.instances
+    .filter(({ lifecycle }) => lifecycle === 'InService')
+    .map(({ tags }) => tags.release)
+
+describe('rollout start', () => {
+  test('ends with 0 when every instance answers with the release and no request failed', async () => {
+    await begin()
+    const ran = await ship(['--json'])
+    expect(ran.err).toContain('verdict     shipped')
+    expect(ran.code).toBe(0)
+    const printed = JSON.parse(ran.out) as Receipt
+    expect(printed).toEqual(await receipt())
+    expect(printed).toMatchObject({
+      verdict: 'shipped',
+      exitCode: 0,
+      release: NEW,
+      previousRelease: OLD,
+      launchTemplateVersion: 2,
+      releases: { [NEW]: 3 },
+      observed: { ok: true, inService: 3 },
+    })
+    expect(printed.observed?.seen.toSorted()).toEqual(
+      scene.plane.instances
+        .filter(({ lifecycle }) => lifecycle === 'InService')
+        .map(({ id }) => id)
+        .toSorted(),
+    )
+    const { probe } = printed
+    expect(probe?.failed).toBe(0)
+    expect(probe?.requests).toBeGreaterThan(40)
+    for (const phase of ['before', 'during', 'after'] as const) {
+      expect(probe?.phases[phase].requests).toBeGreaterThan(5)
+      expect(probe?.phases[phase].p99).toBeGreaterThanOrEqual(probe?.phases[phase].p50 ?? Infinity)
+    }
+    expect(await readdir(folder)).toEqual(['receipt.json'])
+  })
+
+  test('asks AWS for what the design says', async () => {
+    await begin()
+    await ship()
+    expect(scene.plane.refreshes[0]).toMatchObject({
+      desiredVersion: 2,
+      preferences: {
+        minHealthyPercentage: 100,
+        maxHealthyPercentage: 200,
+        checkpointPercentages: [50, 100],
+        checkpointDelay: 20,
+        bakeTime: 30,
+        skipMatching: true,
+        autoRollback: true,
+        alarms: [ALARM],
+      },
+    })
+  })
+
+  test('leaves out the checkpoint that one instance would skip', async () => {
+    await begin({ instances: 1 })
+    expect((await ship()).code).toBe(0)
+    expect(scene.plane.refreshes[0]?.preferences.checkpointPercentages).toEqual([100])
+  })
+
+  test('ends with 3 after an alarm, marks the release, and keeps what failed instances told', async () => {
+    await begin({
+      behaviours: {
+        [NEW_IMAGE]: {
+          commands: {
+            bundle: { exitCode: 0, stdout: 'Main process exited, status=78/CONFIG\n', stderr: '' },
+          },
+        },
+      },
+    })
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.plane.setAlarm(ALARM, 'ALARM', 'too many errors')
+    const ran = await ended(child)
+    expect(ran.out).toContain('verdict     rolled back')
+    expect(ran.code).toBe(3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    const { verdict, exitCode, evidence: found } = await receipt()
+    expect({ verdict, exitCode }).toEqual({ verdict: 'rolled back', exitCode: 3 })
+    expect(found?.likelyCause).toContain('refuses its configuration')
+    const failed = (await readdir(evidence())).filter((name) => name.startsWith('i-'))
+    expect(failed.length).toBeGreaterThan(0)
+    const bundle = await Bun.file(join(evidence(), failed[0] as string, 'bundle.txt')).text()
+    expect(bundle).toContain('status=78')
+    expect(commands(scene.plane)[0]?.Comment).toContain('evidence')
+  })
+
+  test('rolls back by itself when new instances never become healthy', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.out).toContain('no new instance became healthy for 1 s: rolling back')
+    expect(ran.code).toBe(3)
+    expect(scene.double.calls).toContain('RollbackInstanceRefresh')
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    const { evidence: found, probe } = await receipt()
+    expect(found?.likelyCause).toContain('/hc does not answer 200')
+    expect(found?.likelyCause).toContain('503')
+    expect(probe?.failed).toBe(0)
+  })
+
+  test('names the failed launch as the cause', async () => {
+    await begin({
+      behaviours: { [NEW_IMAGE]: { launchFails: 'InsufficientInstanceCapacity: none left' } },
+    })
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.code).toBe(3)
+    expect((await receipt()).evidence?.likelyCause).toContain('InsufficientInstanceCapacity')
+  })
+
+  test('ends with 4 when AWS fails the refresh', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const refresh = scene.plane.refreshes[0]
+    if (refresh) refresh.preferences.autoRollback = false
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    expect((await ended(child)).code).toBe(4)
+    expect(await receipt()).toMatchObject({ verdict: 'failed', releases: { [NEW]: 3 } })
+  })
+
+  test('ends with 4 when somebody cancels the refresh, and reports the mix', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--checkpoint-delay-seconds', '2000'])
+    await until(() => releases().includes(NEW) && releases().length === 3, 'the checkpoint')
+    const cancelled = await runScript('rollout', ['cancel', '--poll-seconds', '0.05'], scene.env)
+    expect(cancelled.out).toContain('refresh Cancelled; in service: ')
+    expect(cancelled.code).toBe(0)
+    expect((await ended(child)).code).toBe(4)
+    expect((await receipt()).releases).toEqual({ [OLD]: 1, [NEW]: 2 })
+  })
+
+  test('ends with 5 when its time is up, and leaves the refresh running', async () => {
+    await begin()
+    const ran = await ship(['--bake-seconds', '2000', '--timeout-seconds', '2'])
+    expect(ran.code).toBe(5)
+    expect(ran.out).toContain('scripts/rollout watch --group hello-production')
+    expect(scene.plane.refreshes[0]?.status).toBe('Baking')
+  })
+
+  test('ends with 4 when requests failed, though every instance serves the release', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '100'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.fleet.outage = 502
+    await Bun.sleep(200)
+    scene.fleet.outage = 504
+    await Bun.sleep(200)
+    scene.fleet.outage = undefined
+    expect((await ended(child)).code).toBe(4)
+    const { reason, probe, observed } = await receipt()
+    expect(reason).toContain('requests failed (budget 0)')
+    expect(observed?.ok).toBe(true)
+    expect(probe?.failures['502']).toBeGreaterThan(0)
+    expect(probe?.failures['504']).toBeGreaterThan(0)
+    expect(probe?.longestGapSeconds).toBeGreaterThan(0.3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBeUndefined()
+  })
+
+  test('accepts failures within the budget', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--failure-budget', 'any', '--bake-seconds', '100'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.fleet.outage = 503
+    await Bun.sleep(100)
+    scene.fleet.outage = undefined
+    expect((await ended(child)).code).toBe(0)
+    expect((await receipt()).probe?.failures['503']).toBeGreaterThan(0)
+  })
+
+  test('does not believe AWS when an instance answers with another release', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { versionTold: OLD } } })
+    const ran = await ship(['--observe-seconds', '0.5'])
+    expect(ran.code).toBe(4)
+    expect((await receipt()).reason).toContain(`still answers /version with ${OLD}`)
+  })
+
+  test('waits for a new group to come up without a refresh', async () => {
+    await begin()
+    scene.plane.group.version = 2
+    for (const instance of scene.plane.instances) scene.plane.machines.terminate(instance, 'test')
+    const ran = await ship()
+    expect(ran.out).toContain('nothing to replace')
+    expect(ran.code).toBe(0)
+    expect(scene.double.calls).not.toContain('StartInstanceRefresh')
+    expect(await receipt()).toMatchObject({ verdict: 'shipped', releases: { [NEW]: 3 } })
+  })
+
+  test('leaves the canary out when the service wants a token and none is given', async () => {
+    await begin()
+    scene.fleet.tokens.add('secret')
+    const without = await ship()
+    expect(without.out).toContain('the canary user is left out')
+    expect(without.code).toBe(0)
+    expect(scene.fleet.store.has('Canary')).toBe(false)
+  })
+
+  test('writes and reads the canary with a token', async () => {
+    await begin()
+    scene.fleet.tokens.add('secret')
+    expect((await ship([], { HELLO_TOKEN: 'secret' })).code).toBe(0)
+    expect(scene.fleet.store.get('Canary')).toBe('2000-01-01')
+    expect((await receipt()).probe).toMatchObject({ canary: true, failed: 0 })
+  })
+})
+
+describe('a rolled-back release', () => {
+  test('is refused, skipped on request, and shipped with --retry, which takes the mark away', async () => {
+    await begin()
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const refused = await ship()
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('was rolled back on this group; --retry tries it again')
+    const skipped = await ship(['--skip-rolled-back'])
+    expect(skipped.code).toBe(0)
+    expect(await receipt()).toMatchObject({ verdict: 'skipped', releases: { [OLD]: 3 } })
+    expect(scene.plane.refreshes).toHaveLength(0)
+    const retried = await ship([], { HELLO_ROLLOUT_RETRY: '1' })
+    expect(retried.code).toBe(0)
+    expect(scene.plane.group.tags['rolled-back-release']).toBeUndefined()
+  })
+})
+
+describe('rollout rollback', () => {
+  const args = (): string[] => ['rollback', '--url', scene.fleet.url]
+
+  test('goes to the version before, also after the refresh has finished, and marks what it left', async () => {
+    await begin()
+    await ship()
+    scene.plane.setAlarm(ALARM, 'ALARM', 'the reason to go back')
+    const ran = await ended(rollout(args()))
+    expect(ran.out).toContain('going back from version 2 to version 1')
+    expect(ran.code).toBe(0)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect(scene.plane.group.version).toBe(1)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+    expect(await receipt()).toMatchObject({
+      verdict: 'shipped',
+      release: OLD,
+      previousRelease: NEW,
+    })
+  })
+
+  test('turns a running refresh round', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'], {
+      HELLO_ROLLOUT_RECEIPT: '',
+    })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const ran = await ended(rollout(args()))
+    expect(ran.code).toBe(0)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect((await ended(child)).code).toBe(3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+  })
+
+  test('passes over a version whose AMI is gone', async () => {
+    await begin()
+    const third = scene.plane.addVersion({
+      imageId: NEW_IMAGE,
+      userData: '',
+      tags: { release: NEW },
+      description: '',
+    })
+    scene.plane.group.version = third
+    const version2 = scene.plane.template.versions[1]
+    if (version2) version2.imageId = 'ami-0dddddddddddddddd'
+    const ran = await ended(rollout(args()))
+    expect(ran.out).toContain('going back from version 3 to version 1')
+    expect(ran.code).toBe(0)
+  })
+
+  test('refuses when there is nothing to go back to', async () => {
+    await begin({ instances: 1 })
+    const ran = await ended(rollout(args()))
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('no launch template version before 1 whose AMI still exists')
+  })
+})
+
+describe('rollout watch', () => {
+  test('follows a refresh that somebody else started to its verdict', async () => {
+    await begin()
+    const first = rollout(toNew(scene), { HELLO_ROLLOUT_RECEIPT: '' })
+    await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
+    const ran = await ended(rollout(['watch', '--url', scene.fleet.url]))
+    expect(ran.code).toBe(0)
+    expect(await receipt()).toMatchObject({
+      verdict: 'shipped',
+      release: NEW,
+      observed: { ok: true },
+    })
+    expect((await ended(first)).code).toBe(0)
+  })
+
+  test('leaves the refresh running on Ctrl-C and says how to go on', async () => {
+    await begin()
+    const first = rollout([...toNew(scene), '--bake-seconds', '200'], { HELLO_ROLLOUT_RECEIPT: '' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const child = rollout(['watch', '--url', scene.fleet.url])
+    await Bun.sleep(700)
+    child.kill('SIGINT')
+    const ran = await ended(child)
+    expect(ran.code).toBe(130)
+    expect(ran.err).toContain(`scripts/rollout watch --group ${GROUP}`)
+    expect(ran.err).toContain(`scripts/rollout cancel --group ${GROUP}`)
+    expect((await ended(first)).code).toBe(0)
+    expect(scene.plane.refreshes[0]?.status).toBe('Successful')
+  })
+
+  test('refuses when there was no refresh yet', async () => {
+    await begin({ instances: 1 })
+    const ran = await ended(rollout(['watch']))
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('nothing to watch')
+  })
+})
+
+describe('rollout status', () => {
+  test('shows every instance, as text and as JSON', async () => {
+    await begin()
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const text = await runScript('rollout', ['status'], scene.env)
+    expect(text.code).toBe(0)
+    expect(text.out).toContain('INSTANCE')
+    for (const { id } of scene.plane.instances) expect(text.out).toContain(id)
+    expect(text.out).toContain(`rolled back ${NEW.slice(0, 12)}`)
+    const json = await runScript('rollout', ['status', '--json'], scene.env)
+    const report = JSON.parse(json.out)
+    expect(report.instances).toHaveLength(3)
+    expect(report).toMatchObject({ group: GROUP, desired: 3, rolledBackRelease: NEW })
+  })
+})
