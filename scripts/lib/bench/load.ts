@@ -1,13 +1,6 @@
 import { join } from 'node:path'
-import {
-  cpuSeconds,
-  idleSeconds,
-  LOAD_CORE,
-  onCore,
-  residentBytes,
-  run,
-  SERVER_CORE,
-} from './process.ts'
+import { cpuSeconds, idleSeconds, residentBytes } from './proc.ts'
+import { LOAD_CORE, onCore, run, SERVER_CORE } from './process.ts'
 import { BIRTHDAY, PATH, type Server } from './server.ts'
 
 export type Method = 'GET' | 'PUT'

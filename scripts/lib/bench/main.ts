@@ -8,13 +8,13 @@ import { type Options, parseOptions, USAGE, UsageError } from './options.ts'
 import { LOAD_CORE, run, SERVER_CORE } from './process.ts'
 import { openProgress } from './progress.ts'
 import { startRedis } from './redis.ts'
-import { report } from './report.ts'
+import { tables } from './report.ts'
 import { measure, orderOfRound, type Samples } from './rounds.ts'
 import { SAVE, startServer } from './server.ts'
-import { compare, summarize } from './summary.ts'
+import { compare, doubts, summarize } from './summary.ts'
 import { judge } from './targets.ts'
 
-const EXIT = { failure: 1, usage: 2 } as const
+const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const
 
 let options: Options
 try {
@@ -43,47 +43,38 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   await run(['bash', '-c', 'source "$1" && need_packages wrk redis-server', 'bench', packages])
 
   const folder = mkdtempSync(join(tmpdir(), 'hello-bench-'))
-  const progress = openProgress()
-  try {
-    progress('building what is measured')
-    const contenders = await prepareContenders(only, folder)
-    // Built on every core; from here on this script, too, keeps off the server's.
-    await run([
-      'taskset',
-      '--all-tasks',
-      '--cpu-list',
-      '--pid',
-      String(LOAD_CORE),
-      String(process.pid),
-    ])
-    const redis = await startRedis(folder)
-    try {
-      await check(contenders, redis.endpoint, folder)
-      const samples: Partial<Samples> = Object.fromEntries(only.map((name) => [name, []]))
-      for (let round = 0; round < rounds; round++) {
-        for (const contender of orderOfRound(contenders, round)) {
-          progress(`round ${round + 1} of ${rounds}: ${contender.name}`)
-          const sample = await measure(contender, redis.endpoint, folder, seconds)
-          samples[contender.name]?.push(sample)
-        }
-      }
-      progress.end()
-      const rows = summarize(samples)
-      const ratios = compare(samples)
-      const targets = judge(rows, ratios)
-      const conditions = describe(rounds, seconds, contenders)
-      console.log(
-        json
-          ? JSON.stringify({ conditions, rows, ratios, targets, samples }, null, 2)
-          : `${conditions.join('\n')}\n\n${report(rows, ratios, targets)}`,
-      )
-    } finally {
-      await redis.stop()
-    }
-  } finally {
-    progress.end()
-    rmSync(folder, { recursive: true, force: true })
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => process.exit(EXIT.interrupted))
   }
+  const progress = openProgress()
+  progress('building what is measured')
+  const contenders = await prepareContenders(only, folder)
+  // Built on every core; from here on this script, too, keeps off the server's.
+  await run(['taskset', '-acp', String(LOAD_CORE), String(process.pid)])
+  const redis = await startRedis(folder)
+  await check(contenders, redis.endpoint, folder)
+
+  const samples: Partial<Samples> = Object.fromEntries(only.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of orderOfRound(contenders, round)) {
+      progress(`round ${round + 1} of ${rounds}: ${contender.name}`)
+      samples[contender.name]?.push(await measure(contender, redis.endpoint, folder, seconds))
+    }
+  }
+  progress.end()
+  await redis.stop()
+
+  const rows = summarize(samples)
+  const ratios = compare(samples)
+  const targets = judge(rows, ratios)
+  const conditions = describe(rounds, seconds, contenders)
+  const cautions = doubts(rows)
+  console.log(
+    json
+      ? JSON.stringify({ conditions, rows, ratios, targets, cautions, samples }, null, 2)
+      : [conditions.join('\n'), ...tables(rows, ratios, targets), ...cautions].join('\n\n'),
+  )
 }
 
 /** Saves the birthday with everybody, and measures nobody who does not keep the API. The floor has none. */
@@ -106,7 +97,7 @@ function describe(rounds: number, seconds: number, contenders: readonly Contende
   return [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
     `server on core ${SERVER_CORE} (GOMAXPROCS=1 for Go); wrk, Redis and this script on core ${LOAD_CORE}`,
-    `${rounds} rounds in turn, ${seconds} s a method after a warm-up, ${CONNECTIONS} connections; medians`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s a method after a warm-up, ${CONNECTIONS} connections; medians`,
     ...contenders.map(({ name, what }) => `${name.padEnd(5)}  ${what}`),
   ]
 }

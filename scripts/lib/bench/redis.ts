@@ -1,4 +1,4 @@
-import { freePort, LOAD_CORE, onCore } from './process.ts'
+import { freePort, LOAD_CORE, onCore, owned } from './process.ts'
 
 export interface RedisServer {
   endpoint: string
@@ -10,12 +10,14 @@ const START_TIMEOUT_MS = 5_000
 /** A Redis of our own on the load's core, in memory only. */
 export async function startRedis(folder: string): Promise<RedisServer> {
   const port = freePort()
-  const child = Bun.spawn(
-    onCore(LOAD_CORE, [
-      ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', folder],
-      ...['--save', '', '--appendonly', 'no', '--daemonize', 'no'],
-    ]),
-    { stdout: 'ignore', stderr: 'ignore' },
+  const child = owned(
+    Bun.spawn(
+      onCore(LOAD_CORE, [
+        ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', folder],
+        ...['--save', '', '--appendonly', 'no', '--daemonize', 'no'],
+      ]),
+      { stdout: 'ignore', stderr: 'ignore' },
+    ),
   )
   const stop = async () => {
     child.kill()

@@ -4,12 +4,12 @@ import type { Target } from './targets.ts'
 
 const percent = (share: number) => `${(share * 100).toFixed(0)} %`
 
-/** The tables, for people. */
-export function report(
+/** Figures, ratios and verdicts, for people. */
+export function tables(
   rows: readonly Row[],
   ratios: readonly Ratio[],
   targets: readonly Target[],
-): string {
+): string[] {
   const sections = METHODS.map((method) =>
     table(
       [
@@ -61,7 +61,7 @@ export function report(
       ),
     )
   }
-  return sections.join('\n\n')
+  return sections
 }
 
 /** Lines of columns, the first to the left and the others to the right. */

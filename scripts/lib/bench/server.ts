@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Contender } from './contenders.ts'
-import { freePort, onCore, SERVER_CORE } from './process.ts'
+import { freePort, onCore, owned, SERVER_CORE } from './process.ts'
 
 /** The birthday that is read and written. */
 export const PATH = '/hello/Ada'
@@ -40,18 +40,20 @@ export async function startServer(
   const logFile = join(folder, `${contender.name}.log`)
   const log = openSync(logFile, 'w')
   const start = performance.now()
-  const child = Bun.spawn(onCore(SERVER_CORE, contender.command(port)), {
-    // Nothing of the caller's environment may configure a contender.
-    env: {
-      PATH: process.env.PATH ?? '',
-      ...contender.environment,
-      REDIS_ENDPOINT: redisEndpoint,
-    },
-    cwd: folder,
-    stdin: 'ignore',
-    stdout: log,
-    stderr: log,
-  })
+  const child = owned(
+    Bun.spawn(onCore(SERVER_CORE, contender.command(port)), {
+      // Nothing of the caller's environment may configure a contender.
+      env: {
+        PATH: process.env.PATH ?? '',
+        ...contender.environment,
+        REDIS_ENDPOINT: redisEndpoint,
+      },
+      cwd: folder,
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+    }),
+  )
   closeSync(log)
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
