@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dir, '../..')
+
+/** Runs scripts/bench with a temporary folder of its own and returns what is left in it, files and processes. */
+async function bench(words: string[], { signalAfter }: { signalAfter?: string } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-test-'))
+  const child = Bun.spawn([join(root, 'scripts/bench'), ...words], {
+    env: { ...process.env, TMPDIR: folder },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const decoder = new TextDecoder()
+  let stderr = ''
+  const [stdout] = await Promise.all([
+    new Response(child.stdout).text(),
+    (async () => {
+      for await (const chunk of child.stderr) {
+        stderr += decoder.decode(chunk)
+        if (signalAfter && stderr.includes(signalAfter)) {
+          await Bun.sleep(500)
+          child.kill('SIGTERM')
+        }
+      }
+    })(),
+  ])
+  const status = await child.exited
+  const left = [...readdirSync(folder), ...(await processesIn(folder))]
+  rmSync(folder, { recursive: true })
+  return { status, stdout, stderr, left }
+}
+
+/** Redis and the servers work in the folder; what was just killed may take a moment to go. */
+async function processesIn(folder: string): Promise<string[]> {
+  const running = () =>
+    readdirSync('/proc').filter((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder)
+      } catch {
+        return false
+      }
+    })
+  for (let tries = 0; running().length > 0 && tries < 20; tries++) await Bun.sleep(50)
+  return running()
+}
+
+test('--help is on standard output', async () => {
+  const { status, stdout } = await bench(['--help'])
+  expect(status).toBe(0)
+  expect(stdout).toStartWith('usage: scripts/bench')
+})
+
+test.each([
+  [['--fast'], 'unknown: --fast'],
+  [['--rounds', '0'], '--rounds got 0, wants a whole number, 1 to 100'],
+  [['--seconds'], '--seconds got nothing, wants a whole number, 1 to 60'],
+  [['--only', 'hello,rust'], '--only got hello,rust, wants some of hello, gin, plain, floor'],
+])('%p is refused with what it wants, and status 2', async (words, reason) => {
+  const { status, stdout, stderr } = await bench(words)
+  expect(status).toBe(2)
+  expect(stdout).toBe('')
+  expect(stderr).toStartWith(`bench: ${reason}`)
+  expect(stderr).toContain('usage: scripts/bench')
+})
+
+describe.skipIf(process.platform !== 'linux' || availableParallelism() < 2)('on two cores', () => {
+  test('a short run measures both methods and leaves nothing behind', async () => {
+    const { status, stdout, stderr, left } = await bench([
+      ...['--only', 'floor', '--rounds', '1', '--seconds', '1', '--json'],
+    ])
+    expect(stderr).toContain('round 1 of 1: floor')
+    expect(status).toBe(0)
+    const { rows, samples } = JSON.parse(stdout)
+    expect(rows.map((row: { method: string }) => row.method)).toEqual(['GET', 'PUT'])
+    for (const row of rows) {
+      expect(row.requestsPerSecond).toBeGreaterThan(100)
+      expect(row.p99Ms).toBeGreaterThanOrEqual(row.p50Ms)
+      expect(row.cpuMicrosPerRequest).toBeGreaterThan(1)
+      expect(row.residentBytes).toBeGreaterThan(10e6)
+      expect(row.firstAnswerMs).toBeGreaterThan(1)
+    }
+    expect(samples.floor).toHaveLength(1)
+    expect(left).toEqual([])
+  }, 60_000)
+
+  test('told to stop, it stops what it started', async () => {
+    const { status, left } = await bench(['--only', 'floor', '--seconds', '60'], {
+      signalAfter: 'round 1',
+    })
+    expect(status).toBe(130)
+    expect(left).toEqual([])
+  }, 60_000)
+})
