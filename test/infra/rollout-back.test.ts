@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'bun:test'
+
+import { begin, receipt, releases, rollout, scene, ship } from './fixtures/rollout.ts'
+import { ALARM, GROUP, NEW, NEW_IMAGE, OLD, toNew, until } from './fixtures/scene.ts'
+import { ended, runScript } from './fixtures/script.ts'
+
+describe('a rolled-back release', () => {
+  test('is refused, skipped on request, and shipped with --retry, which takes the mark away', async () => {
+    await begin()
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const refused = await ship()
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('was rolled back on this group; --retry tries it again')
+    const skipped = await ship(['--skip-rolled-back'])
+    expect(skipped.code).toBe(0)
+    expect(await receipt()).toMatchObject({ verdict: 'skipped', releases: { [OLD]: 3 } })
+    expect(scene.plane.refreshes).toHaveLength(0)
+    const retried = await ship([], { HELLO_ROLLOUT_RETRY: '1' })
+    expect(retried.code).toBe(0)
+    expect(scene.plane.group.tags['rolled-back-release']).toBeUndefined()
+  })
+})
+
+describe('rollout rollback', () => {
+  const args = (): string[] => ['rollback', '--url', scene.fleet.url]
+
+  test('goes to the version before, also after the refresh has finished, and marks what it left', async () => {
+    await begin()
+    await ship()
+    scene.plane.setAlarm(ALARM, 'ALARM', 'the reason to go back')
+    const ran = await ended(rollout(args()))
+    expect(ran.out).toContain('going back from version 2 to version 1')
+    expect(ran.code).toBe(0)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect(scene.plane.group.version).toBe(1)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+    expect(await receipt()).toMatchObject({
+      verdict: 'shipped',
+      release: OLD,
+      previousRelease: NEW,
+    })
+  })
+
+  test('turns a running refresh round', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'], {
+      HELLO_ROLLOUT_RECEIPT: '',
+    })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const ran = await ended(rollout(args()))
+    expect(ran.code).toBe(0)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect((await ended(child)).code).toBe(3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+  })
+
+  test('passes over a version whose AMI is gone', async () => {
+    await begin()
+    const third = scene.plane.addVersion({
+      imageId: NEW_IMAGE,
+      userData: '',
+      tags: { release: NEW },
+      description: '',
+    })
+    scene.plane.group.version = third
+    const version2 = scene.plane.template.versions[1]
+    if (version2) version2.imageId = 'ami-0dddddddddddddddd'
+    const ran = await ended(rollout(args()))
+    expect(ran.out).toContain('going back from version 3 to version 1')
+    expect(ran.code).toBe(0)
+  })
+
+  test('refuses when there is nothing to go back to', async () => {
+    await begin({ instances: 1 })
+    const ran = await ended(rollout(args()))
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('no launch template version before 1 whose AMI still exists')
+  })
+})
+
+describe('rollout watch', () => {
+  test('follows a refresh that somebody else started to its verdict', async () => {
+    await begin()
+    const first = rollout(toNew(scene), { HELLO_ROLLOUT_RECEIPT: '' })
+    await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
+    const ran = await ended(rollout(['watch', '--url', scene.fleet.url]))
+    expect(ran.code).toBe(0)
+    expect(await receipt()).toMatchObject({
+      verdict: 'shipped',
+      release: NEW,
+      observed: { ok: true },
+    })
+    expect((await ended(first)).code).toBe(0)
+  })
+
+  test('leaves the refresh running on Ctrl-C and says how to go on', async () => {
+    await begin()
+    const first = rollout([...toNew(scene), '--bake-seconds', '200'], { HELLO_ROLLOUT_RECEIPT: '' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const child = rollout(['watch', '--url', scene.fleet.url])
+    await Bun.sleep(700)
+    child.kill('SIGINT')
+    const ran = await ended(child)
+    expect(ran.code).toBe(130)
+    expect(ran.err).toContain(`scripts/rollout watch --group ${GROUP}`)
+    expect(ran.err).toContain(`scripts/rollout cancel --group ${GROUP}`)
+    expect((await ended(first)).code).toBe(0)
+    expect(scene.plane.refreshes[0]?.status).toBe('Successful')
+  })
+
+  test('refuses when there was no refresh yet', async () => {
+    await begin({ instances: 1 })
+    const ran = await ended(rollout(['watch']))
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('nothing to watch')
+  })
+})
+
+describe('rollout status', () => {
+  test('shows every instance, as text and as JSON', async () => {
+    await begin()
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const text = await runScript('rollout', ['status'], scene.env)
+    expect(text.code).toBe(0)
+    expect(text.out).toContain('INSTANCE')
+    for (const { id } of scene.plane.instances) expect(text.out).toContain(id)
+    expect(text.out).toContain(`rolled back ${NEW.slice(0, 12)}`)
+    const json = await runScript('rollout', ['status', '--json'], scene.env)
+    const report = JSON.parse(json.out)
+    expect(report.instances).toHaveLength(3)
+    expect(report).toMatchObject({ group: GROUP, desired: 3, rolledBackRelease: NEW })
+  })
+})
