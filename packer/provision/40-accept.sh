@@ -26,7 +26,7 @@ check_executable() {
   local sum line
   sum=$(sha256sum /usr/local/bin/hello 2>/dev/null | cut -d' ' -f1)
   [[ $sum == "$EXECUTABLE_SHA256" ]] ||
-    problem "the checksum of /usr/local/bin/hello is ${sum:-missing}, wanted $EXECUTABLE_SHA256"
+    problem "the checksum of /usr/local/bin/hello is ${sum:-not there}, wanted $EXECUTABLE_SHA256"
   line=$(/usr/local/bin/hello --version 2>&1)
   [[ $line == "hello $RELEASE "* ]] || problem "hello --version says \"$line\", wanted release $RELEASE"
   [[ $(cat /etc/hello/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/hello/release is not $RELEASE"
@@ -60,6 +60,7 @@ check_way_in() {
 # Every worker, on every core, with a configuration that the gate brings and takes away again.
 check_serving() {
   local environment=/etc/hello/hello.env core body
+  [[ ! -e $environment ]] || problem "left over: $environment"
   printf 'ENVIRONMENT=bake\nAUTH=none\nDRAIN_SECONDS=0\n' >"$environment"
   systemctl start hello.target
   for ((core = 0; core < $(nproc); core++)); do
@@ -81,7 +82,7 @@ get() { curl --silent --show-error --max-time 5 --retry 20 --retry-delay 1 --ret
 
 check_leftovers() {
   local path found
-  for path in "$PAYLOAD" /etc/hello/hello.env /var/lib/hello /var/lib/cloud/instance; do
+  for path in "$PAYLOAD" /var/lib/cloud/instance; do
     [[ ! -e $path ]] || problem "left over: $path"
   done
   [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would have this identity'

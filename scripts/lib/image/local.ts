@@ -11,11 +11,13 @@ import {
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
-import { bootContainer } from './container.ts'
+import { bootContainer, type Container } from './container.ts'
 import { manifestPath } from './manifest.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
 import type { Arch, BuiltRelease } from './release.ts'
+
+const BOOT_TIMEOUT_MS = 30_000
 
 export interface LocalImage {
   release: string
@@ -72,7 +74,7 @@ export async function bakeLocally(
       log: join(work, 'console.log'),
     })
     try {
-      await container.run('systemctl', 'is-system-running', '--wait')
+      await untilActive(container, 'ssh.service')
       say('packer build packer/local')
       await runPacker({
         command: ['build', join(root, 'packer', 'local')],
@@ -123,6 +125,14 @@ async function makeBase(
   const { exitCode, stderr } = await $`${script} ${base}`.nothrow().quiet()
   if (exitCode !== 0) throw new Stop(`debootstrap failed: ${stderr.toString().trim()}`)
   return base
+}
+
+async function untilActive(container: Container, unit: string): Promise<void> {
+  const deadline = Date.now() + BOOT_TIMEOUT_MS
+  while ((await container.run('systemctl', '--quiet', 'is-active', unit)).exitCode !== 0) {
+    if (Date.now() > deadline) throw new Stop(`${unit} did not start in the container`)
+    await Bun.sleep(100)
+  }
 }
 
 /** Gives root of the file system a key that only this bake has; the provisioning removes it. */
