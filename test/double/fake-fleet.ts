@@ -12,6 +12,8 @@ export interface Behaviour {
   answerStatus?: number
   /** Set: /version tells this release instead of the instance's tag. */
   versionTold?: string
+  /** How long /hc fails while the `restart` document runs, in milliseconds. */
+  restartMs?: number
   /** What SSM documents answer, by the document's last word. */
   commands?: Record<string, CommandResult>
 }
@@ -26,6 +28,7 @@ export interface FleetTimes {
 interface Machine {
   order: LaunchOrder
   alive: boolean
+  restarting: boolean
   registered: boolean
   draining: boolean
   state: TargetHealth
@@ -80,6 +83,7 @@ export class FakeFleet implements InstanceDriver {
     this.machines.set(order.id, {
       order,
       alive: true,
+      restarting: false,
       registered: false,
       draining: false,
       state: { state: 'unused', reason: 'Target.NotRegistered' },
@@ -123,8 +127,14 @@ export class FakeFleet implements InstanceDriver {
   }
 
   async run(id: string, document: string): Promise<CommandResult> {
-    const { imageId } = this.machine(id).order
-    const known = this.behaviourOf(imageId).commands?.[document]
+    const machine = this.machine(id)
+    const behaviour = this.behaviourOf(machine.order.imageId)
+    const known = behaviour.commands?.[document]
+    if (document === 'restart') {
+      machine.restarting = true
+      await Bun.sleep(behaviour.restartMs ?? 0)
+      machine.restarting = false
+    }
     return known ?? { exitCode: 0, stdout: `${document} of ${id}\n`, stderr: '' }
   }
 
@@ -136,7 +146,7 @@ export class FakeFleet implements InstanceDriver {
 
   private check(machine: Machine): void {
     const status = this.behaviourOf(machine.order.imageId).healthStatus ?? 200
-    const good = machine.alive && status === 200
+    const good = machine.alive && !machine.restarting && status === 200
     const { streak } = machine
     machine.streak = { good, length: streak.good === good ? streak.length + 1 : 1 }
     if (good && machine.streak.length >= this.times.healthyThreshold) {

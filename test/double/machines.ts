@@ -73,9 +73,9 @@ export class Machines {
   standby(instance: Instance, out: boolean): Activity {
     const verb = out ? 'Moving EC2 instance to' : 'Moving EC2 instance out of'
     const activity = this.activity(`${verb} Standby: ${instance.id}`)
+    instance.lifecycle = out ? 'Standby' : 'Pending'
     this.run(async () => {
       if (out) {
-        instance.lifecycle = 'Standby'
         await this.drain(instance)
       } else {
         await this.enterService(instance)
@@ -105,6 +105,7 @@ export class Machines {
     instance.target = target
     const now = this.clock.now()
     if (target.state === 'healthy') instance.healthyAt ??= now
+    if (this.group.suspended.has('HealthCheck')) return
     const grace = this.clock.span('grace', this.group.graceSeconds)
     const pastGrace = now - (instance.inServiceAt ?? now) >= grace
     if (!alive || (target.state === 'unhealthy' && pastGrace)) instance.health = 'Unhealthy'

@@ -114,6 +114,8 @@ export interface Group {
   minHealthyPercentage: number
   maxHealthyPercentage: number
   tags: Record<string, string>
+  /** Processes that somebody suspended; only HealthCheck has an effect here. */
+  suspended: Set<string>
 }
 
 export interface Alarm {

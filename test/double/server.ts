@@ -6,10 +6,11 @@
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
- * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; SSM commands.
+ * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended health
+ * checks; SSM commands, and the two automation documents that drain and undrain.
  *
  * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
- * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, suspended processes, scale-in protection,
+ * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, other suspended processes, scale-in protection,
  * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
  * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
  */

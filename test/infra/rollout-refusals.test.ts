@@ -107,6 +107,14 @@ describe('rollout start refuses', () => {
     expect(await refusal(but('--alarm', 'nothing'))).toContain("there is no alarm 'nothing'")
   })
 
+  test('a group whose processes are suspended', async () => {
+    scene.plane.group.suspended.add('HealthCheck')
+    const text = await refusal(toNew(scene))
+    scene.plane.group.suspended.clear()
+    expect(text).toContain('processes of the group are suspended (HealthCheck)')
+    expect(text).toContain('resume-processes')
+  })
+
   test('all at once when several things are wrong', async () => {
     const args = [...but('--launch-template-version', '9'), '--alarm', 'nothing']
     const text = await refusal(args)

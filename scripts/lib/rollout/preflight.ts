@@ -29,7 +29,12 @@ export async function preflight(aws: Aws, fleet: Fleet, wish: Wish): Promise<Pre
     checkVersion(aws, fleet, wish),
     checkAlarms(aws, wish.alarms, wish.ignoreAlarms),
   ])
-  const problems = [...checkRefresh(fleet), ...version, ...alarms.problems]
+  const problems = [
+    ...checkRefresh(fleet),
+    ...checkProcesses(fleet),
+    ...version,
+    ...alarms.problems,
+  ]
   const serving = inService(fleet).filter(isHealthy).length
   const notes = [...alarms.notes]
   if (serving < fleet.desired) {
@@ -46,6 +51,24 @@ function checkRefresh({ refresh, name }: Fleet): string[] {
   if (!isRunning(refresh?.Status)) return []
   return [
     `a refresh is running already (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): follow it with 'scripts/rollout watch --group ${name}', or stop it with 'scripts/rollout cancel --group ${name}'`,
+  ]
+}
+
+/** Without these a refresh waits until it times out. */
+const NEEDED_PROCESSES = [
+  'Launch',
+  'Terminate',
+  'HealthCheck',
+  'ReplaceUnhealthy',
+  'AddToLoadBalancer',
+]
+
+function checkProcesses({ group, name }: Fleet): string[] {
+  const suspended = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
+  const missing = suspended.filter((process) => NEEDED_PROCESSES.includes(process))
+  if (missing.length === 0) return []
+  return [
+    `processes of the group are suspended (${missing.join(', ')}): resume them with 'aws autoscaling resume-processes --auto-scaling-group-name ${name}'`,
   ]
 }
 

@@ -94,6 +94,18 @@ export const autoScaling: Record<string, Action> = {
     return {}
   },
 
+  SuspendProcesses: (plane, query) => {
+    known(plane, query)
+    for (const name of query.list('ScalingProcesses')) plane.group.suspended.add(name)
+    return {}
+  },
+
+  ResumeProcesses: (plane, query) => {
+    known(plane, query)
+    for (const name of query.list('ScalingProcesses')) plane.group.suspended.delete(name)
+    return {}
+  },
+
   SetInstanceHealth: (plane, query) => {
     const health = query.text('HealthStatus') === 'Unhealthy' ? 'Unhealthy' : 'Healthy'
     plane.instance(query.text('InstanceId') ?? '').health = health
@@ -146,6 +158,10 @@ function groupOf(plane: ControlPlane): Xml {
     Instances: plane.instances
       .filter(({ lifecycle }) => lifecycle !== 'Terminated')
       .map((instance) => instanceOf(plane, instance)),
+    SuspendedProcesses: [...group.suspended].map((ProcessName) => ({
+      ProcessName,
+      SuspensionReason: 'User suspended',
+    })),
     Tags: tagList(group.tags).map((tag) => ({
       ...(tag as Record<string, Xml>),
       ResourceId: group.name,

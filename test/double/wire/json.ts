@@ -102,6 +102,37 @@ export const ssm: Record<string, Action> = {
       .map((found) => ({ ...found })),
   }),
 
+  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.
+  StartAutomationExecution: (plane, input) => {
+    const name = String(input.DocumentName)
+    const verb = name.slice(plane.group.name.length + 1)
+    if (verb !== 'drain' && verb !== 'undrain') {
+      throw new ApiError(
+        'AutomationDefinitionNotFoundException',
+        `Automation definition ${name} does not exist.`,
+      )
+    }
+    const { InstanceId = [] } = input.Parameters as Record<string, string[]>
+    const activity = plane.machines.standby(plane.instance(String(InstanceId[0])), verb === 'drain')
+    if (verb === 'undrain')
+      plane.group.desired = Math.min(plane.group.maxSize, plane.group.desired + 1)
+    return { AutomationExecutionId: activity.id }
+  },
+
+  GetAutomationExecution: (plane, input) => {
+    const id = input.AutomationExecutionId
+    const activity = plane.machines.activities.find((each) => each.id === id)
+    if (!activity) throw new ApiError('AutomationExecutionNotFoundException', `no execution ${id}`)
+    const status = { InProgress: 'InProgress', Successful: 'Success', Failed: 'Failed' }
+    return {
+      AutomationExecution: {
+        AutomationExecutionId: id,
+        AutomationExecutionStatus: status[activity.status],
+        FailureMessage: activity.message,
+      },
+    }
+  },
+
   DescribeInstanceInformation: (plane) => ({
     InstanceInformationList: plane.instances
       .filter(({ lifecycle, privateIp }) => privateIp !== undefined && lifecycle !== 'Terminated')

@@ -1,0 +1,48 @@
+import { GetAutomationExecutionCommand, StartAutomationExecutionCommand } from '@aws-sdk/client-ssm'
+import { type Aws, passing } from '../aws.ts'
+import { Stop } from '../cli.ts'
+
+export interface AutomationOptions {
+  group: string
+  verb: 'drain' | 'undrain'
+  instance: string
+  pollMs: number
+  timeoutMs: number
+}
+
+/** Runs one of Terraform's automation documents on one instance, to its end. */
+export async function runAutomation(aws: Aws, options: AutomationOptions): Promise<void> {
+  const { group, verb, instance, pollMs, timeoutMs } = options
+  const { AutomationExecutionId } = await aws.ssm.send(
+    new StartAutomationExecutionCommand({
+      DocumentName: `${group}-${verb}`,
+      Parameters: { InstanceId: [instance], AutoScalingGroupName: [group] },
+    }),
+  )
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    await Bun.sleep(pollMs)
+    const answer = await aws.ssm
+      .send(new GetAutomationExecutionCommand({ AutomationExecutionId }))
+      .catch(unlessPassing)
+    const execution = answer?.AutomationExecution
+    const status = execution?.AutomationExecutionStatus ?? 'Pending'
+    if (status === 'Success') return
+    if (/^(Failed|TimedOut|Cancelled)$/.test(status)) {
+      throw new Stop(
+        `${verb} of ${instance}: ${status}. ${execution?.FailureMessage ?? ''}`.trim(),
+        4,
+      )
+    }
+    if (Date.now() > deadline) {
+      throw new Stop(
+        `${verb} of ${instance} is still ${status}; it goes on as automation ${AutomationExecutionId}`,
+        5,
+      )
+    }
+  }
+}
+
+function unlessPassing(error: Error): undefined {
+  if (!passing(error)) throw error
+}

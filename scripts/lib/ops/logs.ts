@@ -1,0 +1,46 @@
+import { pause } from '../rollout/steady.ts'
+import { runDocument } from './command.ts'
+import type { Ops } from './options.ts'
+
+/** Prints the last lines of the journal of each instance; with `follows`, what comes after them too. */
+export async function logs(
+  ops: Ops,
+  ids: string[],
+  lines: number,
+  follows: boolean,
+): Promise<boolean> {
+  const seen = new Map<string, string[]>()
+  let allAnswered = true
+  do {
+    const outcomes = await runDocument(ops.aws, ids, {
+      group: ops.group,
+      verb: 'logs',
+      parameters: { Lines: [String(lines)] },
+      comment: ops.comment,
+      pollMs: ops.pollMs,
+      timeoutMs: ops.timeoutMs,
+    })
+    for (const { id, status, stdout, stderr } of outcomes) {
+      if (status !== 'Success') {
+        allAnswered = false
+        ops.complain(`${id}: logs ended as ${status} ${stderr}`.trim())
+        continue
+      }
+      const now = stdout.split('\n').filter(Boolean)
+      const prefix = ids.length > 1 ? `${id} ` : ''
+      for (const line of unseen(seen.get(id) ?? [], now)) ops.print(`${prefix}${line}`)
+      seen.set(id, now)
+    }
+    if (follows) await pause(ops.followMs, ops.signal)
+  } while (follows && !ops.signal.aborted)
+  return allAnswered
+}
+
+/** The lines of `now` after the longest end of `before` that `now` still begins with. */
+export function unseen(before: string[], now: string[]): string[] {
+  for (let start = 0; start < before.length; start++) {
+    const rest = before.slice(start)
+    if (rest.every((line, index) => line === now[index])) return now.slice(rest.length)
+  }
+  return now
+}

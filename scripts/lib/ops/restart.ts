@@ -1,0 +1,70 @@
+import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
+import { EXIT, Stop } from '../cli.ts'
+import { type Fleet, inService, isHealthy, type Member } from '../rollout/fleet.ts'
+import { isRunning } from '../rollout/refresh.ts'
+import { runDocument } from './command.ts'
+import type { Ops } from './options.ts'
+
+const PROCESSES = ['HealthCheck']
+
+/**
+ * Restarts the service on each of `members`, one at a time, and goes on only when the load balancer finds it healthy
+ * again. The group's health check is suspended meanwhile: a worker that drains fails it, and the group would replace
+ * the instance.
+ */
+export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promise<void> {
+  refuseUnlessSafe(fleet, members)
+  const { aws, group } = ops
+  const processes = { AutoScalingGroupName: group, ScalingProcesses: PROCESSES }
+  await aws.autoScaling.send(new SuspendProcessesCommand(processes))
+  try {
+    for (const [index, member] of members.entries()) {
+      if (ops.signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
+      ops.say(`${member.id}: restarting (${index + 1} of ${members.length})`)
+      await restartOne(ops, member.id)
+      ops.say(`${member.id}: healthy`)
+    }
+  } finally {
+    await aws.autoScaling.send(new ResumeProcessesCommand(processes))
+  }
+}
+
+function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
+  if (isRunning(fleet.refresh?.Status)) {
+    throw new Stop('a refresh is running; restart when it has ended (scripts/rollout watch)')
+  }
+  const healthy = inService(fleet).filter(isHealthy)
+  const others = members.flatMap((member) => [healthy.filter(({ id }) => id !== member.id).length])
+  if (Math.min(...others) < 1) {
+    throw new Stop(
+      'no other healthy instance would serve meanwhile. Raise the desired capacity to two first, or replace the instance: scripts/ops drain',
+    )
+  }
+}
+
+async function restartOne(ops: Ops, id: string): Promise<void> {
+  const { aws, group, comment, pollMs, timeoutMs } = ops
+  const options = { group, verb: 'restart' as const, comment, pollMs, timeoutMs }
+  const [outcome] = await runDocument(aws, [id], options)
+  if (outcome?.status !== 'Success') {
+    throw new Stop(
+      `the restart of ${id} ended as ${outcome?.status}; the others were left alone.\n${outcome?.stdout}${outcome?.stderr}`.trim(),
+      EXIT.failed,
+    )
+  }
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const fleet = await ops.watch.look()
+    const member = fleet.members.find((each) => each.id === id)
+    if (!member)
+      throw new Stop(`${id} is gone after its restart; the others were left alone`, EXIT.failed)
+    if (isHealthy(member)) return
+    if (Date.now() > deadline) {
+      throw new Stop(
+        `${id} is ${member.target} ${member.targetReason ?? ''} after its restart; the others were left alone`,
+        EXIT.timedOut,
+      )
+    }
+    await Bun.sleep(pollMs)
+  }
+}

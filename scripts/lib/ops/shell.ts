@@ -1,0 +1,20 @@
+import { Stop } from '../cli.ts'
+import type { OpsSettings } from './options.ts'
+
+/** Hands the terminal over to a Session Manager session; the reason is kept with it. Returns its exit code. */
+export async function openShell(id: string, { region, reason }: OpsSettings): Promise<number> {
+  for (const tool of ['aws', 'session-manager-plugin']) {
+    if (Bun.which(tool)) continue
+    throw new Stop(
+      `a shell needs ${tool}, which is not on PATH: install the AWS CLI and the Session Manager plugin`,
+    )
+  }
+  const place = region ? ['--region', region] : []
+  const child = Bun.spawn(
+    ['aws', 'ssm', 'start-session', '--target', id, '--reason', reason, ...place],
+    { stdio: ['inherit', 'inherit', 'inherit'] },
+  )
+  // Ctrl-C belongs to what runs in the session.
+  process.on('SIGINT', () => {})
+  return await child.exited
+}

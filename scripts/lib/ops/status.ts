@@ -1,0 +1,81 @@
+import { explain } from '../aws.ts'
+import { painter, shortRelease, table } from '../cli.ts'
+import { type Fleet, groupTag, type Member } from '../rollout/fleet.ts'
+import { ROLLED_BACK } from '../rollout/refresh.ts'
+import { runDocument } from './command.ts'
+import type { Ops } from './options.ts'
+
+/** What an instance said of itself over SSM, beside what AWS says of it. */
+export interface Report extends Member {
+  /** From /etc/hello/release. */
+  saidRelease: string | undefined
+  /** Status of the local /hc. */
+  saidHealth: string | undefined
+}
+
+/** Asks each instance in service. One that cannot be asked is reported without its answer. */
+export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
+  const ids = members.map(({ id }) => id)
+  const { aws, group, comment, pollMs, timeoutMs } = ops
+  const outcomes =
+    ids.length === 0
+      ? []
+      : await runDocument(aws, ids, { group, verb: 'status', comment, pollMs, timeoutMs }).catch(
+          (error) => {
+            ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
+            return []
+          },
+        )
+  return members.map((member) => {
+    const said = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
+    const value = (name: string): string | undefined =>
+      new RegExp(`^${name}=(.+)$`, 'm').exec(said)?.[1]
+    return { ...member, saidRelease: value('release'), saidHealth: value('health') }
+  })
+}
+
+export function statusLines(fleet: Fleet, reports: Report[]): string[] {
+  const paint = painter(process.stdout)
+  const heading = [
+    'INSTANCE',
+    'ZONE',
+    'RELEASE',
+    'AGE',
+    'LIFECYCLE',
+    'TARGET HEALTH',
+    '/HC',
+    'ADDRESS',
+  ]
+  const rows = reports.map((each) => {
+    const differs = each.saidRelease !== undefined && each.saidRelease !== each.release
+    const release = shortRelease(each.saidRelease ?? each.release)
+    return [
+      each.id,
+      each.zone,
+      differs ? paint('red', `${release} (tag: ${shortRelease(each.release)})`) : release,
+      age(fleet.at, each.launchedAt),
+      each.lifecycle,
+      paint(each.target === 'healthy' ? 'green' : 'red', each.target),
+      each.saidHealth ?? '-',
+      each.privateIp ?? '-',
+    ]
+  })
+  const { refresh } = fleet
+  const marked = groupTag(fleet, ROLLED_BACK)
+  return [
+    `${fleet.name}: ${reports.length} instances, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
+    `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
+    ...(marked ? [`rolled back: ${shortRelease(marked)}`] : []),
+    '',
+    ...table([heading, ...rows]),
+  ]
+}
+
+/** `3 d`, `5 h`, `12 min` or `40 s`. */
+export function age(now: Date, then: Date | undefined): string {
+  if (!then) return '-'
+  const seconds = Math.max(0, Math.round((now.getTime() - then.getTime()) / 1000))
+  if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} d`
+  if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)} h`
+  return seconds >= 120 ? `${Math.floor(seconds / 60)} min` : `${seconds} s`
+}
