@@ -186,7 +186,8 @@ describe('ops drain and undrain', () => {
 
 describe('ops bundle', () => {
   test('writes a file for each instance and says where', async () => {
-    const { out, code } = await ops('bundle', '--out', folder, '--reason', 'post-mortem')
+    const { out, code, err } = await ops('bundle', '--out', folder, '--reason', 'post-mortem')
+    expect(err).toBe('')
     expect(code).toBe(0)
     for (const id of inService()) {
       expect(out).toContain(join(folder, `${id}.txt`))

@@ -10,29 +10,6 @@ import { restart } from './restart.ts'
 import { openShell } from './shell.ts'
 import { report, statusLines } from './status.ts'
 
-await runVerb('ops', USAGE, async (argv) => {
-  const settings = readSettings(argv)
-  const interruption = new AbortController()
-  process.once('SIGINT', () => interruption.abort())
-  const aws = connect(settings.region)
-  const watch = new FleetWatch(aws, settings.group)
-  const fleet = await watch.look()
-  const ops: Ops = {
-    aws,
-    watch,
-    group: settings.group,
-    comment: await commentFor(aws, settings.verb, settings.reason),
-    pollMs: settings.pollMs,
-    followMs: settings.pollMs * 5,
-    timeoutMs: settings.timeoutMs,
-    signal: interruption.signal,
-    print: (line) => console.log(line),
-    say: (line) => console.error(line),
-    complain: (line) => console.error(line),
-  }
-  return await run(ops, fleet, settings)
-})
-
 async function run(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
   const members = chosen(fleet, settings)
   const ids = members.map(({ id }) => id)
@@ -107,3 +84,26 @@ async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise
 /** As the document's parameter takes it. */
 const plain = (reason: string): string =>
   reason.replace(/[^A-Za-z0-9 .,:;_/#@()+=-]/g, ' ').slice(0, 200)
+
+await runVerb('ops', USAGE, async (argv) => {
+  const settings = readSettings(argv)
+  const interruption = new AbortController()
+  process.once('SIGINT', () => interruption.abort())
+  const aws = connect(settings.region)
+  const watch = new FleetWatch(aws, settings.group)
+  const fleet = await watch.look()
+  const ops: Ops = {
+    aws,
+    watch,
+    group: settings.group,
+    comment: await commentFor(aws, settings.verb, settings.reason),
+    pollMs: settings.pollMs,
+    followMs: settings.pollMs * 5,
+    timeoutMs: settings.timeoutMs,
+    signal: interruption.signal,
+    print: (line) => console.log(line),
+    say: (line) => console.error(line),
+    complain: (line) => console.error(line),
+  }
+  return await run(ops, fleet, settings)
+})
