@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { noteAmi } from '../../scripts/lib/image/manifest.ts'
+import { NEW, NEW_IMAGE, OLD, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
+import { type Ran, runScript } from './fixtures/script.ts'
+
+let scene: Scene
+let folder: string
+const file = (): string => join(folder, 'release.auto.tfvars.json')
+const manifest = (): string => join(folder, 'manifest.json')
+
+beforeAll(async () => {
+  scene = await startScene({ instances: 0 })
+})
+afterAll(async () => await scene.stop())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bump-test-'))
+  await pin({ release: OLD, ami_id: OLD_IMAGE, history: [] })
+})
+afterEach(async () => await rm(folder, { recursive: true, force: true }))
+
+const pin = async (content: object): Promise<void> =>
+  void (await Bun.write(file(), JSON.stringify(content)))
+const pinned = async () => await Bun.file(file()).json()
+const bump = async (...args: string[]): Promise<Ran> =>
+  await runScript('bump', [...args, '--file', file(), '--manifest', manifest()], scene.env)
+
+describe('bump', () => {
+  test('writes the release and its AMI by the tags, and keeps the one before', async () => {
+    const { code, out } = await bump(NEW)
+    expect(code).toBe(0)
+    expect(out).toContain('release aaaaaaaaaaaa -> bbbbbbbbbbbb')
+    const { history, ...now } = await pinned()
+    expect(now).toEqual({ release: NEW, ami_id: NEW_IMAGE })
+    expect(history).toMatchObject([{ release: OLD, ami_id: OLD_IMAGE }])
+    expect(Date.now() - Date.parse(history[0].bumped_at)).toBeLessThan(60_000)
+  })
+
+  test('takes the last bake of the manifest without a release', async () => {
+    noteAmi(manifest(), OLD_IMAGE, 'eu-west-1', OLD)
+    noteAmi(manifest(), NEW_IMAGE, 'eu-west-1', NEW)
+    expect((await bump()).code).toBe(0)
+    expect(await pinned()).toMatchObject({ release: NEW, ami_id: NEW_IMAGE })
+  })
+
+  test('changes nothing when the release is chosen already', async () => {
+    const { code, out } = await bump(OLD)
+    expect(code).toBe(0)
+    expect(out).toContain('is chosen already')
+    expect(await pinned()).toEqual({ release: OLD, ami_id: OLD_IMAGE, history: [] })
+  })
+
+  test('does not take the placeholder of a new tree into the history', async () => {
+    await pin({ release: '0'.repeat(40), ami_id: 'ami-00000000000000000', history: [] })
+    await bump(NEW)
+    expect((await pinned()).history).toEqual([])
+  })
+
+  test('--previous goes to the newest earlier release whose AMI exists', async () => {
+    const gone = {
+      release: 'c'.repeat(40),
+      ami_id: 'ami-0cccccccccccccccc',
+      bumped_at: '2026-01-02',
+    }
+    const past = { release: OLD, ami_id: OLD_IMAGE, bumped_at: '2026-01-01' }
+    await pin({ release: NEW, ami_id: NEW_IMAGE, history: [gone, past] })
+    expect((await bump('--previous')).code).toBe(0)
+    const now = await pinned()
+    expect(now).toMatchObject({ release: OLD, ami_id: OLD_IMAGE })
+    expect(now.history[0].release).toBe(NEW)
+  })
+
+  test('--list shows what is baked and what was deployed', async () => {
+    await pin({
+      release: NEW,
+      ami_id: NEW_IMAGE,
+      history: [
+        { release: 'c'.repeat(40), ami_id: 'ami-0cccccccccccccccc', bumped_at: '2026-01-02' },
+      ],
+    })
+    const { out, code } = await bump('--list')
+    expect(code).toBe(0)
+    expect(out).toMatch(/\* +bbbbbbbbbbbb +ami-0b{16} +arm64 +10 min ago/)
+    expect(out).toMatch(/^ +aaaaaaaaaaaa +ami-0a{16}/m)
+    expect(out).toMatch(/cccccccccccc +ami-0c{16} \(gone\) +2026-01-02/)
+  })
+})
+
+describe('bump refuses', () => {
+  afterEach(async () => {
+    expect(await pinned()).toEqual({ release: OLD, ami_id: OLD_IMAGE, history: [] })
+  })
+
+  test('a release that was never baked', async () => {
+    const { code, err } = await bump('d'.repeat(40))
+    expect(code).toBe(1)
+    expect(err).toContain('there is no AMI of release dddddddddddd')
+  })
+
+  test('a name that is no commit', async () => {
+    const { code, err } = await bump('no-such-branch')
+    expect(code).toBe(1)
+    expect(err).toContain("'no-such-branch' is no commit that this clone knows")
+  })
+
+  test('a manifest whose AMI is gone', async () => {
+    noteAmi(manifest(), 'ami-0eeeeeeeeeeeeeeee', 'eu-west-1', NEW)
+    const { code, err } = await bump()
+    expect(code).toBe(1)
+    expect(err).toContain(
+      'ami-0eeeeeeeeeeeeeeee, the last bake in packer/manifest.json, does not exist',
+    )
+  })
+
+  test('to guess between two architectures', async () => {
+    const twin = {
+      id: 'ami-0b0b0b0b0b0b0b0b0',
+      name: 'twin',
+      architecture: 'x86_64',
+      createdAt: Date.now(),
+    }
+    scene.plane.images.set(twin.id, { ...twin, tags: { service: 'hello', release: NEW } })
+    const { code, err } = await bump(NEW)
+    const chosen = await bump(NEW, '--arch', 'x86_64', '--json')
+    scene.plane.images.delete(twin.id)
+    await pin({ release: OLD, ami_id: OLD_IMAGE, history: [] })
+    expect(code).toBe(1)
+    expect(err).toContain('is baked for x86_64 and arm64: say which with --arch')
+    expect(JSON.parse(chosen.out).ami_id).toBe(twin.id)
+  })
+
+  test('--previous without a history', async () => {
+    const { code, err } = await bump('--previous')
+    expect(code).toBe(1)
+    expect(err).toContain('no earlier release in the history whose AMI still exists')
+  })
+
+  test.each([
+    [[NEW, '--previous'], 'give one of RELEASE, --previous and --list'],
+    [[NEW, OLD], 'is one argument too many'],
+    [['--arch', 'mips'], "--arch is arm64 or x86_64, got 'mips'"],
+    [['--latest'], "Unknown option '--latest'"],
+  ])('%j with 2 and the usage', async (args, message) => {
+    const { code, err } = await bump(...args)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+    expect(err).toContain('usage: scripts/bump')
+  })
+})
