@@ -10,7 +10,7 @@ Bun.serve, all on the same Redis, in alternating rounds. Server on core 0; load,
   --help         this text
 
 Needs two cores, Linux, Go 1.26 or later, and wrk and redis-server, which it installs on Debian and Ubuntu.
-Exit codes: 0 measured, whether or not the targets were met; 1 could not measure; 2 wrong usage.`
+Exit codes: 0 measured, whether or not the targets were met; 1 could not measure; 2 wrong usage; 130 interrupted.`
 
 export const CONTENDERS = ['hello', 'gin', 'plain', 'floor'] as const
 export type ContenderName = (typeof CONTENDERS)[number]

@@ -32,6 +32,7 @@ func main() {
 		WriteTimeout: storeTimeout,
 	})
 	gin.SetMode(gin.ReleaseMode)
+	gin.EnableJsonDecoderDisallowUnknownFields()
 	router := gin.Default()
 
 	router.PUT("/hello/:username", func(c *gin.Context) { put(c, client) })
