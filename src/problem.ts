@@ -1,7 +1,6 @@
-import type { Context, ErrorHandler } from 'hono'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { ErrorHandler } from 'hono'
 import type { z } from 'zod'
-import type { AppEnv } from './app.ts'
+import { type AppContext, type AppEnv, answer } from './answer.ts'
 import { StoreUnavailable } from './store/store.ts'
 
 /** RFC 9457: every error the service answers with, and nothing else. */
@@ -19,7 +18,7 @@ const PROBLEMS = {
   'unsupported-media-type': [415, 'The body is not application/json'],
   'internal-error': [500, 'Something went wrong'],
   'store-unavailable': [503, 'The store does not answer'],
-} as const satisfies Record<string, readonly [ContentfulStatusCode, string]>
+} as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemType = keyof typeof PROBLEMS
 
@@ -44,27 +43,31 @@ export class Problem extends Error {
 export const problemTypes: Readonly<Record<ProblemType, readonly [number, string]>> = PROBLEMS
 
 /** Answers with a problem document. */
-export function answerProblem(c: Context<AppEnv>, { type, detail, extra }: Problem): Response {
+export function answerProblem(c: AppContext, { type, detail, extra }: Problem): Response {
   const [status, title] = PROBLEMS[type]
   const body = JSON.stringify({
     type: `urn:hello:problem:${type}`,
     title,
     status,
     detail,
-    instance: c.var.requestId,
+    instance: c.env.requestId,
     ...(extra.errors && { errors: extra.errors }),
   })
-  c.set('bytes', Buffer.byteLength(body))
-  return c.body(body, status, { 'Content-Type': 'application/problem+json', ...extra.headers })
+  return answer(c, status, body, {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...extra.headers,
+  })
 }
 
 /** Turns a throw into a problem; what is not expected is logged whole and answered with a fixed sentence. */
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
   if (error instanceof Problem) return answerProblem(c, error)
+  const { requestId, dependencies } = c.env
   if (error instanceof StoreUnavailable) {
-    c.var.log.warn({
+    dependencies.log.warn({
       event: 'store-unavailable',
-      requestId: c.var.requestId,
+      requestId,
       reason: error.message,
     })
     return answerProblem(
@@ -74,7 +77,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
       }),
     )
   }
-  c.var.log.error({ event: 'internal-error', requestId: c.var.requestId, err: error })
+  dependencies.log.error({ event: 'internal-error', requestId, err: error })
   return answerProblem(
     c,
     new Problem('internal-error', 'The service failed; the request id is in its log.'),

@@ -43,7 +43,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     development: false,
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     maxRequestBodySize: MAX_REQUEST_BODY_BYTES,
-    fetch: app.fetch,
+    fetch: app,
     ...(config.tls && {
       tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
     }),
@@ -54,7 +54,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     development: false,
     // With development: false Bun shares a port unless told not to, and two workers would hide behind one.
     reusePort: false,
-    fetch: admin.fetch,
+    fetch: (request) => admin.fetch(request),
   })
 
   let discovery: Discovery | undefined

@@ -1,5 +1,4 @@
-import type { Context } from 'hono'
-import type { AppEnv } from '../app.ts'
+import { type AppContext, answer } from '../answer.ts'
 
 export interface EmbeddedFile {
   /** Where Bun has embedded it, or where it lies when run from source. */
@@ -29,13 +28,16 @@ const PAGE_HEADERS = {
 export function createPages() {
   const contents = new Map<string, Content>()
 
-  function answer(c: Context<AppEnv>, { plain, gzip, etag }: Content, mediaType: string): Response {
+  function answerContent(
+    c: AppContext,
+    { plain, gzip, etag }: Content,
+    mediaType: string,
+  ): Response {
     const headers = { ...PAGE_HEADERS, ETag: etag }
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304, headers)
+    if (c.req.header('if-none-match') === etag) return answer(c, 304, null, headers)
     const compressed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '')
     const body = compressed ? gzip : plain
-    c.set('bytes', body.byteLength)
-    return c.body(body, 200, {
+    return answer(c, 200, body, {
       ...headers,
       'Content-Type': mediaType,
       ...(compressed && { 'Content-Encoding': 'gzip' }),
@@ -43,15 +45,15 @@ export function createPages() {
   }
 
   return {
-    async answerFile(c: Context<AppEnv>, { path, mediaType }: EmbeddedFile): Promise<Response> {
+    async answerFile(c: AppContext, { path, mediaType }: EmbeddedFile): Promise<Response> {
       const content = contents.get(path) ?? contentOf(await Bun.file(path).bytes())
       contents.set(path, content)
-      return answer(c, content, mediaType)
+      return answerContent(c, content, mediaType)
     },
-    answerText(c: Context<AppEnv>, text: string, mediaType: string): Response {
+    answerText(c: AppContext, text: string, mediaType: string): Response {
       const content = contents.get(text) ?? contentOf(new TextEncoder().encode(text))
       contents.set(text, content)
-      return answer(c, content, mediaType)
+      return answerContent(c, content, mediaType)
     },
   }
 }

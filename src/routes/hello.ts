@@ -1,10 +1,9 @@
 import { Hono } from 'hono'
-import { answerJson } from '../answer.ts'
-import type { AppDependencies, AppEnv } from '../app.ts'
+import { type AppEnv, answer, answerJson } from '../answer.ts'
+import type { AppDependencies } from '../app.ts'
+import { authorize } from '../authorize.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../birthday.ts'
 import { jsonBody } from '../body.ts'
-import { authorize } from '../middleware/authorize.ts'
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts'
 import { type Invalid, Problem, parsed } from '../problem.ts'
 import { Birthday, Username } from '../schemas.ts'
 
@@ -14,29 +13,29 @@ export function helloRoutes({
   store,
 }: Pick<AppDependencies, 'config' | 'store'>): Hono<AppEnv> {
   const path = '/hello/:username'
-  const read = authorize('read', config.tokens)
-  const write = authorize('write', config.tokens)
   const today = () => Temporal.Now.plainDateISO(config.timeZone)
 
   return new Hono<AppEnv>()
-    .get(path, read, async (c) => {
+    .get(path, async (c) => {
+      authorize(c, 'read', config.tokens)
       const username = usernameFrom(c.req.param('username'))
       const birth = await store.birthdayOf(username)
       if (!birth) throw unknownUser()
       return answerJson(c, { message: greeting(username, daysUntilBirthday(birth, today())) })
     })
-    .put(path, write, async (c) => {
+    .put(path, async (c) => {
+      authorize(c, 'write', config.tokens)
       const username = usernameFrom(c.req.param('username'))
       const date = dateFrom(await jsonBody(c.req, config.requestTimeoutSeconds), today())
       await store.saveBirthday(username, date)
-      return c.body(null, 204)
+      return answer(c, 204, null, {})
     })
-    .delete(path, write, async (c) => {
+    .delete(path, async (c) => {
+      authorize(c, 'write', config.tokens)
       const username = usernameFrom(c.req.param('username'))
       if (!(await store.forgetBirthday(username))) throw unknownUser()
-      return c.body(null, 204)
+      return answer(c, 204, null, {})
     })
-    .all(path, methodNotAllowed('GET, HEAD, PUT, DELETE'))
 }
 
 function usernameFrom(parameter: string): string {

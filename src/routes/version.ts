@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
-import { answerJson } from '../answer.ts'
-import type { AppDependencies, AppEnv } from '../app.ts'
-import { methodNotAllowed } from '../middleware/method-not-allowed.ts'
+import { type AppEnv, answerJson } from '../answer.ts'
+import type { AppDependencies } from '../app.ts'
 
 /** Which release answers, and where it runs. */
 export function versionRoutes({
@@ -16,7 +15,5 @@ export function versionRoutes({
     instance: config.instance,
     bun: Bun.version,
   }
-  return new Hono<AppEnv>()
-    .get('/version', (c) => answerJson(c, version))
-    .all('/version', methodNotAllowed('GET, HEAD'))
+  return new Hono<AppEnv>().get('/version', (c) => answerJson(c, version))
 }

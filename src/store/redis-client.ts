@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../config.ts'
 import type { Log } from '../log.ts'
-import { replicatedWrites, type WriteCommand } from './replicated-writes.ts'
+import { batched, type RedisCommand } from './batched.ts'
+import { type RedisWrite, replicatedWrites } from './replicated-writes.ts'
 
 /** What the store needs of Redis. Every promise settles within about the command timeout. */
 export interface RedisClient {
-  get(key: string): Promise<string | null>
-  set(key: string, value: string): Promise<unknown>
-  /** The number of keys removed. */
-  del(key: string): Promise<number>
-  ping(): Promise<unknown>
+  /** GET and PING. */
+  read(command: RedisCommand): Promise<unknown>
+  /** SET and DEL; with `waitReplicas`, resolves when that many replicas have it. */
+  write(command: RedisWrite): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -21,28 +21,25 @@ const RECONNECT_MAX_MS = 1000
 /** Connects in the background and for ever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
   const reads = connect(config, log)
+  const read = reads instanceof Cluster ? direct(reads) : batched(reads)
   if (config.waitReplicas === 0) {
-    return {
-      get: (key) => reads.get(key),
-      set: (key, value) => reads.set(key, value),
-      del: (key) => reads.del(key),
-      ping: () => reads.ping(),
-      close: async () => reads.disconnect(),
-    }
+    return { read, write: read, close: async () => reads.disconnect() }
   }
   // WAIT blocks its connection, so reads must not queue behind it.
   const writes = connect(config, log)
-  const write = replicatedWrites(writes, config.waitReplicas, config.commandTimeoutMs)
   return {
-    get: (key) => reads.get(key),
-    set: (key, value) => write(key, ['set', key, value] satisfies WriteCommand),
-    del: async (key) => Number(await write(key, ['del', key] satisfies WriteCommand)),
-    ping: () => reads.ping(),
-    close: async () => {
+    read,
+    write: replicatedWrites(writes, config.waitReplicas, config.commandTimeoutMs),
+    async close() {
       reads.disconnect()
       writes.disconnect()
     },
   }
+}
+
+/** Keys of a batch would belong to several nodes of a cluster, so there each command travels alone. */
+function direct(cluster: Cluster): (command: RedisCommand) => Promise<unknown> {
+  return ([name, ...parameters]) => cluster.call(name, ...parameters)
 }
 
 function connect(config: RedisConfig, log: Log): Redis | Cluster {
@@ -64,7 +61,6 @@ function connectPrimary(config: RedisConfig): Redis {
   const [first] = config.endpoints
   const options = {
     ...connectionOptions(config),
-    enableAutoPipelining: true,
     retryStrategy: backoff,
     // A former primary answers READONLY until it is found again: reconnect and resend.
     reconnectOnError: (error: Error) =>

@@ -7,31 +7,24 @@ export function createRedisStore(client: RedisClient): Store {
   return {
     async birthdayOf(username) {
       const key = birthdayKey(username)
-      const value = await attempt(key, client.get(key))
-      return value === null ? undefined : readRecord(key, value)
+      const value = await client.read(['get', key]).catch((error) => refuse(error, key))
+      return value === null ? undefined : readRecord(key, value as string)
     },
     async saveBirthday(username, date) {
-      const key = birthdayKey(username)
-      await attempt(key, client.set(key, date.toString()))
+      await client.write(['set', birthdayKey(username), date.toString()]).catch(refuse)
     },
     async forgetBirthday(username) {
-      const key = birthdayKey(username)
-      return (await attempt(key, client.del(key))) > 0
+      return Number(await client.write(['del', birthdayKey(username)]).catch(refuse)) > 0
     },
     async ping() {
-      await attempt('', client.ping())
+      await client.read(['ping']).catch(refuse)
     },
     close: () => client.close(),
   }
 }
 
 /** Redis down, slow or refusing is an expected event; a value of another type is not ours to read. */
-async function attempt<T>(key: string, reply: Promise<T>): Promise<T> {
-  try {
-    return await reply
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    if (reason.startsWith('WRONGTYPE')) throw new UnreadableRecord(key)
-    throw new StoreUnavailable(`Redis: ${reason}`, { cause: error })
-  }
+function refuse(error: Error, key = 'a key'): never {
+  if (error.message.startsWith('WRONGTYPE')) throw new UnreadableRecord(key)
+  throw new StoreUnavailable(`Redis: ${error.message}`, { cause: error })
 }

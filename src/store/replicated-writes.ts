@@ -1,7 +1,8 @@
 import calculateSlot from 'cluster-key-slot'
 import { Cluster, type Redis } from 'ioredis'
 
-export type WriteCommand = ['set', key: string, value: string] | ['del', key: string]
+/** A command and the one key that it changes. */
+export type RedisWrite = [name: 'set' | 'del', key: string, ...values: string[]]
 
 /** Errors after which the cluster's map of slots is out of date or in flux. */
 const REDIRECTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|Connection is closed)/
@@ -14,8 +15,8 @@ export function replicatedWrites(client: Redis | Cluster, replicas: number, time
   // WAIT must give up before the command timeout does, so that the two failures can be told apart.
   const waitMs = Math.ceil(timeoutMs * 0.8)
 
-  async function writeOn(node: Redis, command: WriteCommand): Promise<unknown> {
-    const batch = node.pipeline([command as string[], ['wait', replicas, waitMs]] as never)
+  async function writeOn(node: Redis, command: RedisWrite): Promise<unknown> {
+    const batch = node.pipeline([command, ['wait', replicas, waitMs]])
     const [written, waited] = (await batch.exec()) ?? []
     const error = written?.[0] ?? waited?.[0]
     if (error) throw error
@@ -24,8 +25,9 @@ export function replicatedWrites(client: Redis | Cluster, replicas: number, time
     throw new Error(`${acknowledged} of ${replicas} replicas have the write after ${waitMs} ms`)
   }
 
-  return async (key: string, command: WriteCommand): Promise<unknown> => {
+  return async (command: RedisWrite): Promise<unknown> => {
     if (!(client instanceof Cluster)) return writeOn(client, command)
+    const [, key] = command
     try {
       return await writeOn(primaryOf(client, key), command)
     } catch (error) {

@@ -39,7 +39,7 @@ export function testApp({
   timeZone = 'UTC',
   requestTimeoutSeconds = 5,
 } = {}) {
-  return createApp({
+  const serve = createApp({
     config: {
       environment: 'test',
       instance: 'i-test',
@@ -54,4 +54,8 @@ export function testApp({
     log,
     metrics: noMetrics,
   })
+  return {
+    request: (path: string, init: RequestInit = {}) =>
+      serve(new Request(`http://localhost${path}`, init)),
+  }
 }

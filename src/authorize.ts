@@ -1,0 +1,34 @@
+import type { AppContext } from './answer.ts'
+import { Problem } from './problem.ts'
+import { type Scope, scopeOf, type TokenHash } from './tokens.ts'
+
+/**
+ * Throws the problem 401 or 403 unless the request bears one of `tokens` with `scope`; write includes read.
+ * Without `tokens` everybody may do everything.
+ */
+export function authorize(
+  c: AppContext,
+  scope: Scope,
+  tokens: readonly TokenHash[] | undefined,
+): void {
+  if (!tokens) return
+  const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
+  if (!token) throw refusal('unauthorized', 'Send Authorization: Bearer and a token.')
+  const granted = scopeOf(token, tokens)
+  if (!granted) {
+    throw refusal('unauthorized', 'The token is not one that this service knows.', 'invalid_token')
+  }
+  if (scope === 'write' && granted !== 'write') {
+    throw refusal(
+      'forbidden',
+      'The token has the scope read; this wants write.',
+      'insufficient_scope',
+    )
+  }
+}
+
+/** The challenge is that of RFC 6750. */
+function refusal(type: 'unauthorized' | 'forbidden', detail: string, error?: string): Problem {
+  const challenge = `Bearer realm="hello"${error ? `, error="${error}"` : ''}`
+  return new Problem(type, detail, { headers: { 'WWW-Authenticate': challenge } })
+}

@@ -1,0 +1,42 @@
+import type { AppEnv, Exchange } from './answer.ts'
+import type { AppDependencies } from './app.ts'
+
+/** Callers may bring an id of their own, as long as it is one that a log line can hold. */
+const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
+
+/**
+ * Serves through `app`, giving every request an id, a line in the log and its place in the metrics.
+ * Around the app and not in it: as its middleware it would cost each request two more asynchronous calls.
+ */
+export function observed(
+  app: { fetch(request: Request, env: AppEnv['Bindings']): Response | Promise<Response> },
+  dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'metrics'>,
+): (request: Request) => Promise<Response> {
+  const { log, metrics } = dependencies
+
+  return async function observed(request) {
+    const start = performance.now()
+    const given = request.headers.get('x-request-id')
+    const requestId = given && REQUEST_ID_PATTERN.test(given) ? given : crypto.randomUUID()
+    const exchange: Exchange = { requestId, dependencies, route: 'none', bytes: 0 }
+    const response = await app.fetch(request, exchange)
+
+    const milliseconds = performance.now() - start
+    const { method } = request
+    const { status } = response
+    const { route, bytes } = exchange
+    metrics.request(method, route, status, milliseconds / 1000)
+    const traceId = request.headers.get('x-amzn-trace-id') ?? undefined
+    log.info({
+      event: 'request',
+      requestId,
+      traceId,
+      method,
+      route,
+      status,
+      durationMs: Math.round(milliseconds * 1000) / 1000,
+      bytes,
+    })
+    return response
+  }
+}
