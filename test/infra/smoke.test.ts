@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { environment, type Ran, ROOT, runScript } from './fixtures/script.ts'
+
+const TOKEN = 'write-token'
+const smoke = async (...args: string[]): Promise<Ran> => await runScript('smoke', args)
+
+interface Service {
+  url: string
+  stop(): Promise<void>
+}
+
+/** The real service from source, with a store of its own. */
+async function startService(extra: Record<string, string>): Promise<Service> {
+  const folder = await mkdtemp(join(tmpdir(), 'smoke-test-'))
+  const port = freePort()
+  const child = Bun.spawn([process.execPath, join(ROOT, 'src/main.ts'), String(port), 'local'], {
+    cwd: folder,
+    env: {
+      ...environment(extra),
+      BIND_ADDRESS: '127.0.0.1',
+      ADMIN_PORT: String(freePort()),
+      STATE_DIRECTORY: folder,
+      RUNTIME_DIRECTORY: folder,
+      DRAIN_SECONDS: '0',
+      LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const url = `http://127.0.0.1:${port}`
+  for (let tries = 0; tries < 200; tries++) {
+    const answer = await fetch(`${url}/hc`).catch(() => undefined)
+    if (answer?.ok) break
+    await Bun.sleep(50)
+  }
+  return {
+    url,
+    stop: async () => {
+      child.kill()
+      await child.exited
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function freePort(): number {
+  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+  const { port } = server
+  server.stop(true)
+  return port
+}
+
+describe('smoke, against the service', () => {
+  let open: Service
+  let guarded: Service
+  beforeAll(async () => {
+    const hash = new Bun.CryptoHasher('sha256').update(TOKEN).digest('hex')
+    ;[open, guarded] = await Promise.all([
+      startService({}),
+      startService({ TOKENS: `write:${hash}` }),
+    ])
+  })
+  afterAll(async () => {
+    await Promise.all([open.stop(), guarded.stop()])
+  })
+
+  test('finds the whole contract kept', async () => {
+    const { code, out, err } = await smoke(open.url)
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(Number(/(\d+) checks passed/.exec(out)?.[1])).toBeGreaterThan(80)
+  })
+
+  test('finds it kept with a token', async () => {
+    const { code, err } = await smoke(guarded.url, '--token', TOKEN)
+    expect(err).toBe('')
+    expect(code).toBe(0)
+  })
+
+  test('checks what is public, and says so, without the token that the service wants', async () => {
+    const { code, out } = await smoke(guarded.url)
+    expect(code).toBe(0)
+    expect(out).toContain('the rest needs --token')
+  })
+
+  test('shows the line that failed when the release is another', async () => {
+    const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
+    expect(code).toBe(1)
+    expect(err).toMatch(/smoke: line \d+: .*\.version ==/)
+    expect(err).toContain('asked   GET /version')
+  })
+
+  test('fails with a token that is not accepted', async () => {
+    const { code, err } = await smoke(guarded.url, '--token', 'wrong')
+    expect(code).toBe(1)
+    expect(err).toContain('status 401')
+  })
+})
+
+describe('smoke, against a service that', () => {
+  test.each([
+    [
+      'is not healthy',
+      '/hc',
+      Response.json({ status: 'starting' }, { status: 503 }),
+      'is_status 200',
+    ],
+    ['says ok in another form', '/hc', Response.json({ status: 'OK' }), 'is_json'],
+  ])('%s, fails with that line', async (_, path, answer, line) => {
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) =>
+        new URL(request.url).pathname === path
+          ? (answer.clone() as Response)
+          : new Response('', { status: 404 }),
+    })
+    const { code, err } = await smoke(server.url.origin)
+    await server.stop(true)
+    expect(code).toBe(1)
+    expect(err).toMatch(new RegExp(`smoke: line \\d+: ${line}`))
+    expect(err).toContain(`asked   GET ${path}`)
+  })
+
+  test('does not answer, fails', async () => {
+    const { code, err } = await smoke(`http://127.0.0.1:${freePort()}`)
+    expect(code).toBe(1)
+    expect(err).toContain('wrong   no answer')
+  })
+})
+
+describe('smoke refuses', () => {
+  test.each([
+    [[], "wants the URL of a service, got ''"],
+    [['hello'], "wants the URL of a service, got 'hello'"],
+    [['http://a', 'http://b'], "'http://b' is one argument too many"],
+    [['http://a', '--fast'], "unknown option '--fast'"],
+    [['http://a', '--token'], '--token wants a value'],
+  ])('%j with 2 and the usage', async (args, message) => {
+    const { code, err } = await smoke(...args)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+    expect(err).toContain('usage: scripts/smoke')
+  })
+})
