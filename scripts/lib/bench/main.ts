@@ -73,7 +73,9 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   console.log(
     json
       ? JSON.stringify({ conditions, rows, ratios, targets, cautions, samples }, null, 2)
-      : [conditions.join('\n'), ...tables(rows, ratios, targets), ...cautions].join('\n\n'),
+      : [conditions.join('\n'), ...tables(rows, ratios, targets), cautions.join('\n')]
+          .join('\n\n')
+          .trimEnd(),
   )
 }
 

@@ -4,7 +4,7 @@ import type { ContenderName } from './options.ts'
 import { READ, startServer } from './server.ts'
 
 /** Before anything is measured: just-in-time compilers and connection pools settle. */
-const WARM_UP_SECONDS: Record<Method, number> = { GET: 2, PUT: 1 }
+const WARM_UP_SECONDS = 2
 
 export type Sample = Record<Method, Figures> & { firstAnswerMs: number }
 
@@ -22,7 +22,7 @@ export async function measure(
   try {
     const figures = {} as Record<Method, Figures>
     for (const method of METHODS) {
-      await load(server, method, WARM_UP_SECONDS[method])
+      await load(server, method, WARM_UP_SECONDS)
       figures[method] = await load(server, method, seconds)
     }
     return { ...figures, firstAnswerMs: server.firstAnswerMs }
