@@ -1,0 +1,81 @@
+import { expect, test } from 'bun:test'
+import { healthy, save, startService } from '../support/executable.ts'
+import { eventually } from '../support/process.ts'
+import { makeCertificate } from '../support/tls.ts'
+
+test('with a certificate the service itself speaks TLS, and says so to browsers', async () => {
+  using certificate = makeCertificate()
+  await using service = await startService({
+    TLS_CERT_FILE: certificate.certFile,
+    TLS_KEY_FILE: certificate.keyFile,
+  })
+  expect(service.url).toStartWith('https://')
+  const url = service.url.replace('127.0.0.1', 'localhost')
+  const response = await eventually('it is healthy', async () => {
+    const answer = await fetch(`${url}/hc`, { tls: { ca: certificate.pem } })
+    return answer.ok && answer
+  })
+  expect(response.headers.get('strict-transport-security')).toContain('max-age=')
+})
+
+test('/metrics counts requests by route and status, store operations, and says what runs', async () => {
+  await using service = await startService()
+  await healthy(service)
+  await save(service.url, 'Ada', '1815-12-10')
+  await save(service.url, 'Ada', 'never')
+  for (let count = 0; count < 3; count++) await fetch(`${service.url}/hello/Ada`)
+  await fetch(`${service.url}/nope/Ada`)
+  const text = await (await fetch(`${service.adminUrl}/metrics`)).text()
+  const value = (series: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.split(' ')
+        .at(-1),
+    )
+  const hello = 'route="/hello/:username"'
+  expect(value(`http_requests_total{method="GET",${hello},status="200"}`)).toBe(3)
+  expect(value(`http_requests_total{method="PUT",${hello},status="204"}`)).toBe(1)
+  expect(value(`http_requests_total{method="PUT",${hello},status="400"}`)).toBe(1)
+  expect(value('http_requests_total{method="GET",route="none",status="404"}')).toBe(1)
+  expect(value(`http_request_duration_seconds_count{method="GET",${hello},status="200"}`)).toBe(3)
+  expect(value('store_operations_total{operation="birthdayOf"}')).toBe(3)
+  expect(text).toContain('hello_build_info{version="')
+  expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/)
+  expect(text).toMatch(/process_resident_memory_bytes \d/)
+  expect(text).not.toContain('Ada')
+})
+
+test('the admin listener has /metrics and /ready, on loopback alone; the service has neither', async () => {
+  await using service = await startService({ BIND_ADDRESS: '0.0.0.0' })
+  await healthy(service)
+  expect((await fetch(`${service.adminUrl}/ready`)).status).toBe(200)
+  expect((await fetch(`${service.adminUrl}/`)).status).toBe(404)
+  expect(service.adminUrl).toStartWith('http://127.0.0.1:')
+  const url = service.url.replace('0.0.0.0', '127.0.0.1')
+  for (const path of ['/metrics', '/ready']) expect((await fetch(url + path)).status).toBe(404)
+})
+
+test('a log line per request is JSON with what an operator looks for', async () => {
+  await using service = await startService({ INSTANCE_ID: 'i-0abc' })
+  await healthy(service)
+  const { headers } = await save(service.url, 'Ada', '1815-12-10')
+  const line = await eventually('the request is logged', async () =>
+    (await service.log()).find(({ requestId }) => requestId === headers.get('x-request-id')),
+  )
+  expect(line).toEqual({
+    level: 'info',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+    environment: 'local',
+    instance: 'i-0abc',
+    release: expect.any(String),
+    event: 'request',
+    requestId: expect.any(String),
+    method: 'PUT',
+    route: '/hello/:username',
+    status: 204,
+    durationMs: expect.any(Number),
+    bytes: 0,
+  })
+})
