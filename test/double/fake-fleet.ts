@@ -45,6 +45,8 @@ export class FakeFleet implements InstanceDriver {
   readonly store = new Map<string, string>()
   /** Tokens with which /hello may be used; empty means none is needed. */
   readonly tokens = new Set<string>()
+  /** Set: requests but /hc and /version go to the service at this URL. */
+  upstream: string | undefined
   /** Status that the load balancer itself answers with instead of forwarding. */
   outage: number | undefined
   private readonly server: Bun.Server<undefined>
@@ -176,7 +178,7 @@ export class FakeFleet implements InstanceDriver {
   private async serve({ order }: Machine, request: Request): Promise<Response> {
     const behaviour = this.behaviourOf(order.imageId)
     const path = new URL(request.url).pathname
-    if (path === '/hc')
+    if (path === '/hc' && (request.method === 'GET' || !this.upstream))
       return Response.json({ status: 'ok' }, { status: behaviour.healthStatus ?? 200 })
     if (behaviour.answerStatus) return new Response('', { status: behaviour.answerStatus })
     if (path === '/version') {
@@ -184,8 +186,21 @@ export class FakeFleet implements InstanceDriver {
       return Response.json({
         version,
         commit: version,
-        instance: order.id,
+        builtAt: 'before',
         environment: 'production',
+        instance: order.id,
+        bun: Bun.version,
+      })
+    }
+    if (this.upstream) {
+      const body = await request.arrayBuffer()
+      const hasBody = body.byteLength > 0
+      const headers = new Headers(request.headers)
+      headers.delete('host')
+      return await fetch(this.upstream + path, {
+        method: request.method,
+        headers,
+        ...(hasBody ? { body } : {}),
       })
     }
     if (this.tokens.size > 0) {

@@ -1,10 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { noteAmi } from '../../scripts/lib/image/manifest.ts'
 import { NEW, NEW_IMAGE, OLD, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
-import { type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
 let folder: string

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,9 @@ import { unseen } from '../../scripts/lib/ops/logs.ts'
 import { age } from '../../scripts/lib/ops/status.ts'
 import { commands } from '../double/wire/json.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import { ended, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
 let folder: string

@@ -1,8 +1,12 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 
-import { begin, receipt, releases, rollout, scene, ship } from './fixtures/rollout.ts'
+import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
 import { ALARM, GROUP, NEW, NEW_IMAGE, OLD, toNew, until } from './fixtures/scene.ts'
-import { ended, runScript } from './fixtures/script.ts'
+import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+useRollout()
 
 describe('a rolled-back release', () => {
   test('is refused, skipped on request, and shipped with --retry, which takes the mark away', async () => {

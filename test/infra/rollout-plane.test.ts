@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   AutoScalingClient,
   CancelInstanceRefreshCommand,
@@ -16,6 +16,9 @@ import {
   startScene,
   TEMPLATE,
 } from './fixtures/scene.ts'
+import { PATIENCE_MS } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
 afterEach(async () => await scene.stop())

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { throttled } from '../double/faults.ts'
 import {
   ALARM,
@@ -12,7 +12,9 @@ import {
   toNew,
   until,
 } from './fixtures/scene.ts'
-import { ended, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
@@ -12,9 +12,14 @@ import {
   rollout,
   scene,
   ship,
+  useRollout,
 } from './fixtures/rollout.ts'
 import { ALARM, NEW, NEW_IMAGE, OLD, toNew, until } from './fixtures/scene.ts'
-import { ended, runScript } from './fixtures/script.ts'
+import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+useRollout()
 
 describe('rollout start', () => {
   test('ends with 0 when every instance answers with the release and no request failed', async () => {

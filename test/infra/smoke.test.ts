@@ -1,56 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { environment, type Ran, ROOT, runScript } from './fixtures/script.ts'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { freePort, type Service, startService } from './fixtures/service.ts'
+
+setDefaultTimeout(PATIENCE_MS)
 
 const TOKEN = 'write-token'
 const smoke = async (...args: string[]): Promise<Ran> => await runScript('smoke', args)
-
-interface Service {
-  url: string
-  stop(): Promise<void>
-}
-
-/** The real service from source, with a store of its own. */
-async function startService(extra: Record<string, string>): Promise<Service> {
-  const folder = await mkdtemp(join(tmpdir(), 'smoke-test-'))
-  const port = freePort()
-  const child = Bun.spawn([process.execPath, join(ROOT, 'src/main.ts'), String(port), 'local'], {
-    cwd: folder,
-    env: {
-      ...environment(extra),
-      BIND_ADDRESS: '127.0.0.1',
-      ADMIN_PORT: String(freePort()),
-      STATE_DIRECTORY: folder,
-      RUNTIME_DIRECTORY: folder,
-      DRAIN_SECONDS: '0',
-      LOG_LEVEL: 'error',
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const url = `http://127.0.0.1:${port}`
-  for (let tries = 0; tries < 200; tries++) {
-    const answer = await fetch(`${url}/hc`).catch(() => undefined)
-    if (answer?.ok) break
-    await Bun.sleep(50)
-  }
-  return {
-    url,
-    stop: async () => {
-      child.kill()
-      await child.exited
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-function freePort(): number {
-  const server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = server
-  server.stop(true)
-  return port
-}
 
 describe('smoke, against the service', () => {
   let open: Service

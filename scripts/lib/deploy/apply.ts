@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { Stop } from '../cli.ts'
+import type { Receipt } from '../rollout/receipt.ts'
+import type { Terraform } from './terraform.ts'
+
+export interface ApplyOptions {
+  yes: boolean
+  retry: boolean
+  token: string | undefined
+  terraformOptions: string[]
+  /** Called unless the apply was begun: when the plan failed, or the answer was no. */
+  undo: () => Promise<void>
+}
+
+/** Shows Terraform's plan, asks, and applies it. Returns the rollout's receipt, when there was something to roll out. */
+export async function apply(
+  terraform: Terraform,
+  options: ApplyOptions,
+): Promise<Receipt | 'declined' | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'deploy-'))
+  const plan = join(folder, 'release.tfplan')
+  let begun = false
+  try {
+    const retry = options.retry ? ['-var=retry_rolled_back=true'] : []
+    const arguments_ = [
+      'plan',
+      '-input=false',
+      `-out=${plan}`,
+      ...retry,
+      ...options.terraformOptions,
+    ]
+    if ((await terraform.run(arguments_)) !== 0) {
+      throw new Stop('terraform plan failed; nothing was changed')
+    }
+    if (!options.yes && !(await agreed())) return 'declined'
+    begun = true
+    return await applyPlan(terraform, plan, join(folder, 'receipt.json'), options.token)
+  } finally {
+    if (!begun) await options.undo()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+// local-exec hides the exit code of scripts/rollout: its receipt tells it.
+async function applyPlan(
+  terraform: Terraform,
+  plan: string,
+  receipt: string,
+  token: string | undefined,
+): Promise<Receipt | undefined> {
+  const code = await terraform.run(['apply', '-input=false', plan], {
+    HELLO_ROLLOUT_RECEIPT: receipt,
+    ...(token ? { HELLO_TOKEN: token } : {}),
+  })
+  const told = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
+  if (code !== 0 && !told) {
+    throw new Stop('terraform apply failed before the rollout had a verdict')
+  }
+  // The rollout may have gone well, and something else not.
+  if (code !== 0 && told?.verdict === 'shipped') {
+    throw new Stop('the fleet runs the release, but terraform apply failed (above)')
+  }
+  return told
+}
+
+async function agreed(): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new Stop(
+      'nobody can be asked here: look at --plan, then give --yes. Nothing was changed.',
+    )
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await terminal.question('\nShip it? Type yes: ')
+  terminal.close()
+  return answer.trim() === 'yes'
+}

@@ -1,0 +1,129 @@
+import { $ } from 'bun'
+import type { Aws } from '../aws.ts'
+import { clockTime, shortRelease } from '../cli.ts'
+import { age } from '../ops/status.ts'
+import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../rollout/fleet.ts'
+import { findImage, listVersions } from '../rollout/images.ts'
+import { findAlarms } from '../rollout/preflight.ts'
+import { mix } from '../rollout/receipt.ts'
+import { batchesOf, fittingCheckpoints, isRunning, ROLLED_BACK } from '../rollout/refresh.ts'
+import { releasesOf } from '../rollout/run.ts'
+import type { Baked } from './choose.ts'
+
+/** What a rollout is set to; the defaults of scripts/rollout. */
+const CHECKPOINTS = [50, 100]
+const CHECKPOINT_DELAY_SECONDS = 120
+const BAKE_SECONDS = 300
+const MAX_HEALTHY = 200
+/** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */
+const BOOT_SECONDS = 60
+const LEAVE_SECONDS = 45
+
+const COMMITS_SHOWN = 15
+
+export interface PlanOptions {
+  root: string
+  /** Undefined before the first apply. */
+  group: string | undefined
+  alarms: string[]
+  /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
+  chosenRelease: string
+  next: Baked
+}
+
+/** What a deploy of `next` would do, in words, line by line. */
+export async function planLines(aws: Aws, options: PlanOptions): Promise<string[]> {
+  const { root, group, next, chosenRelease } = options
+  const image = `image       ${next.ami_id}, ${next.architecture}, baked ${age(new Date(), next.createdAt)} ago`
+  if (group === undefined) {
+    return [
+      `release     ${shortRelease(next.release)}, the first`,
+      image,
+      'instances   everything is created, and the group launches this release by itself',
+    ]
+  }
+  const fleet = await new FleetWatch(aws, group).look()
+  const releases = releasesOf(fleet)
+  const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
+  const [commits, alarms, wayBack] = await Promise.all([
+    commitLines(root, from, next.release),
+    alarmLine(aws, options.alarms),
+    wayBackLine(aws, fleet),
+  ])
+  return [
+    `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
+    ...commits,
+    image,
+    `in service  ${mix(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
+    ...durationLines(fleet),
+    alarms,
+    refreshLine(fleet),
+    ...(groupTag(fleet, ROLLED_BACK) === next.release
+      ? ['warning     this release was rolled back on this group: it is refused without --retry']
+      : []),
+    wayBack,
+  ]
+}
+
+function durationLines(fleet: Fleet): string[] {
+  const { desired, group } = fleet
+  const checkpoints = fittingCheckpoints(CHECKPOINTS, desired)
+  const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
+  const seconds =
+    batches * (BOOT_SECONDS + (group.DefaultInstanceWarmup ?? 0) + LEAVE_SECONDS) +
+    checkpoints.length * CHECKPOINT_DELAY_SECONDS +
+    BAKE_SECONDS
+  return [
+    `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, stops at ${checkpoints.join(' % and ')} %`,
+    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(BAKE_SECONDS)} watch the alarms at the end`,
+  ]
+}
+
+async function commitLines(root: string, from: string, to: string): Promise<string[]> {
+  if (from === to) return ['commits     none: the same release']
+  const ahead = await log(root, from, to)
+  const behind = await log(root, to, from)
+  if (!ahead || !behind) return ['commits     unknown: this clone does not have both']
+  if (ahead.length === 0)
+    return [`commits     goes back over ${behind.length}:`, ...indented(behind)]
+  const back = behind.length > 0 ? `, and ${behind.length} are left behind` : ''
+  return [`commits     ${ahead.length} between${back}:`, ...indented(ahead)]
+}
+
+async function log(root: string, from: string, to: string): Promise<string[] | undefined> {
+  const range = `${from.slice(0, 40)}..${to.slice(0, 40)}`
+  const found = await $`git -C ${root} log --oneline --no-decorate ${range}`.quiet().nothrow()
+  return found.exitCode === 0 ? found.stdout.toString().split('\n').filter(Boolean) : undefined
+}
+
+function indented(commits: string[]): string[] {
+  const more = commits.length - COMMITS_SHOWN
+  return [
+    ...commits.slice(0, COMMITS_SHOWN).map((line) => `            ${line}`),
+    ...(more > 0 ? [`            and ${more} more`] : []),
+  ]
+}
+
+async function alarmLine(aws: Aws, names: string[]): Promise<string> {
+  if (names.length === 0) return 'alarms      none watch over the rollout'
+  const ringing = (await findAlarms(aws, names)).filter(({ StateValue }) => StateValue === 'ALARM')
+  if (ringing.length === 0) return `alarms      ${names.length}, none in ALARM`
+  const said = ringing.map(({ AlarmName }) => AlarmName).join(', ')
+  return `alarms      in ALARM now: ${said}; the rollout is refused until they are OK`
+}
+
+function refreshLine({ refresh }: Fleet): string {
+  if (!isRunning(refresh?.Status)) return 'refresh     none is running'
+  return `refresh     one is running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): the rollout is refused until it has ended`
+}
+
+async function wayBackLine(aws: Aws, fleet: Fleet): Promise<string> {
+  const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
+  const versions = templateId ? await listVersions(aws, templateId) : []
+  const own = versions.find(({ number }) => number === fleet.version)
+  const image = own?.imageId ? await findImage(aws, own.imageId) : undefined
+  if (image?.state === 'available') {
+    return `way back    version ${own?.number}, release ${shortRelease(own?.release)}: its AMI ${own?.imageId} can be launched`
+  }
+  return `way back    none: the AMI of version ${fleet.version ?? 'unknown'}, which runs now, does not exist any more`
+}

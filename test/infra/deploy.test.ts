@@ -1,0 +1,215 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import {
+  ALARM,
+  GROUP,
+  NEW_IMAGE,
+  OLD_IMAGE,
+  QUICK,
+  type Scene,
+  startScene,
+  TEMPLATE,
+  until,
+} from './fixtures/scene.ts'
+import { ended, environment, PATIENCE_MS, type Ran, ROOT } from './fixtures/script.ts'
+import { type Service, startService } from './fixtures/service.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+/** What terraform/ is to deploy: the same inputs, outputs and rollout, without the resources of a cloud. */
+const configuration = (url: string): string => `
+variable "release" { type = string }
+variable "ami_id" { type = string }
+variable "history" {
+  type = list(object({ release = string, ami_id = string, bumped_at = string }))
+}
+variable "retry_rolled_back" { default = false }
+locals { version = var.ami_id == "${NEW_IMAGE}" ? 2 : 1 }
+resource "terraform_data" "rollout" {
+  triggers_replace = { launch_template_version = local.version, retry = var.retry_rolled_back }
+  provisioner "local-exec" {
+    command = join(" ", concat(
+      ["'\${path.module}/../scripts/rollout'", "start", "--group", "${GROUP}"],
+      ["--launch-template-id", "${TEMPLATE}", "--launch-template-version", local.version],
+      ["--release", var.release, "--url", "${url}", "--region", "eu-west-1", "--alarm", "${ALARM}"],
+      var.retry_rolled_back ? ["--retry"] : [],
+    ))
+  }
+}
+output "url" { value = "${url}" }
+output "group_name" { value = "${GROUP}" }
+output "region" { value = "eu-west-1" }
+output "alarm_names" { value = ["${ALARM}"] }
+`
+
+let service: Service
+let project: string
+let scene: Scene
+let commits: [string, string]
+const file = (): string => join(project, 'terraform/release.auto.tfvars.json')
+const chosen = async (): Promise<string> => (await Bun.file(file()).json()).release
+
+/** This project's scripts in a repository of two commits, with a Terraform that needs no provider. */
+async function makeProject(): Promise<void> {
+  project = await mkdtemp(join(tmpdir(), 'deploy-test-'))
+  for (const name of ['package.json', 'bun.lock', 'bunfig.toml', 'scripts']) {
+    await cp(join(ROOT, name), join(project, name), { recursive: true, preserveTimestamps: true })
+  }
+  await symlink(join(ROOT, 'node_modules'), join(project, 'node_modules'))
+  const git = (...args: string[]) =>
+    $`git -C ${project} -c user.name=test -c user.email=test@example.org ${args}`.quiet()
+  await git('init', '-q')
+  await git('commit', '-q', '--allow-empty', '-m', 'First words')
+  const old = (await git('rev-parse', 'HEAD')).text().trim()
+  await git('commit', '-q', '--allow-empty', '-m', 'Greet more warmly')
+  commits = [old, (await git('rev-parse', 'HEAD')).text().trim()]
+}
+
+const deploy = (args: string[], extra: Record<string, string> = {}) =>
+  Bun.spawn([join(project, 'scripts/deploy'), ...args], {
+    env: environment({ ...scene.env, ...QUICK, ...extra }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+
+const run = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
+  await ended(deploy(args, extra))
+
+beforeAll(async () => {
+  service = await startService({})
+})
+afterAll(async () => await service.stop())
+beforeEach(async () => {
+  await makeProject()
+  scene = await startScene({ instances: 2, releases: commits })
+  scene.fleet.upstream = service.url
+  await Bun.write(join(project, 'terraform/main.tf'), configuration(scene.fleet.url))
+  await Bun.write(file(), JSON.stringify({ release: commits[0], ami_id: OLD_IMAGE, history: [] }))
+  const applied = await $`terraform init -input=false && terraform apply -input=false -auto-approve`
+    .cwd(join(project, 'terraform'))
+    .env(environment({ ...scene.env, ...QUICK }))
+    .quiet()
+    .nothrow()
+  if (applied.exitCode !== 0) throw new Error(applied.stdout.toString() + applied.stderr.toString())
+})
+afterEach(async () => {
+  await scene.stop()
+  await rm(project, { recursive: true, force: true })
+})
+
+describe('deploy --plan', () => {
+  test('says in words what would happen, and changes nothing', async () => {
+    const { code, out } = await run(['--plan', 'HEAD'])
+    expect(code).toBe(0)
+    const [old, next] = commits.map((commit) => commit.slice(0, 12))
+    expect(out).toContain(`release     ${old} -> ${next}`)
+    expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
+    expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
+    expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
+    expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
+    expect(out).toMatch(/expected +about \d+:\d\d minutes/)
+    expect(out).toContain('alarms      1, none in ALARM')
+    expect(out).toContain('refresh     none is running')
+    expect(out).toContain(
+      `way back    version 1, release ${old}: its AMI ${OLD_IMAGE} can be launched`,
+    )
+    expect(await chosen()).toBe(commits[0])
+  })
+
+  test('warns of what would be in the way', async () => {
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    scene.plane.images.delete(OLD_IMAGE)
+    scene.plane.group.tags['rolled-back-release'] = commits[1]
+    const { out } = await run(['--plan', 'HEAD'])
+    expect(out).toContain(`alarms      in ALARM now: ${ALARM}`)
+    expect(out).toContain('this release was rolled back on this group')
+    expect(out).toContain('way back    none')
+  })
+})
+
+describe('deploy', () => {
+  test('ends with 0 when the fleet runs the release and the service keeps its contract', async () => {
+    const { code, out, err } = await run(['HEAD', '--yes'])
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toContain('verdict     shipped')
+    expect(out).toMatch(/smoke: \d+ checks passed/)
+    expect(out).toContain(`shipped ${commits[1].slice(0, 12)}`)
+    expect(await chosen()).toBe(commits[1])
+    const tags = scene.plane.instances.map(
+      ({ lifecycle, tags }) => lifecycle === 'InService' && tags.release,
+    )
+    expect(tags.filter(Boolean)).toEqual([commits[1], commits[1]])
+  })
+
+  test('ends with 3 when the release was rolled back, with 1 when tried again, and ships with --retry', async () => {
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    const first = await ended(child)
+    expect(first.err).toContain('not shipped (rolled back): terraform still names this release')
+    expect(first.code).toBe(3)
+    scene.plane.setAlarm(ALARM, 'OK')
+    const second = await run(['HEAD', '--yes'])
+    expect(second.out + second.err).toContain(
+      'was rolled back on this group; --retry tries it again',
+    )
+    expect(second.code).toBe(1)
+    expect((await run(['HEAD', '--yes', '--retry'])).code).toBe(0)
+  })
+
+  test('ends with 4 when the service does not keep its contract', async () => {
+    scene.fleet.upstream = undefined
+    const { code, err } = await run(['HEAD', '--yes'])
+    expect(code).toBe(4)
+    expect(err).toContain('but scripts/smoke found something wrong')
+  })
+
+  test('ends with 5 when the rollout took too long', async () => {
+    const late = { HELLO_ROLLOUT_BAKE_SECONDS: '2000', HELLO_ROLLOUT_TIMEOUT_SECONDS: '2' }
+    expect((await run(['HEAD', '--yes'], late)).code).toBe(5)
+  })
+
+  test('refuses to go on where nobody can be asked, and takes the choice back', async () => {
+    const { code, err } = await run(['HEAD'])
+    expect(code).toBe(1)
+    expect(err).toContain('give --yes. Nothing was changed.')
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.plane.refreshes).toHaveLength(0)
+  })
+
+  test('refuses a release that is not baked', async () => {
+    const { code, err } = await run(['d'.repeat(40)])
+    expect(code).toBe(1)
+    expect(err).toContain('there is no AMI of release dddddddddddd')
+  })
+
+  test('ends with 1 when terraform cannot plan, and takes the choice back', async () => {
+    const { code, err } = await run(['HEAD', '--yes', '--', '-var=nonsense=1'])
+    expect(code).toBe(1)
+    expect(err).toContain('terraform plan failed; nothing was changed')
+    expect(await chosen()).toBe(commits[0])
+  })
+
+  test.each([
+    [['a', 'b'], "'b' is one argument too many"],
+    [['a', '--previous'], 'give RELEASE or --previous'],
+    [['--force'], "Unknown option '--force'"],
+  ])('%j ends with 2 and the usage', async (args, message) => {
+    const { code, err } = await run(args)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+    expect(err).toContain('usage: scripts/deploy')
+  })
+})
