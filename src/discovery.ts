@@ -1,17 +1,18 @@
-import { Etcd3, type Lease } from 'etcd3'
 import type { EtcdConfig } from './config.ts'
+import { createEtcdClient } from './etcd.ts'
 import type { Log } from './log.ts'
 import { type Endpoint, parseEndpoints } from './settings.ts'
 
 /** This instance's entry in etcd, and what etcd tells it. */
 export interface Discovery {
-  /** Takes the entry away, so that nobody is sent here any more. Never rejects; gives up after a second. */
+  /** Takes the entry away, so that nobody is sent here any more. Never rejects. */
   withdraw(): Promise<void>
-  close(): void
 }
 
 const RETRY_MS = 1000
-const WITHDRAW_TIMEOUT_MS = 1000
+
+/** How often a lease is renewed within its time. */
+const RENEWALS = 3
 
 /**
  * Registers `entry` as `PREFIX/instances/ID` under a lease that is renewed for as long as the process lives, and calls
@@ -24,67 +25,53 @@ export function startDiscovery(
   onRedisEndpoints: (endpoints: Endpoint[]) => void,
   log: Log,
 ): Discovery {
-  const client = new Etcd3({
-    hosts: config.endpoints,
-    ...(config.username &&
-      config.password && { auth: { username: config.username, password: config.password } }),
-  })
-  let lease: Lease | undefined
-  let stopped = false
+  const etcd = createEtcdClient(config)
+  const stopped = new AbortController()
+  const { signal } = stopped
+  let lease: string | undefined
 
-  const report = (action: string, error: Error) => {
-    if (!stopped) log.warn({ event: 'etcd-unavailable', action, reason: error.message })
+  /** Runs `attempt` over and over until the instance withdraws; says once when it begins to fail. */
+  async function persist(what: string, attempt: () => Promise<void>): Promise<void> {
+    let failing = false
+    while (!signal.aborted) {
+      try {
+        await attempt()
+        failing = false
+      } catch (error) {
+        if (!failing && !signal.aborted) {
+          log.warn({ event: 'etcd-unavailable', what, reason: (error as Error).message })
+        }
+        failing = true
+        await Bun.sleep(RETRY_MS)
+      }
+    }
   }
 
   async function register(): Promise<void> {
-    if (stopped) return
-    const granted = client.lease(config.leaseSeconds)
-    lease = granted
-    granted.once('lost', (error) => {
-      report('register', error)
-      setTimeout(register, RETRY_MS)
-    })
-    try {
-      await granted.put(`${config.prefix}/instances/${id}`).value(JSON.stringify(entry))
-      log.info({ event: 'registered', id, ...entry })
-    } catch {
-      // The lease that could not be had is lost, and 'lost' tries again.
+    lease = await etcd.grant(config.leaseSeconds)
+    await etcd.put(`${config.prefix}/instances/${id}`, JSON.stringify(entry), lease)
+    log.info({ event: 'registered', id, ...entry })
+    while (!signal.aborted) {
+      await Bun.sleep((config.leaseSeconds * 1000) / RENEWALS)
+      if (!signal.aborted) await etcd.keepAlive(lease)
     }
   }
 
   const endpointKey = `${config.prefix}/redis-endpoint`
-  function follow(text: string | null): void {
-    const endpoints = text === null ? undefined : parseEndpoints(text.trim())
+  async function readEndpoint(): Promise<void> {
+    const text = await etcd.get(endpointKey)
+    const endpoints = text === undefined ? undefined : parseEndpoints(text.trim())
     if (endpoints) onRedisEndpoints(endpoints)
-    else
-      log.warn({
-        event: 'redis-endpoint-unusable',
-        key: endpointKey,
-        got: text,
-        wants: 'host:port',
-      })
+    else log.warn({ event: 'redis-endpoint-unusable', key: endpointKey, got: text ?? 'nothing' })
   }
-  const readEndpoint = () =>
-    client
-      .get(endpointKey)
-      .string()
-      .then(follow, (error: Error) => report('read', error))
 
-  const watcher = client.watch().key(endpointKey).watcher()
-  watcher.on('connected', readEndpoint)
-  watcher.on('put', ({ value }) => follow(value.toString()))
-  watcher.on('error', (error) => report('watch', error))
-  void register()
+  void persist('register', register)
+  void persist('follow', () => etcd.watch(endpointKey, readEndpoint, signal))
 
   return {
     async withdraw() {
-      stopped = true
-      const revoked = lease?.revoke().catch(() => {})
-      await Promise.race([revoked, Bun.sleep(WITHDRAW_TIMEOUT_MS)])
-    },
-    close() {
-      stopped = true
-      client.close()
+      stopped.abort()
+      if (lease) await etcd.revoke(lease).catch(() => {})
     },
   }
 }

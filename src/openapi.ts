@@ -4,7 +4,7 @@ import { type ProblemType, problemTypes } from './problem.ts'
 import type { Release } from './release.ts'
 import { Birthday, Greeting, Health, ProblemDetails, Username, Version } from './schemas.ts'
 
-const components = z.globalRegistry
+const components = { Birthday, Greeting, Health, Problem: ProblemDetails, Version }
 
 /** The OpenAPI 3.1 document; its schemas are the ones that requests are checked with. */
 export function openapiDocument(release: Release): object {
@@ -117,10 +117,7 @@ export function openapiDocument(release: Release): object {
     },
     components: {
       schemas: Object.fromEntries(
-        [Birthday, Greeting, Health, ProblemDetails, Version].map((schema) => [
-          nameOf(schema),
-          jsonSchema(schema),
-        ]),
+        Object.entries(components).map(([name, schema]) => [name, jsonSchema(schema)]),
       ),
       securitySchemes: {
         token: {
@@ -153,14 +150,11 @@ function json(description: string, schema: z.ZodType): object {
 }
 
 function ref(schema: z.ZodType): object {
-  return { $ref: `#/components/schemas/${nameOf(schema)}` }
-}
-
-function nameOf(schema: z.ZodType): string {
-  return components.get(schema)?.id as string
+  const [name] = Object.entries(components).find(([, component]) => component === schema) ?? []
+  return { $ref: `#/components/schemas/${name}` }
 }
 
 function jsonSchema(schema: z.ZodType): object {
-  const { $schema, id, ...rest } = z.toJSONSchema(schema, { io: 'input' })
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' })
   return rest
 }

@@ -17,29 +17,22 @@ export const DateOfBirth = z
   )
   .meta({ format: 'date', description: 'A day before today.', examples: ['1815-12-10'] })
 
-export const Birthday = z
-  .strictObject({ dateOfBirth: DateOfBirth }, { error: objectError })
-  .meta({ id: 'Birthday' })
+export const Birthday = z.strictObject({ dateOfBirth: DateOfBirth }, { error: objectError })
 
 export const Greeting = z.strictObject({ message: z.string() }).meta({
-  id: 'Greeting',
   examples: [{ message: 'Hello, Ada! Your birthday is in 5 day(s)' }],
 })
 
-export const Health = z
-  .strictObject({ status: z.enum(['ok', 'starting', 'draining']) })
-  .meta({ id: 'Health' })
+export const Health = z.strictObject({ status: z.enum(['ok', 'starting', 'draining']) })
 
-export const Version = z
-  .strictObject({
-    version: z.string().meta({ description: 'The release: the git commit.' }),
-    commit: z.string(),
-    builtAt: z.string(),
-    environment: z.string(),
-    instance: z.string(),
-    bun: z.string(),
-  })
-  .meta({ id: 'Version' })
+export const Version = z.strictObject({
+  version: z.string().meta({ description: 'The release: the git commit.' }),
+  commit: z.string(),
+  builtAt: z.string(),
+  environment: z.string(),
+  instance: z.string(),
+  bun: z.string(),
+})
 
 export const ProblemDetails = z
   .strictObject({
@@ -58,7 +51,7 @@ export const ProblemDetails = z
       )
       .optional(),
   })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem details.' })
+  .meta({ description: 'RFC 9457 problem details.' })
 
 function objectError(issue: z.core.$ZodRawIssue): string | undefined {
   return issue.code === 'invalid_type' ? 'an object with dateOfBirth' : undefined

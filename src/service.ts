@@ -1,7 +1,7 @@
 import { createAdminApp } from './admin.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
-import type { Discovery } from './discovery.ts'
+import { type Discovery, startDiscovery } from './discovery.ts'
 import { createHealth } from './health.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -59,7 +59,6 @@ export async function startService(config: Config, log: Log): Promise<Service> {
 
   let discovery: Discovery | undefined
   if (config.etcd && follow) {
-    const { startDiscovery } = await import('./discovery.ts')
     const id = `${config.instance}:${adminServer.port}`
     const entry = { id, address: config.etcd.advertiseAddress, release: release.id }
     discovery = startDiscovery(config.etcd, entry, follow, log)
@@ -80,7 +79,6 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       await Bun.sleep(drainSeconds * 1000)
       await finish(server, config.requestTimeoutSeconds)
       await adminServer.stop(true)
-      discovery?.close()
       await store.close()
       if (watchdog) clearInterval(watchdog)
     },
@@ -105,7 +103,7 @@ function openConfiguredStore(
     if (next.length === 0 || JSON.stringify(next) === endpoints) return
     endpoints = JSON.stringify(next)
     log.info({ event: 'redis-endpoint', endpoints: next })
-    store.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
+    void store.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
   }
   follow(redis.endpoints)
   return { store, follow }

@@ -2,13 +2,16 @@ import { type Store, StoreUnavailable } from './store.ts'
 
 /** A store that another one can take the place of while requests are on their way. */
 export interface FollowingStore extends Store {
-  /** From now on `next` is asked; the one before it is closed when its last requests have had their time. */
-  follow(next: Store): void
+  /** Asks `next` from the moment it answers; the store before it is closed when its last requests have had their time. */
+  follow(next: Store): Promise<void>
 }
+
+const RETRY_MS = 250
 
 /** Unavailable until `follow` is called for the first time. `lingerMs` is how long the former store still has. */
 export function createFollowingStore(lingerMs: number): FollowingStore {
   let current: Store | undefined
+  let wanted: Store | undefined
   const store = async () => {
     if (!current) throw new StoreUnavailable('no Redis endpoint is known yet')
     return current
@@ -19,10 +22,20 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
     forgetBirthday: async (username) => (await store()).forgetBirthday(username),
     ping: async () => (await store()).ping(),
     close: async () => current?.close(),
-    follow(next) {
+    async follow(next) {
+      wanted = next
+      while (current && wanted === next && !(await answers(next))) await Bun.sleep(RETRY_MS)
+      if (wanted !== next) return next.close()
       const former = current
       current = next
       if (former) setTimeout(() => former.close(), lingerMs)
     },
   }
+}
+
+function answers(store: Store): Promise<boolean> {
+  return store.ping().then(
+    () => true,
+    () => false,
+  )
 }

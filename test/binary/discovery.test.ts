@@ -1,5 +1,4 @@
 import { expect, test } from 'bun:test'
-import { Etcd3 } from 'etcd3'
 import { startEtcd } from '../support/etcd.ts'
 import { healthy, save, startService } from '../support/executable.ts'
 import { end, eventually } from '../support/process.ts'
@@ -8,63 +7,63 @@ import { startRedis } from '../support/redis.ts'
 const LEASE_SECONDS = '2'
 
 async function openEtcd() {
-  const stack = new AsyncDisposableStack()
-  const server = stack.use(await startEtcd())
-  const client = stack.adopt(new Etcd3({ hosts: server.endpoint }), (etcd) => etcd.close())
-  const instances = () => client.getAll().prefix('/hello/instances/').strings()
-  const env = {
-    ETCD_ENDPOINTS: server.endpoint,
-    ETCD_LEASE_SECONDS: LEASE_SECONDS,
-    INSTANCE_ID: 'i-one',
+  const server = await startEtcd()
+  const etcdctl = (...args: string[]) => {
+    const done = Bun.spawnSync(['etcdctl', `--endpoints=${server.endpoint}`, ...args], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+    })
+    if (done.exitCode !== 0) throw new Error(`etcdctl: ${done.stderr}`)
+    return done.stdout.toString().split('\n').filter(Boolean)
   }
-  return { server, client, instances, env, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    server,
+    put: (key: string, value: string) => etcdctl('put', key, value),
+    /** Keys and values in turn. */
+    instances: () => etcdctl('get', '--prefix', '/hello/instances/'),
+    env: {
+      ETCD_ENDPOINTS: server.endpoint,
+      ETCD_LEASE_SECONDS: LEASE_SECONDS,
+      INSTANCE_ID: 'i-one',
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
 }
 
 test('an instance registers under a lease that outlives its time, and withdraws before it drains', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
-  await etcd.client.put('/hello/redis-endpoint').value(redis.endpoint)
+  etcd.put('/hello/redis-endpoint', redis.endpoint)
   await using service = await startService({
     ...etcd.env,
     DRAIN_SECONDS: '30',
     ADVERTISE_ADDRESS: '10.1.2.3:5000',
   })
   await healthy(service)
-  const registered = await eventually('the instance is registered', async () => {
-    const [entry] = Object.entries(await etcd.instances())
-    return entry
+  const registered = await eventually('the instance is registered', () => {
+    const lines = etcd.instances()
+    return lines.length > 0 && lines
   })
   expect(registered[0]).toStartWith('/hello/instances/i-one:')
-  expect(JSON.parse(registered[1])).toEqual({
+  expect(JSON.parse(registered[1] as string)).toEqual({
     address: '10.1.2.3:5000',
     release: expect.any(String),
   })
   await Bun.sleep(2 * 1000 * Number(LEASE_SECONDS))
-  expect(Object.keys(await etcd.instances())).toHaveLength(1)
+  expect(etcd.instances()).toHaveLength(2)
 
   service.child.kill('SIGTERM')
-  await eventually(
-    'the instance has withdrawn',
-    async () => Object.keys(await etcd.instances()).length === 0,
-    {
-      withinMs: 1500,
-    },
-  )
+  await eventually('the instance has withdrawn', () => etcd.instances().length === 0, {
+    withinMs: 1500,
+  })
   expect((await fetch(`${service.url}/version`)).status).toBe(200)
 }, 30_000)
 
 test('an instance that dies is gone with its lease', async () => {
   await using etcd = await openEtcd()
   await using service = await startService(etcd.env)
-  await eventually(
-    'the instance is registered',
-    async () => Object.keys(await etcd.instances()).length === 1,
-  )
+  await eventually('the instance is registered', () => etcd.instances().length === 2)
   await end(service.child)
-  await eventually(
-    'the entry has expired',
-    async () => Object.keys(await etcd.instances()).length === 0,
-  )
+  await eventually('the entry has expired', () => etcd.instances().length === 0)
 }, 30_000)
 
 test('the Redis endpoint in etcd is followed when it appears and when it changes, without a failed request', async () => {
@@ -75,13 +74,13 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
   expect((await fetch(`${service.url}/hc`)).status).toBe(503)
   expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(503)
 
-  await etcd.client.put('/hello/redis-endpoint').value(first.endpoint)
+  etcd.put('/hello/redis-endpoint', first.endpoint)
   await healthy(service)
   expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
   expect(await first.client.dbsize()).toBe(1)
 
-  await etcd.client.put('/hello/redis-endpoint').value('nonsense')
-  await etcd.client.put('/hello/redis-endpoint').value(second.endpoint)
+  etcd.put('/hello/redis-endpoint', 'nonsense')
+  etcd.put('/hello/redis-endpoint', second.endpoint)
   const statuses = new Set<number>()
   await eventually('the new endpoint is in use', async () => {
     statuses.add((await save(service.url, 'Grace', '1906-12-09')).status)
@@ -93,7 +92,7 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
 test('etcd going away and coming back costs no request, and the entry is made again', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
-  await etcd.client.put('/hello/redis-endpoint').value(redis.endpoint)
+  etcd.put('/hello/redis-endpoint', redis.endpoint)
   await using service = await startService(etcd.env)
   await healthy(service)
   await end(etcd.server.child)
@@ -102,13 +101,9 @@ test('etcd going away and coming back costs no request, and the entry is made ag
     await Bun.sleep(200)
   }
   await etcd.server.restart()
-  await eventually(
-    'the instance is registered again',
-    async () => Object.keys(await etcd.instances()).length === 1,
-    {
-      withinMs: 20_000,
-    },
-  )
+  await eventually('the instance is registered again', () => etcd.instances().length === 2, {
+    withinMs: 20_000,
+  })
   const events = (await service.log()).map(({ event }) => event)
   expect(events).not.toContain('unhandled-rejection')
 }, 60_000)

@@ -90,7 +90,7 @@ export async function startCluster({
     'all replicas of the cluster are in step',
     async () => {
       const infos = await Promise.all(servers.map(({ client }) => client.info('replication')))
-      const links = infos.filter((info) => info.includes('master_link_status:up'))
+      const links = infos.join().match(/state=online/g) ?? []
       const state = await first.client.call('CLUSTER', 'INFO')
       return links.length === 3 * replicas && String(state).includes('cluster_state:ok')
     },

@@ -1,0 +1,39 @@
+import { expect, test } from 'bun:test'
+import { createToken } from '../../src/tokens.ts'
+import { healthy, startService } from '../support/executable.ts'
+
+const EXAMPLES = '300'
+
+/** Runs schemathesis, which reads /openapi.json and tries what it allows and what it forbids. */
+async function fuzz(url: string, ...options: string[]) {
+  const child = Bun.spawn(
+    [
+      ...['schemathesis', 'run', `${url}/openapi.json`, '--no-color', '--generation-deterministic'],
+      ...['--max-examples', EXAMPLES, '--phases', 'examples,coverage,fuzzing', '--checks', 'all'],
+      // That a date is before today is nothing that a schema can say, so valid data may be refused.
+      ...['--exclude-checks', 'positive_data_acceptance'],
+      ...options,
+    ],
+    { stdout: 'pipe', stderr: 'pipe', cwd: '/tmp' },
+  )
+  const output = await new Response(child.stdout).text()
+  return { exitCode: await child.exited, output }
+}
+
+test('schemathesis finds no 5xx and no answer outside the OpenAPI document', async () => {
+  await using service = await startService()
+  await healthy(service)
+  const { exitCode, output } = await fuzz(service.url)
+  if (exitCode !== 0) console.log(output.slice(-4000))
+  expect(exitCode).toBe(0)
+  expect(output).toMatch(/\d+ (test cases )?generated/)
+}, 300_000)
+
+test('nor with tokens, of which it has one', async () => {
+  const { token, entry } = createToken('write')
+  await using service = await startService({ TOKENS: entry })
+  await healthy(service)
+  const { exitCode, output } = await fuzz(service.url, '-H', `Authorization: Bearer ${token}`)
+  if (exitCode !== 0) console.log(output.slice(-4000))
+  expect(exitCode).toBe(0)
+}, 300_000)
