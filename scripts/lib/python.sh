@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# python_tool NAME VERSION: put the commands of a Python package on PATH, installed into test/.cache once.
+# python_tool NAME VERSION: put the commands of a Python package on PATH, installed under test/.cache once.
 python_tool() {
-  local folder=$root/test/.cache/python/$1-$2
+  local folder=${root:?source lib/bun.sh first}/test/.cache/python/$1-$2
   if [[ ! -e $folder/.installed ]]; then
     echo "installing $1 $2" >&2
     rm -rf "$folder"
