@@ -6,7 +6,7 @@ from=$(mktemp -d)
 tar -xzf "$PAYLOAD" -C "$from"
 
 install -D -m 755 "$from/hello" /usr/local/bin/hello
-install -D -m 755 "$from/systemd/worker-wanted" /usr/local/lib/hello/worker-wanted
+install -D -m 755 -t /usr/local/lib/hello "$from/systemd/worker-wanted" "$from/systemd/last-words"
 install -D -m 755 "$from/systemd/hello-generator" /usr/local/lib/systemd/system-generators/hello-generator
 install -D -m 644 -t /usr/local/lib/systemd/system "$from/systemd/hello@.service" "$from/systemd/hello.target"
 install -D -m 644 "$from/systemd/journald.conf" /usr/local/lib/systemd/journald.conf.d/50-hello.conf

@@ -1,25 +1,12 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { makeCgroups, removeCgroups } from './cgroup.ts'
 
 const STOP_TIMEOUT_MS = 60_000
 const POLL_MS = 20
-
-/** Those with a cgroup.procs are mounted: the last where there is cgroup v2 alone, the first two beside v1. */
-const CGROUP_ROOTS = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified', '/sys/fs/cgroup']
-
-/** A bridge of its own, with an address that is for documentation. */
-const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
+/** What systemd-nspawn exits with when the container wants to be booted again. */
+const REBOOT = 133
 
 export interface BootOptions {
   /** The root file system. */
@@ -32,7 +19,7 @@ export interface BootOptions {
   bind?: Record<string, string>
   /** The bridge, in a network namespace, to join; without it, one that nobody else is on. */
   network?: Network
-  /** The container's console. */
+  /** Where the container's console is written to. */
   log: string
 }
 
@@ -52,8 +39,8 @@ export interface Output {
 
 export interface Container {
   readonly name: string
-  /** The process id, on the host, of the container's init; another one after a reboot. */
-  leader(): number
+  /** The process id, on the host, of the container's init: another one after a reboot, undefined while it is down. */
+  leader(): number | undefined
   /** Runs a command in the container, as its root. */
   run(...command: string[]): Promise<Output>
   /** Runs a command of the host in the container's network: 127.0.0.1 is the container's. */
@@ -64,23 +51,110 @@ export interface Container {
   kill(): Promise<void>
 }
 
-/** Boots a root file system under systemd-nspawn, as root. Returns as soon as its init runs. */
+/** A bridge of its own, with an address that is for documentation. */
+const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
+
+/**
+ * Boots a root file system under systemd-nspawn, as root. Returns as soon as its init runs. When this process ends,
+ * the container shuts down.
+ */
 export async function bootContainer(options: BootOptions): Promise<Container> {
-  const { name, root, network } = options
-  const { address } = network ?? LONELY
+  const { name, root, log } = options
+  const cgroup = `hello-${name}`
   const folder = mkdtempSync(join(tmpdir(), 'hello-container-'))
+  const command = nspawnCommand(options, makeCgroups(cgroup), folder)
+  const console = openSync(log, 'a')
+  const stdio = { stdin: 'ignore', stdout: console, stderr: console } as const
+
+  let nspawn = Bun.spawn(command, stdio)
+  const gone = (async () => {
+    while ((await nspawn.exited) === REBOOT) nspawn = Bun.spawn(command, stdio)
+    await removeCgroups(cgroup)
+    rmSync(folder, { recursive: true })
+  })()
+
+  const leader = () => childrenOf(nspawn.pid).find(isInit)
+  const enter = (...namespaces: string[]) => {
+    const pid = leader()
+    if (pid === undefined) throw new Error(`container ${name} is not running, see ${log}`)
+    return ['nsenter', '-t', String(pid), ...namespaces]
+  }
+
+  // Without systemd-nspawn the container would live on; without its init it ends, and systemd-nspawn with it.
+  const unplug = () => {
+    const pid = leader()
+    if (pid !== undefined) process.kill(pid, 'SIGKILL')
+  }
+
+  while (leader() === undefined) {
+    if (nspawn.exitCode !== null) {
+      await gone
+      throw new Error(`${root} does not boot: ${readFileSync(log, 'utf8').trim()}`)
+    }
+    await Bun.sleep(POLL_MS)
+  }
+
+  return {
+    name,
+    leader,
+    async run(...words) {
+      const inside = [...enter('-a'), 'env', '-i', ...LOGIN, ...words]
+      const child = Bun.spawn(inside, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+      const [stdout, stderr, exitCode] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+        child.exited,
+      ])
+      return { stdout, stderr, exitCode }
+    },
+    beside(words, env = {}) {
+      return Bun.spawn([...enter('-n'), ...words], {
+        stdin: 'ignore',
+        stdout: 'pipe',
+        stderr: 'pipe',
+        env: { ...Bun.env, ...env },
+      })
+    },
+    async stop() {
+      nspawn.kill('SIGTERM')
+      const timer = setTimeout(unplug, STOP_TIMEOUT_MS)
+      await gone
+      clearTimeout(timer)
+    },
+    async kill() {
+      unplug()
+      await gone
+    },
+  }
+}
+
+const LOGIN = [
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+  'LANG=C.UTF-8',
+]
+
+function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: string): string[] {
+  const { name, root, network, volatile, bind } = options
+  const { bridge, address } = network ?? LONELY
   const networkFile = join(folder, 'host0.network')
+  // Without the last two lines it would wait for a router to advertise itself before it is online.
   writeFileSync(
     networkFile,
     `[Match]\nName=host0\n\n[Network]\nAddress=${address}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n`,
   )
-  const bind = { [networkFile]: '/etc/systemd/network/10-host0.network', ...options.bind }
-  const cgroups = CGROUP_ROOTS.filter((path) => existsSync(join(path, 'cgroup.procs'))).map(
-    (path) => join(path, `hello-${name}`),
-  )
-  for (const path of cgroups) mkdirSync(path, { recursive: true })
+  const binds = { [networkFile]: '/etc/systemd/network/10-host0.network', ...bind }
 
-  const nspawn = [
+  const steps = [
+    // Containers that are not registered would share one cgroup, and stop each other's services.
+    ...cgroupProcs.map((path) => `echo $$ >${path}`),
+    ...(network ? [] : [`ip link add ${bridge} type bridge`, `ip link set ${bridge} up`]),
+    'exec "$@"',
+  ]
+  return [
+    ...['setpriv', '--pdeathsig', 'TERM'],
+    ...(network ? ['nsenter', `--net=${network.namespace}`] : ['unshare', '--net']),
+    ...['bash', '-c', steps.join(' && '), 'bash'],
     'systemd-nspawn',
     '--quiet',
     '--boot',
@@ -93,98 +167,10 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
     '--resolv-conf=off',
     '--timezone=off',
     '--link-journal=no',
-    `--network-bridge=${(network ?? LONELY).bridge}`,
-    ...(options.volatile ? ['--volatile=overlay'] : []),
-    ...Object.entries(bind).map(([from, to]) => `--bind-ro=${from}:${to}`),
+    `--network-bridge=${bridge}`,
+    ...(volatile ? ['--volatile=overlay'] : []),
+    ...Object.entries(binds).map(([from, to]) => `--bind-ro=${from}:${to}`),
   ]
-  const steps = [
-    // Containers that are not registered would share one cgroup, and stop each other's services.
-    ...cgroups.map((path) => `echo $$ >${path}/cgroup.procs`),
-    ...(network
-      ? []
-      : [`ip link add ${LONELY.bridge} type bridge`, `ip link set ${LONELY.bridge} up`]),
-    'exec "$@"',
-  ]
-  const into = network ? ['nsenter', `--net=${network.namespace}`] : ['unshare', '--net']
-  const log = openSync(options.log, 'a')
-  const process = Bun.spawn([...into, 'bash', '-c', steps.join(' && '), 'bash', ...nspawn], {
-    stdin: 'ignore',
-    stdout: log,
-    stderr: log,
-  })
-
-  const leader = (): number => {
-    const children = childrenOf(process.pid).filter((pid) => isInit(pid))
-    if (children.length === 0)
-      throw new Error(`container ${name} is not running, see ${options.log}`)
-    return children[0] as number
-  }
-  const gone = async () => {
-    await process.exited
-    for (const path of cgroups) removeCgroup(path)
-    rmSync(folder, { recursive: true })
-  }
-
-  while (!running(leader)) {
-    if (process.exitCode !== null) {
-      await gone()
-      throw new Error(`${root} does not boot: ${readFileSync(options.log, 'utf8').trim()}`)
-    }
-    await Bun.sleep(POLL_MS)
-  }
-
-  return {
-    name,
-    leader,
-    async run(...command) {
-      const child = Bun.spawn(
-        ['nsenter', '-t', String(leader()), '-a', 'env', '-i', ...LOGIN, ...command],
-        {
-          stdin: 'ignore',
-          stdout: 'pipe',
-          stderr: 'pipe',
-        },
-      )
-      const [stdout, stderr, exitCode] = await Promise.all([
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-        child.exited,
-      ])
-      return { stdout, stderr, exitCode }
-    },
-    beside(command, env = {}) {
-      return Bun.spawn(['nsenter', '-t', String(leader()), '-n', ...command], {
-        stdin: 'ignore',
-        stdout: 'pipe',
-        stderr: 'pipe',
-        env: { ...Bun.env, ...env },
-      })
-    },
-    async stop() {
-      process.kill('SIGTERM')
-      const timer = setTimeout(() => process.kill('SIGKILL'), STOP_TIMEOUT_MS)
-      await gone()
-      clearTimeout(timer)
-    },
-    async kill() {
-      process.kill('SIGKILL')
-      await gone()
-    },
-  }
-}
-
-const LOGIN = [
-  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  'HOME=/root',
-  'LANG=C.UTF-8',
-]
-
-function running(leader: () => number): boolean {
-  try {
-    return leader() > 0
-  } catch {
-    return false
-  }
 }
 
 function childrenOf(pid: number): number[] {
@@ -203,11 +189,4 @@ function isInit(pid: number): boolean {
   } catch {
     return false
   }
-}
-
-function removeCgroup(path: string): void {
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeCgroup(join(path, entry.name))
-  }
-  rmdirSync(path)
 }

@@ -1,0 +1,154 @@
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bakeLocally, imageFolder, type LocalImage } from '../../scripts/lib/image/local.ts'
+import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
+import { root } from '../support/executable.ts'
+import {
+  BAKE_TIMEOUT_MS,
+  type Booted,
+  bakedImage,
+  boot,
+  cannotBoot,
+  sayWhatIsLeftOut,
+} from './image.ts'
+
+const gate = join(root, 'packer', 'provision', '40-accept.sh')
+
+sayWhatIsLeftOut('the acceptance gate', cannotBoot)
+
+describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
+  let image: LocalImage
+  let sha256: string
+
+  beforeAll(async () => {
+    image = await bakedImage()
+    sha256 = (await readBuiltRelease(root, image.arch)).sha256
+  }, BAKE_TIMEOUT_MS)
+
+  /** Boots the image, breaks it, and asks the gate. */
+  async function ask(breakage: string, env: Record<string, string> = {}) {
+    await using machine = await boot({
+      root: image.root,
+      files: { '/run/accept.sh': readFileSync(gate, 'utf8') },
+    })
+    await machine.settled()
+    // The boot gave the machine an identity, which an image must not have.
+    await machine.sh(`: >/etc/machine-id; ${breakage}`)
+    return runGate(machine, {
+      RELEASE: image.release,
+      EXECUTABLE_SHA256: sha256,
+      PAYLOAD: '/tmp/payload',
+      ...env,
+    })
+  }
+
+  async function runGate(machine: Booted, env: Record<string, string>) {
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+    const { exitCode, stderr, stdout } = await machine.run(
+      'env',
+      ...variables,
+      'bash',
+      '/run/accept.sh',
+    )
+    return { exitCode, stderr, stdout }
+  }
+
+  test('accepts the image', async () => {
+    const { exitCode, stderr, stdout } = await ask('true')
+    expect(stderr).toBe('')
+    expect(stdout).toContain(`the image of ${image.release} is accepted`)
+    expect(exitCode).toBe(0)
+  })
+
+  test.each([
+    [
+      'another executable',
+      'printf x >>/usr/local/bin/hello',
+      /the checksum of .*hello is \w{64}, wanted/,
+    ],
+    ['no executable', 'rm /usr/local/bin/hello', /hello --version says/],
+    ['another release noted', 'echo 0000 >/etc/hello/release', /\/etc\/hello\/release is not/],
+    [
+      'a unit with a mistake',
+      'echo Rest=1 >>/usr/local/lib/systemd/system/hello@.service',
+      /systemd-analyze verify: .*Rest/,
+    ],
+    [
+      'a target that is not enabled',
+      'systemctl -q disable hello.target',
+      /hello.target is not enabled/,
+    ],
+    [
+      'nothing that keeps the time',
+      'systemctl -q disable systemd-timesyncd',
+      /nothing keeps the time/,
+    ],
+    ['an open sshd', 'systemctl -q unmask ssh.service', /ssh.service is not masked/],
+    ['a password', 'echo root:secret | chpasswd', /the password of root is not locked/],
+    ['no password', 'passwd -q -d root', /the password of root is not locked/],
+    [
+      'an authorized key',
+      'mkdir /root/.ssh; touch /root/.ssh/authorized_keys',
+      /authorized keys: \/root/,
+    ],
+    [
+      'workers that do not start',
+      'chmod -x /usr/local/lib/hello/worker-wanted',
+      /hello@9464: [\s\S]*\/hc says/,
+    ],
+    [
+      'a left-over configuration',
+      'touch /etc/hello/hello.env',
+      /left over: \/etc\/hello\/hello.env/,
+    ],
+    ['a left-over payload', 'touch /tmp/payload', /left over: \/tmp\/payload/],
+    [
+      'a machine-id',
+      'tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id',
+      /machine-id is not empty/,
+    ],
+    ['a history', 'echo ls >/root/.bash_history', /left over: \/root\/.bash_history/],
+    ['host keys', 'touch /etc/ssh/ssh_host_rsa_key', /host keys that every instance would share/],
+    [
+      'a private key',
+      'echo "-----BEGIN PRIVATE KEY-----" >/etc/hello/tls.key',
+      /something secret: \/etc\/hello/,
+    ],
+    ['an access key', 'echo AKIAABCDEFGHIJKLMNOP >/root/notes', /something secret: \/root\/notes/],
+  ])(
+    'does not accept %s',
+    async (_, breakage, problem) => {
+      const { exitCode, stderr } = await ask(breakage)
+      expect(stderr).toMatch(problem)
+      expect(exitCode).toBe(1)
+    },
+    60_000,
+  )
+
+  test('does not accept an image that serves another release', async () => {
+    const { exitCode, stderr } = await ask('true', { RELEASE: 'f'.repeat(40) })
+    expect(stderr).toMatch(/\/version says .*wanted release ffff/)
+    expect(exitCode).toBe(1)
+  })
+
+  test('does not accept an image without a unit that it was told to want', async () => {
+    const { stderr } = await ask('true', { REQUIRED_UNITS: 'amazon-ssm-agent.service' })
+    expect(stderr).toContain('amazon-ssm-agent.service is not enabled')
+  })
+
+  test(
+    'fails the bake, which then leaves no image',
+    async () => {
+      const built = await readBuiltRelease(root, image.arch)
+      const other = { ...built, id: 'f'.repeat(40) }
+      const said: string[] = []
+      const bake = bakeLocally(root, image.arch, other, (line) => said.push(line))
+      expect(bake).rejects.toThrow('packer build failed')
+      await bake.catch(() => {})
+      expect(said.join('\n')).toContain('hello --version says')
+      expect(existsSync(imageFolder(root, other.id))).toBe(false)
+    },
+    BAKE_TIMEOUT_MS,
+  )
+})

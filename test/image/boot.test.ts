@@ -1,0 +1,296 @@
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { eventually, temporaryFolder } from '../support/process.ts'
+import {
+  BAKE_TIMEOUT_MS,
+  type Booted,
+  bakedImage,
+  boot,
+  cannotBoot,
+  ENV,
+  sayWhatIsLeftOut,
+} from './image.ts'
+
+const workers = Array.from({ length: availableParallelism() }, (_, core) => `hello@${9464 + core}`)
+
+sayWhatIsLeftOut('booting the image', cannotBoot)
+
+describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
+  let root: string
+  let release: string
+
+  beforeAll(async () => {
+    const image = await bakedImage()
+    root = image.root
+    release = image.release
+  }, BAKE_TIMEOUT_MS)
+
+  test('reaches the target with a worker on each core, and serves the release within 5 s', async () => {
+    await using machine = await boot({ root, env: ENV })
+    const seconds = (await machine.healthy()) / 1000
+    console.log(`boot to the first 200: ${seconds.toFixed(2)} s`)
+    expect(seconds).toBeLessThan(5)
+
+    await machine.settled()
+    expect(await machine.property('hello.target', 'ActiveState')).toBe('active')
+    for (const worker of workers)
+      expect(await machine.property(worker, 'ActiveState')).toBe('active')
+    expect(JSON.parse((await machine.get('/version')).body)).toMatchObject({
+      version: release,
+      environment: 'test',
+    })
+    expect((await machine.run('systemctl', 'is-system-running')).stdout.trim()).toBe('running')
+  })
+
+  test('listens on the port of the service, one socket a worker, and on loopback for metrics: nowhere else', async () => {
+    await using machine = await boot({ root, env: ENV })
+    await machine.settled()
+    const listening = (await machine.sh('ss -H -lntup'))
+      .split('\n')
+      .map((line) => line.split(/\s+/)[4])
+    const metrics = workers.map((worker) => `127.0.0.1:${worker.slice('hello@'.length)}`)
+    expect(listening.sort()).toEqual([...workers.map(() => '0.0.0.0:5000'), ...metrics].sort())
+    for (const address of metrics) {
+      expect(await machine.sh(`curl --silent --fail http://${address}/metrics`)).toContain('# HELP')
+    }
+  })
+
+  test('moves a connection that waits on a stopping worker to another one (net.ipv4.tcp_migrate_req)', async () => {
+    await using machine = await boot({ root })
+    await machine.settled()
+    expect(await machine.sh('cat /proc/sys/net/ipv4/tcp_migrate_req')).toBe('1')
+  })
+
+  test('has a killed worker back within 2 s', async () => {
+    await using machine = await boot({ root, env: ENV })
+    await machine.settled()
+    const [worker] = workers as [string]
+    const before = await mainPid(machine, worker)
+    await machine.sh(`kill -KILL ${before}`)
+    const killedAt = performance.now()
+    await backAgain(machine, worker, before)
+    const seconds = (performance.now() - killedAt) / 1000
+    console.log(`a killed worker is back after ${seconds.toFixed(2)} s`)
+    expect(seconds).toBeLessThan(2)
+  })
+
+  test('has a hung worker killed by the watchdog, and back', async () => {
+    await using machine = await boot({ root, env: ENV })
+    await machine.settled()
+    const [worker] = workers as [string]
+    const before = await mainPid(machine, worker)
+    await machine.sh(`kill -STOP ${before}`)
+    const hungAt = performance.now()
+    await backAgain(machine, worker, before, 20_000)
+    console.log(`a hung worker is back after ${((performance.now() - hungAt) / 1000).toFixed(1)} s`)
+    expect(await machine.sh(`journalctl --unit ${worker} --output cat`)).toContain(
+      'Watchdog timeout',
+    )
+  }, 30_000)
+
+  test('drops no request when it is stopped, or restarted, under load', async () => {
+    await using machine = await boot({ root, env: { ...ENV, DRAIN_SECONDS: '2' } })
+    for (const verb of ['restart', 'stop']) {
+      await machine.healthy()
+      const load = machine.beside([process.execPath, join(import.meta.dir, 'clients.ts')])
+      await Bun.sleep(1000)
+      // systemctl returns when the target has stopped, the workers after their drain.
+      const stoppedAt = performance.now()
+      await machine.sh(`systemctl ${verb} hello.target`)
+      await eventually('the clients have ended', () => load.exitCode !== null)
+      const lines = (await new Response(load.stdout).text()).trim().split('\n')
+      const { requests, failures } = JSON.parse(lines.at(-1) as string)
+      console.log(`${verb} under load: ${requests} requests, ${failures.length} failures`)
+      expect(failures).toEqual([])
+      expect(requests).toBeGreaterThan(100)
+      if (verb === 'restart') continue
+      await eventually('every worker has stopped', async () => {
+        return (
+          (await machine.run('systemctl', 'is-active', ...workers)).stdout.trim() ===
+          workers.map(() => 'inactive').join('\n')
+        )
+      })
+      expect(performance.now() - stoppedAt).toBeGreaterThan(2000)
+      for (const worker of workers) expect(await machine.property(worker, 'Result')).toBe('success')
+    }
+  }, 30_000)
+
+  test('serves again after a reboot, with the data, its identity and the journal of before', async () => {
+    using folder = temporaryFolder()
+    const copy = join(folder.path, 'root')
+    await $`cp --archive --reflink=auto ${root} ${copy}`
+    await using machine = await boot({ root: copy, env: ENV, persistent: true })
+    await machine.healthy()
+    const url = 'http://127.0.0.1:5000/hello/ada'
+    const json = `--header 'Content-Type: application/json' --data '{"dateOfBirth":"1815-12-10"}'`
+    await machine.sh(`curl --silent --fail --request PUT ${json} ${url}`)
+    const identity = await machine.sh('cat /etc/machine-id')
+    expect(identity).toMatch(/^[0-9a-f]{32}$/)
+
+    const before = machine.leader()
+    await machine.run('systemctl', 'reboot')
+    await eventually('it boots again', () => machine.leader() !== before && machine.leader(), {
+      withinMs: 20_000,
+    })
+    await machine.healthy()
+    expect((await machine.get('/hello/ada')).body).toContain('Hello, ada!')
+    expect(await machine.sh('cat /etc/machine-id')).toBe(identity)
+    expect((await machine.sh('journalctl --list-boots --quiet')).split('\n')).toHaveLength(2)
+  }, 60_000)
+
+  test('waits for cloud-init to write the configuration, without an ordering cycle', async () => {
+    const unit = `[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/etc/hello/hello.env'
+`
+    await using machine = await boot({
+      root,
+      files: {
+        '/etc/systemd/system/cloud-final.service': unit,
+        '/etc/systemd/system/multi-user.target.d/cloud.conf': '[Unit]\nWants=cloud-final.service\n',
+      },
+    })
+    await machine.healthy()
+    expect((await machine.get('/version')).body).toContain('"environment":"late"')
+    expect(await machine.sh('journalctl --boot --output cat')).not.toContain('ordering cycle')
+  })
+
+  test('starts fewer workers when WORKERS says so, from the next restart of the target on', async () => {
+    await using machine = await boot({ root })
+    await machine.settled()
+    await configure(machine, { ...ENV, WORKERS: '1' })
+    await machine.healthy()
+    const states = async () =>
+      (await machine.run('systemctl', 'is-active', ...workers)).stdout.trim().split('\n')
+    expect(await states()).toEqual(workers.map((_, index) => (index === 0 ? 'active' : 'inactive')))
+    await configure(machine, ENV)
+    await machine.healthy()
+    expect(await states()).toEqual(workers.map(() => 'active'))
+  })
+
+  test('takes no order from the environment file that is meant for Bun or the loader', async () => {
+    const orders = {
+      BUN_BE_BUN: '1',
+      BUN_OPTIONS: '--preload /nowhere.ts',
+      LD_PRELOAD: '/nowhere.so',
+    }
+    await using machine = await boot({ root, env: { ...ENV, ...orders } })
+    await machine.healthy()
+    expect(JSON.parse((await machine.get('/version')).body).version).toBe(release)
+  })
+
+  test('gives a worker a secret as a credential that only it can read', async () => {
+    await using machine = await boot({ root })
+    await machine.settled()
+    await machine.sh(`
+      install -d /etc/systemd/system/hello@.service.d
+      (umask 077; echo "read:$(printf x | sha256sum | cut -d' ' -f1)" >/etc/hello/tokens)
+      printf '[Service]\\nLoadCredential=tokens:/etc/hello/tokens\\nEnvironment=TOKENS=file:%%d/tokens\\n' \
+        >/etc/systemd/system/hello@.service.d/credentials.conf
+      systemctl daemon-reload`)
+    await configure(machine, { ENVIRONMENT: 'test', DRAIN_SECONDS: '0' })
+    await machine.healthy()
+    expect((await machine.get('/hello/ada')).status).toBe(401)
+  })
+})
+
+describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
+  const [worker] = workers as [string]
+  let root: string
+  const statusOf = async (machine: Booted) =>
+    (await machine.run('systemctl', 'status', '--no-pager', '--full', worker)).stdout
+
+  /** The line of the status that starts with Status:, once it matches `pattern`. */
+  const explained = (machine: Booted, pattern: RegExp) =>
+    eventually(`the status matches ${pattern}`, async () => {
+      const line = /^ +Status: (.*)$/m.exec(await statusOf(machine))?.[1] ?? ''
+      return pattern.test(line) && line
+    })
+
+  beforeAll(async () => {
+    root = (await bakedImage()).root
+  }, BAKE_TIMEOUT_MS)
+
+  test('a missing environment file', async () => {
+    await using machine = await boot({ root })
+    await machine.settled()
+    expect(await machine.property('hello.target', 'ActiveState')).toBe('active')
+    expect(await statusOf(machine)).toContain('AssertPathExists=/etc/hello/hello.env was not met')
+  })
+
+  test('a malformed environment file, and goes on trying', async () => {
+    const malformed = { DRAIN_SECONDS: 'soon', REDIS_PORT: '6379' }
+    await using machine = await boot({ root, env: { ...ENV, ...malformed } })
+    const status = await explained(machine, /DRAIN_SECONDS/)
+    expect(status).toContain('hello: DRAIN_SECONDS: got "soon", wants a whole number')
+    expect(status).toContain('hello: REDIS_PORT: there is no such setting')
+    await eventually('it is tried again and again', async () => {
+      return Number(await machine.property(worker, 'NRestarts')) > 1
+    })
+  })
+
+  test('a malformed number of workers', async () => {
+    await using machine = await boot({ root, env: { ...ENV, WORKERS: 'many' } })
+    expect(await explained(machine, /WORKERS/)).toContain(
+      'WORKERS: got "many", wants a whole number from 1',
+    )
+  })
+
+  test('a full disk, and serves when there is room again', async () => {
+    await using machine = await boot({ root })
+    await machine.settled()
+    await machine.sh(`
+      install -d -o hello -g hello -m 750 /var/lib/hello
+      mount -t tmpfs -o size=256k none /var/lib/hello
+      dd if=/dev/zero of=/var/lib/hello/filling bs=4k 2>/dev/null || true`)
+    await configure(machine, ENV)
+    expect(await explained(machine, /disk/)).toContain('cannot start: database or disk is full')
+    await machine.sh('rm /var/lib/hello/filling')
+    await machine.healthy()
+  })
+
+  test('a store that cannot be reached, which it goes on asking', async () => {
+    const redis = { REDIS_ENDPOINT: '127.0.0.1:6379' }
+    await using machine = await boot({ root, env: { ...ENV, ...redis } })
+    expect(await explained(machine, /waiting/)).toContain('waiting for the store')
+    expect(await statusOf(machine)).toContain('waiting-for-store')
+    expect(await machine.property(worker, 'ActiveState')).toBe('active')
+    expect((await machine.get('/hc')).status).toBe(503)
+  })
+})
+
+/** Writes the environment file and restarts the service, as a person would. */
+async function configure(machine: Booted, env: Record<string, string>): Promise<void> {
+  const lines = Object.entries(env).map(([name, value]) => `'${name}=${value}'`)
+  await machine.sh(
+    `printf '%s\\n' ${lines.join(' ')} >/etc/hello/hello.env; systemctl restart hello.target`,
+  )
+}
+
+async function mainPid(machine: Booted, unit: string): Promise<string> {
+  return machine.property(unit, 'MainPID')
+}
+
+async function backAgain(
+  machine: Booted,
+  unit: string,
+  before: string,
+  withinMs = 10_000,
+): Promise<void> {
+  await eventually(
+    `${unit} is back`,
+    async () => {
+      const after = await mainPid(machine, unit)
+      return (
+        after !== '0' &&
+        after !== before &&
+        (await machine.property(unit, 'ActiveState')) === 'active'
+      )
+    },
+    { withinMs },
+  )
+}

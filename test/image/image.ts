@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { bootContainer, type Container } from '../../scripts/lib/image/container.ts'
+import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
+import { root } from '../support/executable.ts'
+import { eventually } from '../support/process.ts'
+
+/** A bake with a new root file system takes about a minute. */
+export const BAKE_TIMEOUT_MS = 300_000
+
+/** Why no container can run here; undefined: it can. */
+export const cannotBoot = await reasonNotToBoot()
+
+async function reasonNotToBoot(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `${process.platform} has no systemd-nspawn`
+  if (process.getuid?.() !== 0) return 'containers need root'
+  const tools = ['systemd-nspawn', 'debootstrap', 'packer', 'ssh-keygen', 'zstd', 'ip', 'nsenter']
+  const missing = tools.filter((tool) => !Bun.which(tool))
+  if (missing.length > 0) return `${missing.join(', ')} not installed`
+  const changed = await $`git -C ${root} status --porcelain`.text()
+  if (changed) return 'only a commit is baked, and this tree has changes'
+}
+
+/** Says once for each file of tests what is left out, and why. */
+export function sayWhatIsLeftOut(what: string, reason: string | undefined): void {
+  if (reason) console.log(`left out: ${what}: ${reason}`)
+}
+
+/** The image of this commit, built and baked if it is not there yet. */
+export async function bakedImage(): Promise<LocalImage> {
+  await $`scripts/build`.cwd(root).quiet()
+  const release = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
+  await runBake('--local')
+  const image = findLocalImage(root, release)
+  if (!image) throw new Error(`no image of ${release}`)
+  return image
+}
+
+export async function runBake(...options: string[]) {
+  const { exitCode, stdout, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
+  if (exitCode !== 0) throw new Error(`scripts/bake ${options.join(' ')}: ${stderr.toString()}`)
+  return { stdout: stdout.toString(), stderr: stderr.toString() }
+}
+
+export interface Booted extends Container, AsyncDisposable {
+  /** Runs a shell script in the container; throws when it fails. */
+  sh(script: string): Promise<string>
+  /** GETs from the service in the container, as `curl` on it would. */
+  get(path: string): Promise<{ status: number; body: string }>
+  /** What `systemctl show` says of one property. */
+  property(unit: string, name: string): Promise<string>
+  /** Until everything that boot starts has been started, or has failed. */
+  settled(): Promise<void>
+  /** Until /hc is 200; the milliseconds from boot. */
+  healthy(withinMs?: number): Promise<number>
+}
+
+interface BootOptions {
+  root: string
+  /** The content of /etc/hello/hello.env; undefined: there is none. */
+  env?: Record<string, string>
+  /** More files: where in the container, to content. */
+  files?: Record<string, string>
+  /** Writes to `root` itself. */
+  persistent?: boolean
+}
+
+/** What a test that is not about the store or tokens runs with. */
+export const ENV = { ENVIRONMENT: 'test', AUTH: 'none', DRAIN_SECONDS: '0' }
+
+let count = 0
+
+/** Boots `root` in a container that is gone when `await using` goes out of scope. */
+export async function boot({ root, env, files = {}, persistent }: BootOptions): Promise<Booted> {
+  const folder = mkdtempSync(join(tmpdir(), 'hello-boot-'))
+  const all = { ...files, ...(env && { '/etc/hello/hello.env': envFile(env) }) }
+  const bind: Record<string, string> = {}
+  for (const [index, [path, content]] of Object.entries(all).entries()) {
+    const source = join(folder, String(index))
+    writeFileSync(source, content, { mode: 0o600 })
+    bind[source] = path
+  }
+  const startedAt = performance.now()
+  const container = await bootContainer({
+    root,
+    name: `t${process.pid.toString(36)}-${count++}`,
+    volatile: !persistent,
+    bind,
+    log: join(folder, 'console.log'),
+  })
+
+  const get = async (path: string) => {
+    const child = container.beside([
+      ...['curl', '--silent', '--max-time', '5', '--write-out', '\n%{http_code}'],
+      `http://127.0.0.1:5000${path}`,
+    ])
+    const text = await new Response(child.stdout).text()
+    const at = text.lastIndexOf('\n')
+    return { status: Number(text.slice(at + 1)), body: text.slice(0, at) }
+  }
+  return {
+    ...container,
+    get,
+    async sh(script) {
+      const { exitCode, stdout, stderr } = await container.run('bash', '-euc', script)
+      if (exitCode !== 0) throw new Error(`${script}: ${stdout}${stderr}`)
+      return stdout.trim()
+    },
+    async property(unit, name) {
+      return (await container.run('systemctl', 'show', '-P', name, unit)).stdout.trim()
+    },
+    async settled() {
+      await eventually('the system is up', async () => {
+        const { stdout } = await container.run('systemctl', 'is-system-running')
+        return ['running', 'degraded'].includes(stdout.trim())
+      })
+    },
+    async healthy(withinMs = 20_000) {
+      await eventually('/hc is 200', async () => (await get('/hc')).status === 200, {
+        withinMs,
+        everyMs: 20,
+      })
+      return performance.now() - startedAt
+    },
+    async [Symbol.asyncDispose]() {
+      await container.kill()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+export function envFile(env: Record<string, string>): string {
+  return Object.entries(env)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
