@@ -77,7 +77,6 @@ export function compare(samples: Partial<Samples>): Ratio[] {
 
 /** Below this much of its core, a server was not at its limit, or not alone. */
 const FULL_SHARE = 0.9
-const MOST_IDLE = 0.05
 
 /** What to know before the figures are believed. */
 export function doubts(rows: readonly Row[]): string[] {
@@ -85,7 +84,7 @@ export function doubts(rows: readonly Row[]): string[] {
     .filter((row) => row.serverShare < FULL_SHARE)
     .map(({ contender, method, serverShare, idleShare }) => {
       const reason =
-        idleShare > MOST_IDLE
+        idleShare > 1 - serverShare - idleShare
           ? 'the load could not keep up'
           : 'something else used the core as well'
       const share = (serverShare * 100).toFixed(0)
