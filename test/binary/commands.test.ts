@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SETTINGS } from '../../src/settings.ts'
+import { root } from '../support/executable.ts'
+import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
+
+const readme = await Bun.file(join(root, 'README.md')).text()
+
+/** A clone with the dependencies of this checkout, so that a test need not fetch them again. */
+function cloneInto(folder: string): string {
+  const clone = join(folder, 'clone')
+  for (const command of [
+    ['git', 'clone', '--quiet', '--shared', root, clone],
+    ['cp', '-al', join(root, 'node_modules'), join(clone, 'node_modules')],
+  ]) {
+    const done = Bun.spawnSync(command)
+    if (done.exitCode !== 0) throw new Error(`${command.join(' ')}: ${done.stderr}`)
+  }
+  return clone
+}
+
+function script(path: string, text: string): void {
+  writeFileSync(path, text)
+  chmodSync(path, 0o755)
+}
+
+describe('scripts/start', () => {
+  test('serves, the curl lines of the README answer as written, and Ctrl-C leaves nothing behind', async () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const port = String(freePort())
+    const child = Bun.spawn(['scripts/start', port], {
+      cwd: clone,
+      env: { ...process.env, ADMIN_PORT: '0' },
+      stdout: Bun.file(join(folder.path, 'out')),
+      stderr: 'inherit',
+    })
+    const printed = await eventually(
+      'it says what to try',
+      async () => {
+        const text = await Bun.file(join(folder.path, 'out')).text()
+        return text.includes('/hello/Ada\n\n') && text
+      },
+      { withinMs: 60_000 },
+    )
+    expect(printed).toContain(`hello is serving at http://localhost:${port}`)
+
+    const run = (line: string) =>
+      Bun.spawnSync(['bash', '-c', line.replaceAll('5000', port)]).stdout.toString()
+    const lines = readme.split('\n').filter((line) => line.startsWith('curl '))
+    const answers = lines.map(run)
+    expect(answers[0]).toStartWith('HTTP/1.1 204')
+    expect(answers[1]).toMatch(/^\{"message":"Hello, Ada! Your birthday is in \d+ day\(s\)"\}$/)
+    expect(answers[2]).toStartWith('HTTP/1.1 204')
+    expect(answers[3]).toBe('{"status":"ok"}')
+    expect(JSON.parse(answers[4] ?? '')).toMatchObject({ environment: 'local' })
+    const own = printed.split('\n').filter((line) => line.startsWith('  curl '))
+    expect(run(own[0] ?? '')).toStartWith('HTTP/1.1 204')
+    expect(run(own[1] ?? '')).toContain('Hello, Ada!')
+
+    child.kill('SIGINT')
+    await child.exited
+    await eventually('the port is closed', () =>
+      fetch(`http://localhost:${port}/hc`).then(
+        () => false,
+        () => true,
+      ),
+    )
+    await end(child)
+  }, 120_000)
+
+  test('says what is wrong with a setting once, and ends as the service does', () => {
+    const done = Bun.spawnSync([join(root, 'scripts/start'), '0'], {
+      env: { ...process.env, TIMEZONE: 'Mars' },
+    })
+    expect(done.exitCode).toBe(78)
+    expect(done.stderr.toString()).toBe(
+      'hello: TIMEZONE: got "Mars", wants an IANA time zone, such as Europe/Berlin\n',
+    )
+  }, 60_000)
+})
+
+describe('Bun', () => {
+  test('comes by its own installer where there is no npm, at the version that is pinned', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const bin = join(folder.path, 'bin')
+    mkdirSync(bin)
+    for (const tool of [
+      'bash',
+      'sed',
+      'mkdir',
+      'dirname',
+      'uname',
+      'tr',
+      'touch',
+      'cp',
+      'dpkg-query',
+      'env',
+      'cat',
+      'ln',
+    ]) {
+      Bun.spawnSync(['ln', '-s', Bun.which(tool) ?? '', join(bin, tool)])
+    }
+    // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
+    script(
+      join(bin, 'curl'),
+      `#!/bin/bash
+[[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
+echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
+    )
+    script(join(bin, 'dpkg-query'), '#!/bin/bash\necho installed')
+    const done = Bun.spawnSync(
+      ['bash', '-c', 'source scripts/lib/bun.sh && command -v bun && bun --version'],
+      {
+        cwd: clone,
+        env: { PATH: bin, HOME: folder.path },
+      },
+    )
+    expect(done.stdout.toString()).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+  }, 60_000)
+})
+
+describe('the README', () => {
+  test('names every setting', () => {
+    const own = Object.keys(SETTINGS).filter(
+      (name) => !['NOTIFY_SOCKET', 'WATCHDOG_USEC'].includes(name),
+    )
+    const missing = own.filter((name) => !readme.includes(`\`${name}\``))
+    expect(missing).toEqual([])
+  })
+
+  test('links to nothing that is not there', async () => {
+    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path as string)
+    for (const path of links)
+      expect([path, await Bun.file(join(root, path)).exists()]).toEqual([path, true])
+  })
+})
