@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { explain, passing, trouble } from '../../scripts/lib/aws.ts'
 import { denied, expired, type Fault, throttled } from '../double/faults.ts'
+import { freePort } from '../support/process.ts'
 import { NEW, QUICK, type Scene, startScene, toNew } from './fixtures/scene.ts'
 import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
-import { freePort } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { freePort } from '../support/process.ts'
 import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
-import { freePort, type Service, startService } from './fixtures/service.ts'
+import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -51,21 +51,19 @@ export class FleetWatch {
 
   /** Refuses with one sentence when there is no such group. */
   async look(): Promise<Fleet> {
-    const names = [this.name]
-    const [groups, refreshes] = await Promise.all([
-      this.aws.autoScaling.send(
-        new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: names }),
-      ),
-      this.aws.autoScaling
-        .send(
-          new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: this.name, MaxRecords: 1 }),
-        )
-        .catch(unlessUnknownGroup),
-    ])
-    const group = groups.AutoScalingGroups?.[0]
+    const { AutoScalingGroups } = await this.aws.autoScaling.send(
+      new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [this.name] }),
+    )
+    const group = AutoScalingGroups?.[0]
     if (!group) throw unknownGroup(this.name)
     const ids = (group.Instances ?? []).map(({ InstanceId }) => InstanceId as string)
-    const [targets] = await Promise.all([this.targets(group), this.learn(ids)])
+    const [refreshes, targets] = await Promise.all([
+      this.aws.autoScaling.send(
+        new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: this.name, MaxRecords: 1 }),
+      ),
+      this.targets(group),
+      this.learn(ids),
+    ])
     return {
       at: new Date(),
       group,
@@ -81,7 +79,7 @@ export class FleetWatch {
         ...(this.facts.get(instance.InstanceId as string) ?? NOTHING_KNOWN),
         ...(targets.get(instance.InstanceId as string) ?? NOT_A_TARGET),
       })),
-      refresh: refreshes?.InstanceRefreshes?.[0],
+      refresh: refreshes.InstanceRefreshes?.[0],
     }
   }
 
@@ -138,15 +136,10 @@ export const isHealthy = (member: Member): boolean =>
 export const groupTag = (fleet: Fleet, key: string): string | undefined =>
   fleet.group.Tags?.find(({ Key }) => Key === key)?.Value
 
-export function unknownGroup(name: string): Stop {
+function unknownGroup(name: string): Stop {
   return new Stop(
     `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named hello-<environment>.`,
   )
-}
-
-function unlessUnknownGroup(error: Error): undefined {
-  if (/name not found/i.test(error.message)) return undefined
-  throw error
 }
 
 function toVersion(text: string | undefined): number | undefined {
