@@ -25,12 +25,16 @@ export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Pr
   }
 }
 
-async function bodyText(request: HonoRequest): Promise<string> {
+function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
     if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
-    return request.text()
+    return request.raw.text()
   }
+  return chunkedText(request)
+}
+
+async function chunkedText(request: HonoRequest): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.raw.body ?? []) {

@@ -13,7 +13,9 @@ export interface Health {
   drain(): void
 }
 
-const PROBE_INTERVAL_MS = 250
+/** The first probe finds no connection yet, so it is soon repeated; later ones wait longer. */
+const PROBE_MIN_MS = 5
+const PROBE_MAX_MS = 250
 
 /**
  * Health behind a latch: `starting` until the store has answered once since boot, `ok` ever after, whatever becomes of
@@ -26,6 +28,7 @@ export function createHealth(store: Store, log: Log, latchFile?: string): Health
 
   const ready = (async () => {
     let reported: string | undefined
+    let pause = PROBE_MIN_MS
     while (!reached && !draining) {
       try {
         await store.ping()
@@ -35,7 +38,8 @@ export function createHealth(store: Store, log: Log, latchFile?: string): Health
         const reason = error instanceof Error ? error.message : String(error)
         if (reason !== reported) log.warn({ event: 'waiting-for-store', reason })
         reported = reason
-        await Bun.sleep(PROBE_INTERVAL_MS)
+        await Bun.sleep(pause)
+        pause = Math.min(2 * pause, PROBE_MAX_MS)
       }
     }
   })()
