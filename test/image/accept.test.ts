@@ -35,7 +35,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     await machine.settled()
     // The boot gave the machine an identity, which an image must not have.
     await machine.sh(`: >/etc/machine-id; ${breakage}`)
-    return runGate(machine, {
+    return await runGate(machine, {
       RELEASE: image.release,
       EXECUTABLE_SHA256: sha256,
       PAYLOAD: '/tmp/payload',
@@ -89,7 +89,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     ['no password', 'passwd -q -d root', /the password of root is not locked/],
     [
       'an authorized key',
-      'mkdir /root/.ssh; touch /root/.ssh/authorized_keys',
+      'mkdir -p /root/.ssh; touch /root/.ssh/authorized_keys',
       /authorized keys: \/root/,
     ],
     [

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { cpSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
@@ -44,13 +44,6 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
   test(
     'done again makes the same files',
     async () => {
-      using folder = temporaryFolder()
-      const first = join(folder.path, 'root')
-      cpSync(image.root, first, {
-        recursive: true,
-        preserveTimestamps: true,
-        verbatimSymlinks: true,
-      })
       const before = await listing(image.root)
       await runBake('--local', '--force')
       const again = findLocalImage(root, image.release) as LocalImage

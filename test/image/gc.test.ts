@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { CreateAutoScalingGroupCommand } from '@aws-sdk/client-auto-scaling'
+import { DescribeImagesCommand, DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
+import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from './image.ts'
+import {
+  type EmulatedAws,
+  type FakeAmi,
+  launch,
+  makeLaunchTemplate,
+  makeSnapshot,
+  noMinistack,
+  registerAmi,
+  startMinistack,
+  tagsOf,
+} from './ministack.ts'
+
+const DAY_MS = 86_400_000
+const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS)
+
+sayWhatIsLeftOut('scripts/gc against an emulated AWS', noMinistack)
+
+describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
+  let cloud: EmulatedAws
+  /** Nine releases, 100 days old and older, but for the last. */
+  const amis: FakeAmi[] = []
+  let foreign: string
+  let orphan: string
+
+  beforeAll(async () => {
+    cloud = await startMinistack()
+    const { ec2, autoScaling } = cloud.aws
+    for (let index = 0; index < 9; index++) {
+      const age = index === 8 ? 2 : 200 - index
+      amis.push(await registerAmi(ec2, String(index).repeat(40), daysAgo(age)))
+    }
+    const ids = amis.map(({ ami }) => ami)
+    // Versions 1 to 6; the first is the default. The groups and instances below use old ones.
+    await makeLaunchTemplate(ec2, 'hello-production', ids.slice(0, 6))
+    await makeLaunchTemplate(ec2, 'other', [ids[6] as string, ids[4] as string, ids[5] as string])
+    await launch(ec2, 'hello-production', '2')
+    await autoScaling.send(
+      new CreateAutoScalingGroupCommand({
+        AutoScalingGroupName: 'hello-production',
+        LaunchTemplate: { LaunchTemplateName: 'hello-production', Version: '3' },
+        MinSize: 0,
+        MaxSize: 0,
+        AvailabilityZones: ['eu-west-1a'],
+      }),
+    )
+    const old = daysAgo(300).toISOString()
+    orphan = await makeSnapshot(
+      ec2,
+      tagsOf({ service: 'hello', release: 'f'.repeat(40), 'baked-at': old }),
+    )
+    foreign = await makeSnapshot(ec2, tagsOf({ service: 'database', 'baked-at': old }))
+  }, 180_000)
+
+  afterAll(() => cloud?.[Symbol.asyncDispose]())
+
+  async function gc(...options: string[]) {
+    const child = Bun.spawn([join(root, 'scripts/gc'), ...options], {
+      env: { ...process.env, ...cloud.env },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [stdout, stderr, exitCode] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ])
+    return { stdout, stderr, exitCode }
+  }
+
+  async function left() {
+    const images = await cloud.aws.ec2.send(
+      new DescribeImagesCommand({
+        Owners: ['self'],
+        Filters: [{ Name: 'tag:service', Values: ['hello'] }],
+      }),
+    )
+    const snapshots = await cloud.aws.ec2.send(new DescribeSnapshotsCommand({ OwnerIds: ['self'] }))
+    return {
+      amis: images.Images?.map(({ ImageId }) => ImageId as string) ?? [],
+      snapshots: snapshots.Snapshots?.map(({ SnapshotId }) => SnapshotId as string) ?? [],
+    }
+  }
+
+  const reasons = (stdout: string) =>
+    Object.fromEntries(
+      JSON.parse(stdout).remains.map(({ ami, snapshots, reason }: Record<string, string>) => [
+        ami ?? snapshots?.[0],
+        reason,
+      ]),
+    )
+
+  test('says of each image why it stays, and changes nothing', async () => {
+    const before = await left()
+    const { stdout, stderr, exitCode } = await gc('--keep', '2', '--json')
+    expect(exitCode).toBe(0)
+    const said = reasons(stdout)
+    const of = (index: number) => said[amis[index]?.ami as string]
+    expect(of(0)).toBe('hello-production version 1')
+    expect(of(1)).toMatch(/^instance i-/)
+    expect(of(2)).toBe('group hello-production')
+    expect(of(3)).toBeUndefined()
+    expect(of(4)).toMatch(/version/)
+    expect(of(5)).toMatch(/version/)
+    expect(of(6)).toBe('other version 1')
+    expect(of(7)).toBeUndefined()
+    expect(of(8)).toBe('young')
+    expect(said[orphan]).toBeUndefined()
+    expect(Object.keys(said)).not.toContain(foreign)
+    expect(stderr).toContain('3 can go: scripts/gc --yes removes them')
+    expect(await left()).toEqual(before)
+  })
+
+  test('shows it as a table to a person', async () => {
+    const { stdout } = await gc('--keep', '2')
+    expect(stdout).toMatch(new RegExp(`^${amis[3]?.ami} +333333333333 +\\S+ +can go$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^${amis[8]?.ami} +888888888888 +\\S+ +stays: young$`, 'm'))
+  })
+
+  test('with --yes removes exactly what can go, with its snapshots', async () => {
+    const before = await left()
+    const { stderr, exitCode } = await gc('--keep', '2', '--yes')
+    expect(stderr).toContain('removed 3 of 3')
+    expect(exitCode).toBe(0)
+    const gone = [amis[3], amis[7]] as FakeAmi[]
+    const snapshots = [...gone.map(({ snapshot }) => snapshot), orphan]
+    const after = await left()
+    expect(after.amis.sort()).toEqual(
+      before.amis.filter((id) => !gone.some(({ ami }) => ami === id)).sort(),
+    )
+    expect(after.snapshots.sort()).toEqual(
+      before.snapshots.filter((id) => !snapshots.includes(id)).sort(),
+    )
+    expect(after.snapshots).toContain(foreign)
+  })
+
+  test('finds nothing more to remove the second time', async () => {
+    const before = await left()
+    expect((await gc('--keep', '2', '--yes')).stderr).toContain('removed 0 of 0')
+    expect(await left()).toEqual(before)
+  })
+
+  test.each([
+    [['--keep', '0'], /--keep wants a number from 1/],
+    [['--older-than', 'long'], /--older-than wants a number/],
+    [['everything'], /it takes no argument, got 'everything'/],
+    [['--all'], /Unknown option '--all'/],
+  ])('does not take %p', async (options, message) => {
+    const { stderr, exitCode } = await gc(...options)
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(message)
+    expect(stderr).toContain('usage: scripts/gc')
+  })
+
+  test('says in a sentence that AWS cannot be reached', async () => {
+    const child = Bun.spawn([join(root, 'scripts/gc')], {
+      env: {
+        ...process.env,
+        ...cloud.env,
+        AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
+        AWS_MAX_ATTEMPTS: '1',
+      },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    expect(await new Response(child.stderr).text()).toMatch(
+      /^gc: AWS cannot be reached at http:\/\/127.0.0.1:1/,
+    )
+    expect(await child.exited).toBe(1)
+  })
+})

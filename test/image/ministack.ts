@@ -1,0 +1,159 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  CreateFleetCommand,
+  CreateLaunchTemplateCommand,
+  CreateLaunchTemplateVersionCommand,
+  CreateSnapshotCommand,
+  CreateVolumeCommand,
+  type EC2Client,
+  RegisterImageCommand,
+  type Tag,
+} from '@aws-sdk/client-ec2'
+import { $ } from 'bun'
+import { type Aws, connect } from '../../scripts/lib/aws.ts'
+import { root } from '../support/executable.ts'
+import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
+
+const VERSION = '1.5.33'
+const venv = join(root, 'test', '.cache', `ministack-${VERSION}`)
+
+/** Why there is no emulated AWS here; undefined: there is. */
+export const noMinistack = await install()
+
+async function install(): Promise<string | undefined> {
+  if (existsSync(join(venv, 'bin', 'ministack'))) return undefined
+  if (!Bun.which('python3')) return 'python3 not installed'
+  const made =
+    await $`python3 -m venv ${venv} && ${venv}/bin/pip install --quiet ministack==${VERSION}`
+      .nothrow()
+      .quiet()
+  if (made.exitCode === 0) return undefined
+  await $`rm -rf ${venv}`
+  return `ministack ${VERSION} cannot be installed: ${made.stderr.toString().trim().split('\n').at(-1)}`
+}
+
+export interface EmulatedAws extends AsyncDisposable {
+  aws: Aws
+  /** What a script needs to speak to it. */
+  env: Record<string, string>
+}
+
+/** Starts an emulated AWS of its own, empty, and points this process's SDK at it. */
+export async function startMinistack(): Promise<EmulatedAws> {
+  const folder = temporaryFolder()
+  const port = freePort()
+  const child = Bun.spawn([join(venv, 'bin', 'ministack')], {
+    cwd: folder.path,
+    env: { ...process.env, GATEWAY_PORT: String(port), IOT_MTLS_ENABLED: '0' },
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'ignore',
+  })
+  const url = `http://127.0.0.1:${port}`
+  const env = {
+    AWS_ENDPOINT_URL: url,
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  }
+  await eventually('ministack answers', async () => (await fetch(`${url}/_ministack/health`)).ok, {
+    withinMs: 60_000,
+  })
+  const before = Object.fromEntries(Object.keys(env).map((name) => [name, process.env[name]]))
+  Object.assign(process.env, env)
+  return {
+    aws: connect(),
+    env,
+    async [Symbol.asyncDispose]() {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name]
+        else process.env[name] = value
+      }
+      await end(child)
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+export interface FakeAmi {
+  ami: string
+  snapshot: string
+}
+
+/** An AMI as scripts/bake leaves it. */
+export async function registerAmi(
+  ec2: EC2Client,
+  release: string,
+  bakedAt: Date,
+): Promise<FakeAmi> {
+  const tags = tagsOf({ service: 'hello', release, 'baked-at': bakedAt.toISOString() })
+  const snapshot = await makeSnapshot(ec2, tags)
+  const { ImageId } = await ec2.send(
+    new RegisterImageCommand({
+      Name: `hello-${release.slice(0, 12)}-arm64`,
+      Architecture: 'arm64',
+      RootDeviceName: '/dev/xvda',
+      BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId: snapshot } }],
+      TagSpecifications: [{ ResourceType: 'image', Tags: tags }],
+    }),
+  )
+  return { ami: ImageId as string, snapshot }
+}
+
+export async function makeSnapshot(ec2: EC2Client, tags: Tag[]): Promise<string> {
+  const volume = await ec2.send(
+    new CreateVolumeCommand({ AvailabilityZone: 'eu-west-1a', Size: 8 }),
+  )
+  const { SnapshotId } = await ec2.send(
+    new CreateSnapshotCommand({
+      VolumeId: volume.VolumeId,
+      TagSpecifications: [{ ResourceType: 'snapshot', Tags: tags }],
+    }),
+  )
+  return SnapshotId as string
+}
+
+export function tagsOf(tags: Record<string, string>): Tag[] {
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+}
+
+/** A launch template with a version for each of `amis`, in this order. */
+export async function makeLaunchTemplate(
+  ec2: EC2Client,
+  name: string,
+  amis: string[],
+): Promise<string> {
+  const [first, ...rest] = amis
+  const { LaunchTemplate } = await ec2.send(
+    new CreateLaunchTemplateCommand({
+      LaunchTemplateName: name,
+      LaunchTemplateData: { ImageId: first },
+    }),
+  )
+  for (const ImageId of rest) {
+    await ec2.send(
+      new CreateLaunchTemplateVersionCommand({
+        LaunchTemplateName: name,
+        LaunchTemplateData: { ImageId },
+      }),
+    )
+  }
+  return LaunchTemplate?.LaunchTemplateId as string
+}
+
+/** A running instance of a launch template's version. */
+export async function launch(ec2: EC2Client, name: string, version: string): Promise<void> {
+  await ec2.send(
+    new CreateFleetCommand({
+      Type: 'instant',
+      TargetCapacitySpecification: {
+        TotalTargetCapacity: 1,
+        DefaultTargetCapacityType: 'on-demand',
+      },
+      LaunchTemplateConfigs: [
+        { LaunchTemplateSpecification: { LaunchTemplateName: name, Version: version } },
+      ],
+    }),
+  )
+}
