@@ -16,9 +16,10 @@ export const cannotBoot = await reasonNotToBoot()
 async function reasonNotToBoot(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `${process.platform} has no systemd-nspawn`
   if (process.getuid?.() !== 0) return 'containers need root'
-  const tools = ['systemd-nspawn', 'debootstrap', 'packer', 'ssh-keygen', 'zstd', 'ip', 'nsenter']
-  const missing = tools.filter((tool) => !Bun.which(tool))
-  if (missing.length > 0) return `${missing.join(', ')} not installed`
+  const install = `source scripts/lib/packages.sh && source scripts/lib/image/packages.sh &&
+    need_packages "\${image_packages[@]}" shellcheck`
+  const { exitCode, stderr } = await $`bash -c ${install}`.cwd(root).nothrow().quiet()
+  if (exitCode !== 0) return stderr.toString().trim()
   const changed = await $`git -C ${root} status --porcelain`.text()
   if (changed) return 'only a commit is baked, and this tree has changes'
 }

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import {
   CreateFleetCommand,
   CreateLaunchTemplateCommand,
@@ -10,28 +8,17 @@ import {
   RegisterImageCommand,
   type Tag,
 } from '@aws-sdk/client-ec2'
-import { $ } from 'bun'
 import { type Aws, connect } from '../../scripts/lib/aws.ts'
-import { root } from '../support/executable.ts'
+import { pythonTool } from '../infra/terraform/tools.ts'
 import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
 
 const VERSION = '1.5.33'
-const venv = join(root, 'test', '.cache', `ministack-${VERSION}`)
 
 /** Why there is no emulated AWS here; undefined: there is. */
-export const noMinistack = await install()
-
-async function install(): Promise<string | undefined> {
-  if (existsSync(join(venv, 'bin', 'ministack'))) return undefined
-  if (!Bun.which('python3')) return 'python3 not installed'
-  const made =
-    await $`python3 -m venv ${venv} && ${venv}/bin/pip install --quiet ministack==${VERSION}`
-      .nothrow()
-      .quiet()
-  if (made.exitCode === 0) return undefined
-  await $`rm -rf ${venv}`
-  return `ministack ${VERSION} cannot be installed: ${made.stderr.toString().trim().split('\n').at(-1)}`
-}
+export const noMinistack = await pythonTool('ministack', VERSION).then(
+  () => undefined,
+  (error) => `ministack ${VERSION} cannot be installed: ${error.message}`,
+)
 
 export interface EmulatedAws extends AsyncDisposable {
   aws: Aws
@@ -43,9 +30,14 @@ export interface EmulatedAws extends AsyncDisposable {
 export async function startMinistack(): Promise<EmulatedAws> {
   const folder = temporaryFolder()
   const port = freePort()
-  const child = Bun.spawn([join(venv, 'bin', 'ministack')], {
+  const child = Bun.spawn([await pythonTool('ministack', VERSION)], {
     cwd: folder.path,
-    env: { ...process.env, GATEWAY_PORT: String(port), IOT_MTLS_ENABLED: '0' },
+    env: {
+      ...process.env,
+      GATEWAY_PORT: String(port),
+      BIND_HOST: '127.0.0.1',
+      IOT_MTLS_ENABLED: '0',
+    },
     stdin: 'ignore',
     stdout: 'ignore',
     stderr: 'ignore',

@@ -55,7 +55,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   }
 
   for (const tool of ['packer', 'session-manager-plugin']) {
-    if (!Bun.which(tool))
+    if (!Bun.which(tool, { PATH: process.env.PATH ?? '' }))
       throw new Stop(`${tool} is not installed; packer/README.md says which version, and why`)
   }
   const folder = join(root, 'packer', 'aws')
@@ -64,7 +64,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { ...Bun.env, ...env },
+      env: { ...process.env, ...env },
     })
   say('packer build packer/aws')
   await runPacker({ command: ['init', folder], start: packer, say })

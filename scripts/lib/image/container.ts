@@ -112,7 +112,7 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: 'pipe',
-        env: { ...Bun.env, ...env },
+        env: { ...process.env, ...env },
       })
     },
     async stop() {

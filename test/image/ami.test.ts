@@ -1,0 +1,200 @@
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { bakeAmi } from '../../scripts/lib/image/ami.ts'
+import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
+import { root } from '../support/executable.ts'
+import { temporaryFolder } from '../support/process.ts'
+import { sayWhatIsLeftOut } from './image.ts'
+import { noMinistack, registerAmi, startMinistack } from './ministack.ts'
+
+/** A repository with one commit and an "executable" that holds its id. */
+async function makeTree(path: string) {
+  const git = (...words: string[]) =>
+    $`git -C ${path} -c user.name=test -c user.email=test@example.com ${words}`.quiet()
+  await git('init', '--quiet')
+  mkdirSync(join(path, 'systemd'))
+  mkdirSync(join(path, 'packer', 'aws'), { recursive: true })
+  writeFileSync(join(path, 'systemd', 'hello.target'), '[Unit]\n')
+  writeFileSync(join(path, '.gitignore'), 'dist/\npacker/manifest.json\nbin/\n')
+  await git('add', '.')
+  await git('commit', '--quiet', '--message', 'first')
+  const id = (await git('rev-parse', 'HEAD')).text().trim()
+  await build(path, id)
+  return { id, git }
+}
+
+async function build(path: string, content: string) {
+  mkdirSync(join(path, 'dist'), { recursive: true })
+  writeFileSync(join(path, 'dist', 'hello-linux-arm64'), content)
+  await $`sha256sum hello-linux-arm64 >SHA256SUMS`.cwd(join(path, 'dist'))
+}
+
+describe('a release', () => {
+  test('is read with its id, checksum and time', async () => {
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    const release = await readBuiltRelease(folder.path, 'arm64')
+    expect(release.id).toBe(id)
+    expect(release.sha256).toBe(new Bun.CryptoHasher('sha256').update(id).digest('hex'))
+    expect(Math.abs(release.commitTime - Date.now() / 1000)).toBeLessThan(60)
+  })
+
+  test('is refused when the tree is dirty', async () => {
+    using folder = temporaryFolder()
+    await makeTree(folder.path)
+    writeFileSync(join(folder.path, 'new.ts'), '')
+    expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
+      'the tree has changes that no commit holds (new.ts): commit them, then build',
+    )
+  })
+
+  test('is refused when it is not built, or not for this architecture', async () => {
+    using folder = temporaryFolder()
+    await makeTree(folder.path)
+    expect(readBuiltRelease(folder.path, 'x64')).rejects.toThrow(
+      'there is no dist/hello-linux-x64: run scripts/build --arch x64',
+    )
+  })
+
+  test('is refused when what is built is of another commit, or of a dirty tree', async () => {
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    for (const content of ['0'.repeat(40), `${id}-dirty`]) {
+      await build(folder.path, content)
+      expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(`is not of the commit ${id}`)
+    }
+  })
+
+  test('is refused when the executable is not what SHA256SUMS says', async () => {
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    writeFileSync(join(folder.path, 'dist', 'hello-linux-arm64'), `${id} and more`)
+    expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
+      'is not what dist/SHA256SUMS says',
+    )
+  })
+})
+
+describe('scripts/bake', () => {
+  test.each([
+    [['--arch', 'mips'], /--arch wants x64 or arm64, got 'mips'/],
+    [['now'], /it takes no argument, got 'now'/],
+    [['--fast'], /Unknown option '--fast'/],
+  ])('does not take %p', async (options, message) => {
+    const { exitCode, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
+    expect(exitCode).toBe(2)
+    expect(stderr.toString()).toMatch(message)
+    expect(stderr.toString()).toContain('usage: scripts/bake')
+  })
+})
+
+sayWhatIsLeftOut('baking an AMI against an emulated AWS', noMinistack)
+
+describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
+  /** Stands in for the current Packer: notes how it was called and leaves the manifest of a bake. */
+  function standInForPacker(path: string): string {
+    const bin = join(path, 'bin')
+    mkdirSync(bin)
+    const script = `#!/usr/bin/env bash
+printf '%s\\n' "$@" >>${bin}/calls
+[[ $1 == build ]] || exit 0
+for word; do case $word in manifest=*) manifest=\${word#manifest=} ;; esac; done
+cat >"$manifest" <<'END'
+{"builds": [
+  {"artifact_id": "eu-west-1:ami-0old", "packer_run_uuid": "old"},
+  {"artifact_id": "eu-central-1:ami-0copy,eu-west-1:ami-0new", "packer_run_uuid": "new"}
+], "last_run_uuid": "new"}
+END
+`
+    for (const [name, content] of Object.entries({
+      packer: script,
+      'session-manager-plugin': '#!/bin/sh\n',
+    })) {
+      writeFileSync(join(bin, name), content)
+      chmodSync(join(bin, name), 0o755)
+    }
+    return bin
+  }
+
+  test('hands Packer the release and takes the AMI of this region from its manifest', async () => {
+    await using cloud = await startMinistack()
+    using folder = temporaryFolder()
+    using work = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    const path = process.env.PATH
+    process.env.PATH = `${standInForPacker(folder.path)}:${path}`
+    try {
+      const release = await readBuiltRelease(folder.path, 'arm64')
+      const baked = await bakeAmi({
+        ...{
+          root: folder.path,
+          arch: 'arm64',
+          release,
+          region: cloud.env.AWS_REGION,
+          force: false,
+        },
+        ...{ work: work.path, say: () => {} },
+      })
+      expect(baked).toEqual({
+        release: id,
+        arch: 'arm64',
+        region: 'eu-west-1',
+        ami: 'ami-0new',
+        already: false,
+      })
+      const calls = readFileSync(join(folder.path, 'bin', 'calls'), 'utf8')
+      expect(calls).toStartWith(`init\n${folder.path}/packer/aws\nbuild\n`)
+      for (const variable of [
+        `release=${id}`,
+        `executable_sha256=${release.sha256}`,
+        'arch=arm64',
+        'name_suffix=',
+      ]) {
+        expect(calls).toContain(`-var\n${variable}\n`)
+      }
+      const payload = /payload=(.*)/.exec(calls)?.[1] as string
+      const content = (await $`tar -tzf ${payload}`.text()).split('\n')
+      expect(content).toContain('./hello')
+      expect(content).toContain('./systemd/hello.target')
+    } finally {
+      process.env.PATH = path
+    }
+  }, 90_000)
+
+  test('stops at the AMI that the release has, and notes it in the manifest', async () => {
+    await using cloud = await startMinistack()
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    const { ami } = await registerAmi(cloud.aws.ec2, id, new Date())
+    const release = await readBuiltRelease(folder.path, 'arm64')
+    const bake = { root: folder.path, arch: 'arm64', release, force: false, say: () => {} } as const
+    const found = await bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path })
+    expect(found).toEqual({ release: id, arch: 'arm64', region: 'eu-west-1', ami, already: true })
+    const { builds, last_run_uuid } = await Bun.file(
+      join(folder.path, 'packer/manifest.json'),
+    ).json()
+    expect(builds.at(-1)).toMatchObject({
+      artifact_id: `eu-west-1:${ami}`,
+      packer_run_uuid: last_run_uuid,
+    })
+  }, 90_000)
+
+  test('says which tool is missing', async () => {
+    await using cloud = await startMinistack()
+    using folder = temporaryFolder()
+    await makeTree(folder.path)
+    const release = await readBuiltRelease(folder.path, 'arm64')
+    const bake = { root: folder.path, arch: 'arm64', release, force: false, say: () => {} } as const
+    const path = process.env.PATH
+    process.env.PATH = '/nowhere'
+    try {
+      await expect(
+        bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path }),
+      ).rejects.toThrow('packer is not installed')
+    } finally {
+      process.env.PATH = path
+    }
+  }, 90_000)
+})
