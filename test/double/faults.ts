@@ -1,9 +1,10 @@
 import { ApiError } from './errors.ts'
 
-/** What to do wrong: answer an API error, drop the connection, or never answer. */
+/** What to do wrong: answer an API error, drop the connection, do it but lose the answer, or never answer. */
 export type Fault =
   | { kind: 'error'; code: string; message: string; status?: number }
   | { kind: 'drop' }
+  | { kind: 'lose' }
   | { kind: 'hang' }
 
 export const throttled: Fault = { kind: 'error', code: 'Throttling', message: 'Rate exceeded' }
@@ -34,15 +35,16 @@ export class Faults {
     this.waiting.length = 0
   }
 
-  /** Throws, or never resolves, when a fault waits for this action. */
-  async apply(action: string): Promise<void> {
+  /** Throws, never resolves, or is `lose`, when a fault waits for this action. */
+  async apply(action: string): Promise<'lose' | undefined> {
     const found = this.waiting.find((entry) => entry.left > 0 && entry.action.test(action))
-    if (!found) return
+    if (!found) return undefined
     found.left -= 1
     const { fault } = found
     if (fault.kind === 'error') throw new ApiError(fault.code, fault.message, fault.status)
     if (fault.kind === 'drop') throw new Dropped()
-    await new Promise(() => {})
+    if (fault.kind === 'lose') return 'lose'
+    return await new Promise(() => {})
   }
 }
 

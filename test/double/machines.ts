@@ -43,6 +43,7 @@ export class Machines {
           userData: data.userData,
         })
         instance.privateIp = privateIp
+        instance.runningAt = this.clock.now()
         if (instance.lifecycle !== 'Pending') return
         await this.enterService(instance)
         this.close(activity, 'Successful')
@@ -124,10 +125,12 @@ export class Machines {
     instance.target = { state: 'draining', reason: 'Target.DeregistrationInProgress' }
     const limit = this.clock.span('deregistration', this.group.deregistrationSeconds)
     const started = this.clock.now()
+    instance.drainingAt = started
     while (this.clock.now() - started < limit) {
       if (await this.driver.drained(instance.id)) break
       await Bun.sleep(20)
     }
+    instance.drainedAt = this.clock.now()
     instance.target = { state: 'unused', reason: 'Target.NotRegistered' }
   }
 

@@ -34,9 +34,14 @@ export interface Instance {
   privateIp?: string
   lifecycle: Lifecycle
   launchedAt: number
+  /** When the driver said that the machine runs. */
+  runningAt?: number
   inServiceAt?: number
   /** Set once the target was seen healthy after it came into service. */
   healthyAt?: number
+  drainingAt?: number
+  /** When its last connection, or the deregistration delay, was over. */
+  drainedAt?: number
   terminatedAt?: number
   health: 'Healthy' | 'Unhealthy'
   target: TargetHealth

@@ -187,9 +187,10 @@ async function guarded(
   steps: { run: () => Promise<Reply>; fail: (error: ApiError) => Reply },
 ): Promise<Reply | undefined> {
   try {
-    await faults.apply(action)
+    const fault = await faults.apply(action)
     calls.push(action)
-    return await steps.run()
+    const reply = await steps.run()
+    return fault === 'lose' ? undefined : reply
   } catch (error) {
     if (error instanceof Dropped) return undefined
     if (error instanceof ApiError) return steps.fail(error)

@@ -173,7 +173,7 @@ describe('deploy', () => {
     scene.fleet.upstream = undefined
     const { code, err } = await run(['HEAD', '--yes'])
     expect(code).toBe(4)
-    expect(err).toContain('but scripts/smoke found something wrong')
+    expect(err).toContain('deploy: scripts/smoke found something wrong')
   })
 
   test('ends with 5 when the rollout took too long', async () => {

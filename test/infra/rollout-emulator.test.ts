@@ -16,15 +16,15 @@ import {
   EC2Client,
   RegisterImageCommand,
 } from '@aws-sdk/client-ec2'
+import { type Ministack, startMinistack } from './fixtures/ministack.ts'
 import { awsEnvironment, GROUP, NEW, OLD } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
-import { type Emulator, startEmulator } from './terraform/emulator.ts'
 
 // The first run installs the emulator.
 setDefaultTimeout(180_000)
 
 /** Another implementation of the APIs than the double: what it also understands is no private dialect of ours. */
-let emulator: Emulator
+let emulator: Ministack
 let env: Record<string, string>
 let autoScaling: AutoScalingClient
 let cloudwatch: CloudWatchClient
@@ -52,7 +52,7 @@ async function bake(release: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  emulator = await startEmulator({})
+  emulator = await startMinistack()
   env = awsEnvironment(emulator.url)
   const options = {
     endpoint: emulator.url,
@@ -105,7 +105,7 @@ beforeAll(async () => {
     }),
   )
 })
-afterAll(async () => await emulator[Symbol.asyncDispose]())
+afterAll(async () => await emulator.stop())
 
 const rollout = async (...args: string[]): Promise<Ran> =>
   await runScript('rollout', [...args, '--poll-seconds', '0.1', '--no-probe'], env)

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { type Finding, likelyCause } from '../../scripts/lib/rollout/cause.ts'
 import { figuresOf, percentile, type Sample } from '../../scripts/lib/rollout/figures.ts'
-import type { Observation } from '../../scripts/lib/rollout/observe.ts'
+import { type Observation, observeDirectly } from '../../scripts/lib/rollout/observe.ts'
 import { judge } from '../../scripts/lib/rollout/receipt.ts'
 import { batchesOf, fittingCheckpoints } from '../../scripts/lib/rollout/refresh.ts'
+import { freePort } from '../support/process.ts'
 
 describe('checkpoints', () => {
   test.each([
@@ -65,6 +66,35 @@ describe('figures', () => {
     expect(percentile(hundred, 50)).toBe(50)
     expect(percentile([7], 99)).toBe(7)
     expect(percentile([], 50)).toBeNull()
+  })
+})
+
+describe('asking instances at their own address', () => {
+  const NEWER = 'b'.repeat(40)
+  const before: Observation = { seen: ['i-1'], inService: 1, ok: true, problem: '' }
+  const answering = (version: string) =>
+    Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => Response.json({ version, instance: 'anything' }),
+    })
+
+  test('counts those that answer, and thinks nothing of one that cannot be reached', async () => {
+    using server = answering(NEWER)
+    const addresses = [
+      { id: 'i-1', url: server.url.origin },
+      { id: 'i-2', url: `http://127.0.0.1:${freePort()}` },
+    ]
+    const observed = await observeDirectly(before, addresses, NEWER)
+    expect(observed).toEqual({ ...before, direct: ['i-1'] })
+  })
+
+  test('finds one that serves another release', async () => {
+    using server = answering('a'.repeat(40))
+    const addresses = [{ id: 'i-1', url: server.url.origin }]
+    const observed = await observeDirectly(before, addresses, NEWER)
+    expect(observed.ok).toBe(false)
+    expect(observed.problem).toContain('i-1 itself answers /version with aaaa')
   })
 })
 

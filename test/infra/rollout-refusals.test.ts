@@ -185,6 +185,22 @@ describe('with a refresh under way', () => {
     expect(ran.code).toBe(0)
   })
 
+  test('a start whose answer was lost is found again, not started twice', async () => {
+    scene.plane.group.version = 1
+    scene.double.faults.add(/StartInstanceRefresh/, { kind: 'lose' }, 1)
+    const version = scene.plane.addVersion({
+      imageId: NEW_IMAGE,
+      userData: '',
+      tags: { release: NEW },
+      description: '',
+    })
+    const { code, out } = await rollout(but('--launch-template-version', String(version)))
+    scene.double.faults.clear()
+    expect(out).toContain('verdict     shipped')
+    expect(code).toBe(0)
+    expect(scene.plane.refreshes).toHaveLength(1)
+  })
+
   test('a network that stays lost ends with 1, and says that the refresh goes on', async () => {
     const version = scene.plane.addVersion({
       imageId: NEW_IMAGE,

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import { denied } from '../double/faults.ts'
 import { commands } from '../double/wire/json.ts'
 import {
   begin,
@@ -117,6 +118,15 @@ describe('rollout start', () => {
     expect(found?.likelyCause).toContain('/hc does not answer 200')
     expect(found?.likelyCause).toContain('503')
     expect(probe?.failed).toBe(0)
+  })
+
+  test('keeps following when it may not mark the release', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    scene.double.faults.add(/CreateOrUpdateTags/, denied('autoscaling:CreateOrUpdateTags'))
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.code).toBe(3)
+    expect(ran.out).toContain('not done: release')
+    expect(ran.out).toContain('autoscaling:CreateOrUpdateTags')
   })
 
   test('names the failed launch as the cause', async () => {

@@ -4,7 +4,7 @@ import { EXIT, parse, runVerb, Stop, shortRelease, usageError } from '../cli.ts'
 import type { Receipt } from '../rollout/receipt.ts'
 import { apply } from './apply.ts'
 import { choose } from './choose.ts'
-import { planLines } from './plan.ts'
+import { describePlan } from './plan.ts'
 import { bumped, readReleaseFile, writeReleaseFile } from './release-file.ts'
 import { Terraform } from './terraform.ts'
 
@@ -39,7 +39,7 @@ async function smoke(url: string, release: string, token: string | undefined): P
   })
   if ((await child.exited) === 0) return EXIT.ok
   console.error(
-    'deploy: the fleet runs the release, but scripts/smoke found something wrong (above). To go back: scripts/rollout rollback',
+    'deploy: scripts/smoke found something wrong (above). To go back: scripts/rollout rollback',
   )
   return EXIT.failed
 }
@@ -95,11 +95,17 @@ await runVerb('deploy', USAGE, async (argv) => {
     architecture: values.arch,
   })
   const { group, alarms } = before
-  const lines = await planLines(aws, { root, group, alarms, chosenRelease: chosen.release, next })
-  console.log(lines.join('\n'))
+  const plan = await describePlan(aws, { root, group, alarms, chosenRelease: chosen.release, next })
+  console.log(plan.lines.join('\n'))
   if (values.plan) return EXIT.ok
+  if (plan.wasRolledBack && !values.retry) {
+    throw new Stop(
+      `release ${shortRelease(next.release)} was rolled back on this group; --retry tries it again. Nothing was changed.`,
+    )
+  }
 
   const bump = bumped(chosen, { release: next.release, ami_id: next.ami_id }, new Date())
+  const former = await Bun.file(file).text()
   if (bump !== chosen) await writeReleaseFile(file, bump)
   const token = values.token ?? process.env.HELLO_TOKEN
   const outcome = await apply(terraform, {
@@ -107,7 +113,7 @@ await runVerb('deploy', USAGE, async (argv) => {
     retry: values.retry,
     token,
     terraformOptions: cut < 0 ? [] : argv.slice(cut + 1),
-    undo: async () => void (bump !== chosen && (await writeReleaseFile(file, chosen))),
+    undo: async () => void (await Bun.write(file, former)),
   })
   if (outcome === 'declined') throw new Stop('nothing was changed')
   if (outcome && outcome.verdict !== 'shipped') return say(outcome)

@@ -31,16 +31,23 @@ export interface PlanOptions {
   next: Baked
 }
 
-/** What a deploy of `next` would do, in words, line by line. */
-export async function planLines(aws: Aws, options: PlanOptions): Promise<string[]> {
+export interface Plan {
+  lines: string[]
+  /** Whether the group is marked with this release as rolled back. */
+  wasRolledBack: boolean
+}
+
+/** What a deploy of `next` would do, in words. */
+export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan> {
   const { root, group, next, chosenRelease } = options
   const image = `image       ${next.ami_id}, ${next.architecture}, baked ${age(new Date(), next.createdAt)} ago`
   if (group === undefined) {
-    return [
+    const lines = [
       `release     ${shortRelease(next.release)}, the first`,
       image,
       'instances   everything is created, and the group launches this release by itself',
     ]
+    return { lines, wasRolledBack: false }
   }
   const fleet = await new FleetWatch(aws, group).look()
   const releases = releasesOf(fleet)
@@ -50,7 +57,8 @@ export async function planLines(aws: Aws, options: PlanOptions): Promise<string[
     alarmLine(aws, options.alarms),
     wayBackLine(aws, fleet),
   ])
-  return [
+  const wasRolledBack = groupTag(fleet, ROLLED_BACK) === next.release
+  const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
     image,
@@ -58,11 +66,12 @@ export async function planLines(aws: Aws, options: PlanOptions): Promise<string[
     ...durationLines(fleet),
     alarms,
     refreshLine(fleet),
-    ...(groupTag(fleet, ROLLED_BACK) === next.release
+    ...(wasRolledBack
       ? ['warning     this release was rolled back on this group: it is refused without --retry']
       : []),
     wayBack,
   ]
+  return { lines, wasRolledBack }
 }
 
 function durationLines(fleet: Fleet): string[] {

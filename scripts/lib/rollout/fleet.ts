@@ -24,6 +24,8 @@ export interface Member {
   target: string
   targetReason: string | undefined
   targetDescription: string | undefined
+  /** Where the load balancer sends its requests. */
+  port: number | undefined
 }
 
 export interface Fleet {
@@ -38,6 +40,7 @@ export interface Fleet {
   refresh: InstanceRefresh | undefined
 }
 
+type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
 type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 
 /** Looks at a group. What never changes about an instance is asked for once. */
@@ -83,9 +86,7 @@ export class FleetWatch {
     }
   }
 
-  private async targets(
-    group: AutoScalingGroup,
-  ): Promise<Map<string, Pick<Member, 'target' | 'targetReason' | 'targetDescription'>>> {
+  private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
     const arn = group.TargetGroupARNs?.[0]
     if (!arn) return new Map()
     const answer = await this.aws.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
@@ -96,6 +97,7 @@ export class FleetWatch {
           target: TargetHealth?.State ?? 'unknown',
           targetReason: TargetHealth?.Reason,
           targetDescription: TargetHealth?.Description,
+          port: Target?.Port,
         },
       ]),
     )
@@ -124,7 +126,12 @@ export class FleetWatch {
 
 const NOTHING_KNOWN: Facts = { release: undefined, privateIp: undefined, launchedAt: undefined }
 
-const NOT_A_TARGET = { target: 'unused', targetReason: undefined, targetDescription: undefined }
+const NOT_A_TARGET = {
+  target: 'unused',
+  targetReason: undefined,
+  targetDescription: undefined,
+  port: undefined,
+}
 
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')

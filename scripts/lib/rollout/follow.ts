@@ -1,4 +1,4 @@
-import type { Aws } from '../aws.ts'
+import { type Aws, explain } from '../aws.ts'
 import type { Evidence } from './evidence.ts'
 import { type Fleet, type FleetWatch, isHealthy } from './fleet.ts'
 import type { Probe } from './probe.ts'
@@ -42,9 +42,12 @@ export async function follow(course: Course): Promise<Ending | undefined> {
     gather(course, fleet, status)
 
     if (course.guarded && status?.startsWith('Rollback') && !marked && course.release) {
-      await markRolledBack(course.aws, fleet.name, course.release)
-      progress.note(`release ${course.release} is marked on the group as rolled back`)
       marked = true
+      await attempt(
+        () => markRolledBack(course.aws, fleet.name, course.release ?? ''),
+        `release ${course.release} is marked on the group as rolled back`,
+        progress,
+      )
     }
     if (status !== undefined && !isRunning(status)) {
       return { status, reason: reasonOf(fleet) }
@@ -63,10 +66,22 @@ export async function follow(course: Course): Promise<Ending | undefined> {
     if (stalled && status === undefined) return { status: 'Failed', reason: stalled }
     if (stalled && course.guarded) {
       progress.note(`${stalled}: rolling back`)
-      await rollBackRefresh(course.aws, fleet.name)
+      await attempt(
+        () => rollBackRefresh(course.aws, fleet.name),
+        'asked AWS to roll back',
+        progress,
+      )
     }
     await pause(patience.pollMs, patience.signal)
   }
+}
+
+/** What is not worth losing sight of the refresh for: a failure is told, and following goes on. */
+async function attempt(step: () => Promise<void>, done: string, progress: Progress): Promise<void> {
+  await step().then(
+    () => progress.note(done),
+    (error) => progress.note(`not done: ${done}. ${explain(error)}`),
+  )
 }
 
 /** Whether everything that should run does, on `version`, without a refresh. */

@@ -6,6 +6,8 @@ export interface Observation {
   ok: boolean
   /** What is missing, in words; empty when ok. */
   problem: string
+  /** Ids of the instances that also answered at their own address; undefined when they were not asked. */
+  direct?: string[]
 }
 
 export interface ObserveOptions {
@@ -15,6 +17,37 @@ export interface ObserveOptions {
   inService: () => Promise<string[]>
   timeoutMs: number
   pauseMs: number
+}
+
+/** An instance and where it listens. */
+export interface Address {
+  id: string
+  /** `http://10.0.0.1:5000` */
+  url: string
+}
+
+/**
+ * Asks each instance at its own address, past the load balancer. One that this machine does not reach proves nothing;
+ * one that answers with another release is a problem.
+ */
+export async function observeDirectly(
+  before: Observation,
+  addresses: Address[],
+  release: string,
+): Promise<Observation> {
+  const asked = await Promise.allSettled(addresses.map(({ url }) => ask(url)))
+  const answers = addresses.flatMap(({ id }, index) => {
+    const each = asked[index]
+    return each?.status === 'fulfilled' ? [{ id, release: each.value.release }] : []
+  })
+  const other = answers.find((answer) => answer.release !== release)
+  return {
+    ...before,
+    direct: answers.map(({ id }) => id),
+    ...(other
+      ? { ok: false, problem: `${other.id} itself answers /version with ${other.release}` }
+      : {}),
+  }
 }
 
 interface Answer {

@@ -33,6 +33,7 @@ const OPTIONS = {
   'after-seconds': TEXT,
   'observe-seconds': TEXT,
   'no-probe': FLAG,
+  direct: FLAG,
   json: FLAG,
   receipt: TEXT,
   evidence: TEXT,
@@ -75,6 +76,7 @@ export interface Settings {
   afterMs: number
   observeMs: number
   probe: boolean
+  direct: boolean
   json: boolean
   receipt: string | undefined
   evidence: string | undefined
@@ -129,6 +131,7 @@ export function readSettings(argv: string[], env: Record<string, string | undefi
     afterMs: ms('after-seconds', 15),
     observeMs: ms('observe-seconds', 120),
     probe: values['no-probe'] !== true,
+    direct: values.direct === true,
     json: values.json === true,
     receipt: text('receipt'),
     evidence: text('evidence'),

@@ -84,8 +84,9 @@ export function receiptLines(receipt: Receipt): string[] {
     `in service  ${mix(receipt.releases)}`,
   ]
   if (observed) {
+    const direct = observed.direct ? `, ${observed.direct.length} at their own address` : ''
     lines.push(
-      `observed    ${observed.seen.length} of ${observed.inService} instances answered /version with the release`,
+      `observed    ${observed.seen.length} of ${observed.inService} instances answered /version with the release${direct}`,
     )
   }
   if (probe) lines.push(...probeLines(probe))

@@ -2,6 +2,7 @@ import {
   CancelInstanceRefreshCommand,
   CreateOrUpdateTagsCommand,
   DeleteTagsCommand,
+  DescribeInstanceRefreshesCommand,
   type RefreshPreferences,
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
@@ -76,16 +77,38 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
     ...(plan.warmupSeconds === undefined ? {} : { InstanceWarmup: plan.warmupSeconds }),
     ...(plan.alarms.length > 0 ? { AlarmSpecification: { Alarms: plan.alarms } } : {}),
   }
+  const command = new StartInstanceRefreshCommand({
+    AutoScalingGroupName: plan.group,
+    DesiredConfiguration: {
+      LaunchTemplate: { LaunchTemplateId: plan.templateId, Version: String(plan.version) },
+    },
+    Preferences: preferences,
+  })
+  try {
+    const answer = await aws.autoScaling.send(command)
+    return answer.InstanceRefreshId ?? ''
+  } catch (error) {
+    const ours = await startedDespite(aws, plan, error as Error)
+    if (ours) return ours
+    throw error
+  }
+}
+
+// When the answer to the first attempt was lost, the second is refused by the refresh that the first one started.
+async function startedDespite(
+  aws: Aws,
+  plan: RefreshPlan,
+  error: Error,
+): Promise<string | undefined> {
+  if (!error.name.startsWith('InstanceRefreshInProgress')) return undefined
+  const { attempts = 1 } = (error as { $metadata?: { attempts?: number } }).$metadata ?? {}
+  if (attempts < 2) return undefined
   const answer = await aws.autoScaling.send(
-    new StartInstanceRefreshCommand({
-      AutoScalingGroupName: plan.group,
-      DesiredConfiguration: {
-        LaunchTemplate: { LaunchTemplateId: plan.templateId, Version: String(plan.version) },
-      },
-      Preferences: preferences,
-    }),
+    new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
   )
-  return answer.InstanceRefreshId ?? ''
+  const newest = answer.InstanceRefreshes?.[0]
+  const version = newest?.DesiredConfiguration?.LaunchTemplate?.Version
+  return version === String(plan.version) ? newest?.InstanceRefreshId : undefined
 }
 
 export async function cancelRefresh(aws: Aws, group: string): Promise<void> {

@@ -4,7 +4,7 @@ import { EXIT, painter, Stop } from '../cli.ts'
 import { Evidence } from './evidence.ts'
 import { type Fleet, FleetWatch, groupTag, inService } from './fleet.ts'
 import { type Course, follow } from './follow.ts'
-import { type Observation, observe } from './observe.ts'
+import { type Address, type Observation, observe, observeDirectly } from './observe.ts'
 import type { Settings } from './options.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
@@ -149,16 +149,25 @@ async function arrive(
     if (probe) await pause(settings.afterMs, patience.signal)
     return undefined
   }
-  const observed = await observe({
+  const seen = await observe({
     url: settings.url,
     release,
     inService: async () => inService(await watch.look()).map(({ id }) => id),
     timeoutMs: settings.observeMs,
     pauseMs: Math.min(1000, settings.pollMs),
   })
+  const observed = settings.direct
+    ? await observeDirectly(seen, addressesOf(await watch.look()), release)
+    : seen
   if (probe && observed.ok) probe.expected = new Set([release])
   if (probe) await pause(settings.afterMs, patience.signal)
   return observed
+}
+
+function addressesOf(fleet: Fleet): Address[] {
+  return inService(fleet).flatMap(({ id, privateIp, port }) =>
+    privateIp && port ? [{ id, url: `http://${privateIp}:${port}` }] : [],
+  )
 }
 
 interface Outcome {
@@ -188,7 +197,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   const shipped = verdict === 'shipped'
   if (shipped) await rm(evidence.folder, { recursive: true, force: true })
   if (shipped && fleet && journey.release && groupTag(fleet, ROLLED_BACK) === journey.release) {
-    await unmarkRolledBack(aws, settings.group)
+    await unmarkRolledBack(aws, settings.group).catch((error) => void notes.push(explain(error)))
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()

@@ -46,6 +46,7 @@ the probe
   --before-seconds N             measure this long before (10)
   --after-seconds N              and after (15)
   --observe-seconds N            wait this long for every instance to answer with the release (120)
+  --direct                       also ask each instance at its private address, where this machine reaches it
   --no-probe                     send no requests; the verdict then rests on AWS alone
 
 what comes out
