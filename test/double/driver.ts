@@ -30,12 +30,17 @@ export interface CommandResult {
 
 /**
  * The machines and the load balancer under the control plane, which decides, while the driver acts. Every method may
- * take real time; the control plane goes on meanwhile. None is called again for an instance whose `terminate` resolved.
+ * take real time; the control plane goes on meanwhile. `alive`, `drained` and `targetHealth` are asked again and again and
+ * hold up the next decision: they answer at once, with what was seen last if need be. None is called again for an
+ * instance whose `terminate` resolved.
  */
 export interface InstanceDriver {
   /** Resolves when the machine runs (EC2 `running`), not when it serves. A rejection is a failed launch activity. */
   launch(order: LaunchOrder): Promise<{ privateIp: string }>
-  /** Stops and removes the machine; resolves when it is gone. Also called for one whose launch is still under way. */
+  /**
+   * Stops and removes the machine, and takes it from behind the load balancer where it still is; resolves when it is
+   * gone. Also called for one whose launch is still under way.
+   */
   terminate(id: string): Promise<void>
   /** False when the machine itself is dead (EC2 status check), whatever the service on it does. */
   alive(id: string): Promise<boolean>

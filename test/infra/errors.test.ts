@@ -102,6 +102,17 @@ describe.each(VERBS)('%s', (verb, args) => {
   })
 })
 
+test.each(['rollout', 'ops', 'bump', 'deploy', 'smoke'])(
+  '%s --help tells its exit codes and ends with 0',
+  async (verb) => {
+    const { code, out, err } = await runScript(verb, ['--help'])
+    expect(code).toBe(0)
+    expect(err).toBe('')
+    expect(out).toStartWith(`usage: scripts/${verb}`)
+    expect(out).toContain('exit codes: 0 ')
+  },
+)
+
 describe('an unknown group', () => {
   test.each([
     ['rollout', (): string[] => toNew(scene)],

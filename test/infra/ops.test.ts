@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unseen } from '../../scripts/lib/ops/logs.ts'
 import { age } from '../../scripts/lib/ops/status.ts'
 import { commands } from '../double/wire/json.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import {
+  ended,
+  environment,
+  PATIENCE_MS,
+  type Ran,
+  runScript,
+  spawnScript,
+} from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -203,6 +210,24 @@ describe('ops shell', () => {
     const { code, err } = await ops('shell', first(), '--reason', 'last resort')
     expect(code).toBe(1)
     expect(err).toMatch(/a shell needs (aws|session-manager-plugin), which is not on PATH/)
+  })
+
+  test('hands the session over with the reason beside it', async () => {
+    const stub = '#!/bin/sh\necho "$(basename "$0") $*"\nexit 7\n'
+    await mkdir(join(folder, 'bin'))
+    for (const tool of ['aws', 'session-manager-plugin']) {
+      await writeFile(join(folder, 'bin', tool), stub, { mode: 0o755 })
+    }
+    const { PATH = '' } = environment()
+    const { code, out } = await runScript(
+      'ops',
+      ['shell', first(), '--reason', 'last resort', '--region', 'eu-west-1'],
+      { ...scene.env, PATH: `${join(folder, 'bin')}:${PATH}` },
+    )
+    expect(out).toBe(
+      `aws ssm start-session --target ${first()} --reason last resort --region eu-west-1\n`,
+    )
+    expect(code).toBe(7)
   })
 })
 
