@@ -31,7 +31,6 @@ resource "aws_launch_template" "hello" {
 
   user_data = base64encode(templatefile("${path.module}/user-data/instance.sh.tftpl", {
     environment = local.service_environment
-    release     = var.release
     log_group   = aws_cloudwatch_log_group.hello["journal"].name
   }))
 
@@ -182,6 +181,7 @@ resource "aws_autoscaling_policy" "requests" {
 
 resource "terraform_data" "rollout" {
   triggers_replace = {
+    release                 = var.release
     launch_template_version = aws_launch_template.hello.latest_version
     retry                   = var.retry_rolled_back
   }
@@ -196,7 +196,7 @@ resource "terraform_data" "rollout" {
       ["--url", local.url],
       ["--region", var.region],
       flatten([for alarm in aws_cloudwatch_metric_alarm.rollout : ["--alarm", alarm.alarm_name]]),
-      var.retry_rolled_back ? ["--retry"] : [],
+      [var.retry_rolled_back ? "--retry" : "--skip-rolled-back"],
     ))
   }
 

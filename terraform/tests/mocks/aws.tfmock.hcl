@@ -1,0 +1,40 @@
+# What a plan needs of AWS's answers; everything else may be anything.
+mock_data "aws_availability_zones" {
+  defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+}
+
+mock_data "aws_caller_identity" {
+  defaults = { account_id = "123456789012" }
+}
+
+mock_data "aws_partition" {
+  defaults = { partition = "aws" }
+}
+
+mock_data "aws_iam_policy_document" {
+  defaults = { json = "{}" }
+}
+
+mock_data "aws_ssm_parameter" {
+  defaults = { value = "correct horse battery staple" }
+}
+
+mock_resource "aws_memorydb_cluster" {
+  defaults = { cluster_endpoint = [{ address = "clustercfg.hello.memorydb.example", port = 6379 }] }
+}
+
+mock_resource "aws_elasticache_replication_group" {
+  defaults = { configuration_endpoint_address = "clustercfg.hello.cache.example" }
+}
+
+mock_resource "aws_acm_certificate" {
+  defaults = { domain_validation_options = [{ domain_name = "hello.example.com", resource_record_name = "_1.hello.example.com", resource_record_type = "CNAME", resource_record_value = "_2.acm.example" }] }
+}
+
+mock_resource "aws_lb" {
+  defaults = { dns_name = "hello.elb.example", arn_suffix = "app/hello-production/50dc6c495c0c9188" }
+}
+
+mock_resource "aws_launch_template" {
+  defaults = { id = "lt-0123456789abcdef0", latest_version = 1 }
+}

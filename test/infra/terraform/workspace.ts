@@ -1,0 +1,88 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+
+export const root = resolve(import.meta.dir, '../../..')
+export const cache = join(root, 'test/.cache')
+const offline = resolve(root, '../shared/terraform-offline/install')
+
+export interface Ran {
+  status: number
+  /** Standard output and standard error together. */
+  output: string
+}
+
+/** Runs a command to its end, in `cwd`, with `env` on top of this process's environment. */
+export async function run(
+  command: string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const child = Bun.spawn(command, {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', CHECKPOINT_DISABLE: '1', ...env },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { status, output: out + err }
+}
+
+/** A copy of terraform/ beside a scripts/rollout that only writes down how it was called. */
+export class Workspace implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'hello-terraform-'))
+  readonly module = join(this.path, 'terraform')
+  private readonly calls = join(this.path, 'calls')
+
+  constructor(private readonly env: Record<string, string>) {
+    cpSync(join(root, 'terraform'), this.module, {
+      recursive: true,
+      filter: (source) => !/^(\.terraform.*|.*\.tfstate.*)$/.test(basename(source)),
+    })
+    mkdirSync(join(this.path, 'scripts'))
+    const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`
+    writeFileSync(join(this.path, 'scripts/rollout'), script, { mode: 0o755 })
+  }
+
+  terraform(args: string[], folder = '.'): Promise<Ran> {
+    return run(['terraform', ...args], join(this.module, folder), this.env)
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(join(this.module, name), text)
+  }
+
+  /** How the rollout was called so far, oldest first. */
+  rollouts(): string[] {
+    return existsSync(this.calls) ? readFileSync(this.calls, 'utf8').trim().split('\n') : []
+  }
+
+  /** The exit status of rollouts from here on. */
+  rolloutsEndWith(status: number): void {
+    writeFileSync(join(this.path, 'status'), String(status))
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+/** The environment in which Terraform finds a provider that validates and can be mocked. */
+export async function providerEnvironment(): Promise<Record<string, string>> {
+  if (!existsSync(offline)) return {}
+  const { status, output } = await run([offline, join(cache, 'terraform-offline')], root)
+  if (status !== 0) throw new Error(`the offline provider could not be built:\n${output}`)
+  return { TF_CLI_CONFIG_FILE: join(cache, 'terraform-offline/terraform.rc') }
+}
