@@ -3,7 +3,6 @@ locals {
   needs = ["PACKAGES=amazon-cloudwatch-agent", "REQUIRED_UNITS=amazon-ssm-agent.service"]
 
   baked_at = timestamp()
-  machine  = var.arch == "arm64" ? "arm64" : "x86_64"
 
   tags = {
     Name       = "hello ${substr(var.release, 0, 12)}"
@@ -20,7 +19,7 @@ locals {
 # The standard image, not the minimal one, which lacks the SSM agent.
 data "amazon-parameterstore" "al2023" {
   region = var.region
-  name   = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${local.machine}"
+  name   = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${var.arch == "arm64" ? "arm64" : "x86_64"}"
 }
 
 source "amazon-ebs" "al2023" {

@@ -140,6 +140,31 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect((await machine.sh('journalctl --list-boots --quiet')).split('\n')).toHaveLength(2)
   }, 60_000)
 
+  test('boots more than once at a time, each with its address on one bridge', async () => {
+    const netns = `hello-${process.pid}`
+    await $`ip netns add ${netns} && ip -n ${netns} link add br0 type bridge && ip -n ${netns} link set br0 up`
+    try {
+      const network = { namespace: `/run/netns/${netns}`, bridge: 'br0' }
+      await using one = await boot({
+        root,
+        env: ENV,
+        network: { ...network, address: '192.0.2.11/24' },
+      })
+      await using two = await boot({
+        root,
+        env: ENV,
+        network: { ...network, address: '192.0.2.12/24' },
+      })
+      await Promise.all([one.healthy(), two.healthy()])
+      expect(await one.sh('curl --silent --fail http://192.0.2.12:5000/hc')).toBe('{"status":"ok"}')
+      expect(await two.sh('curl --silent --fail http://192.0.2.11:5000/hc')).toBe('{"status":"ok"}')
+      await one.stop()
+      expect((await two.get('/hc')).status).toBe(200)
+    } finally {
+      await $`ip netns del ${netns}`
+    }
+  })
+
   test('waits for cloud-init to write the configuration, without an ordering cycle', async () => {
     const unit = `[Unit]
 After=multi-user.target

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { bootContainer, type Container } from '../../scripts/lib/image/container.ts'
+import { bootContainer, type Container, type Network } from '../../scripts/lib/image/container.ts'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { root } from '../support/executable.ts'
 import { eventually } from '../support/process.ts'
@@ -66,6 +66,8 @@ interface BootOptions {
   files?: Record<string, string>
   /** Writes to `root` itself. */
   persistent?: boolean
+  /** The bridge to be on; without it, one of its own. */
+  network?: Network
 }
 
 /** What a test that is not about the store or tokens runs with. */
@@ -74,7 +76,13 @@ export const ENV = { ENVIRONMENT: 'test', AUTH: 'none', DRAIN_SECONDS: '0' }
 let count = 0
 
 /** Boots `root` in a container that is gone when `await using` goes out of scope. */
-export async function boot({ root, env, files = {}, persistent }: BootOptions): Promise<Booted> {
+export async function boot({
+  root,
+  env,
+  files = {},
+  persistent,
+  network,
+}: BootOptions): Promise<Booted> {
   const folder = mkdtempSync(join(tmpdir(), 'hello-boot-'))
   const all = { ...files, ...(env && { '/etc/hello/hello.env': envFile(env) }) }
   const bind: Record<string, string> = {}
@@ -88,6 +96,7 @@ export async function boot({ root, env, files = {}, persistent }: BootOptions): 
     root,
     name: `t${process.pid.toString(36)}-${count++}`,
     volatile: !persistent,
+    ...(network && { network }),
     bind,
     log: join(folder, 'console.log'),
   })
@@ -126,7 +135,7 @@ export async function boot({ root, env, files = {}, persistent }: BootOptions): 
       return performance.now() - startedAt
     },
     async [Symbol.asyncDispose]() {
-      await container.kill()
+      if (container.leader() !== undefined) await container.kill()
       rmSync(folder, { recursive: true })
     },
   }
