@@ -1,13 +1,14 @@
+# What a bump plans. The environment and region are made up: an apply here runs scripts/rollout, which must find nothing.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-run "first" {
-  override_resource {
-    target = terraform_data.rollout
-    values = {}
-  }
+variables {
+  environment = "mocked"
+  region      = "xx-mock-1"
+}
 
+run "first" {
   variables {
     release = "1111111111111111111111111111111111111111"
     ami_id  = "ami-11111111111111111"
@@ -20,5 +21,34 @@ run "bump" {
   variables {
     release = "2222222222222222222222222222222222222222"
     ami_id  = "ami-22222222222222222"
+  }
+
+  assert {
+    condition     = aws_launch_template.hello.image_id == "ami-22222222222222222"
+    error_message = "The launch template does not take the new image."
+  }
+
+  assert {
+    condition     = one(aws_autoscaling_group.hello.launch_template).version == "1"
+    error_message = "The group is given the new version at once; that is the rollout's to do."
+  }
+}
+
+run "unchanged" {
+  command = plan
+
+  variables {
+    release = "1111111111111111111111111111111111111111"
+    ami_id  = "ami-11111111111111111"
+  }
+}
+
+run "retry" {
+  command = plan
+
+  variables {
+    release           = "1111111111111111111111111111111111111111"
+    ami_id            = "ami-11111111111111111"
+    retry_rolled_back = true
   }
 }

@@ -1,0 +1,9 @@
+# The small variant: about a third of the cost. A write can be lost with its node, and nothing filters requests.
+# terraform apply -var-file=small.tfvars
+instance_type       = "t4g.micro"
+max_size            = 3
+store_engine        = "elasticache"
+store_node_type     = "cache.t4g.micro"
+store_wait_replicas = 1
+waf                 = false
+log_retention_days  = 30

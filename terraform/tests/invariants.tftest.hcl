@@ -1,0 +1,204 @@
+# What must hold whatever else changes.
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment = "mocked"
+  region      = "xx-mock-1"
+  release     = "1111111111111111111111111111111111111111"
+  ami_id      = "ami-11111111111111111"
+}
+
+run "defaults" {
+  assert {
+    condition = (
+      aws_lb.hello.idle_timeout == 60 &&
+      tonumber(aws_lb_target_group.hello.deregistration_delay) == 30 &&
+      one(aws_lb_target_group.hello.health_check).path == "/hc" &&
+      one(aws_lb_target_group.hello.health_check).interval == 5 &&
+      one(aws_lb_target_group.hello.health_check).timeout == 3 &&
+      one(aws_lb_target_group.hello.health_check).healthy_threshold == 2 &&
+      one(aws_lb_target_group.hello.health_check).unhealthy_threshold == 3 &&
+      aws_autoscaling_group.hello.health_check_grace_period == 120 &&
+      aws_autoscaling_group.hello.default_instance_warmup == 60
+    )
+    error_message = "A timeout is not the one of the design; see src/timeouts.ts before changing it."
+  }
+
+  assert {
+    condition     = aws_autoscaling_group.hello.health_check_type == "ELB"
+    error_message = "An instance whose service is dead would be kept for ever."
+  }
+
+  assert {
+    condition = (
+      one(aws_autoscaling_group.hello.instance_maintenance_policy).min_healthy_percentage == 100 &&
+      one(aws_autoscaling_group.hello.instance_maintenance_policy).max_healthy_percentage == 200
+    )
+    error_message = "A replacement must be in service before what it replaces is taken out."
+  }
+
+  assert {
+    condition     = can(tonumber(one(aws_autoscaling_group.hello.launch_template).version))
+    error_message = "The version of the launch template must be a number: with $Latest no refresh starts and none rolls back."
+  }
+
+  assert {
+    condition     = length(aws_autoscaling_group.hello.instance_refresh) == 0
+    error_message = "The rollout starts the refresh; the group's own block would roll back to the bad version."
+  }
+
+  assert {
+    condition     = aws_launch_template.hello.key_name == null && !one(aws_launch_template.hello.network_interfaces).associate_public_ip_address
+    error_message = "No key pair and no public address: operations go through SSM."
+  }
+
+  assert {
+    condition = (
+      one(aws_launch_template.hello.metadata_options).http_tokens == "required" &&
+      one(aws_launch_template.hello.metadata_options).http_put_response_hop_limit == 1 &&
+      one(one(aws_launch_template.hello.block_device_mappings).ebs).encrypted == "true" &&
+      one(aws_launch_template.hello.monitoring).enabled
+    )
+    error_message = "Instances need IMDSv2 at hop limit 1, an encrypted volume and detailed monitoring."
+  }
+
+  assert {
+    condition     = alltrue([for each in aws_launch_template.hello.tag_specifications : each.tags.release == var.release && each.tags.service == "hello"])
+    error_message = "Instances and their volumes must carry the release and the service as tags."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in concat(
+        values(aws_vpc_security_group_ingress_rule.callers),
+        [
+          aws_vpc_security_group_ingress_rule.instances_from_load_balancer,
+          aws_vpc_security_group_ingress_rule.endpoints_from_instances,
+          aws_vpc_security_group_ingress_rule.store_from_instances,
+        ],
+      ) : rule.ip_protocol == "tcp" && rule.from_port == rule.to_port && rule.from_port != 22
+    ])
+    error_message = "Each rule lets one port in, and none of them is 22."
+  }
+
+  assert {
+    condition     = length(aws_default_security_group.closed.ingress) == 0 && length(aws_default_security_group.closed.egress) == 0
+    error_message = "The default security group must stay closed."
+  }
+
+  assert {
+    condition     = !strcontains(base64decode(aws_launch_template.hello.user_data), data.aws_ssm_parameter.redis_password.value)
+    error_message = "The user data holds the password of the store; it may only name it."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_memory), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
+    error_message = "An alarm rings when there is no data: a quiet night would fail a rollout."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.rollout) <= 10
+    error_message = "An instance refresh takes ten alarms at most."
+  }
+
+  assert {
+    condition     = length(aws_memorydb_cluster.hello) == 1 && length(aws_elasticache_replication_group.hello) == 0 && aws_memorydb_cluster.hello[0].tls_enabled && aws_memorydb_cluster.hello[0].snapshot_retention_limit > 0
+    error_message = "By default the store is MemoryDB, with TLS and snapshots."
+  }
+
+  assert {
+    condition     = length(aws_nat_gateway.nat) == 0 && length(aws_vpc_endpoint.interface) == 3
+    error_message = "By default instances have no way out, and reach AWS through endpoints."
+  }
+
+  assert {
+    condition     = output.url == "http://hello.elb.example:5000" && strcontains(output.warning, "Plain HTTP")
+    error_message = "Without a domain the service is on port 5000, and the output warns of it."
+  }
+
+  assert {
+    condition     = aws_lb.hello.enable_deletion_protection && aws_lb.hello.drop_invalid_header_fields && length(aws_wafv2_web_acl.hello) == 1
+    error_message = "By default the load balancer is protected from deletion, from invalid headers, and by a web ACL."
+  }
+}
+
+run "https" {
+  variables {
+    domain  = "hello.example.com"
+    zone_id = "Z0123456789ABCDEFGHIJ"
+  }
+
+  assert {
+    condition     = aws_lb_listener.https[0].port == 443 && strcontains(aws_lb_listener.https[0].ssl_policy, "TLS13") && one(aws_lb_listener.redirect[0].default_action).type == "redirect"
+    error_message = "With a domain HTTPS is served with a TLS 1.3 policy, and HTTP redirected to it."
+  }
+
+  assert {
+    condition     = length(aws_lb_listener.plain) == 0 && output.url == "https://hello.example.com" && output.warning == null
+    error_message = "With a domain nothing is served in plain text."
+  }
+
+  assert {
+    condition     = length(aws_route53_record.validation) == 1 && length(aws_route53_record.hello) == 1 && length(output.dns_records) == 0
+    error_message = "With a zone the records are made."
+  }
+}
+
+run "https_without_zone" {
+  variables {
+    domain = "hello.example.com"
+  }
+
+  assert {
+    condition     = contains(output.dns_records, "hello.example.com CNAME hello.elb.example") && length(output.dns_records) == 2
+    error_message = "Without a zone the records to make are told."
+  }
+}
+
+run "elasticache" {
+  variables {
+    store_engine        = "elasticache"
+    store_wait_replicas = 1
+  }
+
+  assert {
+    condition = (
+      length(aws_memorydb_cluster.hello) == 0 &&
+      aws_elasticache_replication_group.hello[0].transit_encryption_mode == "required" &&
+      aws_elasticache_replication_group.hello[0].automatic_failover_enabled &&
+      aws_elasticache_replication_group.hello[0].snapshot_retention_limit > 0 &&
+      anytrue([for parameter in aws_elasticache_parameter_group.hello[0].parameter : parameter.name == "maxmemory-policy" && parameter.value == "noeviction"])
+    )
+    error_message = "ElastiCache needs TLS, failover, snapshots, and must not evict."
+  }
+
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.hello.user_data), "REDIS_WAIT_REPLICAS=1")
+    error_message = "The service is not told to wait for replicas."
+  }
+}
+
+run "way_out" {
+  variables {
+    nat        = true
+    zone_count = 3
+  }
+
+  assert {
+    condition     = length(aws_nat_gateway.nat) == 3 && length(aws_route.nat) == 3
+    error_message = "With nat each zone has its own gateway."
+  }
+}
+
+run "no_release_yet" {
+  command = plan
+
+  variables {
+    release = "0000000000000000000000000000000000000000"
+    ami_id  = "ami-00000000000000000"
+  }
+
+  expect_failures = [aws_launch_template.hello]
+}
