@@ -79,7 +79,12 @@ async function makeProject(): Promise<void> {
 
 const deploy = (args: string[], extra: Record<string, string> = {}) =>
   Bun.spawn([join(project, 'scripts/deploy'), ...args], {
-    env: environment({ ...scene.env, ...QUICK, ...extra }),
+    env: environment({
+      ...scene.env,
+      ...QUICK,
+      HELLO_ROLLOUT_EVIDENCE: join(project, 'evidence'),
+      ...extra,
+    }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 

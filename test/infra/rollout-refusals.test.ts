@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { throttled } from '../double/faults.ts'
 import {
   ALARM,
@@ -17,13 +20,19 @@ import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures
 setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
+let quick: Record<string, string>
 beforeAll(async () => {
   scene = await startScene()
+  const folder = await mkdtemp(join(tmpdir(), 'refusals-test-'))
+  quick = { ...scene.env, ...QUICK, HELLO_ROLLOUT_EVIDENCE: folder }
 })
-afterAll(async () => await scene.stop())
+afterAll(async () => {
+  await scene.stop()
+  await rm(quick.HELLO_ROLLOUT_EVIDENCE as string, { recursive: true, force: true })
+})
 
 const rollout = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
-  await runScript('rollout', args, { ...scene.env, ...QUICK, ...extra })
+  await runScript('rollout', args, { ...quick, ...extra })
 
 /** The refusal's text; nothing may have been started, and no stack trace be shown. */
 async function refusal(args: string[], code = 1): Promise<string> {
@@ -152,8 +161,7 @@ describe('with a refresh under way', () => {
     expect(none.code).toBe(1)
     expect(none.err).toContain('No in progress or pending Instance Refresh')
     const first = spawnScript('rollout', [...toNew(scene), '--bake-seconds', '2000'], {
-      ...scene.env,
-      ...QUICK,
+      ...quick,
     })
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
     const second = await rollout(toNew(scene))
@@ -169,8 +177,7 @@ describe('with a refresh under way', () => {
     scene.plane.group.tags = {}
     const once = { AWS_MAX_ATTEMPTS: '1' }
     const child = spawnScript('rollout', [...toNew(scene), '--bake-seconds', '100'], {
-      ...scene.env,
-      ...QUICK,
+      ...quick,
       ...once,
     })
     await until(() => scene.plane.running !== undefined, 'the refresh runs')
@@ -210,8 +217,7 @@ describe('with a refresh under way', () => {
     })
     const args = [...but('--launch-template-version', String(version)), '--patience-seconds', '0.5']
     const child = spawnScript('rollout', [...args, '--bake-seconds', '2000'], {
-      ...scene.env,
-      ...QUICK,
+      ...quick,
       AWS_MAX_ATTEMPTS: '1',
     })
     await until(() => scene.plane.running !== undefined, 'the refresh runs')
