@@ -34,7 +34,7 @@ describe('scripts/start', () => {
       cwd: clone,
       env: { ...process.env, ADMIN_PORT: '0' },
       stdout: Bun.file(join(folder.path, 'out')),
-      stderr: 'inherit',
+      stderr: 'ignore',
     })
     const printed = await eventually(
       'it says what to try',

@@ -40,7 +40,7 @@ export async function startRedis(
         ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
         ...extra,
       ],
-      { stdout: Bun.file(join(folder.path, 'redis.log')), stderr: 'inherit' },
+      { stdout: Bun.file(join(folder.path, 'redis.log')), stderr: 'ignore' },
     )
   const server = {
     port,
@@ -64,107 +64,115 @@ export async function startRedis(
   return server
 }
 
+/** Ends what was started so far when the rest of a group cannot be. */
+async function allOrNone<T>(
+  start: (stack: AsyncDisposableStack) => Promise<T>,
+): Promise<T & AsyncDisposable> {
+  await using started = new AsyncDisposableStack()
+  const group = await start(started)
+  const kept = started.move()
+  return { ...group, [Symbol.asyncDispose]: () => kept.disposeAsync() }
+}
+
+const GROUP_START = { withinMs: 30_000, everyMs: 100 }
+
+/** Replicas that have loaded their primary's data, as they see it themselves and as their primary sees them. */
+async function replicasInStep(servers: RedisServer[]): Promise<number> {
+  const infos = (await Promise.all(servers.map(({ client }) => client.info('replication')))).join()
+  const count = (pattern: RegExp) => infos.match(pattern)?.length ?? 0
+  return Math.min(count(/state=online/g), count(/master_link_status:up/g))
+}
+
 /** Three masters with `replicas` each, as `redis-cli --cluster create` makes them. */
-export async function startCluster({
+export function startCluster({
   replicas = 1,
 } = {}): Promise<AsyncDisposable & { servers: RedisServer[]; endpoint: string }> {
-  const servers = await Promise.all(
-    Array.from({ length: 3 + 3 * replicas }, () =>
-      startRedis([
-        '--cluster-enabled',
-        'yes',
-        '--cluster-node-timeout',
-        '2000',
-        '--repl-diskless-sync-delay',
-        '0',
-      ]),
-    ),
-  )
-  const create = Bun.spawnSync([
-    ...['redis-cli', '--cluster', 'create', ...servers.map(({ endpoint }) => endpoint)],
-    ...['--cluster-replicas', String(replicas), '--cluster-yes'],
-  ])
-  if (create.exitCode !== 0) throw new Error(`no cluster: ${create.stdout}${create.stderr}`)
-  const first = servers[0] as RedisServer
-  await eventually(
-    'all replicas of the cluster are in step',
-    async () => {
-      const infos = await Promise.all(servers.map(({ client }) => client.info('replication')))
-      const links = infos.join().match(/state=online/g) ?? []
-      const state = await first.client.call('CLUSTER', 'INFO')
-      return links.length === 3 * replicas && String(state).includes('cluster_state:ok')
-    },
-    { withinMs: 30_000, everyMs: 100 },
-  )
-  return {
-    servers,
-    endpoint: servers
-      .slice(0, 3)
-      .map(({ endpoint }) => endpoint)
-      .join(','),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()))
-    },
-  }
+  const options = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    '2000',
+    '--repl-diskless-sync-delay',
+    '0',
+  ]
+  return allOrNone(async (stack) => {
+    const servers: RedisServer[] = []
+    for (let count = 0; count < 3 + 3 * replicas; count++) {
+      servers.push(stack.use(await startRedis(options)))
+    }
+    const create = Bun.spawnSync([
+      ...['redis-cli', '--cluster', 'create', ...servers.map(({ endpoint }) => endpoint)],
+      ...['--cluster-replicas', String(replicas), '--cluster-yes'],
+    ])
+    if (create.exitCode !== 0) throw new Error(`no cluster: ${create.stdout}${create.stderr}`)
+    await eventually(
+      'all replicas of the cluster are in step, and every node knows it',
+      async () => {
+        const states = await Promise.all(
+          servers.map(({ client }) => client.call('CLUSTER', 'INFO')),
+        )
+        const known = states.every((state) => String(state).includes('cluster_state:ok'))
+        return known && (await replicasInStep(servers)) === 3 * replicas
+      },
+      GROUP_START,
+    )
+    const masters = servers.slice(0, 3)
+    return { servers, endpoint: masters.map(({ endpoint }) => endpoint).join(',') }
+  })
 }
 
 /** A primary, two replicas and three Sentinels that watch them under the name `mymaster`. */
-export async function startSentinelGroup(): Promise<
+export function startSentinelGroup(): Promise<
   AsyncDisposable & { primary: RedisServer; endpoint: string }
 > {
-  const primary = await startRedis(['--repl-diskless-sync-delay', '0'])
-  const replicas = await Promise.all(
-    [1, 2].map(() => startRedis(['--replicaof', '127.0.0.1', String(primary.port)])),
-  )
-  await eventually(
-    'the replicas are in step',
-    async () =>
-      (await primary.client.info('replication')).match(/state=online/g)?.length === replicas.length,
-  )
-  const folder = temporaryFolder()
-  const sentinels = Array.from({ length: 3 }, (_, index) => {
-    const port = freePort()
-    const file = join(folder.path, `sentinel-${index}.conf`)
-    writeFileSync(
-      file,
-      [
-        `port ${port}`,
-        'bind 127.0.0.1',
-        `dir ${folder.path}`,
-        `sentinel monitor mymaster 127.0.0.1 ${primary.port} 2`,
-        'sentinel down-after-milliseconds mymaster 1000',
-        'sentinel failover-timeout mymaster 4000',
-        '',
-      ].join('\n'),
+  return allOrNone(async (stack) => {
+    const primary = stack.use(await startRedis(['--repl-diskless-sync-delay', '0']))
+    const replicaOf = ['--replicaof', '127.0.0.1', String(primary.port)]
+    const replicas = [
+      stack.use(await startRedis(replicaOf)),
+      stack.use(await startRedis(replicaOf)),
+    ]
+    await eventually(
+      'the replicas are in step',
+      async () => (await replicasInStep([primary, ...replicas])) === replicas.length,
+      GROUP_START,
     )
-    const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
-      stdout: Bun.file(join(folder.path, `sentinel-${index}.log`)),
-    })
-    return { port, child }
+    const { path } = stack.use(temporaryFolder())
+    const ports = [1, 2, 3].map((index) =>
+      startSentinel(join(path, `${index}.conf`), primary.port, stack),
+    )
+    await eventually(
+      'the Sentinels know each other and the replicas',
+      () =>
+        ports
+          .map(masterAsSeenBy)
+          .every((view) => /num-slaves\n2\n[\s\S]*num-other-sentinels\n2\n/.test(view)),
+      GROUP_START,
+    )
+    return { primary, endpoint: ports.map((port) => `127.0.0.1:${port}`).join(',') }
   })
-  await eventually('the Sentinels know each other and the replicas', async () => {
-    const views = sentinels.map(({ port }) =>
-      Bun.spawnSync([
-        'redis-cli',
-        '-p',
-        String(port),
-        'sentinel',
-        'master',
-        'mymaster',
-      ]).stdout.toString(),
-    )
-    return views.every(
-      (view) => /num-slaves\n2\n/.test(view) && /num-other-sentinels\n2\n/.test(view),
-    )
+}
+
+/** Its port. */
+function startSentinel(file: string, primaryPort: number, stack: AsyncDisposableStack): number {
+  const port = freePort()
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 2`,
+    'sentinel down-after-milliseconds mymaster 1000',
+    'sentinel failover-timeout mymaster 4000',
+  ]
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
+    stdout: Bun.file(`${file}.log`),
+    stderr: 'ignore',
   })
-  return {
-    primary,
-    endpoint: sentinels.map(({ port }) => `127.0.0.1:${port}`).join(','),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(sentinels.map(({ child }) => end(child)))
-      await primary[Symbol.asyncDispose]()
-      await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()))
-      folder[Symbol.dispose]()
-    },
-  }
+  stack.defer(() => end(child))
+  return port
+}
+
+function masterAsSeenBy(sentinelPort: number): string {
+  const ask = ['redis-cli', '-p', String(sentinelPort), 'sentinel', 'master', 'mymaster']
+  return Bun.spawnSync(ask).stdout.toString()
 }
