@@ -1,0 +1,18 @@
+import { $ } from 'bun'
+import { BRIDGE, HOST_ADDRESS, NAMESPACE, PREFIX_LENGTH } from './names.ts'
+
+/** Makes the network namespace with the instances' bridge in it. Nothing in it reaches outside. */
+export async function makeNetwork(): Promise<void> {
+  await $`ip netns add ${NAMESPACE}`.quiet()
+  const inside = ['ip', '-n', NAMESPACE]
+  await $`${inside} link set lo up`.quiet()
+  await $`${inside} link add ${BRIDGE} type bridge`.quiet()
+  await $`${inside} address add ${HOST_ADDRESS}/${PREFIX_LENGTH} dev ${BRIDGE}`.quiet()
+  await $`${inside} link set ${BRIDGE} up`.quiet()
+}
+
+/** The command that runs `words` in the namespace and ends it when the caller dies. */
+export const inNetwork = (words: string[]): string[] => [
+  ...['setpriv', '--pdeathsig', 'TERM', 'nsenter', `--net=/run/netns/${NAMESPACE}`],
+  ...words,
+]

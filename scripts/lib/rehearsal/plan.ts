@@ -1,0 +1,18 @@
+import type { Release } from './releases.ts'
+import type { ScenarioName } from './scenario-names.ts'
+
+/** What the stage is given to play. */
+export interface Plan {
+  scenario: ScenarioName
+  root: string
+  /** Where logs go. */
+  folder: string
+  /** The first is what the fleet starts with. */
+  releases: Release[]
+  instances: number
+  rate: number
+  clients: number
+  rounds: number
+  pace: number
+  verbose: boolean
+}

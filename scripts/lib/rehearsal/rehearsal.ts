@@ -1,0 +1,280 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pace } from '../../../test/double/clock.ts'
+import { type Instance, isServing } from '../../../test/double/model.ts'
+import type { Double } from '../../../test/double/server.ts'
+import type { Receipt } from '../rollout/receipt.ts'
+import { ALARM_NAMES, watchErrors } from './alarms.ts'
+import { Balancer } from './balancer.ts'
+import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
+import { crossCheck } from './cross-check.ts'
+import { Instances } from './instances.ts'
+import { Load } from './load.ts'
+import type { FailedRequest } from './load-report.ts'
+import { TEMPLATE, URL } from './names.ts'
+import type { Plan } from './plan.ts'
+import type { Release, ReleaseName } from './releases.ts'
+import type { Expectation, Mark, Result, Rollout } from './result.ts'
+import { RedisStore } from './store.ts'
+
+const FLEET_TIMEOUT_MS = 120_000
+const STEP_TIMEOUT_MS = 600_000
+
+export interface Setting {
+  pace: Pace
+  /** How much faster than real minutes the alarms count. */
+  alarmPace: number
+}
+
+/** What a scenario works with: a fleet in service under load, and verbs. */
+export class Rehearsal {
+  readonly store = new RedisStore()
+  readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
+  readonly instances: Instances
+  readonly rollouts: Rollout[] = []
+  private readonly marks: Mark[] = []
+  private readonly expectations: Expectation[] = []
+  private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
+  private readonly images: Map<string, Release>
+  private readonly token = crypto
+    .getRandomValues(new Uint8Array(32))
+    .toBase64({ alphabet: 'base64url', omitPadding: true })
+  private readonly startedAt = Date.now()
+  private double!: Double
+  private load!: Load
+  private stopAlarms = () => {}
+
+  constructor(
+    readonly plan: Plan,
+    private readonly setting: Setting,
+  ) {
+    this.images = imageIds(plan.releases)
+    const roots = new Map([...this.images].map(([image, release]) => [image, release.image]))
+    this.instances = new Instances(this.balancer, roots, join(plan.root, 'terraform', 'documents'))
+  }
+
+  get plane() {
+    return this.double.plane
+  }
+
+  /** Starts everything, waits for the fleet, then lets the load in. */
+  async begin(): Promise<void> {
+    mkdirSync(this.plan.folder, { recursive: true })
+    await this.store.start()
+    await this.balancer.start()
+    this.double = await startCloud({
+      driver: this.instances,
+      images: this.images,
+      instances: this.plan.instances,
+      pace: this.setting.pace,
+      tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
+    })
+    await this.until(
+      `${this.plan.instances} instances serve`,
+      () => this.serving().length === this.plan.instances,
+      FLEET_TIMEOUT_MS,
+    )
+    const { rate, clients } = this.plan
+    this.load = new Load({ url: URL, token: this.token, rate, clients })
+    this.mark('load begins')
+    await this.until('the first answers', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
+    this.stopAlarms = watchErrors(this.plane, this.balancer.errors, this.setting.alarmPace)
+  }
+
+  /** Ends the load, reads back, and tells all. */
+  async end(): Promise<Result> {
+    const endedAt = Date.now()
+    this.mark('load ends')
+    this.stopAlarms()
+    const readBack = await this.load.stop()
+    const seconds = this.load.seconds.filter(({ at }) => at * 1000 < endedAt)
+    const failed = seconds.flatMap((second) => second.failed)
+    const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
+    this.expect(
+      'no request fails that must not',
+      unexpected.length === 0,
+      unexpected.length === 0 ? `${failed.length} failed, all expected` : describe(unexpected),
+    )
+    this.expect(
+      'every acknowledged write is there at the end',
+      readBack.lost.length === 0 && readBack.users > 0,
+      `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
+    )
+    const { scenario, instances, rate, clients, pace, releases } = this.plan
+    return {
+      scenario,
+      instances,
+      rate,
+      clients,
+      pace,
+      startedAt: this.startedAt,
+      endedAt,
+      releases: Object.fromEntries(releases.map(({ name, id }) => [name, id])),
+      releaseOf: Object.fromEntries(
+        this.plane.instances.map(({ id, tags }) => [id, tags.release ?? 'unknown']),
+      ),
+      lives: this.instances.lives,
+      rollouts: this.rollouts,
+      marks: this.marks,
+      seconds,
+      unexpected,
+      readBack,
+      expectations: this.expectations,
+    }
+  }
+
+  /** Notes a moment for the picture, and says it. */
+  mark(what: string): void {
+    this.marks.push({ at: Date.now(), what })
+    const seconds = (Date.now() - this.startedAt) / 1000
+    console.error(`${seconds.toFixed(1).padStart(7)} s  ${what}`)
+  }
+
+  expect(what: string, met: boolean, seen: string): void {
+    this.expectations.push({ what, met, seen })
+  }
+
+  /** Failures that a scenario brings about on purpose. */
+  allow(allows: (failure: FailedRequest) => boolean): void {
+    this.allowed.push(allows)
+  }
+
+  release(name: ReleaseName): Release {
+    const release = this.plan.releases.find((each) => each.name === name)
+    if (!release) throw new Error(`release ${name} was not made`)
+    return release
+  }
+
+  serving(name?: ReleaseName): Instance[] {
+    const wanted = name && this.release(name).id
+    return this.plane.instances.filter(
+      (instance) => isServing(instance) && (!wanted || instance.tags.release === wanted),
+    )
+  }
+
+  /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */
+  async rollOut(to: ReleaseName, options: string[] = []): Promise<Rollout> {
+    const version = this.plan.releases.findIndex(({ name }) => name === to) + 1
+    return await this.rollout(to, [
+      'start',
+      ...['--launch-template-id', TEMPLATE, '--launch-template-version', String(version)],
+      ...['--release', this.release(to).id],
+      ...ALARM_NAMES.flatMap((name) => ['--alarm', name]),
+      ...options,
+    ])
+  }
+
+  /** Runs any verb of scripts/rollout. */
+  async rollout(to: ReleaseName, words: string[]): Promise<Rollout> {
+    const number = this.rollouts.length + 1
+    const receiptPath = join(this.plan.folder, `rollout-${number}.json`)
+    const startedAt = Date.now()
+    const rollout: Rollout = {
+      from: this.plane.template.versions[this.plane.group.version - 1]?.tags.release ?? '',
+      to: this.release(to).id,
+      startedAt,
+      endedAt: startedAt,
+      exitCode: -1,
+      verdict: undefined,
+      probe: undefined,
+    }
+    this.rollouts.push(rollout)
+    this.mark(`rollout ${words[0]} of release ${to}`)
+    rollout.exitCode = await this.script(
+      'rollout',
+      [
+        ...words,
+        ...['--poll-seconds', '1', '--before-seconds', '5', '--after-seconds', '5'],
+        ...['--receipt', receiptPath, '--evidence', join(this.plan.folder, `evidence-${number}`)],
+      ],
+      `rollout-${number}.log`,
+    )
+    rollout.endedAt = Date.now()
+    const file = Bun.file(receiptPath)
+    if (await file.exists()) {
+      const { verdict, probe } = (await file.json()) as Receipt
+      rollout.verdict = verdict
+      if (probe) {
+        const { requests, failed, longestGapSeconds } = probe
+        rollout.probe = { requests, failed, longestGapSeconds }
+      }
+    }
+    this.mark(`rollout ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
+    return rollout
+  }
+
+  /** Runs a script of this tree against the double; its output goes to a file. */
+  async script(name: string, words: string[], log: string): Promise<number> {
+    const command = [join(this.plan.root, 'scripts', name), ...words]
+    const output = Bun.file(join(this.plan.folder, log)).writer()
+    const child = Bun.spawn(command, {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { ...process.env, ...awsEnvironment(this.double, this.token) },
+    })
+    const passOn = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const chunk of stream) {
+        output.write(chunk)
+        if (this.plan.verbose) process.stderr.write(chunk)
+      }
+    }
+    await Promise.all([passOn(child.stdout), passOn(child.stderr), child.exited])
+    await output.end()
+    return child.exitCode ?? -1
+  }
+
+  /** Runs scripts/smoke through the load balancer. */
+  async smoke(name: ReleaseName): Promise<void> {
+    const code = await this.script(
+      'smoke',
+      [URL, '--expect-release', this.release(name).id],
+      'smoke.log',
+    )
+    this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
+  }
+
+  /** Expects a rollout to have ended so, and the whole fleet to serve `name`. */
+  expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
+    const { verdict = 'no verdict' } = rollout
+    this.expect(
+      `scripts/rollout ends with ${exitCode}`,
+      rollout.exitCode === exitCode,
+      `${rollout.exitCode}, ${verdict}`,
+    )
+    this.expect(
+      `the whole fleet serves release ${name}`,
+      this.serving(name).length === this.plan.instances,
+      `${this.serving(name).length} of ${this.plan.instances}`,
+    )
+  }
+
+  /** Writes at one address and reads at another. What was wrong, in words. */
+  async crossCheck(writer: string, reader: string): Promise<string[]> {
+    return await crossCheck(writer, reader, this.token)
+  }
+
+  /** Waits until the running refresh has reached its first checkpoint. */
+  async checkpoint(): Promise<void> {
+    await this.until(
+      'the first checkpoint',
+      () => this.plane.running?.checkpointReachedAt !== undefined,
+    )
+    this.mark('first checkpoint')
+  }
+
+  async until(what: string, condition: () => boolean, withinMs = STEP_TIMEOUT_MS): Promise<void> {
+    const deadline = Date.now() + withinMs
+    while (!condition()) {
+      if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`)
+      await Bun.sleep(50)
+    }
+  }
+}
+
+function describe(failures: FailedRequest[]): string {
+  const counts = new Map<string, number>()
+  for (const { what } of failures) counts.set(what, (counts.get(what) ?? 0) + 1)
+  const classes = [...counts].map(([what, count]) => `${count} ${what}`).join(', ')
+  return `${failures.length} did: ${classes}; the first: ${failures[0]?.method} ${failures[0]?.detail}`
+}
