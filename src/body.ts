@@ -1,4 +1,5 @@
 import type { HonoRequest } from 'hono'
+import { withDeadline } from './deadline.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
@@ -14,7 +15,10 @@ export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Pr
       headers: { Accept: 'application/json' },
     })
   }
-  const text = await withDeadline(bodyText(request), timeoutSeconds)
+  const text = await withDeadline(bodyText(request), timeoutSeconds * 1000, () => {
+    const detail = `The body must arrive within ${timeoutSeconds} s.`
+    return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
+  })
   try {
     return JSON.parse(text)
   } catch {
@@ -50,19 +54,4 @@ function tooLarge(): Problem {
   return new Problem('body-too-large', `The body may have ${BODY_LIMIT_BYTES} bytes.`, {
     headers: { Connection: 'close' },
   })
-}
-
-async function withDeadline<T>(promise: Promise<T>, seconds: number): Promise<T> {
-  let timer: Timer | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const detail = `The body must arrive within ${seconds} s.`
-      reject(new Problem('request-timeout', detail, { headers: { Connection: 'close' } }))
-    }, seconds * 1000)
-  })
-  try {
-    return await Promise.race([promise, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
 }

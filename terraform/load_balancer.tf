@@ -10,6 +10,7 @@ locals {
 
 resource "aws_lb" "hello" {
   # checkov:skip=CKV2_AWS_20:with a domain port 80 redirects to HTTPS; without one there is no certificate to redirect to
+  # checkov:skip=CKV2_AWS_76:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
   # checkov:skip=CKV2_AWS_28:the web ACL is on by default, and a variable for those who do without
   name                       = local.name
   load_balancer_type         = "application"
@@ -159,6 +160,8 @@ resource "aws_route53_record" "hello" {
 resource "aws_wafv2_web_acl" "hello" {
   count = var.waf ? 1 : 0
 
+  # checkov:skip=CKV_AWS_175:it has three rules; the check does not read rule_json
+  # checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
   name  = local.name
   scope = "REGIONAL"
 

@@ -22,6 +22,7 @@ variable "ami_id" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations
 variable "history" {
   description = "Releases before this one, newest first; for scripts/bump, used by no resource"
   type        = list(object({ release = string, ami_id = string, bumped_at = string }))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../config.ts'
+import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
 import { batched, type RedisCommand } from './batched.ts'
 import { type RedisWrite, replicatedWrites } from './replicated-writes.ts'
@@ -18,21 +19,29 @@ const CONNECT_TIMEOUT_MS = 1000
 const RECONNECT_MIN_MS = 50
 const RECONNECT_MAX_MS = 1000
 
+/** With redirections and second attempts too, an operation is over within the second that callers are promised. */
+const OPERATION_TIMEOUT_MS = 850
+
 /** Connects in the background and for ever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
   const reads = connect(config, log)
-  const read = reads instanceof Cluster ? direct(reads) : batched(reads)
+  const read =
+    reads.client instanceof Cluster
+      ? reads.bounded(direct(reads.client))
+      : reads.explained(batched(reads.client))
   if (config.waitReplicas === 0) {
-    return { read, write: read, close: async () => reads.disconnect() }
+    return { read, write: read, close: async () => reads.client.disconnect() }
   }
   // WAIT blocks its connection, so reads must not queue behind it.
   const writes = connect(config, log)
   return {
     read,
-    write: replicatedWrites(writes, config.waitReplicas, config.commandTimeoutMs),
+    write: writes.bounded(
+      replicatedWrites(writes.client, config.waitReplicas, config.commandTimeoutMs),
+    ),
     async close() {
-      reads.disconnect()
-      writes.disconnect()
+      reads.client.disconnect()
+      writes.client.disconnect()
     },
   }
 }
@@ -42,20 +51,45 @@ function direct(cluster: Cluster): (command: RedisCommand) => Promise<unknown> {
   return ([name, ...parameters]) => cluster.call(name, ...parameters)
 }
 
-function connect(config: RedisConfig, log: Log): Redis | Cluster {
+type Operation<C> = (command: C) => Promise<unknown>
+
+function connect(config: RedisConfig, log: Log) {
   const client = config.mode === 'cluster' ? connectCluster(config) : connectPrimary(config)
-  let reported: string | undefined
-  const report = (state: string, fields: object) => {
-    if (reported === state) return
-    reported = state
-    log.info({ event: 'store-connection', ...fields })
+  let trouble: string | undefined
+  client.on('ready', () => {
+    trouble = undefined
+    log.info({ event: 'store-connection', state: 'ready' })
+  })
+  client.on('error', (error: Error & { lastNodeError?: Error }) => {
+    const reason = [error, error.lastNodeError].flatMap((one) => one?.message ?? []).join(' ')
+    // How long until the next attempt differs each time, and would make a new line of each.
+    const lasting = reason.replace(/ Retrying from scratch after [\d.]+ms\./, '')
+    if (trouble === lasting) return
+    trouble = lasting
+    log.warn({ event: 'store-connection', state: 'error', reason: trouble })
+  })
+  /** Without a connection ioredis says only that it has none; what went wrong with it is the reason. */
+  const explain = (error: Error) => {
+    throw trouble && NO_CONNECTION.test(error.message)
+      ? new Error(trouble, { cause: error })
+      : error
   }
-  client.on('ready', () => report('ready', { state: 'ready' }))
-  client.on('error', (error: Error) =>
-    report(error.message, { state: 'error', reason: error.message }),
-  )
-  return client
+  return {
+    client,
+    explained:
+      <C>(operation: Operation<C>): Operation<C> =>
+      (command) =>
+        operation(command).catch(explain),
+    bounded:
+      <C>(operation: Operation<C>): Operation<C> =>
+      (command) =>
+        withDeadline(operation(command), OPERATION_TIMEOUT_MS, () => new Error('Timed out')).catch(
+          explain,
+        ),
+  }
 }
+
+const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed|Cluster isn't ready)/
 
 function connectPrimary(config: RedisConfig): Redis {
   const [first] = config.endpoints

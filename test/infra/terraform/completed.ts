@@ -6,7 +6,8 @@ export function completedAnswers(): (body: string, xml: string) => string {
     const action = query.get('Action') ?? ''
     // Rules are made one call each; the one to the prefix list is told apart by it.
     const list = query.get('IpPermissions.1.PrefixListIds.1.PrefixListId')
-    if (/^Create(FlowLogs|VpcEndpoint)$/.test(action) && query.get('VpcEndpointType') !== 'Gateway') said.set(action, query)
+    if (/^Create(FlowLogs|VpcEndpoint)$/.test(action) && query.get('VpcEndpointType') !== 'Gateway')
+      said.set(action, query)
     if (list) said.set('prefix list', query)
     switch (action) {
       case 'DescribeFlowLogs':
@@ -18,10 +19,15 @@ export function completedAnswers(): (body: string, xml: string) => string {
         )
       case 'DescribeSecurityGroupRules':
         return xml.replaceAll(/<item><securityGroupRuleId>.*?<\/securityGroupRuleArn>/gs, (rule) =>
-          /cidrIpv4|referencedGroupInfo/.test(rule) ? rule : rule.replace('<securityGroupRuleArn>', `${toPrefixList(said.get('prefix list'))}$&`),
+          /cidrIpv4|referencedGroupInfo/.test(rule)
+            ? rule
+            : rule.replace('<securityGroupRuleArn>', `${toPrefixList(said.get('prefix list'))}$&`),
         )
       case 'DescribeLaunchTemplateVersions':
-        return xml.replace(/<groupSet><item>(sg-\w+)<\/item>/, '<deleteOnTermination>true</deleteOnTermination><groupSet><groupId>$1</groupId>')
+        return xml.replace(
+          /<groupSet><item>(sg-\w+)<\/item>/,
+          '<deleteOnTermination>true</deleteOnTermination><groupSet><groupId>$1</groupId>',
+        )
       default:
         return xml
     }

@@ -10,7 +10,10 @@ export function parseQuery(body: string): Fields {
   for (const [key, value] of new URLSearchParams(body)) {
     const path = key.split('.')
     let at = fields
-    for (const name of path.slice(0, -1)) at = (at[name] ??= {}) as Fields
+    for (const name of path.slice(0, -1)) {
+      at[name] ??= {}
+      at = at[name] as Fields
+    }
     at[path.at(-1) as string] = value
   }
   return listsOf(fields) as Fields

@@ -22,7 +22,10 @@ export function autoScaling(): QueryActions {
     ServiceLinkedRoleARN: 'arn:aws:iam::000000000000:role/autoscaling',
     ...each,
     AutoScalingGroupARN: `arn:aws:autoscaling:eu-west-1:000000000000:autoScalingGroup:0:autoScalingGroupName/${each.AutoScalingGroupName}`,
-    TrafficSources: textsOf(each.TargetGroupARNs).map((Identifier) => ({ Identifier, Type: 'elbv2' })),
+    TrafficSources: textsOf(each.TargetGroupARNs).map((Identifier) => ({
+      Identifier,
+      Type: 'elbv2',
+    })),
     Instances: Array.from({ length: Number(each.MinSize) }, (_, index) => ({
       InstanceId: `i-0000000${index}`,
       AvailabilityZone: 'eu-west-1a',
@@ -45,12 +48,15 @@ export function autoScaling(): QueryActions {
     EnableMetricsCollection: (input) =>
       put({
         AutoScalingGroupName: input.AutoScalingGroupName as string,
-        EnabledMetrics: textsOf(input.Metrics).map((Metric) => ({ Metric, Granularity: input.Granularity as string })),
+        EnabledMetrics: textsOf(input.Metrics).map((Metric) => ({
+          Metric,
+          Granularity: input.Granularity as string,
+        })),
       }),
     DescribeAutoScalingGroups: (input) => ({
       AutoScalingGroups: textsOf(input.AutoScalingGroupNames)
         .flatMap((name) => groups.get(name) ?? [])
-        .map(describe),
+        .map((each) => describe(each as Fields)),
     }),
     DescribeTrafficSources: () => ({ TrafficSources: [] }),
     PutScalingPolicy: (input) => {

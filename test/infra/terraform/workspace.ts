@@ -12,7 +12,8 @@ import { basename, join, resolve } from 'node:path'
 
 export const root = resolve(import.meta.dir, '../../..')
 export const cache = join(root, 'test/.cache')
-const offline = resolve(root, '../shared/terraform-offline/install')
+/** Where the provider that only validates can be built, if it is there. */
+export const offline = resolve(root, '../shared/terraform-offline/install')
 
 export interface Ran {
   status: number
@@ -46,7 +47,7 @@ export class Workspace implements Disposable {
   readonly module = join(this.path, 'terraform')
   private readonly calls = join(this.path, 'calls')
 
-  constructor(private readonly env: Record<string, string>) {
+  constructor(readonly env: Record<string, string>) {
     cpSync(join(root, 'terraform'), this.module, {
       recursive: true,
       filter: (source) => !/^(\.terraform.*|.*\.tfstate.*)$/.test(basename(source)),
