@@ -70,9 +70,8 @@ function connect(config: RedisConfig, log: Log) {
   })
   /** Without a connection ioredis says only that it has none; what went wrong with it is the reason. */
   const explain = (error: Error) => {
-    throw trouble && NO_CONNECTION.test(error.message)
-      ? new Error(trouble, { cause: error })
-      : error
+    if (!NO_CONNECTION.test(error.message)) throw error
+    throw new Error(trouble ?? 'not connected yet', { cause: error })
   }
   return {
     client,
