@@ -1,0 +1,49 @@
+import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
+
+export type SecretName = 'redis-password' | 'tokens'
+
+/** The secrets of one environment: SecureStrings under `/hello/<environment>/`. */
+export class Parameters {
+  constructor(
+    private readonly ssm: SSMClient,
+    private readonly environment: string,
+  ) {}
+
+  path(name: SecretName): string {
+    return `/hello/${this.environment}/${name}`
+  }
+
+  /** Undefined when there is none. */
+  async read(name: SecretName): Promise<string | undefined> {
+    const command = new GetParameterCommand({ Name: this.path(name), WithDecryption: true })
+    const answer = await this.ssm.send(command).catch(unless('ParameterNotFound'))
+    return answer?.Parameter?.Value
+  }
+
+  /** False when it is there already; then it is left as it is. */
+  async create(name: SecretName, value: string): Promise<boolean> {
+    const answer = await this.put(name, value, false).catch(unless('ParameterAlreadyExists'))
+    return answer !== undefined
+  }
+
+  async replace(name: SecretName, value: string): Promise<void> {
+    await this.put(name, value, true)
+  }
+
+  private put(name: SecretName, value: string, overwrite: boolean) {
+    return this.ssm.send(
+      new PutParameterCommand({
+        Name: this.path(name),
+        Value: value,
+        Type: 'SecureString',
+        Overwrite: overwrite,
+      }),
+    )
+  }
+}
+
+const unless =
+  (name: string) =>
+  (error: Error): undefined => {
+    if (error.name !== name) throw error
+  }
