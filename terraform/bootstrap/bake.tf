@@ -1,0 +1,178 @@
+################################################################################
+# Bake: Packer's builder and what it leaves, told by its name "packer hello …"
+################################################################################
+
+locals {
+  ec2       = "${local.arn}:ec2:${var.region}:${local.account_id}"
+  ec2_image = "${local.arn}:ec2:${var.region}::image/*"
+  snapshots = "${local.arn}:ec2:${var.region}::snapshot/*"
+}
+
+data "aws_iam_policy_document" "bake" {
+  # checkov:skip=CKV_AWS_356:what only describes cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_111:the builder's parts have no id before they are made; what changes them afterwards is narrowed by tag
+  statement {
+    sid = "Describe"
+
+    actions = [
+      "ec2:DescribeImages",
+      "ec2:DescribeInstanceStatus",
+      "ec2:DescribeInstanceTypeOfferings",
+      "ec2:DescribeInstances",
+      "ec2:DescribeRegions",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSnapshots",
+      "ec2:DescribeSubnets",
+      "ec2:DescribeTags",
+      "ec2:DescribeVolumes",
+      "ec2:DescribeVpcs",
+    ]
+
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "SourceImage"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.arn}:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
+  }
+
+  statement {
+    sid       = "MakeBuilder"
+    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:RunInstances"]
+    resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
+  }
+
+  statement {
+    sid = "ChangeBuilder"
+
+    actions = [
+      "ec2:AuthorizeSecurityGroupIngress",
+      "ec2:CreateImage",
+      "ec2:DeleteKeyPair",
+      "ec2:DeleteSecurityGroup",
+      "ec2:DeleteVolume",
+      "ec2:ModifyInstanceAttribute",
+      "ec2:StopInstances",
+      "ec2:TerminateInstances",
+    ]
+
+    resources = [for kind in ["instance", "key-pair", "security-group", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/Name"
+      values   = ["packer hello *"]
+    }
+  }
+
+  statement {
+    sid       = "MakeImage"
+    actions   = ["ec2:CreateImage", "ec2:CreateSnapshot", "ec2:EnableImageDeprecation", "ec2:ModifyImageAttribute"]
+    resources = [local.ec2_image, local.snapshots]
+  }
+
+  statement {
+    sid       = "InstanceProfile"
+    actions   = ["iam:GetInstanceProfile"]
+    resources = [aws_iam_instance_profile.bake.arn]
+  }
+
+  statement {
+    sid       = "InstanceRole"
+    actions   = ["iam:PassRole"]
+    resources = [aws_iam_role.bake.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ec2.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid       = "TunnelToBuilder"
+    actions   = ["ssm:StartSession"]
+    resources = ["${local.ec2}:instance/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ssm:resourceTag/Name"
+      values   = ["packer hello *"]
+    }
+  }
+
+  statement {
+    sid       = "Tunnel"
+    actions   = ["ssm:StartSession"]
+    resources = ["${local.arn}:ssm:${var.region}::document/AWS-StartPortForwardingSession"]
+  }
+
+  statement {
+    sid       = "CloseTunnel"
+    actions   = ["ssm:TerminateSession"]
+    resources = ["${local.arn}:ssm:*:${local.account_id}:session/*"]
+  }
+}
+
+################################################################################
+# The builder's own instance profile: Session Manager, and nothing else
+################################################################################
+
+resource "aws_iam_role" "bake" {
+  name               = "hello-bake"
+  assume_role_policy = data.aws_iam_policy_document.ec2.json
+}
+
+resource "aws_iam_instance_profile" "bake" {
+  name = "hello-bake"
+  role = aws_iam_role.bake.name
+}
+
+resource "aws_iam_role_policy" "bake_agent" {
+  name   = "agent"
+  role   = aws_iam_role.bake.id
+  policy = data.aws_iam_policy_document.agent.json
+}
+
+data "aws_iam_policy_document" "ec2" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "agent" {
+  # checkov:skip=CKV_AWS_111:the agent's channels cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_356:the agent's channels cannot be narrowed to a resource
+  statement {
+    sid       = "AgentPresence"
+    actions   = ["ssm:UpdateInstanceInformation"]
+    resources = ["${local.ec2}:instance/*"]
+  }
+
+  statement {
+    sid = "AgentChannels"
+
+    actions = [
+      "ec2messages:AcknowledgeMessage",
+      "ec2messages:DeleteMessage",
+      "ec2messages:FailMessage",
+      "ec2messages:GetEndpoint",
+      "ec2messages:GetMessages",
+      "ec2messages:SendReply",
+      "ssm:ListAssociations",
+      "ssm:ListInstanceAssociations",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ]
+
+    resources = ["*"]
+  }
+}

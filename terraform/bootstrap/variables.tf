@@ -1,0 +1,31 @@
+variable "repository" {
+  description = "GitHub repository whose workflows may act here, OWNER/NAME"
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
+    error_message = "repository is \"${var.repository}\", but must be OWNER/NAME, without https://github.com/."
+  }
+}
+
+variable "environment" {
+  description = "Environment that the workflows plan and deploy; as in the root module, and the name of GitHub's environment"
+  type        = string
+  default     = "production"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.environment))
+    error_message = "environment is \"${var.environment}\", but must be 2 to 20 lower-case letters, digits and hyphens, and start with a letter."
+  }
+}
+
+variable "region" {
+  description = "AWS region"
+  type        = string
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
+  }
+}
