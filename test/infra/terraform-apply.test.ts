@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
+import { type Emulator, startEmulator } from './terraform/emulator.ts'
+import { emulatorOverride, findRealProvider } from './terraform/real-provider.ts'
+import { type Ran, Workspace } from './terraform/workspace.ts'
+
+// Applying takes more than a minute: the provider waits for what AWS takes time over.
+setDefaultTimeout(400_000)
+
+const PASSWORD = 'correct-horse-battery-staple'
+const OLD = { release: '1'.repeat(40), ami_id: 'ami-11111111111111111' }
+const NEW = { release: '2'.repeat(40), ami_id: 'ami-22222222222222222' }
+
+const provider = findRealProvider()
+console.log(
+  provider
+    ? `applying with provider aws ${provider.version ?? 'of the registry'}`
+    : 'left out: applying with the real provider; neither a local mirror nor the registry has it',
+)
+
+describe.skipIf(!provider)('with the real provider, against an emulator', () => {
+  let emulator: Emulator
+  let workspace: Workspace
+  let applied: Ran
+
+  const bump = (to: typeof OLD) =>
+    workspace.write('release.auto.tfvars.json', JSON.stringify({ ...to, history: [] }))
+  const terraform = (...args: string[]) =>
+    workspace.terraform([...args, '-no-color', '-input=false'])
+
+  beforeAll(async () => {
+    emulator = await startEmulator({ '/hello/production/redis-password': PASSWORD })
+    workspace = new Workspace({})
+    if (provider?.cliConfiguration) {
+      workspace.write('mirror.rc', provider.cliConfiguration)
+      workspace.env.TF_CLI_CONFIG_FILE = join(workspace.module, 'mirror.rc')
+    }
+    workspace.write('emulator_override.tf', emulatorOverride(emulator.url, provider?.version))
+    bump(OLD)
+    const { status, output } = await terraform('init')
+    if (status !== 0) throw new Error(output)
+    applied = await terraform('apply', '-auto-approve')
+  })
+  afterAll(async () => {
+    workspace?.[Symbol.dispose]()
+    await emulator?.[Symbol.asyncDispose]()
+  })
+
+  test('it applies, tells the address and warns of plain HTTP', () => {
+    expect(applied.output).toContain('Apply complete!')
+    expect(applied.output).toMatch(/url += "http:\/\/hello-production.*:5000"/)
+    expect(applied.output).toMatch(/warning += "Plain HTTP:/)
+    expect(workspace.rollouts()).toHaveLength(1)
+  })
+
+  test('the password of the store is not in what it prints', () => {
+    expect(applied.output).toContain('(sensitive value)')
+    expect(applied.output).not.toContain(PASSWORD)
+  })
+
+  test('a second plan is empty, also after a release was marked on the group', async () => {
+    const autoScaling = new AutoScalingClient({
+      endpoint: emulator.url,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    })
+    await autoScaling.send(
+      new CreateOrUpdateTagsCommand({
+        Tags: [
+          {
+            ResourceId: 'hello-production',
+            ResourceType: 'auto-scaling-group',
+            Key: 'rolled-back-release',
+            Value: NEW.release,
+            PropagateAtLaunch: false,
+          },
+        ],
+      }),
+    )
+    autoScaling.destroy()
+    const { status, output } = await terraform('plan', '-detailed-exitcode')
+    expect(output).toContain('No changes.')
+    expect(status).toBe(0)
+  })
+
+  test('a bump changes the launch template and replaces the rollout; a failed one is tried again', async () => {
+    bump(NEW)
+    const planned = await terraform('plan')
+    expect(planned.output).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
+    expect(planned.output).toContain('1 -> (known after apply)')
+
+    workspace.rolloutsEndWith(3)
+    const failed = await terraform('apply', '-auto-approve', '-refresh=false')
+    expect(failed.status).toBe(1)
+    expect(failed.output).toContain('exit status 3')
+    expect(workspace.rollouts().at(-1)).toContain(
+      `--launch-template-version 2 --release ${NEW.release}`,
+    )
+
+    workspace.rolloutsEndWith(0)
+    const again = await terraform('plan', '-refresh=false')
+    expect(again.output).toContain('terraform_data.rollout is tainted')
+    expect(again.output).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
+  })
+})

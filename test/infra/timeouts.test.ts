@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import {
+  DRAIN_SECONDS,
+  IDLE_TIMEOUT_SECONDS,
+  REDIS_COMMAND_TIMEOUT_MS,
+  REQUEST_TIMEOUT_SECONDS,
+} from '../../src/timeouts.ts'
+
+/** Kernel, cloud-init and the service on a small instance; test/image/boot.test.ts measures all but the hypervisor's part. */
+const BOOT_SECONDS = 45
+
+const root = resolve(import.meta.dir, '../..')
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+const unit = read('systemd/hello@.service')
+const balancer = read('terraform/load_balancer.tf')
+const group = read('terraform/group.tf')
+
+/** The only number that `text` assigns to `name`. */
+function setting(text: string, name: string): number {
+  const found = [...text.matchAll(new RegExp(`^ *${name} *= *(\\d+)(min)?$`, 'gm'))]
+  expect(found, `${name} stands there once`).toHaveLength(1)
+  return Number(found[0]?.[1])
+}
+
+const healthCheck = {
+  interval: setting(balancer, 'interval'),
+  timeout: setting(balancer, 'timeout'),
+  healthy: setting(balancer, 'healthy_threshold'),
+  unhealthy: setting(balancer, 'unhealthy_threshold'),
+}
+
+describe('the timeouts of src, systemd and terraform', () => {
+  test('the service keeps an idle connection longer than the load balancer does', () => {
+    expect(IDLE_TIMEOUT_SECONDS).toBeGreaterThan(setting(balancer, 'idle_timeout'))
+  })
+
+  test('a draining instance is found unhealthy before it stops serving', () => {
+    expect(DRAIN_SECONDS).toBeGreaterThanOrEqual(healthCheck.interval * healthCheck.unhealthy)
+    expect(healthCheck.timeout).toBeLessThan(healthCheck.interval)
+  })
+
+  test('systemd waits for the drain and the longest request after it', () => {
+    const stop = setting(unit, 'TimeoutStopSec')
+    expect(stop).toBeGreaterThan(DRAIN_SECONDS + REQUEST_TIMEOUT_SECONDS)
+    expect(unit).not.toMatch(/DRAIN_SECONDS=|REQUEST_TIMEOUT_SECONDS=/)
+  })
+
+  test('no layer sets the drain of the service to something else', () => {
+    expect(group).not.toMatch(/DRAIN_SECONDS|REQUEST_TIMEOUT_SECONDS/)
+  })
+
+  test('the load balancer lets the longest request end before a target is gone', () => {
+    expect(setting(balancer, 'deregistration_delay')).toBeGreaterThanOrEqual(
+      REQUEST_TIMEOUT_SECONDS,
+    )
+  })
+
+  test('a command of the store gives up well within a request', () => {
+    expect(REDIS_COMMAND_TIMEOUT_MS * 2).toBeLessThan(REQUEST_TIMEOUT_SECONDS * 1000)
+  })
+
+  test('the group waits for a boot, twice, before it replaces what is not healthy', () => {
+    expect(setting(group, 'health_check_grace_period')).toBeGreaterThanOrEqual(2 * BOOT_SECONDS)
+  })
+
+  test('an instance is warm only when the load balancer has found it healthy', () => {
+    expect(setting(group, 'default_instance_warmup')).toBeGreaterThanOrEqual(
+      healthCheck.interval * healthCheck.healthy,
+    )
+  })
+
+  test('a replacement is in service before what it replaces is taken out', () => {
+    expect(setting(group, 'min_healthy_percentage')).toBe(100)
+    expect(setting(group, 'max_healthy_percentage')).toBe(200)
+  })
+
+  test('the launch template version is a number', () => {
+    expect(group).toMatch(/^ *version = aws_launch_template\.hello\.latest_version$/m)
+  })
+
+  test('both ends speak of the same port and path', () => {
+    expect(read('terraform/versions.tf')).toMatch(/^ *port *= 5000$/m)
+    expect(unit).toMatch(/^Environment=PORT=5000\b/m)
+    expect(balancer).toMatch(/^ *path *= "\/hc"$/m)
+  })
+})
