@@ -5,6 +5,7 @@ import { claimMachine, noteProcess, sweep } from './leftovers.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
 import { type Options, readOptions, USAGE } from './options.ts'
+import { pageOf } from './page.ts'
 import type { Plan } from './plan.ts'
 import { receiptLines } from './receipt.ts'
 import { makeReleases, type Release, type ReleaseName } from './releases.ts'
@@ -50,7 +51,11 @@ async function rehearse(options: Options): Promise<number> {
     const summary = summarize(result)
     receipts.push({ result, summary })
     const stream = options.json === '-' ? process.stderr : process.stdout
-    stream.write(`\n${receiptLines(result, summary, painter(stream)).join('\n')}\n\n`)
+    const page = options.html ?? join(lastFolder, `${scenario}.html`)
+    await Bun.write(page, await pageOf(result, summary))
+    stream.write(
+      `\n${receiptLines(result, summary, painter(stream)).join('\n')}\n\npicture  ${page}\n`,
+    )
   }
   if (options.json) {
     const text = `${JSON.stringify(receipts.map(forMachines), undefined, 2)}\n`

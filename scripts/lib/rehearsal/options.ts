@@ -74,8 +74,12 @@ export function readOptions(argv: string[]): Options {
       throw usageError(`--${name} wants a whole number, got '${values[name]}'`)
     return value
   }
+  const scenarios = readScenario(values.scenario ?? 'rollout')
+  if (values.html !== undefined && scenarios.length > 1) {
+    throw usageError('--html names one file, but there is a page for each of all scenarios')
+  }
   return {
-    scenarios: readScenario(values.scenario ?? 'rollout'),
+    scenarios,
     instances: whole('instances', 3, { min: 2, max: 20 }),
     rate: number('rate', 500, { min: 1, max: 20_000 }),
     clients: whole('clients', 8, { min: 0, max: 200 }),

@@ -21,10 +21,11 @@ const PATCHES: Record<
 > = {
   // The same program, with another id.
   b: undefined,
+  // Fails with the store of the fleet only: one that is unhealthy by itself is not even baked.
   'never-healthy': {
-    file: 'src/routes/health.ts',
-    from: "health.status === 'ok' ? 200 : 503",
-    to: "health.status === 'ok' ? 500 : 503",
+    file: 'src/store/redis.ts',
+    from: "client.read(['ping'])",
+    to: "client.read(['no-such-command'])",
   },
   // Serves well until its instance has this file, as a release does that goes wrong with time.
   'turns-bad': {

@@ -1,0 +1,252 @@
+/* global uPlot */
+const data = JSON.parse(document.getElementById('data').textContent)
+const byId = (id) => document.getElementById(id)
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+const colourOf = (release) =>
+  css(`--release-${data.releases.findIndex(({ id }) => id === release)}`)
+const count = (value) => value.toLocaleString('en-GB')
+const ms = (value) =>
+  value === null ? 'none' : `${value < 10 ? value.toFixed(1) : Math.round(value)}`
+const clock = (seconds) =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
+
+function element(parent, tag, text = '', className = '') {
+  const made = document.createElement(tag)
+  made.textContent = text
+  if (className) made.className = className
+  parent.append(made)
+  return made
+}
+
+function heading() {
+  document.title = `Rehearsal: ${data.scenario}`
+  byId('title').textContent =
+    `Rehearsal of ${data.scenario}: ${data.met ? 'all as expected' : 'not as expected'}`
+  byId('subtitle').textContent = data.subtitle
+  const tiles = [
+    ['requests', count(data.requests), data.requestsNote],
+    ['failed', count(data.failed), `${count(data.unexpected)} of them must not`],
+    ['longest gap', `${(data.longestGapMs / 1000).toFixed(2)} s`, 'without a right answer'],
+    ...['before', 'during', 'after'].map((name) => [
+      `p50 / p99 ${name}`,
+      `${ms(data.phases[name].p50)} / ${ms(data.phases[name].p99)}`,
+      `ms, ${count(data.phases[name].requests)} requests`,
+    ]),
+  ]
+  for (const [label, value, more] of tiles) {
+    const tile = element(byId('tiles'), 'div', '', 'tile')
+    element(tile, 'span', label)
+    element(tile, 'b', value)
+    element(tile, 'small', more)
+  }
+}
+
+function legend(id, entries) {
+  byId(id).replaceChildren()
+  for (const [colour, text, opacity = 1] of entries) {
+    const entry = element(byId(id), 'span')
+    const swatch = element(entry, 'i')
+    swatch.style.background = colour
+    swatch.style.opacity = opacity
+    entry.append(text)
+  }
+}
+
+/** Vertical lines where something happened. */
+const marks = {
+  hooks: {
+    draw: (plot) => {
+      const { ctx, bbox } = plot
+      ctx.save()
+      ctx.strokeStyle = css('--faint')
+      ctx.setLineDash([3, 3])
+      for (const { at } of data.marks) {
+        const x = Math.round(plot.valToPos(at, 'x', true)) + 0.5
+        ctx.beginPath()
+        ctx.moveTo(x, bbox.top)
+        ctx.lineTo(x, bbox.top + bbox.height)
+        ctx.stroke()
+      }
+      ctx.restore()
+    },
+  },
+}
+
+const AXIS_WIDTH = 52
+const axis = (more) => ({
+  stroke: css('--quiet'),
+  grid: { stroke: css('--grid'), width: 1 },
+  ticks: { show: false },
+  ...more,
+})
+const xAxis = () => axis({ values: (_, splits) => splits.map(clock), grid: { show: false } })
+const sync = uPlot.sync('rehearsal')
+
+function plot(id, height, options, columns) {
+  const target = byId(id)
+  target.replaceChildren()
+  return new uPlot(
+    {
+      width: target.clientWidth,
+      height,
+      legend: { show: false },
+      cursor: { sync: { key: sync.key }, points: { show: false } },
+      plugins: [marks],
+      scales: { x: { time: false, range: [0, data.length] }, ...options.scales },
+      axes: [xAxis(), axis({ size: AXIS_WIDTH, ...options.yAxis })],
+      series: [{}, ...options.series],
+      ...(options.bands ? { bands: options.bands } : {}),
+    },
+    columns,
+    target,
+  )
+}
+
+function requests() {
+  legend('release-legend', [
+    ...data.releases.map(({ id, name }) => [colourOf(id), `release ${name} (${id.slice(0, 12)})`]),
+    [css('--bad'), 'failed'],
+  ])
+  const stacked = []
+  for (const { id } of data.releases) {
+    const below = stacked.at(-1)
+    stacked.push(data.seconds.map(({ served }, index) => (below?.[index] ?? 0) + (served[id] ?? 0)))
+  }
+  plot(
+    'requests',
+    220,
+    {
+      series: [
+        ...data.releases.map(({ id }) => ({
+          stroke: colourOf(id),
+          fill: `${colourOf(id)}66`,
+          width: 1.5,
+          points: { show: false },
+        })),
+        { stroke: css('--bad'), width: 2, points: { show: true, size: 5, fill: css('--bad') } },
+      ],
+      bands: data.releases.slice(1).map((_, index) => ({ series: [index + 2, index + 1] })),
+    },
+    [
+      data.seconds.map(({ at }) => at),
+      ...stacked,
+      data.seconds.map(({ failed }) => (failed > 0 ? failed : null)),
+    ],
+  )
+}
+
+function latency() {
+  legend('latency-legend', [
+    [css('--release-0'), 'p50'],
+    [css('--release-1'), 'p99'],
+  ])
+  const line = (stroke) => ({ stroke, width: 1.5, points: { show: false }, spanGaps: true })
+  plot(
+    'latency',
+    180,
+    {
+      scales: { y: { distr: 3, log: 10 } },
+      yAxis: {
+        values: (_, splits) => splits.map((value) => (Math.log10(value) % 1 === 0 ? value : '')),
+      },
+      series: [line(css('--release-0')), line(css('--release-1'))],
+    },
+    [
+      data.seconds.map(({ at }) => at),
+      data.seconds.map(({ p50 }) => p50),
+      data.seconds.map(({ p99 }) => p99),
+    ],
+  )
+}
+
+const STEPS = [
+  ['launchedAt', 'healthyAt', 0.3, 'boot and first health checks'],
+  ['healthyAt', 'deregisteredAt', 1, 'gets requests'],
+  ['deregisteredAt', 'stoppingAt', 0.55, 'drains'],
+  ['stoppingAt', 'goneAt', 0.2, 'shuts down'],
+]
+const ROW = 18
+
+function lives() {
+  legend(
+    'life-legend',
+    STEPS.map(([, , opacity, text]) => [css('--quiet'), text, opacity]),
+  )
+  const width = byId('lives').clientWidth
+  const names = 150
+  const scale = (at) => names + (at / data.length) * (width - names)
+  const height = data.lives.length * ROW + 4
+  const namespace = 'http://www.w3.org/2000/svg'
+  const svg = document.createElementNS(namespace, 'svg')
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
+  svg.setAttribute('role', 'img')
+  svg.setAttribute('aria-label', 'When each instance booted, served, drained and stopped')
+  const draw = (tag, attributes, text = '') => {
+    const made = document.createElementNS(namespace, tag)
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value)
+    made.textContent = text
+    svg.append(made)
+    return made
+  }
+  for (const [index, life] of data.lives.entries()) {
+    const y = index * ROW
+    draw('text', { x: 0, y: y + 13 }, life.id)
+    for (const [from, to, opacity, what] of STEPS) {
+      // A step that was skipped or is still under way ends with the next one, or with the rehearsal.
+      const begin = life[from]
+      const end = life[to] ?? life.stoppingAt ?? data.length
+      if (begin === undefined || end <= begin) continue
+      const bar = draw('rect', {
+        x: scale(Math.max(0, begin)),
+        y: y + 3,
+        width: Math.max(1, scale(Math.min(end, data.length)) - scale(Math.max(0, begin)) - 1),
+        height: ROW - 6,
+        rx: 2,
+        fill: colourOf(life.release),
+        opacity,
+      })
+      const title = document.createElementNS(namespace, 'title')
+      title.textContent = `${life.id} ${what}: ${(end - begin).toFixed(1)} s`
+      bar.append(title)
+    }
+    if (life.killedAt !== undefined) {
+      draw(
+        'text',
+        { x: scale(life.killedAt) - 4, y: y + 13, style: `fill:${css('--bad')};font-weight:700` },
+        '✕',
+      )
+    }
+  }
+  byId('lives').replaceChildren(svg)
+}
+
+function tables() {
+  for (const { what, met, seen } of data.expectations) {
+    const row = element(byId('expectations'), 'tr')
+    element(row, 'td', met ? '✓ met' : '✕ not met', met ? 'met' : 'unmet')
+    element(row, 'td', what)
+    element(row, 'td', seen)
+  }
+  for (const { at, what } of data.marks) {
+    const row = element(byId('marks'), 'tr')
+    element(row, 'td', clock(at))
+    element(row, 'td', what)
+  }
+}
+
+function draw() {
+  requests()
+  latency()
+  lives()
+}
+
+heading()
+tables()
+draw()
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw)
+let width = innerWidth
+addEventListener('resize', () => {
+  if (innerWidth === width) return
+  width = innerWidth
+  draw()
+})
