@@ -13,28 +13,46 @@ type Kind = keyof typeof ALARMS
 
 export const ALARM_NAMES = Object.values(ALARMS)
 
-/** CloudWatch's part: counts the load balancer's errors and rings the alarms; a minute lasts 60 s / `pace`. */
-export function watchErrors(plane: ControlPlane, errors: Errors, pace: number): () => void {
-  const periodMs = PERIOD_MS / pace
-  const periods: Record<Kind, number[]> = { own: [], targets: [] }
-  let atStart = { ...errors }
-  let period = Math.floor(Date.now() / periodMs)
+/** CloudWatch's part: counts the load balancer's errors minute by minute and rings the alarms. */
+export class AlarmWatch {
+  private readonly periods: Record<Kind, number[]> = { own: [], targets: [] }
+  private readonly periodMs: number
+  private readonly timer: Timer
+  private atStart: Errors
+  private since = Date.now()
 
-  const timer = setInterval(() => {
-    const now = Math.floor(Date.now() / periodMs)
-    if (now === period) return
+  /** A minute lasts 60 s / `pace`. */
+  constructor(
+    private readonly plane: ControlPlane,
+    private readonly errors: Errors,
+    pace: number,
+  ) {
+    this.periodMs = PERIOD_MS / pace
+    this.atStart = { ...errors }
+    this.timer = setInterval(() => {
+      if (Date.now() - this.since >= this.periodMs) this.endMinute()
+    }, LOOK_MS)
+  }
+
+  /** Ends the minute that is being counted, and begins the next. */
+  endMinute(): void {
     for (const kind of ['own', 'targets'] as const) {
-      const counted = [...periods[kind], errors[kind] - atStart[kind]].slice(-PERIODS)
-      periods[kind] = counted
+      const counted = [...this.periods[kind], this.errors[kind] - this.atStart[kind]].slice(
+        -PERIODS,
+      )
+      this.periods[kind] = counted
       const rings = counted.length === PERIODS && counted.every((count) => count >= THRESHOLD)
-      plane.setAlarm(
+      this.plane.setAlarm(
         ALARMS[kind],
         rings ? 'ALARM' : 'OK',
         `Threshold Crossed: ${PERIODS} datapoints [${counted.join(', ')}]`,
       )
     }
-    atStart = { ...errors }
-    period = now
-  }, LOOK_MS)
-  return () => clearInterval(timer)
+    this.atStart = { ...this.errors }
+    this.since = Date.now()
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { $ } from 'bun'
 import type {
   CommandResult,
   InstanceDriver,
@@ -37,6 +38,9 @@ export interface Life {
 
 /** EC2's status checks notice a dead machine after a minute or two; the load balancer is faster. */
 const STATUS_CHECK_MS = 60_000
+
+/** A hardware address that no instance has. */
+const NOBODY = '02:00:00:00:00:01'
 
 interface Machine {
   life: Life
@@ -102,6 +106,9 @@ export class Instances implements InstanceDriver {
     const container = await machine.booting.catch(() => undefined)
     machine.life.stoppingAt = Date.now()
     if (!machine.life.killedAt) await container?.stop()
+    if (machine.life.killedAt) {
+      await $`ip neighbour delete ${machine.address} dev ${BRIDGE}`.quiet()
+    }
     await this.balancer.remove(id)
     machine.life.goneAt = Date.now()
   }
@@ -152,10 +159,11 @@ export class Instances implements InstanceDriver {
     return await container.run('bash', '-c', script)
   }
 
-  /** Pulls the plug. */
+  /** Pulls the plug. What is sent to it from now on vanishes, as in a network that does not know who is there. */
   async kill(id: string): Promise<void> {
-    const { life, container } = this.machine(id)
+    const { life, address, container } = this.machine(id)
     life.killedAt = Date.now()
+    await $`ip neighbour replace ${address} lladdr ${NOBODY} dev ${BRIDGE} nud permanent`.quiet()
     await container?.kill()
   }
 

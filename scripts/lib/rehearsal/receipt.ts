@@ -28,7 +28,7 @@ export function receiptLines(
       ['rollouts', `${rollouts.length}, took ${took.join(' ')}`],
       [
         'requests',
-        `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} that must not`,
+        `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} that must not have`,
       ],
       ['longest gap', `${(summary.longestGapMs / 1000).toFixed(2)} s without a right answer`],
       [

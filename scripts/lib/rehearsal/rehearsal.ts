@@ -4,7 +4,7 @@ import type { Pace } from '../../../test/double/clock.ts'
 import { type Instance, isServing } from '../../../test/double/model.ts'
 import type { Double } from '../../../test/double/server.ts'
 import type { Receipt } from '../rollout/receipt.ts'
-import { ALARM_NAMES, watchErrors } from './alarms.ts'
+import { ALARM_NAMES, AlarmWatch } from './alarms.ts'
 import { Balancer } from './balancer.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
@@ -42,7 +42,7 @@ export class Rehearsal {
   private readonly startedAt = Date.now()
   private double!: Double
   private load!: Load
-  private stopAlarms = () => {}
+  private alarms!: AlarmWatch
 
   constructor(
     readonly plan: Plan,
@@ -78,16 +78,16 @@ export class Rehearsal {
     this.load = new Load({ url: URL, token: this.token, rate, clients })
     this.mark('load begins')
     await this.until('the first answers', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
-    this.stopAlarms = watchErrors(this.plane, this.balancer.errors, this.setting.alarmPace)
+    this.alarms = new AlarmWatch(this.plane, this.balancer.errors, this.setting.alarmPace)
   }
 
   /** Ends the load, reads back, and tells all. */
   async end(): Promise<Result> {
     const endedAt = Date.now()
     this.mark('load ends')
-    this.stopAlarms()
+    this.alarms.stop()
     const readBack = await this.load.stop()
-    const seconds = this.load.seconds.filter(({ at }) => at * 1000 < endedAt)
+    const seconds = this.load.seconds.filter(({ at }) => (at + 1) * 1000 <= endedAt)
     const failed = seconds.flatMap((second) => second.failed)
     const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
     this.expect(
@@ -252,6 +252,14 @@ export class Rehearsal {
   /** Writes at one address and reads at another. What was wrong, in words. */
   async crossCheck(writer: string, reader: string): Promise<string[]> {
     return await crossCheck(writer, reader, this.token)
+  }
+
+  /**
+   * Lets a trouble that lasts less than a minute fall into one minute of the alarms. One that two minutes see stops a
+   * rollout, and should.
+   */
+  beginMinute(): void {
+    this.alarms.endMinute()
   }
 
   /** Waits until the running refresh has reached its first checkpoint. */

@@ -1,3 +1,4 @@
+import { RULES } from './balancer.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
@@ -21,11 +22,14 @@ const impatient = (pace: number): Setting => {
   return { pace: { ...paces, grace: 4 }, alarmPace }
 }
 
+/** For troubles that are over within a minute, which the alarms of a minute should bear. */
+const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
+
 const STORE_OUTAGE_MS = 20_000
 /** What clients may notice of an outage after its end. */
 const AFTERMATH_MS = 2_000
-/** From a dead instance to the load balancer's third failed health check, which may have to wait for its timeout. */
-const NOTICED_MS = 20_000
+/** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
+const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
 const CLIENT_TIMEOUT_MS = 15_000
 const WATCHDOG_MS = 13_000
 
@@ -37,13 +41,13 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
     setting: faster,
     play: badAfterCheckpoint,
   },
-  crash: { releases: ['a', 'b'], setting: impatient, play: crash },
+  crash: { releases: ['a', 'b'], setting: (pace) => realMinutes(impatient(pace)), play: crash },
   'store-outage': {
     releases: ['a', 'b'],
-    setting: (pace) => ({ ...faster(pace), alarmPace: 1 }),
+    setting: (pace) => realMinutes(faster(pace)),
     play: storeOutage,
   },
-  hung: { releases: ['a', 'b'], setting: faster, play: hung },
+  hung: { releases: ['a', 'b'], setting: (pace) => realMinutes(faster(pace)), play: hung },
   cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
   rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
@@ -129,6 +133,7 @@ async function crash(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.checkpoint()
   const [victim] = rehearsal.serving('b')
   if (!victim) throw new Error('no instance of release b serves at the checkpoint')
+  rehearsal.beginMinute()
   rehearsal.mark(`${victim.id} dies`)
   const killedAt = Date.now()
   rehearsal.allow(
@@ -146,9 +151,8 @@ async function crash(rehearsal: Rehearsal): Promise<void> {
 async function storeOutage(rehearsal: Rehearsal): Promise<void> {
   const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
   await rehearsal.checkpoint()
-  // In one minute of CloudWatch: an outage that 5xx alarms see in two of them would rightly stop the rollout.
-  await rehearsal.until('a minute begins', () => new Date().getSeconds() < 35, 60_000)
   const before = new Set(rehearsal.serving().map(({ id }) => id))
+  rehearsal.beginMinute()
   rehearsal.mark('the store is gone')
   const goneAt = Date.now()
   let backAt = Number.POSITIVE_INFINITY
@@ -180,6 +184,7 @@ async function hung(rehearsal: Rehearsal): Promise<void> {
       await rehearsal.instances.shell(victim.id, 'systemctl show -P MainPID hello@9464')
     ).stdout.trim()
   const before = await pid()
+  rehearsal.beginMinute()
   rehearsal.mark(`a worker of ${victim.id} hangs`)
   const hungAt = Date.now()
   rehearsal.allow(

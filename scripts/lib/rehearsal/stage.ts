@@ -4,6 +4,9 @@ import type { Plan } from './plan.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { SCENARIOS } from './scenarios.ts'
 
+/** Of load before and after what a scenario does. */
+const QUIET_MS = 10_000
+
 const [planPath = '', resultPath = ''] = process.argv.slice(2)
 const plan = (await Bun.file(planPath).json()) as Plan
 const { play, setting } = SCENARIOS[plan.scenario]
@@ -14,9 +17,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   const rehearsal = new Rehearsal(plan, setting(plan.pace))
   await rehearsal.begin()
-  await Bun.sleep(5_000)
+  await Bun.sleep(QUIET_MS)
   await play(rehearsal)
-  await Bun.sleep(5_000)
+  await Bun.sleep(QUIET_MS)
   await Bun.write(resultPath, JSON.stringify(await rehearsal.end()))
 } catch (error) {
   console.error(`rehearse: ${error instanceof Error ? error.message : error}`)

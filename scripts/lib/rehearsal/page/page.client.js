@@ -25,7 +25,7 @@ function heading() {
   byId('subtitle').textContent = data.subtitle
   const tiles = [
     ['requests', count(data.requests), data.requestsNote],
-    ['failed', count(data.failed), `${count(data.unexpected)} of them must not`],
+    ['failed', count(data.failed), `${count(data.unexpected)} that must not have`],
     ['longest gap', `${(data.longestGapMs / 1000).toFixed(2)} s`, 'without a right answer'],
     ...['before', 'during', 'after'].map((name) => [
       `p50 / p99 ${name}`,
@@ -72,14 +72,17 @@ const marks = {
   },
 }
 
-const AXIS_WIDTH = 52
+/** Left and right of the plots, so that all share one axis of time. */
+const LEFT = 88
+const RIGHT = 12
 const axis = (more) => ({
   stroke: css('--quiet'),
   grid: { stroke: css('--grid'), width: 1 },
   ticks: { show: false },
   ...more,
 })
-const xAxis = () => axis({ values: (_, splits) => splits.map(clock), grid: { show: false } })
+const xAxis = () =>
+  axis({ values: (_, splits) => splits.map(clock), grid: { show: false }, size: 28 })
 const sync = uPlot.sync('rehearsal')
 
 function plot(id, height, options, columns) {
@@ -90,10 +93,11 @@ function plot(id, height, options, columns) {
       width: target.clientWidth,
       height,
       legend: { show: false },
+      padding: [8, RIGHT, 0, 0],
       cursor: { sync: { key: sync.key }, points: { show: false } },
       plugins: [marks],
       scales: { x: { time: false, range: [0, data.length] }, ...options.scales },
-      axes: [xAxis(), axis({ size: AXIS_WIDTH, ...options.yAxis })],
+      axes: [xAxis(), axis({ size: LEFT, ...options.yAxis })],
       series: [{}, ...options.series],
       ...(options.bands ? { bands: options.bands } : {}),
     },
@@ -107,11 +111,12 @@ function requests() {
     ...data.releases.map(({ id, name }) => [colourOf(id), `release ${name} (${id.slice(0, 12)})`]),
     [css('--bad'), 'failed'],
   ])
-  const stacked = []
-  for (const { id } of data.releases) {
-    const below = stacked.at(-1)
-    stacked.push(data.seconds.map(({ served }, index) => (below?.[index] ?? 0) + (served[id] ?? 0)))
-  }
+  let below = data.seconds.map(() => 0)
+  const stacked = data.releases.map(({ id }) => {
+    const answers = data.seconds.map(({ served }) => served[id] ?? 0)
+    below = below.map((count, index) => count + answers[index])
+    return below.map((count, index) => (answers[index] > 0 ? count : null))
+  })
   plot(
     'requests',
     220,
@@ -147,7 +152,7 @@ function latency() {
     {
       scales: { y: { distr: 3, log: 10 } },
       yAxis: {
-        values: (_, splits) => splits.map((value) => (Math.log10(value) % 1 === 0 ? value : '')),
+        filter: (_, splits) => splits.map((value) => (Math.log10(value) % 1 === 0 ? value : null)),
       },
       series: [line(css('--release-0')), line(css('--release-1'))],
     },
@@ -173,8 +178,7 @@ function lives() {
     STEPS.map(([, , opacity, text]) => [css('--quiet'), text, opacity]),
   )
   const width = byId('lives').clientWidth
-  const names = 150
-  const scale = (at) => names + (at / data.length) * (width - names)
+  const scale = (at) => LEFT + (at / data.length) * (width - LEFT - RIGHT)
   const height = data.lives.length * ROW + 4
   const namespace = 'http://www.w3.org/2000/svg'
   const svg = document.createElementNS(namespace, 'svg')
@@ -190,7 +194,7 @@ function lives() {
   }
   for (const [index, life] of data.lives.entries()) {
     const y = index * ROW
-    draw('text', { x: 0, y: y + 13 }, life.id)
+    draw('text', { x: 0, y: y + 13 }, life.id.slice(0, 10))
     for (const [from, to, opacity, what] of STEPS) {
       // A step that was skipped or is still under way ends with the next one, or with the rehearsal.
       const begin = life[from]

@@ -1,0 +1,197 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { root } from '../support/executable.ts'
+import { temporaryFolder } from '../support/process.ts'
+import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
+
+if (cannotRehearse) console.log(`left out: rehearsing: ${cannotRehearse}`)
+
+describe('scripts/rehearse', () => {
+  test('says what it can do, and ends with 2 for what it cannot', async () => {
+    const help = await rehearse(['--help'])
+    expect(help.code).toBe(0)
+    expect(help.out).toContain('usage: sudo scripts/rehearse')
+    if (cannotRehearse) return
+    for (const words of [
+      ['--scenario', 'nothing'],
+      ['--instances', '1'],
+      ['--rate', 'many'],
+      ['--scenario', 'all', '--html', 'one.html'],
+      ['--nonsense'],
+      ['argument'],
+    ]) {
+      const { code, err } = await rehearse(words)
+      expect(code).toBe(2)
+      expect(err).toContain('usage: sudo scripts/rehearse')
+    }
+  })
+
+  test.skipIf(cannotRehearse !== undefined)('wants root, in one sentence', async () => {
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    const { exitCode, stderr } = await $`${nobody} bash ${join(root, 'scripts', 'rehearse')}`
+      .nothrow()
+      .quiet()
+    expect(exitCode).toBe(1)
+    expect(stderr.toString().trim().split('\n')).toHaveLength(1)
+    expect(stderr.toString()).toContain('root')
+  })
+})
+
+describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
+  const folder = temporaryFolder()
+  const page = join(folder.path, 'rollout.html')
+  let browser: Browser
+  beforeAll(async () => {
+    const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    folder[Symbol.dispose]()
+  })
+
+  test(
+    'of a rollout fails no request of at least 60,000, and no acknowledged write is lost',
+    async () => {
+      const { code, receipt } = await play('rollout', ['--html', page])
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.requests).toBeGreaterThanOrEqual(60_000)
+      expect(receipt.failed).toBe(0)
+      expect(receipt.readBack.acknowledged).toBeGreaterThan(20_000)
+      expect(receipt.readBack.lost).toEqual([])
+      expect(Object.keys(receipt.requestsByRelease).toSorted()).toEqual(
+        Object.values(receipt.releases).toSorted(),
+      )
+      for (const phase of Object.values(receipt.phases)) {
+        expect(phase.requests).toBeGreaterThan(1000)
+        expect(phase.p99).toBeGreaterThanOrEqual(phase.p50 ?? Infinity)
+      }
+      expect(traces()).toEqual([])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test('draws it on a page that loads nothing, in light and in dark', async () => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const shown = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 800 } })
+      const complaints: string[] = []
+      const requests: string[] = []
+      shown.on('console', (message) => complaints.push(message.text()))
+      shown.on('pageerror', (error) => complaints.push(error.message))
+      shown.on('request', (request) => requests.push(request.url()))
+      await shown.goto(`file://${page}`)
+      expect(await shown.locator('h1').textContent()).toBe('Rehearsal of rollout: all as expected')
+      expect(await shown.locator('.uplot canvas').count()).toBe(2)
+      // Three instances of each release at least, each with the time it got requests.
+      expect(await shown.locator('#lives rect').count()).toBeGreaterThanOrEqual(12)
+      expect(await shown.locator('#expectations .unmet').count()).toBe(0)
+      expect(await inkOf(shown)).toBeGreaterThan(1000)
+      expect(complaints).toEqual([])
+      expect(requests).toEqual([`file://${page}`])
+      await shown.close()
+    }
+  }, 60_000)
+
+  test(
+    'of a release that never becomes healthy rolls back by itself, without a failed request',
+    async () => {
+      const { code, receipt } = await play('bad-release')
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.failed).toBe(0)
+      expect(Object.keys(receipt.requestsByRelease)).toEqual([receipt.releases.a as string])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test(
+    'of a store outage answers 503 while it lasts, replaces no instance and goes on',
+    async () => {
+      const { code, receipt } = await play('store-outage')
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.failures['store 503']).toBeGreaterThan(1000)
+      expect(Object.keys(receipt.failures)).toEqual(['store 503'])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test(
+    'of a dying instance has it replaced, goes on, and loses no acknowledged write',
+    async () => {
+      const { code, receipt } = await play('crash')
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.failed).toBeGreaterThan(0)
+      expect(receipt.readBack.lost).toEqual([])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test(
+    'fails when the service does not drain',
+    async () => {
+      const { code, receipt } = await play('wrong-drain')
+      expect(code).toBe(4)
+      expect(receipt.unexpected.length).toBeGreaterThan(10)
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test(
+    'that is killed is removed by the next one, which leaves nothing after Ctrl-C',
+    async () => {
+      const killed = start(['--instances', '2', '--rate', '50'])
+      await untilSaid(killed, 'load begins')
+      process.kill(Number(await Bun.file('/run/hello-rehearsal/pid').text()), 'SIGKILL')
+      await killed.exited
+      expect(traces()).not.toEqual([])
+
+      const interrupted = start(['--instances', '2', '--rate', '50'])
+      const said = await untilSaid(interrupted, 'load begins')
+      expect(said).toContain('removed what an earlier rehearsal had left')
+      const second = await rehearse([])
+      expect(second.code).toBe(1)
+      expect(second.err).toContain('another rehearsal is running')
+      // What a terminal does: the signal goes to the whole group.
+      process.kill(
+        -(await groupOf(Number(await Bun.file('/run/hello-rehearsal/pid').text()))),
+        'SIGINT',
+      )
+      await interrupted.exited
+      expect(interrupted.exitCode).toBe(130)
+      expect(traces()).toEqual([])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+})
+
+/** How many pixels of both plots are not empty. */
+function inkOf(page: Page): Promise<number> {
+  return page.evaluate(`[...document.querySelectorAll('.uplot canvas')].reduce((sum, canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+    return sum + data.filter((value, index) => index % 4 === 3 && value > 0).length
+  }, 0)`)
+}
+
+/** Reads what it says until `text` is in it. */
+async function untilSaid(child: ReturnType<typeof start>, text: string): Promise<string> {
+  let said = ''
+  const reader = child.stderr.getReader()
+  const decoder = new TextDecoder()
+  while (!said.includes(text)) {
+    const { value, done } = await reader.read()
+    if (done) throw new Error(`it ended without saying '${text}': ${said}`)
+    said += decoder.decode(value, { stream: true })
+  }
+  reader.releaseLock()
+  return said
+}
+
+async function groupOf(pid: number): Promise<number> {
+  const stat = await Bun.file(`/proc/${pid}/stat`).text()
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+}

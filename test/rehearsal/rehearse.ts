@@ -1,0 +1,63 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Result } from '../../scripts/lib/rehearsal/result.ts'
+import type { Summary } from '../../scripts/lib/rehearsal/summary.ts'
+import { root } from '../support/executable.ts'
+
+/** A scenario with the images it needs takes up to four minutes, on a slow machine more. */
+export const SCENARIO_TIMEOUT_MS = 480_000
+
+/** Why nothing can be rehearsed here; undefined: it can. */
+export const cannotRehearse =
+  process.platform !== 'linux'
+    ? `${process.platform} has no systemd-nspawn`
+    : process.getuid?.() !== 0
+      ? 'a rehearsal needs root'
+      : undefined
+
+export interface Ran {
+  code: number
+  out: string
+  err: string
+}
+
+/** Runs scripts/rehearse to its end. */
+export async function rehearse(words: string[]): Promise<Ran> {
+  const child = start(words)
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { code: child.exitCode ?? -1, out, err }
+}
+
+/** In a process group of its own, as a shell would start it. */
+export function start(words: string[]) {
+  return Bun.spawn(['setsid', '--wait', join(root, 'scripts', 'rehearse'), ...words], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+}
+
+/** Rehearses one scenario; what came of it. */
+export async function play(
+  scenario: string,
+  words: string[] = [],
+): Promise<Ran & { receipt: Omit<Result, 'seconds'> & Summary }> {
+  const ran = await rehearse(['--scenario', scenario, '--json', '-', ...words])
+  console.log(ran.err)
+  const [receipt] = JSON.parse(ran.out || '[]')
+  if (!receipt) throw new Error(`no receipt, exit code ${ran.code}: ${ran.err}`)
+  return { ...ran, receipt }
+}
+
+/** What of a rehearsal is on this machine. */
+export function traces(): string[] {
+  const cgroups = ['/sys/fs/cgroup', '/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified']
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readdirSync(path).filter((name) => name.startsWith('hello-hr-')))
+  const paths = ['/run/netns/hello-rehearsal', '/run/hello-rehearsal'].filter(existsSync)
+  return [...cgroups, ...paths]
+}
