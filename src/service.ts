@@ -23,6 +23,9 @@ export interface Service {
   stop(drainSeconds: number): Promise<void>
 }
 
+/** What closing takes after the last request; a drain that is set longer than the unit knows must not be cut short. */
+const CLOSING_SECONDS = 5
+
 /** Far above what a request may have, so that it is we who answer what is too large, with a problem. */
 const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 
@@ -74,7 +77,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     adminUrl: String(adminServer.url),
     async stop(drainSeconds) {
       health.drain()
-      notify(`STOPPING=1\nSTATUS=draining for ${drainSeconds} s`)
+      const allowance = drainSeconds + config.requestTimeoutSeconds + CLOSING_SECONDS
+      notify(
+        `STOPPING=1\nSTATUS=draining for ${drainSeconds} s\nEXTEND_TIMEOUT_USEC=${allowance * 1e6}`,
+      )
       await discovery?.withdraw()
       await Bun.sleep(drainSeconds * 1000)
       await finish(server, config.requestTimeoutSeconds)

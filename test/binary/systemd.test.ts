@@ -42,6 +42,7 @@ test.each(['path', 'abstract'])(
     await said('WATCHDOG=1')
     service.child.kill('SIGTERM')
     await said('STOPPING=1')
+    await said('EXTEND_TIMEOUT_USEC=10000000')
     expect(await service.child.exited).toBe(0)
   },
   20_000,
