@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "key" {
 
     principals {
       type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com", "elasticache.amazonaws.com", "memorydb.amazonaws.com"]
+      identifiers = ["cloudwatch.amazonaws.com"]
     }
 
     condition {
@@ -98,7 +98,7 @@ data "aws_iam_policy_document" "key" {
 ################################################################################
 
 resource "aws_cloudwatch_log_group" "hello" {
-  for_each = toset(["journal", "commands", "flow", "store"])
+  for_each = toset(concat(["journal", "flow"], var.store_engine == "elasticache" ? ["store"] : []))
 
   # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
   name              = "/hello/${var.environment}/${each.key}"

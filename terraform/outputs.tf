@@ -58,11 +58,6 @@ output "log_group" {
   value       = aws_cloudwatch_log_group.hello["journal"].name
 }
 
-output "commands_log_group" {
-  description = "Log group for the output of commands"
-  value       = aws_cloudwatch_log_group.hello["commands"].name
-}
-
 output "store_endpoint" {
   description = "Endpoint of the store"
   value       = "${local.store_endpoint}:${local.store_port}"

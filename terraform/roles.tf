@@ -41,13 +41,7 @@ data "aws_iam_policy_document" "instance" {
   statement {
     sid       = "Logs"
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    resources = [local.log_group_arns["journal"], local.log_group_arns["commands"]]
-  }
-
-  statement {
-    sid       = "LogGroups"
-    actions   = ["logs:DescribeLogGroups"]
-    resources = ["arn:${local.partition}:logs:${var.region}:${local.account_id}:log-group:*"]
+    resources = [local.log_group_arns["journal"]]
   }
 
   statement {
@@ -200,14 +194,24 @@ data "aws_iam_policy_document" "operator" {
     resources = [aws_iam_role.automation.arn]
   }
 
+  # A restart takes an instance out of service for a moment, which is no reason to replace it.
+  statement {
+    sid       = "HealthCheck"
+    actions   = ["autoscaling:ResumeProcesses", "autoscaling:SuspendProcesses"]
+    resources = [local.group_arn]
+  }
+
   statement {
     sid = "Watch"
 
     actions = [
       "autoscaling:DescribeAutoScalingGroups",
       "autoscaling:DescribeInstanceRefreshes",
+      "autoscaling:DescribeScalingActivities",
       "cloudwatch:DescribeAlarms",
+      "ec2:DescribeImages",
       "ec2:DescribeInstances",
+      "ec2:DescribeLaunchTemplateVersions",
       "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:DescribeTargetHealth",
       "ssm:GetAutomationExecution",

@@ -1,4 +1,4 @@
-# The small variant: about a third of the cost. A write can be lost with its node, and nothing filters requests.
+# The small variant: about two thirds of the cost. A write can be lost with its node, and nothing filters requests.
 # terraform apply -var-file=small.tfvars
 instance_type       = "t4g.micro"
 max_size            = 3

@@ -69,7 +69,6 @@ resource "aws_memorydb_cluster" "hello" {
   snapshot_window          = "02:00-03:00"
   maintenance_window       = "sun:03:30-sun:04:30"
   final_snapshot_name      = "${local.name}-final"
-  sns_topic_arn            = aws_sns_topic.alarms.arn
 }
 
 ################################################################################
@@ -150,7 +149,6 @@ resource "aws_elasticache_replication_group" "hello" {
   snapshot_window            = "02:00-03:00"
   maintenance_window         = "sun:03:30-sun:04:30"
   final_snapshot_identifier  = "${local.name}-final"
-  notification_topic_arn     = aws_sns_topic.alarms.arn
   apply_immediately          = true
 
   log_delivery_configuration {

@@ -236,8 +236,8 @@ variable "log_level" {
   default     = "info"
 
   validation {
-    condition     = contains(["trace", "debug", "info", "warn", "error", "fatal"], var.log_level)
-    error_message = "log_level is \"${var.log_level}\", but must be one of trace, debug, info, warn, error, fatal."
+    condition     = contains(["info", "warn", "error", "silent"], var.log_level)
+    error_message = "log_level is \"${var.log_level}\", but must be one of info, warn, error, silent."
   }
 }
 

@@ -78,6 +78,25 @@ describe('the configuration', () => {
     }
   })
 
+  test.each(['', 'bootstrap/'])('tells each input and output of %s in its README', (at) => {
+    const readme = read(`${at}README.md`)
+    const told = (name: string, ...cells: string[]) =>
+      `| \`${[`${name}\``, ...cells].join(' | ')} |`
+    for (const [, name = '', body = ''] of read(`${at}variables.tf`).matchAll(
+      /^variable "(\w+)" \{(.*?)^\}/gms,
+    )) {
+      const text = /description += "(.*)"/.exec(body)?.[1] as string
+      const value = /default += (.*)/.exec(body)?.[1]
+      const cell = value === undefined ? 'required' : value === 'null' ? '—' : `\`${value}\``
+      expect(readme).toContain(told(name, cell, text))
+    }
+    for (const [, name = '', text = ''] of read(`${at}outputs.tf`).matchAll(
+      /^output "(\w+)" \{\s+description = "(.*)"/gm,
+    )) {
+      expect(readme).toContain(told(name, text))
+    }
+  })
+
   test('the small variant sets variables that there are', () => {
     const names = [...read('small.tfvars').matchAll(/^(\w+) +=/gm)].map(([, name]) => name)
     expect(names.length).toBeGreaterThan(3)
