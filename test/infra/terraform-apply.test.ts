@@ -23,11 +23,37 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
   let emulator: Emulator
   let workspace: Workspace
   let applied: Ran
+  let policies: Record<string, string>
 
   const bump = (to: typeof OLD) =>
     workspace.write('release.auto.tfvars.json', JSON.stringify({ ...to, history: [] }))
   const terraform = (...args: string[]) =>
     workspace.terraform([...args, '-no-color', '-input=false'])
+
+  async function init(at: string): Promise<void> {
+    const { status, output } = await workspace.terraform(['init', '-no-color', '-input=false'], at)
+    if (status !== 0) throw new Error(output)
+  }
+
+  /** The roles' policies by name, as they would be sent to IAM. */
+  async function applyBootstrap(): Promise<Record<string, string>> {
+    const override = emulatorOverride(emulator.url, provider?.version)
+    workspace.write('bootstrap/emulator_override.tf', override)
+    await init('bootstrap')
+    const targets = ['plan', 'deploy', 'bake', 'bake_agent'].map(
+      (name) => `-target=aws_iam_role_policy.${name}`,
+    )
+    const apply = ['apply', '-auto-approve', '-var=repository=owner/name', ...targets]
+    const { status, output } = await workspace.terraform(apply, 'bootstrap')
+    if (status !== 0) throw new Error(output)
+    const state = await workspace.terraform(['show', '-json'], 'bootstrap')
+    const { resources } = JSON.parse(state.output).values.root_module
+    return Object.fromEntries(
+      (resources as { type: string; address: string; values: { policy: string } }[])
+        .filter(({ type }) => type === 'aws_iam_role_policy')
+        .map(({ address, values }) => [address.replace('aws_iam_role_policy.', ''), values.policy]),
+    )
+  }
 
   beforeAll(async () => {
     emulator = await startEmulator({ '/hello/production/redis-password': PASSWORD })
@@ -38,9 +64,10 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     }
     workspace.write('emulator_override.tf', emulatorOverride(emulator.url, provider?.version))
     bump(OLD)
-    const { status, output } = await terraform('init')
-    if (status !== 0) throw new Error(output)
+    await init('.')
+    const bootstrapped = applyBootstrap()
     applied = await terraform('apply', '-auto-approve')
+    policies = await bootstrapped
   })
   afterAll(async () => {
     workspace?.[Symbol.dispose]()
@@ -52,6 +79,23 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     expect(applied.output).toMatch(/url += "http:\/\/hello-production.*:5000"/)
     expect(applied.output).toMatch(/warning += "Plain HTTP:/)
     expect(workspace.rollouts()).toHaveLength(1)
+  })
+
+  test('the bootstrap gives each role policies that IAM has room for, and no action with a wildcard', () => {
+    expect(Object.keys(policies).sort()).toEqual(
+      ['bake', 'bake_agent', 'deploy', 'plan["deploy"]', 'plan["plan"]'].sort(),
+    )
+    const sizeOf = (name: string) => policies[name]?.replaceAll(/\s/g, '').length ?? 0
+    // IAM counts all inline policies of a role together.
+    expect(sizeOf('plan["deploy"]') + sizeOf('deploy')).toBeLessThan(10_240)
+    expect(sizeOf('bake')).toBeLessThan(10_240)
+    for (const [name, policy] of Object.entries(policies)) {
+      const actions = JSON.parse(policy).Statement.flatMap(
+        ({ Action }: { Action: string[] }) => Action,
+      )
+      expect(actions.length, name).toBeGreaterThan(5)
+      for (const action of actions) expect(action, name).not.toContain('*')
+    }
   })
 
   test('the password of the store is not in what it prints', () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config.ts'
+import { LOG_LEVELS } from '../../src/log.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { providerEnvironment, root, run, Workspace } from './terraform/workspace.ts'
 
@@ -51,6 +52,12 @@ describe('the user data', () => {
     )
     expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: 'hello-mocked' })
     expect(config.instance).toBe(INSTANCE)
+  })
+
+  test('asks for a log level that the service knows', () => {
+    const variables = readFileSync(join(root, 'terraform/variables.tf'), 'utf8')
+    const levels = LOG_LEVELS.map((level) => `"${level}"`).join(', ')
+    expect(variables).toContain(`contains([${levels}], var.log_level)`)
   })
 
   test('has the journal shipped in a stream for this instance and release', () => {

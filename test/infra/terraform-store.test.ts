@@ -1,0 +1,61 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createLog } from '../../src/log.ts'
+import { createRedisStore } from '../../src/store/redis.ts'
+import { connectRedis } from '../../src/store/redis-client.ts'
+import { eventually } from '../support/process.ts'
+import { startCluster } from '../support/redis.ts'
+import { root } from './terraform/workspace.ts'
+
+setDefaultTimeout(120_000)
+
+const text = readFileSync(join(root, 'terraform/store.tf'), 'utf8')
+// Redis before 7.2 does not know CLIENT SETINFO, which the engines in AWS do.
+const rules = /store_access = "(.*)"/.exec(text)?.[1]?.replace(' +client|setinfo', '') as string
+const redis = Bun.which('redis-server')
+if (!redis) console.log('left out: the rights of the store user, which need redis-server')
+
+describe.skipIf(!redis)('the rights of the store user', () => {
+  test('suffice for all that the service does in a cluster, and for no command that administers one', async () => {
+    await using cluster = await startCluster()
+    for (const { client } of cluster.servers) {
+      await client.call('ACL', 'SETUSER', 'hello', ...rules.split(' '), '>secret')
+    }
+    const { log } = createLog('silent', {})
+    for (const waitReplicas of [0, 1]) {
+      const client = connectRedis(
+        {
+          mode: 'cluster',
+          endpoints: cluster.servers.slice(0, 3).map(({ port }) => ({ host: '127.0.0.1', port })),
+          sentinelMaster: '',
+          tls: false,
+          username: 'hello',
+          password: 'secret',
+          waitReplicas,
+          commandTimeoutMs: 500,
+        },
+        log,
+      )
+      const store = createRedisStore(client)
+      const date = Temporal.PlainDate.from('1815-12-10')
+      await eventually('the cluster is reached', async () => {
+        await store.saveBirthday('Ada', date)
+        return true
+      })
+      expect((await store.birthdayOf('Ada'))?.toString()).toBe('1815-12-10')
+      expect(await store.forgetBirthday('Ada')).toBe(true)
+      await store.ping()
+      await store.close()
+    }
+
+    const [{ client } = { client: undefined }] = cluster.servers
+    const may = async (...command: string[]) =>
+      String(await client?.call('ACL', 'DRYRUN', 'hello', ...command))
+    expect(await may('GET', 'hello:v1:abc')).toBe('OK')
+    expect(await may('GET', 'other')).toContain('no permissions to access')
+    for (const command of [['FLUSHALL'], ['KEYS', '*'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST']]) {
+      expect(await may(...command)).toContain('no permissions to run')
+    }
+  })
+})
