@@ -154,69 +154,6 @@ resource "aws_route53_record" "hello" {
 }
 
 ################################################################################
-# Web application firewall
-################################################################################
-
-resource "aws_wafv2_web_acl" "hello" {
-  count = var.waf ? 1 : 0
-
-  # checkov:skip=CKV_AWS_175:it has three rules; the check does not read rule_json
-  # checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
-  name  = local.name
-  scope = "REGIONAL"
-
-  default_action {
-    allow {}
-  }
-
-  # In the form of the API: all three rules on one screen.
-  rule_json = jsonencode(concat(
-    [
-      for index, name in ["AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"] : {
-        Name             = name
-        Priority         = index + 1
-        OverrideAction   = { None = {} }
-        Statement        = { ManagedRuleGroupStatement = { VendorName = "AWS", Name = name } }
-        VisibilityConfig = { CloudWatchMetricsEnabled = true, MetricName = name, SampledRequestsEnabled = true }
-      }
-    ],
-    [{
-      Name             = "rate"
-      Priority         = 3
-      Action           = { Block = {} }
-      Statement        = { RateBasedStatement = { AggregateKeyType = "IP", Limit = var.waf_rate_limit } }
-      VisibilityConfig = { CloudWatchMetricsEnabled = true, MetricName = "rate", SampledRequestsEnabled = true }
-    }],
-  ))
-
-  visibility_config {
-    cloudwatch_metrics_enabled = true
-    metric_name                = local.name
-    sampled_requests_enabled   = true
-  }
-}
-
-resource "aws_wafv2_web_acl_association" "hello" {
-  count = var.waf ? 1 : 0
-
-  resource_arn = aws_lb.hello.arn
-  web_acl_arn  = aws_wafv2_web_acl.hello[0].arn
-}
-
-resource "aws_wafv2_web_acl_logging_configuration" "hello" {
-  count = var.waf ? 1 : 0
-
-  resource_arn            = aws_wafv2_web_acl.hello[0].arn
-  log_destination_configs = [aws_cloudwatch_log_group.waf[0].arn]
-
-  redacted_fields {
-    single_header {
-      name = "authorization"
-    }
-  }
-}
-
-################################################################################
 # Access logs
 ################################################################################
 
