@@ -132,11 +132,21 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test(
-    'fails when the service does not drain',
+    'fails when the service does not drain before it stops',
     async () => {
       const { code, receipt } = await play('wrong-drain')
       expect(code).toBe(4)
       expect(receipt.unexpected.length).toBeGreaterThan(10)
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  test(
+    'fails when the service closes idle connections before the load balancer does',
+    async () => {
+      const { code, receipt } = await play('wrong-idle')
+      expect(code).toBe(4)
+      expect(receipt.failures['elb 502']).toBeGreaterThan(0)
     },
     SCENARIO_TIMEOUT_MS,
   )

@@ -25,7 +25,7 @@ export function receiptLines(
           .map(([name, id]) => `${name} ${shortRelease(id)}`)
           .join(', '),
       ],
-      ['rollouts', `${rollouts.length}, took ${took.join(' ')}`],
+      ['rollouts', rollouts.length ? `${rollouts.length}, took ${took.join(' ')}` : 'none'],
       [
         'requests',
         `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} that must not have`,

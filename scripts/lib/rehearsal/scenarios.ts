@@ -31,7 +31,9 @@ const AFTERMATH_MS = 2_000
 /** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
 const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
 const CLIENT_TIMEOUT_MS = 15_000
+/** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
+const SOAK_MS = 40_000
 
 export const SCENARIOS: Record<ScenarioName, Scenario> = {
   rollout: { releases: ['a', 'b'], setting: faster, play: rollThenRestart },
@@ -86,8 +88,9 @@ async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
   await Bun.sleep(5_000)
 }
 
+/** Load alone: long enough for connections to be idle, closed and used at the same moment many times. */
 async function soak(): Promise<void> {
-  await Bun.sleep(60_000)
+  await Bun.sleep(SOAK_MS)
 }
 
 async function badRelease(rehearsal: Rehearsal): Promise<void> {
