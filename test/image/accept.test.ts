@@ -143,7 +143,8 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       const built = await readBuiltRelease(root, image.arch)
       const other = { ...built, id: 'f'.repeat(40) }
       const said: string[] = []
-      const bake = bakeLocally(root, image.arch, other, (line) => said.push(line))
+      const { signal } = new AbortController()
+      const bake = bakeLocally(root, image.arch, other, (line) => said.push(line), signal)
       expect(bake).rejects.toThrow('packer build failed')
       await bake.catch(() => {})
       expect(said.join('\n')).toContain('hello --version says')

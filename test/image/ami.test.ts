@@ -3,11 +3,15 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
+import { runPacker } from '../../scripts/lib/image/packer.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { sayWhatIsLeftOut } from './image.ts'
 import { noMinistack, registerAmi, startMinistack } from './ministack.ts'
+
+const never = new AbortController().signal
+const QUIET = { say: () => {}, interrupted: never }
 
 /** A repository with one commit and an "executable" that holds its id. */
 async function makeTree(path: string) {
@@ -90,6 +94,53 @@ describe('scripts/bake', () => {
   })
 })
 
+describe('an interrupted Packer', () => {
+  /** Says more than a pipe holds, and ends some time after it was told to. */
+  const STAND_IN = `#!/usr/bin/env bash
+trap 'seq 50000; echo terminated >>"$DONE"; exit 1' TERM
+echo started
+for ((i = 0; i < 100; i++)); do sleep 0.1; done
+`
+
+  test('is told once, heard to its end, and waited for', async () => {
+    using folder = temporaryFolder()
+    const done = join(folder.path, 'done')
+    writeFileSync(join(folder.path, 'packer'), STAND_IN, { mode: 0o755 })
+    const controller = new AbortController()
+    const said: string[] = []
+    const run = runPacker({
+      command: ['build', folder.path],
+      start: ([, ...words]) =>
+        Bun.spawn([join(folder.path, 'packer'), ...words], {
+          ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
+          env: { ...process.env, DONE: done },
+        }),
+      say: (line) => {
+        said.push(line)
+        if (line === 'started') controller.abort()
+      },
+      interrupted: controller.signal,
+    })
+    expect(run).rejects.toThrow('aborted')
+    await run.catch(() => {})
+    expect(readFileSync(done, 'utf8')).toBe('terminated\n')
+    expect(said.at(-1)).toBe('50000')
+  })
+
+  test('is not started at all when the interruption came before', async () => {
+    const start = () => {
+      throw new Error('started')
+    }
+    const run = runPacker({
+      command: ['build', '.'],
+      start,
+      say: () => {},
+      interrupted: AbortSignal.abort(),
+    })
+    expect(run).rejects.toThrow('aborted')
+  })
+})
+
 sayWhatIsLeftOut('baking an AMI against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
@@ -135,7 +186,7 @@ END
           region: cloud.env.AWS_REGION,
           force: false,
         },
-        ...{ work: work.path, say: () => {} },
+        ...{ ...QUIET, work: work.path },
       })
       expect(baked).toEqual({
         release: id,
@@ -169,7 +220,7 @@ END
     const { id } = await makeTree(folder.path)
     const { ami } = await registerAmi(cloud.aws.ec2, id, new Date())
     const release = await readBuiltRelease(folder.path, 'arm64')
-    const bake = { root: folder.path, arch: 'arm64', release, force: false, say: () => {} } as const
+    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
     const found = await bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path })
     expect(found).toEqual({ release: id, arch: 'arm64', region: 'eu-west-1', ami, already: true })
     const { builds, last_run_uuid } = await Bun.file(
@@ -186,7 +237,7 @@ END
     using folder = temporaryFolder()
     await makeTree(folder.path)
     const release = await readBuiltRelease(folder.path, 'arm64')
-    const bake = { root: folder.path, arch: 'arm64', release, force: false, say: () => {} } as const
+    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
     const path = process.env.PATH
     process.env.PATH = '/nowhere'
     try {

@@ -1,8 +1,13 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { statSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
+import {
+  findLocalImage,
+  forgetImages,
+  imageFolder,
+  type LocalImage,
+} from '../../scripts/lib/image/local.ts'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot, runBake, sayWhatIsLeftOut } from './image.ts'
@@ -33,13 +38,30 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     expect(json).toEqual({ ...image, already: true })
   })
 
-  test('is noted in the manifest, with its release and where it is', async () => {
-    const { builds, last_run_uuid } = await Bun.file(join(root, 'packer/manifest.json')).json()
-    const last = builds.find(
-      (build: { packer_run_uuid: string }) => build.packer_run_uuid === last_run_uuid,
-    )
-    expect(last.custom_data).toEqual({ release: image.release, image: image.root })
-  })
+  test(
+    'that is interrupted cancels Packer and leaves the image of before and nothing else',
+    async () => {
+      using folder = temporaryFolder()
+      const images = join(root, 'packer', '.images')
+      const before = readdirSync(images).sort()
+      const bake = Bun.spawn([join(root, 'scripts/bake'), '--local', '--force'], {
+        ...{ stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' },
+        env: { ...process.env, TMPDIR: folder.path },
+      })
+      let said = ''
+      for await (const chunk of bake.stderr) {
+        const interrupted = said.includes('Connected to SSH')
+        said += new TextDecoder().decode(chunk)
+        if (!interrupted && said.includes('Connected to SSH')) bake.kill('SIGINT')
+      }
+      expect(await bake.exited).toBe(130)
+      expect(said).toContain('Cancelling build after receiving terminated')
+      expect(said).toEndWith('bake: interrupted\n')
+      expect(readdirSync(images).sort()).toEqual(before)
+      expect(readdirSync(folder.path)).toEqual([])
+    },
+    BAKE_TIMEOUT_MS,
+  )
 
   test(
     'done again makes the same files',
@@ -56,6 +78,21 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     },
     BAKE_TIMEOUT_MS,
   )
+})
+
+test('of the images of a tree those used last are kept', () => {
+  using folder = temporaryFolder()
+  for (const [index, release] of ['oldest', 'old', 'new'].entries()) {
+    const path = imageFolder(folder.path, release)
+    mkdirSync(path, { recursive: true })
+    writeFileSync(join(path, 'image.json'), '{}')
+    utimesSync(join(path, 'image.json'), index, index)
+  }
+  const images = join(folder.path, 'packer', '.images')
+  writeFileSync(join(images, 'debian-12.tar'), '')
+  findLocalImage(folder.path, 'oldest')
+  forgetImages(folder.path, 2)
+  expect(readdirSync(images).sort()).toEqual(['debian-12.tar', 'new', 'oldest'])
 })
 
 /** Every path with its mode, owner and, of a file, its checksum; of a link, its target. */

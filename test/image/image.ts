@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { bootContainer, type Container, type Network } from '../../scripts/lib/image/container.ts'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
+import { needImagePackages } from '../../scripts/lib/image/packages.ts'
 import { root } from '../support/executable.ts'
 import { eventually } from '../support/process.ts'
 
@@ -16,10 +17,11 @@ export const cannotBoot = await reasonNotToBoot()
 async function reasonNotToBoot(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `${process.platform} has no systemd-nspawn`
   if (process.getuid?.() !== 0) return 'containers need root'
-  const install = `source scripts/lib/packages.sh && source scripts/lib/image/packages.sh &&
-    need_packages "\${image_packages[@]}" shellcheck`
-  const { exitCode, stderr } = await $`bash -c ${install}`.cwd(root).nothrow().quiet()
-  if (exitCode !== 0) return stderr.toString().trim()
+  const refused = await needImagePackages(root, 'shellcheck', 'redis-server').then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+  if (refused) return refused
   const changed = await $`git -C ${root} status --porcelain`.text()
   if (changed) return 'only a commit is baked, and this tree has changes'
 }

@@ -25,7 +25,7 @@ describe.skipIf(cannotParse !== undefined)('the HCL', () => {
     using folder = temporaryFolder()
     const key = join(folder.path, 'key')
     await $`ssh-keygen -q -t ed25519 -N ${''} -f ${key}`
-    const variables = ['release=a', 'executable_sha256=b', 'commit_time=0', 'image=c', 'manifest=d']
+    const variables = ['release=a', 'executable_sha256=b', 'commit_time=0']
     const options = [...variables, `payload=${key}`, `ssh_private_key_file=${key}`].flatMap(
       (each) => ['-var', each],
     )

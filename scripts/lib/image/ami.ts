@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { DescribeImagesCommand } from '@aws-sdk/client-ec2'
 import { connect } from '../aws.ts'
 import { Stop } from '../cli.ts'
+import { listBaked } from '../deploy/choose.ts'
 import { lastAmi, manifestPath, noteAmi } from './manifest.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
@@ -27,27 +27,19 @@ export interface AmiBake {
   /** A folder for what is uploaded. */
   work: string
   say(line: string): void
+  interrupted: AbortSignal
 }
 
 /** Has Packer bake `release` into an AMI, unless it has one. */
 export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
-  const { root, arch, release, force, say } = bake
-  const { ec2 } = connect(bake.region)
-  const region = await ec2.config.region()
+  const { root, arch, release, force, say, interrupted } = bake
+  const aws = connect(bake.region)
+  const region = await aws.ec2.config.region()
   const manifest = manifestPath(root)
 
-  const found = await ec2.send(
-    new DescribeImagesCommand({
-      Owners: ['self'],
-      Filters: [
-        { Name: 'tag:service', Values: ['hello'] },
-        { Name: 'tag:release', Values: [release.id] },
-        { Name: 'architecture', Values: [arch === 'x64' ? 'x86_64' : arch] },
-        { Name: 'state', Values: ['available'] },
-      ],
-    }),
-  )
-  const existing = found.Images?.[0]?.ImageId
+  const architecture = arch === 'x64' ? 'x86_64' : arch
+  const baked = await listBaked(aws, release.id)
+  const existing = baked.find((each) => each.architecture === architecture)?.ami_id
   if (existing && !force) {
     say(`${region} has it already (--force bakes it again)`)
     noteAmi(manifest, existing, region, release.id)
@@ -67,7 +59,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
       env: { ...process.env, ...env },
     })
   say('packer build packer/aws')
-  await runPacker({ command: ['init', folder], start: packer, say })
+  await runPacker({ command: ['init', folder], start: packer, say, interrupted })
   const variables = {
     region,
     arch,
@@ -78,7 +70,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
     manifest,
   }
-  await runPacker({ command: ['build', folder], variables, start: packer, say })
+  await runPacker({ command: ['build', folder], variables, start: packer, say, interrupted })
   const ami = lastAmi(manifest, region)
   if (!ami) throw new Stop(`packer left no AMI of ${region} in packer/manifest.json`)
   return { release: release.id, arch, region, ami, already: false }

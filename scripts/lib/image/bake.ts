@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parse, runVerb, usageError } from '../cli.ts'
+import { EXIT, parse, runVerb, Stop, usageError } from '../cli.ts'
 import { bakeAmi } from './ami.ts'
 import { bakeLocally, findLocalImage } from './local.ts'
+import { needImagePackages } from './packages.ts'
 import { type Arch, readBuiltRelease } from './release.ts'
 
 const USAGE = `
@@ -17,8 +18,9 @@ Bakes the built commit into an AMI with Packer. A release that is baked already 
   --force        bake again what is baked already
   --json         print the result as JSON
 
-The last line of the output is the AMI id, or the image directory; packer/manifest.json has it too.
-Exit: 0 baked, now or before; 1 refused or failed; 2 usage.`
+The last line of the output is the AMI id, which packer/manifest.json has too, or the image directory.
+Interrupted, it waits until Packer has removed the build instance.
+Exit: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupted.`
 
 const root = resolve(import.meta.dir, '../../..')
 const started = performance.now()
@@ -47,23 +49,43 @@ function readOptions(argv: string[]) {
   return { ...values, arch: arch as Arch }
 }
 
-await runVerb('bake', USAGE, async (argv) => {
+/** Aborted by the first SIGINT or SIGTERM. */
+function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => controller.abort())
+  return controller.signal
+}
+
+async function bake(argv: string[], interrupted: AbortSignal): Promise<string> {
   const { local, arch, region, force, json } = readOptions(argv)
+  if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
+    throw new Stop('--local boots a container, so it wants root on Linux')
+  }
   const release = await readBuiltRelease(root, arch)
   say(`release ${release.id}, ${arch}`)
   if (local) {
     const found = force ? undefined : findLocalImage(root, release.id)
     if (found) say('baked already (--force bakes it again)')
-    const image = found ?? (await bakeLocally(root, arch, release, say))
-    console.log(json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root)
-    return 0
+    else await needImagePackages(root)
+    const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
+    return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
   }
   const work = mkdtempSync(join(tmpdir(), 'hello-bake-'))
   try {
-    const baked = await bakeAmi({ root, arch, release, region, force, work, say })
-    console.log(json ? JSON.stringify(baked, null, 2) : baked.ami)
-    return 0
+    const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
+    return json ? JSON.stringify(baked, null, 2) : baked.ami
   } finally {
     rmSync(work, { recursive: true, force: true })
+  }
+}
+
+await runVerb('bake', USAGE, async (argv) => {
+  const interrupted = interruption()
+  try {
+    console.log(await bake(argv, interrupted))
+    return EXIT.ok
+  } catch (error) {
+    if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
+    throw error
   }
 })

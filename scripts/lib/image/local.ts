@@ -3,21 +3,25 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
 import { bootContainer, type Container } from './container.ts'
-import { manifestPath } from './manifest.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
 import type { Arch, BuiltRelease } from './release.ts'
 
 const BOOT_TIMEOUT_MS = 30_000
+/** A rehearsal has six releases in use at once. */
+const KEPT_IMAGES = 8
 
 export interface LocalImage {
   release: string
@@ -35,22 +39,40 @@ export function imageFolder(root: string, release: string): string {
   return join(root, 'packer', '.images', release)
 }
 
-/** The image of `release` if it was baked. */
+/** The image of `release` if it was baked; it then counts as used just now, for `forgetImages`. */
 export function findLocalImage(root: string, release: string): LocalImage | undefined {
   const path = join(imageFolder(root, release), 'image.json')
-  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined
+  if (!existsSync(path)) return undefined
+  const now = new Date()
+  utimesSync(path, now, now)
+  return JSON.parse(readFileSync(path, 'utf8'))
 }
 
-/** Has Packer provision a Debian root file system that runs under systemd-nspawn. As root, on Linux. */
+/** Removes all images of this tree but the `kept` last used ones. */
+export function forgetImages(root: string, kept: number): void {
+  const used = (folder: string) => statSync(join(folder, 'image.json')).mtimeMs
+  const folders = readdirSync(join(root, 'packer', '.images'))
+    .map((release) => imageFolder(root, release))
+    .filter((folder) => existsSync(join(folder, 'image.json')))
+    .sort((a, b) => used(b) - used(a))
+  for (const folder of folders.slice(kept)) rmSync(folder, { recursive: true, force: true })
+}
+
+/**
+ * Has Packer provision a Debian root file system that runs under systemd-nspawn. As root, on Linux. An interruption
+ * leaves nothing behind, except that what is running then, debootstrap or tar, ends first.
+ */
 export async function bakeLocally(
   root: string,
   arch: Arch,
   release: BuiltRelease,
   say: (line: string) => void,
+  interrupted: AbortSignal,
 ): Promise<LocalImage> {
   const images = join(root, 'packer', '.images')
   mkdirSync(images, { recursive: true })
   const base = await makeBase(root, images, say)
+  interrupted.throwIfAborted()
 
   const work = mkdtempSync(join(images, `.${release.id.slice(0, 12)}-`))
   const target = join(work, 'root')
@@ -84,11 +106,10 @@ export async function bakeLocally(
           executable_sha256: release.sha256,
           commit_time: String(release.commitTime),
           ssh_private_key_file: key,
-          image: image.root,
-          manifest: manifestPath(root),
         },
         start: (command, env) => container.beside(command, env),
         say,
+        interrupted,
       })
     } finally {
       await container.stop()
@@ -97,11 +118,13 @@ export async function bakeLocally(
     say('packing the image')
     const packed = join(work, 'root.tar.zst')
     await $`tar -C ${target} --sort=name --numeric-owner --xattrs --use-compress-program=${'zstd -1 -q -T2'} -cf ${packed} .`
+    interrupted.throwIfAborted()
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder)
     renameSync(target, image.root)
     renameSync(packed, image.archive)
     writeFileSync(join(folder, 'image.json'), `${JSON.stringify(image, null, 2)}\n`)
+    forgetImages(root, KEPT_IMAGES)
     return image
   } finally {
     rmSync(work, { recursive: true, force: true })

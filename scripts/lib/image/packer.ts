@@ -6,19 +6,34 @@ interface PackerRun {
   variables?: Record<string, string>
   start(command: string[], env: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
   say(line: string): void
+  /** Has Packer cancel the build and remove what it made for it. */
+  interrupted: AbortSignal
 }
 
-/** Runs Packer, passing its lines on. Throws `Stop` when it fails. */
-export async function runPacker({ command, variables = {}, start, say }: PackerRun): Promise<void> {
+/**
+ * Runs Packer, passing its lines on until it has ended, which after an interruption takes as long as removing the build
+ * instance does. Throws `Stop` when it fails.
+ */
+export async function runPacker(run: PackerRun): Promise<void> {
+  const { command, variables = {}, start, say, interrupted } = run
+  interrupted.throwIfAborted()
   const [verb, folder] = command
   const options = Object.entries(variables).flatMap(([name, value]) => ['-var', `${name}=${value}`])
   if (verb === 'build') options.unshift('-color=false')
   const child = start(['packer', verb, ...options, folder], { CHECKPOINT_DISABLE: '1' })
+  const cancel = () => {
+    say('interrupted: Packer removes what it made')
+    // Not SIGINT, which Packer's outer process expects from a terminal, for the whole group, and does not pass on.
+    child.kill('SIGTERM')
+  }
+  interrupted.addEventListener('abort', cancel)
   const [, , exitCode] = await Promise.all([
     passOn(child.stdout, say),
     passOn(child.stderr, say),
     child.exited,
   ])
+  interrupted.removeEventListener('abort', cancel)
+  interrupted.throwIfAborted()
   if (exitCode !== 0) throw new Stop(`packer ${verb} failed; its last lines above say why`)
 }
 
