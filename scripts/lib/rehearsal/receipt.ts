@@ -11,6 +11,8 @@ export function receiptLines(
   const { rollouts, readBack } = result
   const classes = Object.entries(summary.failures).map(([what, count]) => `${count} ${what}`)
   const took = rollouts.map(({ startedAt, endedAt }) => clockTime((endedAt - startedAt) / 1000))
+  const cut = rollouts.map(({ cutSeconds }) => cutSeconds).filter((seconds) => seconds > 0)
+  const onAws = cut.length ? `; the waits of AWS add ${clockTime(Math.max(...cut))} to each` : ''
   const probes = rollouts.flatMap(({ probe }) => probe ?? [])
   return [
     summary.met ? paint('green', 'all as expected') : paint('red', 'not as expected'),
@@ -25,7 +27,7 @@ export function receiptLines(
           .map(([name, id]) => `${name} ${shortRelease(id)}`)
           .join(', '),
       ],
-      ['rollouts', rollouts.length ? `${rollouts.length}, took ${took.join(' ')}` : 'none'],
+      ['rollouts', rollouts.length ? `${rollouts.length}, took ${took.join(' ')}${onAws}` : 'none'],
       [
         'requests',
         `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} that must not have`,

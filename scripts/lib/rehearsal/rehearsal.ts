@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import type { Pace } from '../../../test/double/clock.ts'
 import { type Instance, isServing } from '../../../test/double/model.ts'
 import type { Double } from '../../../test/double/server.ts'
-import type { Receipt } from '../rollout/receipt.ts'
 import { ALARM_NAMES, AlarmWatch } from './alarms.ts'
 import { Balancer } from './balancer.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
+import { Deploys } from './deploys.ts'
 import { Instances } from './instances.ts'
 import { Load } from './load.ts'
 import type { FailedRequest } from './load-report.ts'
@@ -31,7 +31,6 @@ export class Rehearsal {
   readonly store = new RedisStore()
   readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
   readonly instances: Instances
-  readonly rollouts: Rollout[] = []
   private readonly marks: Mark[] = []
   private readonly expectations: Expectation[] = []
   private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
@@ -41,6 +40,7 @@ export class Rehearsal {
     .toBase64({ alphabet: 'base64url', omitPadding: true })
   private readonly startedAt = Date.now()
   private double!: Double
+  private deploys!: Deploys
   private load!: Load
   private alarms!: AlarmWatch
 
@@ -69,6 +69,7 @@ export class Rehearsal {
       pace: this.setting.pace,
       tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
     })
+    this.deploys = new Deploys(this.plan, this.plane, awsEnvironment(this.double, this.token))
     await this.until(
       `${this.plan.instances} instances serve`,
       () => this.serving().length === this.plan.instances,
@@ -114,7 +115,7 @@ export class Rehearsal {
         this.plane.instances.map(({ id, tags }) => [id, tags.release ?? 'unknown']),
       ),
       lives: this.instances.lives,
-      rollouts: this.rollouts,
+      rollouts: this.deploys.rollouts,
       marks: this.marks,
       seconds,
       unexpected,
@@ -166,62 +167,15 @@ export class Rehearsal {
 
   /** Runs any verb of scripts/rollout. */
   async rollout(to: ReleaseName, words: string[]): Promise<Rollout> {
-    const number = this.rollouts.length + 1
-    const receiptPath = join(this.plan.folder, `rollout-${number}.json`)
-    const startedAt = Date.now()
-    const rollout: Rollout = {
-      from: this.plane.template.versions[this.plane.group.version - 1]?.tags.release ?? '',
-      to: this.release(to).id,
-      startedAt,
-      endedAt: startedAt,
-      exitCode: -1,
-      verdict: undefined,
-      probe: undefined,
-    }
-    this.rollouts.push(rollout)
     this.mark(`rollout ${words[0]} of release ${to}`)
-    rollout.exitCode = await this.script(
-      'rollout',
-      [
-        ...words,
-        ...['--poll-seconds', '1', '--before-seconds', '5', '--after-seconds', '5'],
-        ...['--receipt', receiptPath, '--evidence', join(this.plan.folder, `evidence-${number}`)],
-      ],
-      `rollout-${number}.log`,
-    )
-    rollout.endedAt = Date.now()
-    const file = Bun.file(receiptPath)
-    if (await file.exists()) {
-      const { verdict, probe } = (await file.json()) as Receipt
-      rollout.verdict = verdict
-      if (probe) {
-        const { requests, failed, longestGapSeconds } = probe
-        rollout.probe = { requests, failed, longestGapSeconds }
-      }
-    }
+    const rollout = await this.deploys.rollout(this.release(to).id, words, this.setting.pace)
     this.mark(`rollout ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
     return rollout
   }
 
-  /** Runs a script of this tree against the double; its output goes to a file. */
+  /** Runs a script of this tree against the double; its exit code. */
   async script(name: string, words: string[], log: string): Promise<number> {
-    const command = [join(this.plan.root, 'scripts', name), ...words]
-    const output = Bun.file(join(this.plan.folder, log)).writer()
-    const child = Bun.spawn(command, {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: { ...process.env, ...awsEnvironment(this.double, this.token) },
-    })
-    const passOn = async (stream: ReadableStream<Uint8Array>) => {
-      for await (const chunk of stream) {
-        output.write(chunk)
-        if (this.plan.verbose) process.stderr.write(chunk)
-      }
-    }
-    await Promise.all([passOn(child.stdout), passOn(child.stderr), child.exited])
-    await output.end()
-    return child.exitCode ?? -1
+    return await this.deploys.script(name, words, log)
   }
 
   /** Runs scripts/smoke through the load balancer. */

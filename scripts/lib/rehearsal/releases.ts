@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
 } from 'node:fs'
@@ -11,6 +12,9 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
 import { findLocalImage } from '../image/local.ts'
+
+/** Images of earlier rehearsals, each of about 400 MB. */
+const OTHERS_KEPT = 4
 
 export type ReleaseName = 'a' | 'b' | 'never-healthy' | 'turns-bad' | 'no-drain' | 'short-idle'
 
@@ -159,12 +163,12 @@ async function bake(clone: string, id: string): Promise<void> {
   }
 }
 
+/** Keeps the newest few besides, so that going back and forth between commits costs nothing. */
 function forgetOthers(clone: string, wanted: string[]): void {
   const folder = join(clone, 'packer', '.images')
-  const images = readdirSync(folder).filter((name) => /^[0-9a-f]{40}$/.test(name))
-  // The newest few besides, so that going back and forth between commits costs nothing.
-  const others = images.filter((name) => !wanted.includes(name))
-  for (const name of others.slice(0, Math.max(0, others.length - 6))) {
-    rmSync(join(folder, name), { recursive: true, force: true })
-  }
+  const others = readdirSync(folder)
+    .filter((name) => /^[0-9a-f]{40}$/.test(name) && !wanted.includes(name))
+    .map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at)
+  for (const { path } of others.slice(OTHERS_KEPT)) rmSync(path, { recursive: true, force: true })
 }

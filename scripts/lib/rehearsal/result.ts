@@ -22,6 +22,8 @@ export interface Rollout {
   startedAt: number
   endedAt: number
   exitCode: number
+  /** How much longer the waits that passed faster would have been, in seconds. */
+  cutSeconds: number
   /** What its own receipt says; undefined when it wrote none. */
   verdict: string | undefined
   probe: { requests: number; failed: number; longestGapSeconds: number } | undefined
