@@ -25,10 +25,12 @@ export function answer(
   body: string | Uint8Array<ArrayBuffer> | null,
   headers: Record<string, string>,
 ): Response {
-  const { env } = c
+  const { env, req } = c
   const { config, health } = env.dependencies
   env.route = matchedRoutes(c)[0]?.path ?? 'none'
-  env.bytes = body === null ? 0 : Buffer.byteLength(body)
+  const length = body === null ? 0 : Buffer.byteLength(body)
+  if (req.raw.method === 'HEAD') headers['Content-Length'] = String(length)
+  else env.bytes = length
   headers['X-Request-Id'] = env.requestId
   headers['X-Content-Type-Options'] = 'nosniff'
   if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import type { AppEnv } from './answer.ts'
 import type { Config } from './config.ts'
 import type { Health } from './health.ts'
@@ -28,7 +29,7 @@ export interface AppDependencies {
 
 /** The service as a function of its dependencies; nothing is opened here. */
 export function createApp(dependencies: AppDependencies): (request: Request) => Promise<Response> {
-  const app = new Hono<AppEnv>()
+  const app = new Hono<AppEnv>({ getPath: pathOf })
   app.route('/', helloRoutes(dependencies))
   app.route('/', healthRoutes(dependencies))
   app.route('/', versionRoutes(dependencies))
@@ -36,4 +37,11 @@ export function createApp(dependencies: AppDependencies): (request: Request) => 
   app.notFound(notFound(app))
   app.onError(onError)
   return observed(app, dependencies)
+}
+
+/** Without a usable Host, as HTTP/1.0 allows, Bun gives the path alone for a URL, where Hono expects all of it. */
+function pathOf(request: Request): string {
+  return request.url.startsWith('/')
+    ? getPath(new Request(`http://host${request.url}`))
+    : getPath(request)
 }

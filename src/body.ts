@@ -15,10 +15,14 @@ export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Pr
       headers: { Accept: 'application/json' },
     })
   }
-  const text = await withDeadline(bodyText(request), timeoutSeconds * 1000, () => {
-    const detail = `The body must arrive within ${timeoutSeconds} s.`
-    return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
-  })
+  const text = await withDeadline(
+    bodyText(request).catch(refuseAborted),
+    timeoutSeconds * 1000,
+    () => {
+      const detail = `The body must arrive within ${timeoutSeconds} s.`
+      return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
+    },
+  )
   try {
     return JSON.parse(text)
   } catch {
@@ -29,7 +33,7 @@ export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Pr
   }
 }
 
-function bodyText(request: HonoRequest): Promise<string> {
+async function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
     if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
@@ -46,7 +50,13 @@ async function chunkedText(request: HonoRequest): Promise<string> {
     if (size > BODY_LIMIT_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
+/** A client that went away is not a failure of ours. */
+function refuseAborted(error: Error): never {
+  if (error.name !== 'AbortError') throw error
+  throw new Problem('incomplete-body', 'The connection was closed before the whole body was here.')
 }
 
 /** What is left of the body is not read, so the connection cannot be used again. */

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { resolveSecret } from './secrets.ts'
@@ -68,7 +69,7 @@ export async function loadConfig(
 ): Promise<Config> {
   const problems = [...misspelled(env)]
   const values = readValues(env, problems)
-  problems.push(...contradictions(values, env, port, environment))
+  problems.push(...contradictions(values, env, port, environment), ...unusableFiles(values))
   const secrets = await resolveSecrets(values, problems)
   const tokens = secrets.TOKENS === undefined ? undefined : parseTokenHashes(secrets.TOKENS)
   if (secrets.TOKENS !== undefined && !tokens?.length) {
@@ -162,7 +163,9 @@ function contradictions(
   }
   needs('TLS_CERT_FILE', 'TLS_KEY_FILE')
   needs('TLS_KEY_FILE', 'TLS_CERT_FILE')
-  needs('REDIS_TLS_CA_FILE', 'REDIS_TLS')
+  if (isSet('REDIS_TLS_CA_FILE') && values.REDIS_TLS !== 'true') {
+    problems.push('REDIS_TLS_CA_FILE: is set, and so wants REDIS_TLS=true')
+  }
   needs('REDIS_USERNAME', 'REDIS_PASSWORD')
   needs('ETCD_USERNAME', 'ETCD_PASSWORD')
   needs('ETCD_PASSWORD', 'ETCD_USERNAME')
@@ -170,12 +173,32 @@ function contradictions(
     if (name.startsWith('REDIS_') && name !== 'REDIS_ENDPOINT')
       needs(name, 'REDIS_ENDPOINT', 'ETCD_ENDPOINTS')
     if (name.startsWith('ETCD_') && name !== 'ETCD_ENDPOINTS') needs(name, 'ETCD_ENDPOINTS')
-    if (name.endsWith('_FILE') && typeof values[name] === 'string' && !existsSync(values[name])) {
-      problems.push(`${name}: got ${JSON.stringify(values[name])}, wants a file that exists`)
-    }
   }
   if (values.REDIS_MODE === 'standalone' && (values.REDIS_ENDPOINT?.length ?? 0) > 1) {
     problems.push('REDIS_ENDPOINT: got several, wants one, or REDIS_MODE=sentinel or cluster')
+  }
+  return problems
+}
+
+/** Read again when they are used; here so that a wrong one is told of with everything else that is wrong. */
+function unusableFiles(values: Values): string[] {
+  const problems: string[] = []
+  const read = <T>(name: SettingName, wants: string, parse: (pem: Buffer) => T): T | undefined => {
+    const file = values[name]
+    if (typeof file !== 'string') return undefined
+    try {
+      return parse(readFileSync(file))
+    } catch (error) {
+      const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+      problems.push(`${name}: got ${JSON.stringify(file)} (${reason}), wants a file with ${wants}`)
+      return undefined
+    }
+  }
+  read('REDIS_TLS_CA_FILE', 'a PEM certificate', (pem) => new X509Certificate(pem))
+  const certificate = read('TLS_CERT_FILE', 'a PEM certificate', (pem) => new X509Certificate(pem))
+  const key = read('TLS_KEY_FILE', 'a PEM private key', createPrivateKey)
+  if (certificate && key && !certificate.checkPrivateKey(key)) {
+    problems.push('TLS_KEY_FILE: got the key of another certificate, wants that of TLS_CERT_FILE')
   }
   return problems
 }
@@ -191,7 +214,9 @@ async function resolveSecrets(
     const reference = values[name]
     if (typeof reference !== 'string') return []
     try {
-      return [[name, await resolveSecret(reference, values.AWS_REGION)]]
+      const secret = await resolveSecret(reference, values.AWS_REGION)
+      if (secret === '') problems.push(`${name}: what it refers to is empty`)
+      return [[name, secret]]
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`)
       return []

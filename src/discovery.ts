@@ -11,6 +11,9 @@ export interface Discovery {
 
 const RETRY_MS = 1000
 
+/** A connection that died without a word is noticed when the watch is made anew. */
+const WATCH_MS = 60_000
+
 /** How often a lease is renewed within its time. */
 const RENEWALS = 3
 
@@ -42,13 +45,14 @@ export function startDiscovery(
           log.warn({ event: 'etcd-unavailable', what, reason: (error as Error).message })
         }
         failing = true
-        await Bun.sleep(RETRY_MS)
       }
+      if (!signal.aborted) await Bun.sleep(RETRY_MS)
     }
   }
 
   async function register(): Promise<void> {
     lease = await etcd.grant(config.leaseSeconds)
+    if (signal.aborted) return etcd.revoke(lease)
     await etcd.put(`${config.prefix}/instances/${id}`, JSON.stringify(entry), lease)
     log.info({ event: 'registered', id, ...entry })
     while (!signal.aborted) {
@@ -58,15 +62,21 @@ export function startDiscovery(
   }
 
   const endpointKey = `${config.prefix}/redis-endpoint`
+  let unusable: string | null | undefined
   async function readEndpoint(): Promise<void> {
     const text = await etcd.get(endpointKey)
     const endpoints = text === undefined ? undefined : parseEndpoints(text.trim())
     if (endpoints) onRedisEndpoints(endpoints)
-    else log.warn({ event: 'redis-endpoint-unusable', key: endpointKey, got: text ?? 'nothing' })
+    else if ((text ?? null) !== unusable) {
+      log.warn({ event: 'redis-endpoint-unusable', key: endpointKey, got: text ?? 'nothing' })
+    }
+    unusable = endpoints ? undefined : (text ?? null)
   }
 
   void persist('register', register)
-  void persist('follow', () => etcd.watch(endpointKey, readEndpoint, signal))
+  void persist('follow', () =>
+    etcd.watch(endpointKey, readEndpoint, AbortSignal.any([signal, AbortSignal.timeout(WATCH_MS)])),
+  )
 
   return {
     async withdraw() {

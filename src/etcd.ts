@@ -10,7 +10,7 @@ export interface EtcdClient {
   /** Throws when the lease is gone. */
   keepAlive(lease: string): Promise<void>
   revoke(lease: string): Promise<void>
-  /** Awaits `changed` when etcd listens to `key` and after each change of it. Resolves when etcd ends the watch. */
+  /** Awaits `changed` when etcd listens to `key` and after each change of it. Resolves when etcd or `signal` ends the watch. */
   watch(key: string, changed: () => Promise<void>, signal: AbortSignal): Promise<void>
 }
 
@@ -69,7 +69,9 @@ export function createEtcdClient(
       await call('kv/put', { key: encode(key), value: encode(value), lease })
     },
     async grant(seconds) {
-      return (await call<{ ID: string }>('lease/grant', { TTL: seconds })).ID
+      const { ID } = await call<{ ID?: string }>('lease/grant', { TTL: seconds })
+      if (!ID) throw new Error('etcd granted no lease')
+      return ID
     },
     async keepAlive(lease) {
       const { result } = await call<{ result?: { TTL?: string } }>('lease/keepalive', { ID: lease })
@@ -79,9 +81,13 @@ export function createEtcdClient(
       await call('lease/revoke', { ID: lease })
     },
     async watch(key, changed, signal) {
-      const { body } = await authorized('watch', { create_request: { key: encode(key) } }, signal)
-      // Each message of the stream is the creation, a change or a sign of life; what holds now is read, not pieced together.
-      for await (const _ of body ?? []) await changed()
+      try {
+        const { body } = await authorized('watch', { create_request: { key: encode(key) } }, signal)
+        // Each message is the creation or a change; what holds now is read, not pieced together.
+        for await (const _ of body ?? []) await changed()
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
     },
   }
 }

@@ -33,7 +33,7 @@ export function createHealth(store: Store, log: Log, latchFile?: string): Health
       try {
         await store.ping()
         reached = true
-        if (latchFile) writeFileSync(latchFile, '')
+        if (latchFile) keepLatch(latchFile, log)
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         if (reason !== reported) log.warn({ event: 'waiting-for-store', reason })
@@ -53,5 +53,13 @@ export function createHealth(store: Store, log: Log, latchFile?: string): Health
     drain() {
       draining = true
     },
+  }
+}
+
+function keepLatch(file: string, log: Log): void {
+  try {
+    writeFileSync(file, '')
+  } catch (error) {
+    log.warn({ event: 'latch-not-kept', reason: (error as Error).message })
   }
 }

@@ -1,13 +1,19 @@
+import { isIPv6 } from 'node:net'
 import type { Config } from './config.ts'
 
 const TIMEOUT_MS = 2000
+
+/** Who listens everywhere is asked on loopback. */
+const ANY_ADDRESS: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** Asks the service on this machine how it is; `report` is a line for a person. */
 export async function checkHealth({
   port,
   tls,
-}: Pick<Config, 'port' | 'tls'>): Promise<{ healthy: boolean; report: string }> {
-  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}/hc`
+  bindAddress,
+}: Pick<Config, 'port' | 'tls' | 'bindAddress'>): Promise<{ healthy: boolean; report: string }> {
+  const host = ANY_ADDRESS[bindAddress] ?? bindAddress
+  const url = `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}/hc`
   try {
     // The certificate names the host that others use, not this machine's loopback address.
     const response = await fetch(url, {

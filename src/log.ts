@@ -1,3 +1,5 @@
+import { createLineWriter } from './line-writer.ts'
+
 /** What the service logs through: one JSON line per call, `event` says what it is about. */
 export interface Log {
   info(fields: LogFields): void
@@ -10,10 +12,6 @@ export type LogFields = { event: string; err?: unknown } & Record<string, unknow
 export const LOG_LEVELS = ['info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Lines are gathered up to this size or this long, so that the log does not cost a system call per request. */
-const BUFFER_BYTES = 16 * 1024
-const FLUSH_MS = 250
-
 /**
  * Logs to standard output; `flush` writes what is still held, and must be called before the process ends.
  * The lines are made here and not by a library because every request pays for one: this takes half of pino's time.
@@ -22,7 +20,7 @@ export function createLog(
   level: LogLevel,
   fields: Record<string, string>,
 ): { log: Log; flush(): void } {
-  const output = Bun.stdout.writer({ highWaterMark: BUFFER_BYTES })
+  const { write, flush } = createLineWriter(() => Bun.stdout.writer())
   const constant = JSON.stringify(fields).slice(1, -1)
   const writer = (name: LogLevel): ((fields: LogFields) => void) => {
     if (LOG_LEVELS.indexOf(name) < LOG_LEVELS.indexOf(level)) return () => {}
@@ -31,11 +29,9 @@ export function createLog(
       const own = JSON.stringify(err === undefined ? rest : { ...rest, err: describe(err) }).slice(
         1,
       )
-      output.write(`{"level":"${name}","time":"${time}",${constant},${own}\n`)
+      write(`{"level":"${name}","time":"${time}",${constant},${own}\n`)
     }
   }
-  const flush = () => void output.flush()
-  setInterval(flush, FLUSH_MS).unref()
   return { log: { info: writer('info'), warn: writer('warn'), error: writer('error') }, flush }
 }
 

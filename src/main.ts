@@ -70,8 +70,8 @@ async function serve(options: { port: number; environment: string }): Promise<vo
   let stopping = false
   const stop = async (signal: string, drainSeconds: number) => {
     log.info({ event: 'stopping', signal, drainSeconds })
-    // A second signal ends the drain: who sends it knows that nobody is to be waited for.
-    if (stopping) process.exit(EXIT.ok)
+    // Who sends a second signal knows that no load balancer is to be waited for.
+    if (stopping) return service.hurry()
     stopping = true
     await service.stop(drainSeconds)
     log.info({ event: 'stopped' })

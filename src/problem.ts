@@ -6,6 +6,7 @@ import { StoreUnavailable } from './store/store.ts'
 /** RFC 9457: every error the service answers with, and nothing else. */
 const PROBLEMS = {
   'malformed-json': [400, 'The body is not JSON'],
+  'incomplete-body': [400, 'The body did not arrive whole'],
   'invalid-username': [400, 'The user name is not valid'],
   'invalid-birthday': [400, 'The birthday is not valid'],
   unauthorized: [401, 'A token is needed'],

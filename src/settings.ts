@@ -52,7 +52,7 @@ export const SETTINGS = {
   ETCD_USERNAME: anything('a user name'),
   ETCD_PASSWORD: { ...anything('a password'), secret: true },
   ETCD_LEASE_SECONDS: integer(2, 300, '10'),
-  ADVERTISE_ADDRESS: matching(/^[\w.:[\]-]+:\d{1,5}$/, 'host:port'),
+  ADVERTISE_ADDRESS: { wants: 'host:port', parse: parseAddress },
   AWS_REGION: matching(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region such as eu-west-1'),
   STATE_DIRECTORY: path('./data'),
   RUNTIME_DIRECTORY: path(),
@@ -124,12 +124,19 @@ function path(fallback?: string): Setting<string> {
   return fallback === undefined ? matching(/./, 'a path') : matching(/./, 'a path', fallback)
 }
 
+/** A name, and not one of the offsets and times that would also do for Temporal. */
 function parseTimeZone(text: string): string | undefined {
+  if (!/^[A-Za-z][\w+/-]*$/.test(text)) return undefined
   try {
-    return Temporal.Now.zonedDateTimeISO(text).timeZoneId
+    new Intl.DateTimeFormat('en', { timeZone: text })
+    return text
   } catch {
     return undefined
   }
+}
+
+function isPort(port: number): boolean {
+  return port > 0 && port < 65536
 }
 
 /** `host:port` pairs with commas between; an IPv6 address stands in brackets. */
@@ -139,11 +146,16 @@ export function parseEndpoints(text: string): Endpoint[] | undefined {
       /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(part) ?? []
     return { host: bracketed ?? plain ?? '', port: Number(port) }
   })
-  const valid = endpoints.every(({ host, port }) => host && port > 0 && port < 65536)
+  const valid = endpoints.every(({ host, port }) => host && isPort(port))
   return valid ? endpoints : undefined
+}
+
+function parseAddress(text: string): string | undefined {
+  return parseEndpoints(text)?.length === 1 ? text : undefined
 }
 
 function parseUrls(text: string): string[] | undefined {
   const urls = text.split(',')
-  return urls.every((url) => /^https?:\/\/[\w.[\]:-]+:\d{1,5}$/.test(url)) ? urls : undefined
+  const port = (url: string) => /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(url)?.[1]
+  return urls.every((url) => isPort(Number(port(url)))) ? urls : undefined
 }

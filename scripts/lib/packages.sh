@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # need_packages NAME…: install what is missing of these Debian packages, as root or through sudo, without starting
-# the services they bring. Fails with one sentence where it cannot.
+# the services they bring. 1, with a sentence: not to be had here; 2: apt-get failed.
 need_packages() {
   local missing=() name sudo=()
   for name in "$@"; do
@@ -29,5 +29,5 @@ need_packages() {
   { "${sudo[@]}" apt-get update -qq &&
     "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null || status=$?
   [[ -z $made ]] || "${sudo[@]}" rm -f "$policy"
-  return "$status"
+  ((status == 0)) || { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
 }

@@ -5,9 +5,9 @@ python_tool() {
   if [[ ! -e $folder/.installed ]]; then
     echo "installing $1 $2" >&2
     rm -rf "$folder"
-    python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check "$1==$2" >&2
-    touch "$folder/.installed"
+    { python3 -m venv "$folder" &&
+      "$folder/bin/pip" install --quiet --disable-pip-version-check "$1==$2" &&
+      touch "$folder/.installed"; } >&2 || return 2
   fi
   export PATH=$folder/bin:$PATH
 }

@@ -1,5 +1,5 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readRecord } from './record.ts'
 import { birthdayKey, type Store, StoreUnavailable } from './store.ts'
@@ -12,16 +12,10 @@ const SCHEMA_VERSION = 1
 
 /**
  * Opens the embedded store in `file`, making it and its folder. Several processes may share the file.
- * Throws when it cannot be opened, or was written by a release with other tables.
+ * Throws, naming the file, when it cannot be opened, or was written by a release with other tables.
  */
 export function openSqlite(file: string): Store {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-  const db = new Database(file, { create: true, strict: true })
-  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  db.run('PRAGMA journal_mode = WAL')
-  db.run('PRAGMA synchronous = FULL')
-  migrate(db, file)
-
+  const db = openDatabase(file)
   const select = db.query<{ value: string }, [string]>('SELECT value FROM birthday WHERE key = ?')
   const upsert = db.query(
     'INSERT INTO birthday (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
@@ -45,14 +39,29 @@ export function openSqlite(file: string): Store {
   }
 }
 
-function migrate(db: Database, file: string): void {
+/** The file with its tables, set up so that a write is on the disk when it returns. */
+export function openDatabase(file: string): Database {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    // SQLite would make it readable to everybody; the files beside it take their mode from it.
+    closeSync(openSync(file, 'a', 0o600))
+    const db = new Database(file, { strict: true })
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    db.run('PRAGMA journal_mode = WAL')
+    db.run('PRAGMA synchronous = FULL')
+    migrate(db)
+    return db
+  } catch (error) {
+    throw new Error(`the store ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function migrate(db: Database): void {
   db.transaction(() => {
     const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
     if (found === SCHEMA_VERSION) return
     if (found !== 0) {
-      throw new Error(
-        `${file} has tables of version ${found}; this release reads ${SCHEMA_VERSION}`,
-      )
+      throw new Error(`its tables have version ${found}; this release reads ${SCHEMA_VERSION}`)
     }
     db.run(
       'CREATE TABLE birthday (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',

@@ -103,6 +103,33 @@ describe('a malformed request', () => {
     await expectService()
   })
 
+  test('whose client goes away in the middle is no failure of the service', async () => {
+    const head = 'PUT /hello/Gone HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+    for (const rest of [
+      'Content-Length: 100\r\n\r\n{"d',
+      'Transfer-Encoding: chunked\r\n\r\n3\r\n{"d\r\n',
+    ]) {
+      const { socket } = await open()
+      socket.write(head + rest)
+      await Bun.sleep(100)
+      socket.destroy()
+    }
+    await expectService()
+    await eventually('both are logged as incomplete', async () => {
+      const log = await service.log()
+      return log.filter(({ method, status }) => method === 'PUT' && status === 400).length >= 2
+    })
+  })
+
+  test('of HTTP/1.0 without a Host finds its way', async () => {
+    const { socket, state, answered } = await open()
+    socket.write('GET /hc HTTP/1.0\r\n\r\n')
+    await answered()
+    expect(state.received).toContain('200 OK')
+    expect(state.received).toContain('{"status":"ok"}')
+    socket.destroy()
+  })
+
   const json = { 'Content-Type': 'application/json' }
   test.each([
     ['16 KiB and a byte', 16 * 1024 + 1],

@@ -81,6 +81,23 @@ describe('scripts/start', () => {
   }, 60_000)
 })
 
+describe('scripts/test', () => {
+  test('fails when a test run crashes or the build does, and goes on with the other parts', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const run = (...parts: string[]) => {
+      const done = Bun.spawnSync(['scripts/test', ...parts], { cwd: clone })
+      return { exitCode: done.exitCode, last: done.stdout.toString().trimEnd().split('\n').at(-1) }
+    }
+    Bun.spawnSync(['bash', '-c', 'rm test/unit/*; rm -r test/http; echo "@@@" >>src/main.ts'], {
+      cwd: clone,
+    })
+    writeFileSync(join(clone, 'test/unit/crash.test.ts'), "process.kill(process.pid, 'SIGKILL')")
+    expect(run('unit', 'browser')).toEqual({ exitCode: 1, last: '0 passed, 2 failed, 0 skipped' })
+    expect(run('nonsense').exitCode).toBe(2)
+  }, 60_000)
+})
+
 describe('Bun', () => {
   test('comes by its own installer where there is no npm, at the version that is pinned', () => {
     using folder = temporaryFolder()

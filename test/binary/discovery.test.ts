@@ -107,3 +107,48 @@ test('etcd going away and coming back costs no request, and the entry is made ag
   const events = (await service.log()).map(({ event }) => event)
   expect(events).not.toContain('unhandled-rejection')
 }, 60_000)
+
+/** Something on etcd's port that answers everything with `answer`, and counts. */
+function startImpostor(answer: (path: string) => Promise<object> | object) {
+  const paths: string[] = []
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch({ url }) {
+      const { pathname } = new URL(url)
+      paths.push(pathname)
+      return Response.json(await answer(pathname))
+    },
+  })
+  return {
+    paths,
+    endpoint: `http://127.0.0.1:${server.port}`,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  }
+}
+
+test('what is no etcd is asked again only after a pause', async () => {
+  await using impostor = startImpostor(() => ({}))
+  await using service = await startService({ ETCD_ENDPOINTS: impostor.endpoint })
+  await Bun.sleep(3000)
+  expect(impostor.paths.length).toBeGreaterThan(2)
+  expect(impostor.paths.length).toBeLessThan(20)
+  expect((await service.log()).length).toBeLessThan(20)
+}, 10_000)
+
+test('a stop while the instance registers leaves no entry behind', async () => {
+  await using impostor = startImpostor(async (path) => {
+    if (path !== '/v3/lease/grant') return {}
+    await Bun.sleep(800)
+    return { ID: '7' }
+  })
+  await using service = await startService({
+    ETCD_ENDPOINTS: impostor.endpoint,
+    DRAIN_SECONDS: '2',
+  })
+  await Bun.sleep(300)
+  service.child.kill('SIGTERM')
+  await service.child.exited
+  expect(impostor.paths).not.toContain('/v3/kv/put')
+  expect(impostor.paths).toContain('/v3/lease/revoke')
+}, 10_000)

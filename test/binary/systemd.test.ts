@@ -48,7 +48,7 @@ test.each(['path', 'abstract'])(
   20_000,
 )
 
-test('several processes share the port, and one that stops takes no request with it', async () => {
+test('several processes share the port, and one that has stopped leaves it to the others', async () => {
   using state = temporaryFolder()
   const env = { STATE_DIRECTORY: state.path }
   await using first = await startService({ ...env, INSTANCE_ID: 'first' })

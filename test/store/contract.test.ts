@@ -1,9 +1,9 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cluster } from 'ioredis'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { openDatabase, openSqlite } from '../../src/store/sqlite.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { startCluster, startRedis, startSentinelGroup } from '../support/redis.ts'
 import { redisStore } from '../support/store.ts'
@@ -26,7 +26,7 @@ describe('SQLite', () => {
     }
   })
 
-  test('several processes may have the file open, and writes are synced', async () => {
+  test('several processes may have the file open', async () => {
     const { path } = stack.use(temporaryFolder())
     const file = join(path, 'hello.db')
     const [one, two] = [openSqlite(file), openSqlite(file)]
@@ -36,12 +36,31 @@ describe('SQLite', () => {
     await Promise.all([one.close(), two.close()])
   })
 
+  test('a write is synced before it returns, and nobody else may read the file', () => {
+    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    const db = openDatabase(file)
+    const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0]
+    const FULL = 2
+    expect(pragma('synchronous')).toBe(FULL)
+    expect(pragma('journal_mode')).toBe('wal')
+    for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o777).toBe(0o600)
+    db.close()
+  })
+
+  test('what is no database is refused by name', () => {
+    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    writeFileSync(file, 'not a database, but long enough to be mistaken for one '.repeat(50))
+    expect(() => openSqlite(file)).toThrow(`the store ${file}: file is not a database`)
+  })
+
   test('a file of another version is refused by name', () => {
     const file = join(stack.use(temporaryFolder()).path, 'hello.db')
     const db = new Database(file)
     db.run('PRAGMA user_version = 2')
     db.close()
-    expect(() => openSqlite(file)).toThrow(`${file} has tables of version 2; this release reads 1`)
+    expect(() => openSqlite(file)).toThrow(
+      `the store ${file}: its tables have version 2; this release reads 1`,
+    )
   })
 })
 

@@ -1,3 +1,4 @@
+import { daysUntilBirthday, greeting } from '../../src/birthday.ts'
 import { name, save } from './executable.ts'
 
 /** What came of a request that a load sent. */
@@ -47,16 +48,21 @@ export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
   }
 }
 
-/** The acknowledged writes of `outcomes` that `url` does not have. */
+/** The acknowledged writes of `outcomes` that `url` does not have, or has otherwise. */
 export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome[]> {
   const acknowledged = outcomes.filter(({ status }) => status === 204)
   const lost: Outcome[] = []
   for (let start = 0; start < acknowledged.length; start += 50) {
     const batch = acknowledged.slice(start, start + 50)
-    const found = await Promise.all(
-      batch.map(async ({ user }) => (await fetch(`${url}/hello/${user}`)).status),
-    )
-    lost.push(...batch.filter((_, index) => found[index] !== 200))
+    const kept = await Promise.all(batch.map((outcome) => isKept(url, outcome)))
+    lost.push(...batch.filter((_, index) => !kept[index]))
   }
   return lost
+}
+
+async function isKept(url: string, { user, date }: Outcome): Promise<boolean> {
+  const response = await fetch(`${url}/hello/${user}`)
+  const { message } = (await response.json()) as { message?: string }
+  const days = daysUntilBirthday(Temporal.PlainDate.from(date), Temporal.Now.plainDateISO('UTC'))
+  return message === greeting(user, days)
 }

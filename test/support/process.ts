@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 
 /** A folder that is gone when `using` goes out of scope. */
-export function temporaryFolder(): Disposable & { path: string } {
-  const path = mkdtempSync(join(tmpdir(), 'hello-test-'))
+export function temporaryFolder(parent = tmpdir()): Disposable & { path: string } {
+  const path = mkdtempSync(join(parent, 'hello-test-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 

@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { Redis } from 'ioredis'
 import { end, eventually, freePort, temporaryFolder } from './process.ts'
+
+/** A cluster's nodes sync their files at each change of its map, and on a busy disk would stand still for that long. */
+const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : undefined
 
 export interface RedisServer extends AsyncDisposable {
   port: number
@@ -21,7 +24,7 @@ export async function startRedis(
   clientOptions: object = {},
   portOption = '--port',
 ): Promise<RedisServer> {
-  const folder = temporaryFolder()
+  const folder = temporaryFolder(MEMORY)
   const port = freePort()
   const client = new Redis({
     host: '127.0.0.1',
