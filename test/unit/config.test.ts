@@ -94,8 +94,34 @@ describe('the configuration', () => {
     [
       'a file that is not there',
       { TLS_CERT_FILE: '/no', TLS_KEY_FILE: '/no' },
-      /a file that exists/,
+      /TLS_CERT_FILE.*ENOENT/,
     ],
+    [
+      'a folder for a file',
+      { REDIS_ENDPOINT: 'a:1', REDIS_TLS: 'true', REDIS_TLS_CA_FILE: '/etc' },
+      /EISDIR/,
+    ],
+    [
+      'what is no certificate',
+      { TLS_CERT_FILE: '/etc/hostname', TLS_KEY_FILE: '/etc/hostname' },
+      /TLS_KEY_FILE.*private key/,
+    ],
+    [
+      'a CA without TLS',
+      { REDIS_ENDPOINT: 'a:1', REDIS_TLS: 'false', REDIS_TLS_CA_FILE: '/etc/hostname' },
+      /wants REDIS_TLS=true/,
+    ],
+    [
+      'a secret that is empty',
+      { REDIS_ENDPOINT: 'a:1', REDIS_PASSWORD: 'file:/dev/null' },
+      /REDIS_PASSWORD: .* is empty/,
+    ],
+    [
+      'ports that there are not',
+      { ETCD_ENDPOINTS: 'http://x:99999', ADVERTISE_ADDRESS: 'x:99999' },
+      /ETCD_ENDPOINTS: got.*\nADVERTISE_ADDRESS: got/,
+    ],
+    ['an offset for a time zone', { TIMEZONE: '+01:00' }, /TIMEZONE/],
     ['the admin port on the port of the service', { ADMIN_PORT: '5000' }, /ADMIN_PORT/],
     ['AUTH=tokens without any', { AUTH: 'tokens' }, /TOKENS/],
     ['tokens and AUTH=none', { AUTH: 'none', TOKENS: createToken('read').entry }, /AUTH/],
