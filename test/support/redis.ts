@@ -79,11 +79,11 @@ async function allOrNone<T>(
 
 const GROUP_START = { withinMs: 30_000, everyMs: 100 }
 
-/** Replicas that have loaded their primary's data, as they see it themselves and as their primary sees them. */
+/** Replicas that have loaded their primary's data and told it so: until then the primary sends them no writes. */
 async function replicasInStep(servers: RedisServer[]): Promise<number> {
   const infos = (await Promise.all(servers.map(({ client }) => client.info('replication')))).join()
   const count = (pattern: RegExp) => infos.match(pattern)?.length ?? 0
-  return Math.min(count(/state=online/g), count(/master_link_status:up/g))
+  return Math.min(count(/state=online,offset=[1-9]/g), count(/master_link_status:up/g))
 }
 
 /** Three masters with `replicas` each, as `redis-cli --cluster create` makes them. */
