@@ -5,7 +5,7 @@ set -euo pipefail
 rm -f "$PAYLOAD"
 
 for home in /root /home/*; do
-  rm -rf "$home"/.ssh "$home"/.*_history "$home"/.cache "$home"/.lesshst "$home"/.viminfo
+  rm -rf "$home"/.ssh "$home"/.*_history "$home"/.cache "$home"/.lesshst "$home"/.viminfo "$home"/.aws "$home"/.netrc
 done
 rm -f /etc/ssh/ssh_host_*
 
@@ -20,6 +20,26 @@ rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /
 # An empty machine-id is made anew at boot; a missing one would make it a first boot, with every preset applied.
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
+
+# It would save a new seed at shutdown, the same for every instance.
+if systemctl cat systemd-random-seed.service >/dev/null 2>&1; then
+  systemctl --quiet mask --runtime systemd-random-seed.service
+fi
+
+# This session goes through the SSM agent, so what the agent knows of the build instance goes when the agent has
+# stopped: a unit that is ordered before another is stopped after it. It is in /run, and so not in the image.
+cat >/run/systemd/system/hello-forget-instance.service <<'EOF'
+[Unit]
+Description=Remove what the SSM agent keeps of the instance that builds
+Before=amazon-ssm-agent.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/sh -c 'rm -rf /var/lib/amazon/ssm/i-* /var/log/amazon/ssm/*'
+EOF
+systemctl daemon-reload
+systemctl start hello-forget-instance.service
 
 find /var/log -type f ! -path '/var/log/journal/*' -exec truncate --size 0 {} +
 find /var/tmp -mindepth 1 -delete

@@ -32,10 +32,13 @@ check_executable() {
   [[ $(cat /etc/hello/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/hello/release is not $RELEASE"
 }
 
+# Of all that is loaded with the units, what is wrong with other people's is shown and no problem.
 check_units() {
-  local units=/usr/local/lib/systemd/system output unit
-  output=$(systemd-analyze verify "$units/hello.target" "$units/hello@.service" 2>&1) || output=${output:-failed}
-  [[ -z $output ]] || problem "systemd-analyze verify: $output"
+  local units=/usr/local/lib/systemd/system output status=0 ours unit
+  output=$(systemd-analyze verify "$units/hello.target" "$units/hello@.service" 2>&1) || status=$?
+  ours=$(grep -E 'hello|ordering cycle' <<<"$output")
+  [[ -z $output ]] || echo "systemd-analyze verify: $output"
+  [[ $status == 0 && -z $ours ]] || problem "systemd-analyze verify: ${ours:-$output} (status $status)"
   for unit in hello.target ${REQUIRED_UNITS:-}; do
     systemctl --quiet is-enabled "$unit" 2>/dev/null || problem "$unit is not enabled"
   done
@@ -59,18 +62,21 @@ check_way_in() {
 
 # Every worker, on every core, with a configuration that the gate brings and takes away again.
 check_serving() {
-  local environment=/etc/hello/hello.env core body
+  local environment=/etc/hello/hello.env core worker body deadline=$((SECONDS + 10))
   [[ ! -e $environment ]] || problem "left over: $environment"
   printf 'ENVIRONMENT=bake\nAUTH=none\nDRAIN_SECONDS=0\n' >"$environment"
   systemctl start hello.target
   for ((core = 0; core < $(nproc); core++)); do
-    systemctl --quiet is-active "hello@$((9464 + core))" ||
-      problem "hello@$((9464 + core)): $(journalctl --quiet --output cat --lines 5 --unit "hello@$((9464 + core))")"
+    worker=hello@$((9464 + core)).service
+    until systemctl --quiet is-active "$worker" || ((SECONDS >= deadline)); do sleep 0.5; done
+    systemctl --quiet is-active "$worker" || problem "$(explain "$worker")"
   done
-  body=$(get hc)
+  body=$(get hc --retry 5 --retry-delay 1 --retry-all-errors)
   [[ $body == '{"status":"ok"}' ]] || problem "/hc says \"$body\""
   body=$(get version)
   [[ $body == *"\"version\":\"$RELEASE\""* ]] || problem "/version says \"$body\", wanted release $RELEASE"
+
+  check_ports
 
   systemctl stop 'hello@*' hello.target
   rm -rf "$environment" /var/lib/hello
@@ -78,20 +84,46 @@ check_serving() {
   rm -rf /var/log/journal/*
 }
 
-get() { curl --silent --show-error --max-time 5 --retry 20 --retry-delay 1 --retry-all-errors "http://127.0.0.1:5000/$1" 2>&1; }
+# get PATH [OPTION…]
+get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:5000/$1" || echo "(nothing: curl status $?)"; }
+
+# Why a unit is not active: the last sentence of hello, else the last of systemd. All journals: without a machine-id no
+# one of them is this machine's.
+explain() {
+  local lines
+  lines=$(journalctl --quiet --merge --output cat --lines 100 --unit "$1")
+  echo "$1: $(grep '^hello: ' <<<"$lines" | tail -n 1)"
+  tail -n 5 <<<"$lines"
+}
+
+# Open are the port of the service, that of this session, and those on which DHCP gets its answers.
+check_ports() {
+  local sockets open
+  sockets=$(ss -Hlntu) || problem 'ss does not list the open ports'
+  open=$(awk 'NF && $5 !~ /^(127\.|\[::1\])/ && $5 !~ /:(5000|22)$/ && !($1 == "udp" && $5 ~ /:(68|546)$/) { print $1, $5 }' <<<"$sockets")
+  [[ -z $open ]] || problem "open ports: $open"
+}
 
 check_leftovers() {
   local path found
-  for path in "$PAYLOAD" /var/lib/cloud/instance; do
-    [[ ! -e $path ]] || problem "left over: $path"
+  for path in "$PAYLOAD" /var/lib/cloud/instance /var/lib/systemd/random-seed; do
+    [[ ! -e $path && ! -L $path ]] || problem "left over: $path"
   done
   [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would have this identity'
-  found=$(find /root /home -xdev -name '.*_history' 2>/dev/null)
+  found=$(find /root /home -xdev \( -name '.*_history' -o -name .aws -o -name .netrc -o -name 'id_*' \) 2>/dev/null)
   [[ -z $found ]] || problem "left over: $found"
   found=$(find /etc/ssh -name 'ssh_host_*' 2>/dev/null)
   [[ -z $found ]] || problem "host keys that every instance would share: $found"
-  found=$(grep -rIlsE -e '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----|AKIA[0-9A-Z]{16}' /etc /root /home /opt /srv /usr/local /var/lib)
+  found=$(secrets /etc /root /home /opt /srv /usr/local /usr/share /var/lib /var/log)
   [[ -z $found ]] || problem "something secret: $found"
+}
+
+# The files with a private key, an access key or its secret. Documentation has keys too, which say that they are examples.
+secrets() {
+  grep -rIoE --exclude-dir=doc --exclude-dir=man \
+    -e '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----' -e '(AKIA|ASIA)[0-9A-Z]{16}' \
+    -e 'aws_(secret_access_key|session_token) *= *[0-9A-Za-z/+=]{40,}' "$@" 2>/dev/null |
+    grep -vE 'EXAMPLE(KEY)?$' | cut -d: -f1 | sort -u
 }
 
 main

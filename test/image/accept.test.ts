@@ -61,6 +61,18 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     expect(exitCode).toBe(0)
   })
 
+  test('accepts a warning about a unit of somebody else, and shows it', async () => {
+    const { exitCode, stderr, stdout } = await ask(`
+      printf '[Service]\\nExecStart=/bin/true\\nRest=1\\n' >/etc/systemd/system/cloud-final.service`)
+    expect(stdout).toMatch(/systemd-analyze verify: .*cloud-final.service/)
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  })
+
+  test('accepts the keys of examples', async () => {
+    const { exitCode, stderr } = await ask('echo AKIAIOSFODNN7EXAMPLE >/usr/share/example')
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  })
+
   test.each([
     [
       'another executable',
@@ -95,7 +107,22 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     [
       'workers that do not start',
       'chmod -x /usr/local/lib/hello/worker-wanted',
-      /hello@9464: [\s\S]*\/hc says/,
+      /hello@9464.service: [\s\S]*Permission denied[\s\S]*\/hc says "\(nothing: curl status 7\)"/,
+    ],
+    [
+      'workers that fail',
+      'mkdir -p /run/systemd/system/hello@.service.d; printf "[Service]\\nEnvironment=PORT=none\\n" >/run/systemd/system/hello@.service.d/a.conf; systemctl daemon-reload',
+      /hello@9464.service: hello: .*none/,
+    ],
+    [
+      'an open port',
+      'systemd-run --quiet --socket-property=ListenStream=4444 --unit=open true',
+      /open ports: tcp \S+:4444$/m,
+    ],
+    [
+      'an open port for datagrams',
+      'systemd-run --quiet --socket-property=ListenDatagram=4445 --unit=open true',
+      /open ports: udp \S+:4445$/m,
     ],
     [
       'a left-over configuration',
@@ -116,6 +143,30 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       /something secret: \/etc\/hello/,
     ],
     ['an access key', 'echo AKIAABCDEFGHIJKLMNOP >/root/notes', /something secret: \/root\/notes/],
+    ['a temporary access key', 'echo ASIAABCDEFGHIJKLMNOP >/root/c', /something secret: \/root\/c/],
+    [
+      'a private key in a log',
+      'echo "-----BEGIN OPENSSH PRIVATE KEY-----" >/var/log/key',
+      /something secret: \/var\/log\/key/,
+    ],
+    [
+      'the secret of an access key',
+      `echo "aws_secret_access_key = ${'x'.repeat(40)}" >/usr/share/credentials`,
+      /something secret: \/usr\/share\/credentials/,
+    ],
+    ['credentials of AWS', 'mkdir /root/.aws', /left over: \/root\/.aws/],
+    ['passwords for servers', 'touch /root/.netrc', /left over: \/root\/.netrc/],
+    ['a key of a person', 'touch /root/id_ed25519', /left over: \/root\/id_ed25519/],
+    [
+      'a random seed',
+      'touch /var/lib/systemd/random-seed',
+      /left over: \/var\/lib\/systemd\/random-seed/,
+    ],
+    [
+      'what cloud-init knows of the instance that builds',
+      'mkdir -p /var/lib/cloud; ln -s instances/i-0 /var/lib/cloud/instance',
+      /left over: \/var\/lib\/cloud\/instance/,
+    ],
   ])(
     'does not accept %s',
     async (_, breakage, problem) => {

@@ -79,10 +79,11 @@ describe('the unit of a worker', () => {
 })
 
 describe('worker-wanted', () => {
-  const ask = async (port: number, workers?: string) => {
+  const ask = async (port: number, workers?: string, more: Record<string, string> = {}) => {
     const env = {
       PATH: process.env.PATH as string,
       ...(workers !== undefined && { WORKERS: workers }),
+      ...more,
     }
     const { exitCode, stderr } = await $`${systemd}/worker-wanted ${port}`
       .env(env)
@@ -102,15 +103,32 @@ describe('worker-wanted', () => {
     expect((await ask(9474, '10')).exitCode).toBe(1)
   })
 
-  test.each(['', '0', '-1', '1.5', 'many', ' 2'])(
+  test.each(['', '0', '-1', '1.5', 'many', ' 2', '10000', '99999999999999999999'])(
     'fails when WORKERS is %p, and says what it wants',
     async (value) => {
       expect(await ask(9464, value)).toEqual({
         exitCode: 255,
-        stderr: `WORKERS: got "${value}", wants a whole number from 1 (at most one worker a core is started)\n`,
+        stderr: `WORKERS: got "${value}", wants a whole number from 1 to 9999 (at most one worker a core is started)\n`,
       })
     },
   )
+
+  const SET: [string, string][] = [
+    ['ADMIN_PORT', '9464'],
+    ['STATE_DIRECTORY', '/var/lib/hello'],
+    ['RUNTIME_DIRECTORY', '/run/hello/9464'],
+    ['NOTIFY_SOCKET', '/run/systemd/notify'],
+    ['WATCHDOG_USEC', `${Number(/^WatchdogSec=(.*)$/m.exec(unit)?.[1]) * 1e6}`],
+  ]
+
+  test.each(SET)('fails when the environment file changes %s', async (name, value) => {
+    expect((await ask(9464, undefined, Object.fromEntries(SET))).exitCode).toBe(0)
+    expect(await ask(9464, undefined, { ...Object.fromEntries(SET), [name]: '/else' })).toEqual({
+      exitCode: 255,
+      stderr: `${name}: got "/else", but systemd sets it to "${value}": remove it from /etc/hello/hello.env\n`,
+    })
+    expect(SET_BY_SYSTEMD).toContain(name)
+  })
 })
 
 describe('the shell', () => {
