@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { CreateAutoScalingGroupCommand } from '@aws-sdk/client-auto-scaling'
-import { DescribeImagesCommand, DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
+import { AutoScalingClient, CreateAutoScalingGroupCommand } from '@aws-sdk/client-auto-scaling'
+import {
+  DescribeImagesCommand,
+  DescribeSnapshotsCommand,
+  ModifyImageAttributeCommand,
+} from '@aws-sdk/client-ec2'
+import { imagesInUse } from '../../scripts/lib/image/in-use.ts'
 import { root } from '../support/executable.ts'
+import { temporaryFolder } from '../support/process.ts'
 import { sayWhatIsLeftOut } from './image.ts'
 import {
   type EmulatedAws,
@@ -23,23 +29,34 @@ sayWhatIsLeftOut('scripts/gc against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   let cloud: EmulatedAws
-  /** Nine releases, 100 days old and older, but for the last. */
+  /** Releases, 100 days old and older, but for number 8. */
   const amis: FakeAmi[] = []
   let foreign: string
   let orphan: string
+  const folder = temporaryFolder()
+  const releases = join(folder.path, 'releases.json')
 
   beforeAll(async () => {
     cloud = await startMinistack()
     const { ec2, autoScaling } = cloud.aws
-    for (let index = 0; index < 9; index++) {
+    for (let index = 0; index < 11; index++) {
       const age = index === 8 ? 2 : 200 - index
-      amis.push(await registerAmi(ec2, String(index).repeat(40), daysAgo(age)))
+      amis.push(await registerAmi(ec2, index.toString(16).repeat(40), daysAgo(age)))
     }
     const ids = amis.map(({ ami }) => ami)
     // Versions 1 to 6; the first is the default. The groups and instances below use old ones.
     await makeLaunchTemplate(ec2, 'hello-production', ids.slice(0, 6))
     await makeLaunchTemplate(ec2, 'other', [ids[6] as string, ids[4] as string, ids[5] as string])
     await launch(ec2, 'hello-production', '2')
+    const share = { LaunchPermission: { Add: [{ UserId: '210987654321' }] } }
+    await ec2.send(new ModifyImageAttributeCommand({ ImageId: ids[9], ...share }))
+    await Bun.write(
+      releases,
+      JSON.stringify({
+        ami_id: 'ami-0',
+        history: ['ami-1', ids[10], ids[3]].map((ami_id) => ({ ami_id })),
+      }),
+    )
     await autoScaling.send(
       new CreateAutoScalingGroupCommand({
         AutoScalingGroupName: 'hello-production',
@@ -57,10 +74,13 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     foreign = await makeSnapshot(ec2, tagsOf({ service: 'database', 'baked-at': old }))
   }, 180_000)
 
-  afterAll(() => cloud?.[Symbol.asyncDispose]())
+  afterAll(async () => {
+    folder[Symbol.dispose]()
+    await cloud?.[Symbol.asyncDispose]()
+  })
 
   async function gc(...options: string[]) {
-    const child = Bun.spawn([join(root, 'scripts/gc'), ...options], {
+    const child = Bun.spawn([join(root, 'scripts/gc'), '--file', releases, ...options], {
       env: { ...process.env, ...cloud.env },
       stdout: 'pipe',
       stderr: 'pipe',
@@ -110,6 +130,8 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(of(6)).toBe('other version 1')
     expect(of(7)).toBeUndefined()
     expect(of(8)).toBe('young')
+    expect(of(9)).toBe('shared with 210987654321')
+    expect(of(10)).toBe('releases.json')
     expect(said[orphan]).toBeUndefined()
     expect(Object.keys(said)).not.toContain(foreign)
     expect(stderr).toContain('3 can go: scripts/gc --yes removes them')
@@ -124,8 +146,14 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
 
   test('with --yes removes exactly what can go, with its snapshots', async () => {
     const before = await left()
-    const { stderr, exitCode } = await gc('--keep', '2', '--yes')
+    const { stdout, stderr, exitCode } = await gc('--keep', '2', '--yes', '--json')
     expect(stderr).toContain('removed 3 of 3')
+    const removed = JSON.parse(stdout).remains.filter((each: { removed: boolean }) => each.removed)
+    expect(removed.map((each: { reason?: string }) => each.reason)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
     expect(exitCode).toBe(0)
     const gone = [amis[3], amis[7]] as FakeAmi[]
     const snapshots = [...gone.map(({ snapshot }) => snapshot), orphan]
@@ -145,8 +173,28 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(await left()).toEqual(before)
   })
 
+  test('counts what a group of mixed instances launches as in use', async () => {
+    const template = (version: number) =>
+      `<LaunchTemplateSpecification><LaunchTemplateName>hello-production</LaunchTemplateName><Version>${version}</Version></LaunchTemplateSpecification>`
+    const answer = `<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
+      <AutoScalingGroupName>mixed</AutoScalingGroupName>
+      <MixedInstancesPolicy><LaunchTemplate>${template(4)}<Overrides><member>${template(3)}</member><member><ImageId>ami-0override</ImageId></member></Overrides></LaunchTemplate></MixedInstancesPolicy>
+    </member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>`
+    using server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => new Response(answer, { headers: { 'Content-Type': 'text/xml' } }),
+    })
+    const autoScaling = new AutoScalingClient({ region: 'eu-west-1', endpoint: String(server.url) })
+    const inUse = await imagesInUse({ ...cloud.aws, autoScaling }, 1)
+    expect(inUse.get(amis[3]?.ami as string)).toBe('group mixed')
+    expect(inUse.get(amis[2]?.ami as string)).toBe('group mixed')
+    expect(inUse.get('ami-0override')).toBe('group mixed')
+  })
+
   test.each([
     [['--keep', '0'], /--keep wants a number from 1/],
+    [['--keep', '1.5'], /--keep wants a whole number, got '1.5'/],
     [['--older-than', 'long'], /--older-than wants a number/],
     [['everything'], /it takes no argument, got 'everything'/],
     [['--all'], /Unknown option '--all'/],

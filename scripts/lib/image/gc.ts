@@ -1,31 +1,34 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import {
   DeleteSnapshotCommand,
   DeregisterImageCommand,
+  DescribeImageAttributeCommand,
   paginateDescribeImages,
   paginateDescribeSnapshots,
   type Tag,
 } from '@aws-sdk/client-ec2'
 import { type Aws, connect, explain } from '../aws.ts'
-import { parse, runVerb, shortRelease, table, toNumber, usageError } from '../cli.ts'
+import { EXIT, parse, runVerb, shortRelease, table, toNumber, usageError } from '../cli.ts'
 import { type InUse, imagesInUse } from './in-use.ts'
 
 const USAGE = `
-usage: scripts/gc [--yes] [--keep N] [--older-than DAYS] [--region NAME] [--json]
+usage: scripts/gc [--yes] [--keep N] [--older-than DAYS] [--file FILE] [--region NAME] [--json]
 
 Lists the AMIs of hello, and why each stays or can go; with --yes removes those that can go, with their snapshots,
 and the snapshots whose AMI is gone already.
 
 An AMI stays when an instance runs on it, when it is of one of the last N versions of a launch template, of a
 template's default version or of the version that a group launches, when it is one of the last N releases in
-terraform/release.auto.tfvars.json, or when it is young.
+terraform/release.auto.tfvars.json, when it is young, or when it is shared: what runs on it in another account cannot
+be seen from here.
 
   --yes              remove; without it nothing is changed
   --keep N           versions and releases to keep (5)
   --older-than DAYS  younger ones stay (30)
+  --file FILE        the releases (terraform/release.auto.tfvars.json)
   --region NAME      the environment's or the profile's by default
-  --json             print the result as JSON
+  --json             print the result as JSON: after --yes with what was removed, and what could not be
 
 Exit: 0 listed or removed, 1 something could not be removed, 2 usage.`
 
@@ -42,41 +45,50 @@ interface Remains {
   reason: string | undefined
 }
 
+interface Outcome extends Remains {
+  removed: boolean
+  /** Why it could not be removed, or not wholly. */
+  failure: string | undefined
+}
+
 await runVerb('gc', USAGE, async (argv) => {
   const { values, positionals } = parse(argv, {
     yes: { type: 'boolean', default: false },
     keep: { type: 'string', default: '5' },
     'older-than': { type: 'string', default: '30' },
+    file: { type: 'string', default: join(root, 'terraform', 'release.auto.tfvars.json') },
     region: { type: 'string' },
     json: { type: 'boolean', default: false },
   })
   if (positionals.length > 0) throw usageError(`it takes no argument, got '${positionals[0]}'`)
   const keep = toNumber('keep', values.keep, { min: 1 })
+  if (!Number.isInteger(keep)) throw usageError(`--keep wants a whole number, got '${values.keep}'`)
   const olderThan = toNumber('older-than', values['older-than'])
 
   const aws = connect(values.region)
   const inUse = await imagesInUse(aws, keep)
-  for (const ami of chosenImages(keep))
-    if (!inUse.has(ami)) inUse.set(ami, 'release.auto.tfvars.json')
+  for (const ami of chosenImages(values.file, keep))
+    if (!inUse.has(ami)) inUse.set(ami, basename(values.file))
   const remains = await listRemains(aws, inUse, Date.now() - olderThan * DAY_MS)
   const removable = remains.filter(({ reason }) => reason === undefined)
 
-  if (values.json) console.log(JSON.stringify({ removed: values.yes, remains }, null, 2))
-  else print(remains)
+  if (!values.json) print(remains)
   if (!values.yes) {
+    if (values.json) console.log(JSON.stringify({ remains }, null, 2))
     if (removable.length > 0)
       console.error(`${removable.length} can go: scripts/gc --yes removes them`)
-    return 0
+    return EXIT.ok
   }
-  const failures = (await Promise.all(removable.map((each) => remove(aws, each)))).flat()
+  const outcomes = await Promise.all(remains.map((each) => removeUnlessHeld(aws, each)))
+  const failures = outcomes.map(({ failure }) => failure).filter((text) => text !== undefined)
+  if (values.json) console.log(JSON.stringify({ remains: outcomes }, null, 2))
   for (const failure of failures) console.error(`gc: ${failure}`)
   console.error(`removed ${removable.length - failures.length} of ${removable.length}`)
-  return failures.length > 0 ? 1 : 0
+  return failures.length > 0 ? EXIT.refused : EXIT.ok
 })
 
 /** The AMIs that Terraform launches, or would when a person goes back by hand. */
-function chosenImages(keep: number): string[] {
-  const path = join(root, 'terraform', 'release.auto.tfvars.json')
+function chosenImages(path: string, keep: number): string[] {
   if (!existsSync(path)) return []
   const { ami_id, history } = JSON.parse(readFileSync(path, 'utf8')) as {
     ami_id: string
@@ -103,7 +115,7 @@ async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promis
       const snapshots = BlockDeviceMappings.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? [])
       for (const snapshot of snapshots) held.add(snapshot)
       const bakedAt = tag(Tags, 'baked-at')
-      const reason = inUse.get(ImageId) ?? young(bakedAt)
+      const reason = inUse.get(ImageId) ?? young(bakedAt) ?? (await shared(aws, ImageId))
       remains.push({ ami: ImageId, snapshots, release: tag(Tags, 'release'), bakedAt, reason })
     }
   }
@@ -127,19 +139,33 @@ async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promis
   return remains.sort((a, b) => b.bakedAt.localeCompare(a.bakedAt))
 }
 
+async function shared(aws: Aws, ami: string): Promise<string | undefined> {
+  const { LaunchPermissions = [] } = await aws.ec2.send(
+    new DescribeImageAttributeCommand({ ImageId: ami, Attribute: 'launchPermission' }),
+  )
+  const names = LaunchPermissions.map(
+    ({ UserId, Group, OrganizationArn, OrganizationalUnitArn }) =>
+      UserId ?? Group ?? OrganizationArn ?? OrganizationalUnitArn,
+  )
+  return names.length > 0 ? `shared with ${names.join(', ')}` : undefined
+}
+
 function tag(tags: Tag[] | undefined, key: string): string {
   return tags?.find(({ Key }) => Key === key)?.Value ?? ''
 }
 
-/** What could not be removed, a sentence each. The AMI goes first: while it is there its snapshots are in use. */
-async function remove(aws: Aws, { ami, snapshots }: Remains): Promise<string[]> {
+/** The AMI goes first: while it is there its snapshots are in use. */
+async function removeUnlessHeld(aws: Aws, remains: Remains): Promise<Outcome> {
+  const { ami, snapshots, reason } = remains
+  if (reason !== undefined) return { ...remains, removed: false, failure: undefined }
   try {
     if (ami) await aws.ec2.send(new DeregisterImageCommand({ ImageId: ami }))
     for (const SnapshotId of snapshots)
       await aws.ec2.send(new DeleteSnapshotCommand({ SnapshotId }))
-    return []
+    return { ...remains, removed: true, failure: undefined }
   } catch (error) {
-    return [`${ami ?? snapshots[0]} is not, or not wholly, removed: ${explain(error)}`]
+    const failure = `${ami ?? snapshots[0]} is not, or not wholly, removed: ${explain(error)}`
+    return { ...remains, removed: false, failure }
   }
 }
 

@@ -1,4 +1,7 @@
-import { paginateDescribeAutoScalingGroups } from '@aws-sdk/client-auto-scaling'
+import {
+  type AutoScalingGroup,
+  paginateDescribeAutoScalingGroups,
+} from '@aws-sdk/client-auto-scaling'
 import {
   type LaunchTemplateVersion,
   paginateDescribeInstances,
@@ -44,13 +47,28 @@ export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
   }
 
   for await (const page of paginateDescribeAutoScalingGroups({ client: aws.autoScaling }, {})) {
-    for (const { AutoScalingGroupName: name, LaunchTemplate: template } of page.AutoScalingGroups ??
-      []) {
-      const key = template?.LaunchTemplateId ?? template?.LaunchTemplateName
-      keep(imageOf.get(`${key}:${template?.Version}`), `group ${name}`)
+    for (const group of page.AutoScalingGroups ?? []) {
+      const reason = `group ${group.AutoScalingGroupName}`
+      for (const template of templatesOf(group)) {
+        const key = template.LaunchTemplateId ?? template.LaunchTemplateName
+        keep(imageOf.get(`${key}:${template.Version}`), reason)
+      }
+      for (const { ImageId } of overridesOf(group)) keep(ImageId, reason)
     }
   }
   return inUse
+}
+
+const overridesOf = ({ MixedInstancesPolicy: policy }: AutoScalingGroup) =>
+  policy?.LaunchTemplate?.Overrides ?? []
+
+/** The launch template of a group, or those of its mixed instances. */
+function templatesOf(group: AutoScalingGroup) {
+  return [
+    group.LaunchTemplate,
+    group.MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification,
+    ...overridesOf(group).map((override) => override.LaunchTemplateSpecification),
+  ].filter((template) => template !== undefined)
 }
 
 /** Newest first. */
