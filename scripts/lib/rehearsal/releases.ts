@@ -69,6 +69,9 @@ export async function makeReleases(
 ): Promise<Map<ReleaseName, Release>> {
   const clone = join(root, '.rehearsal', 'source')
   await updateClone(root, clone)
+  if (await $`git -C ${root} status --porcelain`.text()) {
+    say('the last commit is rehearsed: changes that none holds are left out of the releases')
+  }
   const head = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const made = new Map<ReleaseName, Release>()
   for (const name of names) {
