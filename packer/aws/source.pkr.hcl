@@ -4,6 +4,12 @@ locals {
 
   baked_at = timestamp()
 
+  # null is a default key, which the API does not know by "".
+  kms_key_id = var.publish.kms_key_id == "" ? null : var.publish.kms_key_id
+  # Only a copy is encrypted anew, with another key. Without one the image has the key of the volume it was built on,
+  # which spares the minutes that a copy takes.
+  copied = length(var.publish.regions) > 0 || length(var.publish.accounts) > 0
+
   tags = {
     Name       = "hello ${substr(var.release, 0, 12)}"
     service    = "hello"
@@ -39,11 +45,10 @@ source "amazon-ebs" "al2023" {
   ssh_username         = "ec2-user"
   iam_instance_profile = var.instance_profile
   # The agent registers some time after the instance runs; a tunnel before that is refused.
-  pause_before_ssm          = "30s"
-  ssh_timeout               = "15m"
-  ssh_clear_authorized_keys = true
+  pause_before_ssm = "30s"
+  ssh_timeout      = "15m"
 
-  # Of the instance that builds, and of those that start from the image.
+  # Of the instance that builds; imds_support is for those that start from the image.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -56,16 +61,20 @@ source "amazon-ebs" "al2023" {
     volume_type           = "gp3"
     volume_size           = 8
     encrypted             = true
-    kms_key_id            = var.kms_key_id
+    kms_key_id            = local.kms_key_id
     delete_on_termination = true
   }
 
   ami_name        = "hello-${substr(var.release, 0, 12)}-${var.arch}${var.name_suffix}"
   ami_description = "hello, release ${var.release}"
-  ami_regions     = var.copy_to_regions
-  ami_users       = var.share_with_accounts
-  snapshot_users  = var.share_with_accounts
   deprecate_at    = timeadd(local.baked_at, "${var.deprecate_after_days * 24}h")
   tags            = local.tags
   snapshot_tags   = local.tags
+
+  encrypt_boot       = local.copied ? true : null
+  kms_key_id         = local.copied ? local.kms_key_id : null
+  ami_regions        = keys(var.publish.regions)
+  region_kms_key_ids = local.copied ? var.publish.regions : null
+  ami_users          = var.publish.accounts
+  snapshot_users     = var.publish.accounts
 }

@@ -26,27 +26,28 @@ variable "subnet_id" {
   default     = null
 }
 
-variable "copy_to_regions" {
-  type        = list(string)
-  description = "More regions to have the image in."
-  default     = []
-}
+variable "publish" {
+  type = object({
+    kms_key_id = string
+    regions    = map(string)
+    accounts   = list(string)
+  })
+  description = "Where to and under which keys: the key of the image, \"\" for the default one of EBS; more regions, each with a key there, or \"\"; accounts that may launch the image, which need the use of all these keys."
+  default = {
+    kms_key_id = ""
+    regions    = {}
+    accounts   = []
+  }
 
-variable "share_with_accounts" {
-  type        = list(string)
-  description = "Accounts that may launch the image; they also need the use of kms_key_id, as an image under the default key cannot be shared."
-  default     = []
-}
-
-variable "kms_key_id" {
-  type        = string
-  description = "Encrypts the image; null is the account's default key."
-  default     = null
+  validation {
+    condition     = length(var.publish.accounts) == 0 || contains(concat([var.publish.kms_key_id], values(var.publish.regions)), "") == false
+    error_message = "An image under a default key cannot be used by other accounts, so publish.accounts wants a key in publish.kms_key_id and for each of publish.regions."
+  }
 }
 
 variable "deprecate_after_days" {
   type        = number
-  description = "From then on the image is no longer listed to others; scripts/gc removes it."
+  description = "From then on the image is no longer listed to other accounts. It stays until scripts/gc finds that nothing needs it."
   default     = 365
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
+import ARGUMENTS from './amazon-plugin-arguments.json'
 import { sayWhatIsLeftOut } from './image.ts'
 
 const packer = join(root, 'packer')
@@ -11,6 +12,12 @@ const read = (path: string) => readFileSync(join(packer, path), 'utf8')
 
 const cannotParse = Bun.which('packer') ? undefined : 'packer not installed'
 sayWhatIsLeftOut('parsing the HCL', cannotParse)
+
+const wanted = /required_version = "= (.*)"/.exec(read('aws/plugins.pkr.hcl'))?.[1]
+const notCurrent = (cannotParse ? '' : await $`packer version`.text()).includes(`v${wanted}`)
+  ? undefined
+  : `Packer ${wanted} is not on PATH`
+sayWhatIsLeftOut('validating the HCL of the AMI', notCurrent)
 
 describe.skipIf(cannotParse !== undefined)('the HCL', () => {
   test.each(['.', 'aws', 'local'])('of %s is formatted, and parses', async (folder) => {
@@ -34,6 +41,43 @@ describe.skipIf(cannotParse !== undefined)('the HCL', () => {
       .nothrow()
       .quiet()
     expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
+  })
+})
+
+describe.skipIf(cannotParse !== undefined)('publish, of the bake of an AMI,', () => {
+  const KEY = 'alias/hello'
+  /** Only Packer's own language, so that Debian's can judge it. */
+  async function judge(publish: object) {
+    using folder = temporaryFolder()
+    cpSync(join(packer, 'aws', 'variables.pkr.hcl'), join(folder.path, 'variables.pkr.hcl'))
+    writeFileSync(
+      join(folder.path, 'build.pkr.hcl'),
+      'source "null" "none" {\n  communicator = "none"\n}\nbuild {\n  sources = ["source.null.none"]\n}\n',
+    )
+    const values = { region: 'eu-west-1', manifest: 'm', publish }
+    writeFileSync(join(folder.path, 'values.auto.pkrvars.json'), JSON.stringify(values))
+    const { exitCode, stdout, stderr } = await $`packer validate ${folder.path}`
+      .env({ ...process.env, CHECKPOINT_DISABLE: '1' })
+      .nothrow()
+      .quiet()
+    return { exitCode, text: `${stdout}${stderr}`.replace(/\s+/g, ' ') }
+  }
+
+  test.each([
+    [{ kms_key_id: '', regions: {}, accounts: [] }],
+    [{ kms_key_id: '', regions: { 'eu-north-1': '' }, accounts: [] }],
+    [{ kms_key_id: KEY, regions: { 'eu-north-1': KEY }, accounts: ['210987654321'] }],
+  ])('takes %j', async (publish) => {
+    expect(await judge(publish)).toMatchObject({ exitCode: 0 })
+  })
+
+  test.each([
+    [{ kms_key_id: '', regions: { 'eu-north-1': KEY }, accounts: ['210987654321'] }],
+    [{ kms_key_id: KEY, regions: { 'eu-north-1': '' }, accounts: ['210987654321'] }],
+  ])('refuses to share what a default key encrypts: %j', async (publish) => {
+    const { exitCode, text } = await judge(publish)
+    expect(exitCode).toBe(1)
+    expect(text).toContain('An image under a default key cannot be used by other accounts')
   })
 })
 
@@ -67,6 +111,60 @@ describe('the AMI', () => {
     expect(source).toMatch(/encrypted\s+= true/)
     expect(source).toMatch(/ssh_interface\s+= "session_manager"/)
   })
+
+  test('is described with arguments and variables that there are', () => {
+    const source = read('aws/source.pkr.hcl')
+    const names = (text: string | undefined, indent: number) =>
+      [...(text ?? '').matchAll(new RegExp(`^ {${indent}}(\\w+)\\s+[={]`, 'gm'))].map(
+        ([, name]) => name,
+      )
+    const block = (pattern: RegExp) => pattern.exec(source)?.[1]
+    const used = {
+      source: names(block(/^source "amazon-ebs" [\s\S]*?\n([\s\S]*?)^}/m), 2),
+      launch_block_device_mappings: names(
+        block(/^ {2}launch_block_device_mappings {([\s\S]*?)^ {2}}/m),
+        4,
+      ),
+      metadata_options: names(block(/^ {2}metadata_options {([\s\S]*?)^ {2}}/m), 4),
+      data: names(block(/^data "amazon-parameterstore" [\s\S]*?\n([\s\S]*?)^}/m), 2),
+    }
+    for (const [kind, found] of Object.entries(used)) {
+      expect(found.length, kind).toBeGreaterThan(1)
+      expect(ARGUMENTS[kind as keyof typeof ARGUMENTS]).toEqual(expect.arrayContaining(found))
+    }
+
+    const files = readdirSync(join(packer, 'aws')).map((name) => read(join('aws', name)))
+    const all = files.join('\n')
+    const matches = (pattern: RegExp) => new Set([...all.matchAll(pattern)].map(([, name]) => name))
+    const declared = matches(/^variable "(\w+)"/gm)
+    expect([...matches(/\bvar\.(\w+)/g)].filter((name) => !declared.has(name))).toEqual([])
+    const locals = new Set(
+      files.flatMap((text) => names(/^locals {([\s\S]*?)^}/m.exec(text)?.[1], 2)),
+    )
+    expect([...matches(/\blocal\.(\w+)/g)].filter((name) => !locals.has(name))).toEqual([])
+  })
+
+  test.skipIf(notCurrent !== undefined)(
+    'is valid to the Packer and the plugin that are pinned',
+    async () => {
+      const folder = join(packer, 'aws')
+      const variables = {
+        release: 'a'.repeat(40),
+        payload: '/dev/null',
+        executable_sha256: 'b',
+        commit_time: '0',
+        region: 'eu-west-1',
+        manifest: 'm',
+      }
+      const options = Object.entries(variables).flatMap(([name, value]) => [
+        '-var',
+        `${name}=${value}`,
+      ])
+      await $`packer init ${folder}`.quiet()
+      const { exitCode, stderr } = await $`packer validate ${options} ${folder}`.nothrow().quiet()
+      expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
+    },
+  )
 
   test('has Packer and its plugin pinned to one version each', () => {
     const versions = [...read('aws/plugins.pkr.hcl').matchAll(/version\s+= "(.*)"/g)].map(
