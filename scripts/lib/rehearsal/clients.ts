@@ -9,17 +9,17 @@
 import { OWN_HEADER, TARGET_HEADER } from './balancer.ts'
 import { userName } from './birthdays.ts'
 import { type Latencies, note } from './latency.ts'
-import type {
-  FailedRequest,
-  FailureClass,
-  LoadLine,
-  LoadOptions,
-  ReadBack,
-  Second,
+import {
+  CLIENT_TIMEOUT_MS,
+  type FailedRequest,
+  type FailureClass,
+  type LoadLine,
+  type LoadOptions,
+  type ReadBack,
+  type Second,
 } from './load-report.ts'
 import { Person } from './person.ts'
 
-const TIMEOUT_MS = 15_000
 /** Users written at the constant rate; each is read once between two writes. */
 const USERS = 4_000
 const USERS_OF_CLIENT = 50
@@ -83,7 +83,7 @@ async function ask(
       method,
       body,
       headers: body ? { authorization, 'content-type': 'application/json' } : { authorization },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(CLIENT_TIMEOUT_MS),
     })
     const wanted = method === 'PUT' ? 204 : 200
     const instance = response.headers.get(TARGET_HEADER)

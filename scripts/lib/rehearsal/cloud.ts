@@ -9,6 +9,9 @@ import type { Release } from './releases.ts'
 
 const REGION = 'eu-west-1'
 
+/** The group's times in seconds and its percentages, as in terraform/group.tf. */
+export const GROUP_RULES = { grace: 120, warmup: 60, minHealthy: 100, maxHealthy: 200 }
+
 /** Image ids of releases. */
 export const imageIds = (releases: Release[]): Map<string, Release> =>
   new Map(releases.map((release) => [imageId(), release]))
@@ -37,11 +40,11 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       zones: [`${REGION}a`, `${REGION}b`, `${REGION}c`],
       targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:123456789012:targetgroup/${GROUP}/0123456789abcdef`,
       loadBalancerDns: HOST_ADDRESS,
-      graceSeconds: 120,
-      warmupSeconds: 60,
+      graceSeconds: GROUP_RULES.grace,
+      warmupSeconds: GROUP_RULES.warmup,
       deregistrationSeconds: RULES.deregistration,
-      minHealthyPercentage: 100,
-      maxHealthyPercentage: 200,
+      minHealthyPercentage: GROUP_RULES.minHealthy,
+      maxHealthyPercentage: GROUP_RULES.maxHealthy,
       tags: { service: 'hello', environment: 'rehearsal' },
       suspended: new Set(),
     },

@@ -1,5 +1,8 @@
 import type { Latencies } from './latency.ts'
 
+/** An answer later than this is a failure. */
+export const CLIENT_TIMEOUT_MS = 15_000
+
 /** What a request found instead of a right answer in time. `elb` is the load balancer's own answer. */
 export type FailureClass =
   | 'connect'

@@ -1,4 +1,5 @@
 import { RULES } from './balancer.ts'
+import { CLIENT_TIMEOUT_MS } from './load-report.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
@@ -30,7 +31,6 @@ const STORE_OUTAGE_MS = 20_000
 const AFTERMATH_MS = 2_000
 /** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
 const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
-const CLIENT_TIMEOUT_MS = 15_000
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
@@ -53,8 +53,8 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
   cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
   rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
-  'wrong-drain': { releases: ['no-drain', 'b'], setting: faster, play: restartInPlace },
-  'wrong-idle': { releases: ['short-idle', 'b'], setting: faster, play: soak },
+  'wrong-drain': { releases: ['no-drain'], setting: faster, play: restartInPlace },
+  'wrong-idle': { releases: ['short-idle'], setting: faster, play: soak },
 }
 
 async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {

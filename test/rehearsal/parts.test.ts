@@ -1,0 +1,117 @@
+import { describe, expect, setSystemTime, test } from 'bun:test'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { RULES } from '../../scripts/lib/rehearsal/balancer.ts'
+import { birthDate, greetingOf, userName } from '../../scripts/lib/rehearsal/birthdays.ts'
+import { GROUP_RULES } from '../../scripts/lib/rehearsal/cloud.ts'
+import { type Latencies, note, percentile } from '../../scripts/lib/rehearsal/latency.ts'
+import { Person } from '../../scripts/lib/rehearsal/person.ts'
+import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
+import { root } from '../support/executable.ts'
+
+/** The number that `name` is set to in a file of terraform/. */
+async function terraform(file: string, name: string): Promise<number> {
+  const text = await Bun.file(join(root, 'terraform', file)).text()
+  const found = new RegExp(`^\\s*${name}\\s*=\\s*(\\d+)$`, 'm').exec(text)
+  if (!found) throw new Error(`terraform/${file} sets no ${name}`)
+  return Number(found[1])
+}
+
+describe('the rehearsal keeps the rules of terraform/', () => {
+  const ofLoadBalancer = {
+    idle_timeout: RULES.idle,
+    interval: RULES.interval,
+    timeout: RULES.timeout,
+    healthy_threshold: RULES.healthy,
+    unhealthy_threshold: RULES.unhealthy,
+    deregistration_delay: RULES.deregistration,
+  }
+  for (const [name, ours] of Object.entries(ofLoadBalancer)) {
+    test(`of the load balancer: ${name}`, async () => {
+      expect(await terraform('load_balancer.tf', name)).toBe(ours)
+    })
+  }
+
+  const ofGroup = {
+    health_check_grace_period: GROUP_RULES.grace,
+    default_instance_warmup: GROUP_RULES.warmup,
+    min_healthy_percentage: GROUP_RULES.minHealthy,
+    max_healthy_percentage: GROUP_RULES.maxHealthy,
+  }
+  for (const [name, ours] of Object.entries(ofGroup)) {
+    test(`of the group: ${name}`, async () => {
+      expect(await terraform('group.tf', name)).toBe(ours)
+    })
+  }
+})
+
+describe('the clients', () => {
+  test('know the greeting of everybody they write, on every day', () => {
+    const days = fc.date({
+      min: new Date('2024-01-01'),
+      max: new Date('2033-12-31'),
+      noInvalidDate: true,
+    })
+    fc.assert(
+      fc.property(fc.nat(299), days, (turn, now) => {
+        const date = birthDate(turn)
+        const today = Temporal.PlainDate.from(now.toISOString().slice(0, 10))
+        const days = daysUntilBirthday(parseDate(date) as Temporal.PlainDate, today)
+        expect(greetingOf('Ada', date, now)).toBe(greeting('Ada', days))
+      }),
+    )
+  })
+
+  test('write users that have a name of letters, each another', () => {
+    const names = Array.from({ length: 5000 }, (_, index) => userName('Rate', index))
+    expect(names.every((name) => /^[A-Za-z]{1,64}$/.test(name))).toBe(true)
+    expect(new Set(names).size).toBe(5000)
+  })
+
+  test('accept what was acknowledged last, and nothing older', () => {
+    const ada = new Person('Ada')
+    const first = ada.next(0)
+    ada.written(first)
+    const second = ada.next(0)
+    expect(second).not.toBe(first)
+    const told = (date: string) => ada.accepts(greetingOf('Ada', date, new Date()), Date.now())
+    // Under way: the service may tell either.
+    expect([told(first), told(second)]).toEqual([true, true])
+    ada.written(second)
+    expect([told(first), told(second)]).toEqual([false, true])
+    expect(ada.accepts('Hello, Ada!', Date.now())).toBe(false)
+  })
+
+  test('accept for a minute that a failed write arrives late', () => {
+    const ada = new Person('Ada')
+    ada.written(ada.next(0))
+    const lost = ada.next(0)
+    ada.failed(lost)
+    const third = ada.next(0)
+    ada.written(third)
+    const told = (date: string) => ada.accepts(greetingOf('Ada', date, new Date()), Date.now())
+    expect([told(lost), told(third)]).toEqual([true, true])
+    setSystemTime(Date.now() + 61_000)
+    ada.written(ada.next(0))
+    expect(told(lost)).toBe(false)
+    setSystemTime()
+  })
+})
+
+test('a percentile is right to two percent', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 0.05, max: 20_000, noNaN: true }), { minLength: 1 }),
+      fc.constantFrom(1, 50, 90, 99, 100),
+      (times, percent) => {
+        const latencies: Latencies = {}
+        for (const ms of times) note(latencies, ms)
+        const exact = times.toSorted((a, b) => a - b)[
+          Math.max(1, Math.ceil((percent / 100) * times.length)) - 1
+        ] as number
+        const told = percentile(latencies, percent) as number
+        expect(Math.abs(told / exact - 1)).toBeLessThan(0.02)
+      },
+    ),
+  )
+})
