@@ -112,10 +112,11 @@ function requests() {
     [css('--bad'), 'failed'],
   ])
   let below = data.seconds.map(() => 0)
-  const stacked = data.releases.map(({ id }) => {
+  const stacked = data.releases.map(({ id }, place) => {
     const answers = data.seconds.map(({ served }) => served[id] ?? 0)
     below = below.map((count, index) => count + answers[index])
-    return below.map((count, index) => (answers[index] > 0 ? count : null))
+    // Where it has none, its line would run along that of the release below it.
+    return below.map((count, index) => (place === 0 || answers[index] > 0 ? count : null))
   })
   plot(
     'requests',
