@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { eventually, temporaryFolder } from '../support/process.ts'
+import { end, eventually, temporaryFolder } from '../support/process.ts'
 import {
   BAKE_TIMEOUT_MS,
   type Booted,
@@ -57,11 +58,30 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     }
   })
 
-  test('moves a connection that waits on a stopping worker to another one (net.ipv4.tcp_migrate_req)', async () => {
-    await using machine = await boot({ root })
-    await machine.settled()
-    expect(await machine.sh('cat /proc/sys/net/ipv4/tcp_migrate_req')).toBe('1')
-  })
+  test.skipIf(workers.length < 2)(
+    'moves the connections that wait on a worker which ends to another one',
+    async () => {
+      await using machine = await boot({ root, env: ENV })
+      await machine.healthy()
+      await machine.settled()
+      const stopped = await mainPid(machine, workers[0] as string)
+      await machine.sh(`kill -STOP ${stopped}`)
+      const clients = Array.from({ length: 40 }, () => machine.get('/hc'))
+      const waiting = async () => {
+        const queues = (await machine.sh(`ss -Hlntp sport = :5000 | grep pid=${stopped},`)).split(
+          /\s+/,
+        )
+        return Number(queues[1])
+      }
+      expect(
+        await eventually('clients wait on the stopped worker', async () => (await waiting()) > 5),
+      ).toBe(true)
+      await machine.sh(`kill -KILL ${stopped}`)
+      const statuses = (await Promise.all(clients)).map(({ status }) => status)
+      expect(statuses).toEqual(clients.map(() => 200))
+    },
+    30_000,
+  )
 
   test('has a killed worker back within 2 s', async () => {
     await using machine = await boot({ root, env: ENV })
@@ -116,6 +136,20 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
       for (const worker of workers) expect(await machine.property(worker, 'Result')).toBe('success')
     }
   }, 30_000)
+
+  test('lets a worker drain for longer than TimeoutStopSec when it is configured to', async () => {
+    await using machine = await boot({
+      root,
+      env: { ...ENV, DRAIN_SECONDS: '3' },
+      files: { '/etc/systemd/system/hello@.service.d/stop.conf': '[Service]\nTimeoutStopSec=1\n' },
+    })
+    await machine.healthy()
+    const [worker] = workers as [string]
+    const stoppedAt = performance.now()
+    await machine.sh(`systemctl stop ${worker}`)
+    expect(performance.now() - stoppedAt).toBeGreaterThan(3000)
+    expect(await machine.property(worker, 'Result')).toBe('success')
+  })
 
   test('serves again after a reboot, with the data, its identity and the journal of before', async () => {
     using folder = temporaryFolder()
@@ -198,15 +232,60 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
   })
 
   test('takes no order from the environment file that is meant for Bun or the loader', async () => {
-    const orders = {
-      BUN_BE_BUN: '1',
-      BUN_OPTIONS: '--preload /nowhere.ts',
-      LD_PRELOAD: '/nowhere.so',
-    }
-    await using machine = await boot({ root, env: { ...ENV, ...orders } })
+    const unit = await Bun.file(join(root, 'usr/local/lib/systemd/system/hello@.service')).text()
+    const unset = [...unit.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(
+      ([, names]) => names?.split(' ') ?? [],
+    )
+    for (const name of ['BUN_BE_BUN', 'BUN_OPTIONS', 'NODE_OPTIONS', 'LD_PRELOAD', 'LD_AUDIT'])
+      expect(unset).toContain(name)
+    const orders = Object.fromEntries(unset.map((name) => [name, '0']))
+    await using machine = await boot({ root, env: { ...ENV, ...orders, TIMEZONE: 'Asia/Tokyo' } })
     await machine.healthy()
-    expect(JSON.parse((await machine.get('/version')).body).version).toBe(release)
+    const environment = await machine.sh(
+      `tr '\\0' '\\n' </proc/${await mainPid(machine, workers[0] as string)}/environ`,
+    )
+    const names = environment.split('\n').map((line) => line.split('=')[0] as string)
+    expect(names).toContain('TIMEZONE')
+    expect(names.filter((name) => unset.includes(name))).toEqual([])
   })
+
+  test('goes on serving when it is restarted while its store is gone', async () => {
+    await using machine = await boot({ root, env: { ...ENV, REDIS_ENDPOINT: '127.0.0.1:6379' } })
+    const redis = machine.beside(['redis-server', '--save', '', '--appendonly', 'no'])
+    await machine.healthy()
+    await end(redis)
+    await machine.sh('systemctl restart hello.target')
+    for (const worker of workers)
+      expect(await machine.property(worker, 'ActiveState')).toBe('active')
+    for (const _ of Array(10)) expect((await machine.get('/hc')).status).toBe(200)
+    expect((await machine.get('/hello/ada')).status).toBe(503)
+  }, 30_000)
+
+  test('leaves nothing of the instance that builds to the image, when that shuts down', async () => {
+    using folder = temporaryFolder()
+    const copy = join(folder.path, 'root')
+    await $`cp --archive --reflink=auto ${root} ${copy}`
+    const clean = await Bun.file(join(import.meta.dir, '../../packer/provision/30-clean.sh')).text()
+    await using machine = await boot({
+      root: copy,
+      files: { '/run/clean.sh': clean },
+      persistent: true,
+    })
+    await machine.settled()
+    const state = '/var/lib/amazon/ssm/i-0abc/channels'
+    await machine.sh(
+      `mkdir -p ${state} /var/log/amazon/ssm; PAYLOAD=/tmp/payload bash /run/clean.sh`,
+    )
+    await machine.sh(
+      `touch ${state}/late /var/log/amazon/ssm/late.log; echo kept >/var/lib/amazon/ssm/kept`,
+    )
+    expect(await machine.sh('systemctl is-enabled systemd-random-seed.service || true')).toBe(
+      'masked-runtime',
+    )
+    await machine.stop()
+    expect(readdirSync(join(copy, 'var/lib/amazon/ssm'))).toEqual(['kept'])
+    expect(readdirSync(join(copy, 'var/log/amazon/ssm'))).toEqual([])
+  }, 60_000)
 
   test('gives a worker a secret as a credential that only it can read', async () => {
     await using machine = await boot({ root })
@@ -265,6 +344,20 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     )
   })
 
+  test('what the environment file must leave to systemd', async () => {
+    await using machine = await boot({ root, env: { ...ENV, ADMIN_PORT: '9999' } })
+    expect(await explained(machine, /ADMIN_PORT/)).toContain(
+      'ADMIN_PORT: got "9999", but systemd sets it to "9464": remove it from /etc/hello/hello.env',
+    )
+  })
+
+  test('a port that is none, without the usage that follows', async () => {
+    await using machine = await boot({ root, env: { ...ENV, PORT: 'none' } })
+    const status = await explained(machine, /none/)
+    expect(status).toContain('failed: hello: ')
+    expect(status).not.toContain('Exit codes')
+  })
+
   test('a full disk, and serves when there is room again', async () => {
     await using machine = await boot({ root })
     await machine.settled()
@@ -273,7 +366,9 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
       mount -t tmpfs -o size=256k none /var/lib/hello
       dd if=/dev/zero of=/var/lib/hello/filling bs=4k 2>/dev/null || true`)
     await configure(machine, ENV)
-    expect(await explained(machine, /disk/)).toContain('cannot start: database or disk is full')
+    expect(await explained(machine, /disk/)).toMatch(
+      /hello: cannot start: .*database or disk is full/,
+    )
     await machine.sh('rm /var/lib/hello/filling')
     await machine.healthy()
   })
@@ -282,7 +377,9 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     const redis = { REDIS_ENDPOINT: '127.0.0.1:6379' }
     await using machine = await boot({ root, env: { ...ENV, ...redis } })
     expect(await explained(machine, /waiting/)).toContain('waiting for the store')
-    expect(await statusOf(machine)).toContain('waiting-for-store')
+    await eventually('the journal says so, too', async () =>
+      (await statusOf(machine)).includes('waiting-for-store'),
+    )
     expect(await machine.property(worker, 'ActiveState')).toBe('active')
     expect((await machine.get('/hc')).status).toBe(503)
   })
