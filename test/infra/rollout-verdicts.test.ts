@@ -206,14 +206,29 @@ describe('rollout start', () => {
   })
 
   test('waits for a new group to come up without a refresh', async () => {
-    await begin()
+    await begin({ behaviours: { [NEW_IMAGE]: { bootMs: 3000 } } })
     scene.plane.group.version = 2
     for (const instance of scene.plane.instances) scene.plane.machines.terminate(instance, 'test')
     const ran = await ship()
     expect(ran.out).toContain('nothing to replace')
     expect(ran.code).toBe(0)
     expect(scene.double.calls).not.toContain('StartInstanceRefresh')
-    expect(await receipt()).toMatchObject({ verdict: 'shipped', releases: { [NEW]: 3 } })
+    const { probe, ...told } = await receipt()
+    expect(told).toMatchObject({ verdict: 'shipped', releases: { [NEW]: 3 } })
+    expect(probe?.failed).toBe(0)
+    expect(probe?.phases.after.requests).toBeGreaterThan(5)
+  })
+
+  test('is done at once on a version that is there, also beside an instance set aside', async () => {
+    await begin()
+    expect((await ship()).code).toBe(0)
+    const [one] = scene.plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
+    if (one) scene.plane.machines.standby(one, true)
+    await until(() => one?.lifecycle === 'Standby' && releases().length === 3, 'the substitute')
+    const again = await ship()
+    expect(again.out).toContain('nothing to replace')
+    expect(again.code).toBe(0)
+    expect(scene.plane.refreshes).toHaveLength(1)
   })
 
   test('leaves the canary out when the service wants a token and none is given', async () => {

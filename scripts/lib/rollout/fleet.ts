@@ -136,6 +136,12 @@ const NOT_A_TARGET = {
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
 
+/** Members that serve or are coming up to: neither set aside by somebody nor on their way out. */
+export const present = (fleet: Fleet): Member[] =>
+  fleet.members.filter(
+    ({ lifecycle }) => !/^(Standby|EnteringStandby|Terminat|Detach)/.test(lifecycle),
+  )
+
 export const isHealthy = (member: Member): boolean =>
   member.health === 'Healthy' && member.target === 'healthy'
 

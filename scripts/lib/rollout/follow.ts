@@ -1,6 +1,6 @@
 import { type Aws, explain } from '../aws.ts'
 import type { Evidence } from './evidence.ts'
-import { type Fleet, type FleetWatch, isHealthy } from './fleet.ts'
+import { type Fleet, type FleetWatch, isHealthy, present } from './fleet.ts'
 import type { Probe } from './probe.ts'
 import type { Progress } from './progress.ts'
 import type { Ending } from './receipt.ts'
@@ -86,9 +86,10 @@ async function attempt(step: () => Promise<void>, done: string, progress: Progre
 
 /** Whether everything that should run does, on `version`, without a refresh. */
 function settled(fleet: Fleet, version: number | undefined): boolean {
-  const right = fleet.members.filter((member) => member.version === version)
+  const members = present(fleet)
+  const right = members.filter((member) => member.version === version)
   const up = right.filter((member) => member.lifecycle === 'InService' && isHealthy(member))
-  return up.length === fleet.members.length && up.length >= fleet.desired
+  return up.length === members.length && up.length >= fleet.desired
 }
 
 function expectReleases({ probe, release }: Course, fleet: Fleet): void {
@@ -130,7 +131,7 @@ class Stall {
 
   /** What is wrong, in words, once; undefined while there is progress or nothing to wait for. */
   check(fleet: Fleet, status: string | undefined): string | undefined {
-    const fresh = fleet.members.filter((member) => member.version === this.version)
+    const fresh = present(fleet).filter((member) => member.version === this.version)
     const healthy = fresh.filter(isHealthy).length
     const waits = status === undefined || status === 'InProgress' || status === 'Pending'
     const struggles = fresh.length === 0 || healthy < fresh.length

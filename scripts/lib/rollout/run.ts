@@ -92,8 +92,10 @@ export async function travel(context: Context, journey: Journey): Promise<number
       throw new Stop(`${explain(error)} ${stillRunning(settings)}`)
     })
     if (!ending) throw interrupted(stillRunning(settings))
-    if (probes === 'afterwards') probe = await startProbe(context)
-    const observed = await arrive(context, journey, ending, probe)
+    if (probe) probe.phase = 'after'
+    const observed = await arrive(context, journey, ending)
+    if (probes === 'afterwards' && observed) probe = await startProbe(context)
+    if (probe) await measureAfter(context, probe, observed?.ok ? journey.release : undefined)
     await probe?.stop()
     progress.end()
     return await conclude({
@@ -136,19 +138,24 @@ async function measureBefore({ settings, patience }: Context, probe: Probe): Pro
   )
 }
 
-/** After success: measures on, and asks every instance what it runs. */
+async function measureAfter(
+  { settings, patience }: Context,
+  probe: Probe,
+  release: string | undefined,
+): Promise<void> {
+  probe.phase = 'after'
+  if (release) probe.expected = new Set([release])
+  await pause(settings.afterMs, patience.signal)
+}
+
+/** After success: asks every instance what it runs. */
 async function arrive(
-  { settings, patience, watch }: Context,
+  { settings, watch }: Context,
   { release, goesBack }: Journey,
   { status }: Ending,
-  probe: Probe | undefined,
 ): Promise<Observation | undefined> {
   const arrived = status === 'Successful' || (goesBack && status === 'RollbackSuccessful')
-  if (probe) probe.phase = 'after'
-  if (!arrived || !settings.url || !release) {
-    if (probe) await pause(settings.afterMs, patience.signal)
-    return undefined
-  }
+  if (!arrived || !settings.url || !release) return undefined
   const seen = await observe({
     url: settings.url,
     release,
@@ -156,12 +163,8 @@ async function arrive(
     timeoutMs: settings.observeMs,
     pauseMs: Math.min(1000, settings.pollMs),
   })
-  const observed = settings.direct
-    ? await observeDirectly(seen, addressesOf(await watch.look()), release)
-    : seen
-  if (probe && observed.ok) probe.expected = new Set([release])
-  if (probe) await pause(settings.afterMs, patience.signal)
-  return observed
+  if (!settings.direct) return seen
+  return await observeDirectly(seen, addressesOf(await watch.look()), release)
 }
 
 function addressesOf(fleet: Fleet): Address[] {

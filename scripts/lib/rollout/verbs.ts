@@ -1,5 +1,5 @@
 import { EXIT, painter, Stop, shortRelease } from '../cli.ts'
-import { type Fleet, groupTag } from './fleet.ts'
+import { type Fleet, groupTag, inService, isHealthy, present } from './fleet.ts'
 import { findImage, findVersion, listVersions, type Version } from './images.ts'
 import { isRolledBack, preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
@@ -47,12 +47,14 @@ export async function start(context: Context): Promise<number> {
   journey.notes.push(...checked.notes)
 
   // A new group launches this version by itself; so does one whose refresh succeeded before.
-  const there = fleet.version === version && fleet.members.every((each) => each.version === version)
+  const there =
+    fleet.version === version && present(fleet).every((each) => each.version === version)
   if (there) {
     progress.note(`version ${version} is the group's own already: nothing to replace`)
+    const serving = inService(fleet).filter(isHealthy).length
     return await travel(context, {
       ...journey,
-      probes: 'from now',
+      probes: serving < fleet.desired ? 'afterwards' : 'from now',
       begin: async () => undefined,
     })
   }
