@@ -40,6 +40,8 @@ export class ControlPlane {
   readonly machines: Machines
   /** Newest first. */
   readonly refreshes: Refresh[] = []
+  /** How long DescribeInstanceRefreshes does not tell of a new refresh yet, in milliseconds. */
+  refreshLagMs = 0
   private readonly tickMs: number
   private readonly stallSeconds: number
   private loop: Promise<void> | undefined

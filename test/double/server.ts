@@ -7,7 +7,7 @@
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
  * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended health
- * checks; SSM commands, and the two automation documents that drain and undrain.
+ * checks; a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
  *
  * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
  * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, other suspended processes, scale-in protection,

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import { denied } from '../double/faults.ts'
 import { commands } from '../double/wire/json.ts'
@@ -15,7 +15,7 @@ import {
   ship,
   useRollout,
 } from './fixtures/rollout.ts'
-import { ALARM, NEW, NEW_IMAGE, OLD, toNew, until } from './fixtures/scene.ts'
+import { ALARM, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
 import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -73,6 +73,34 @@ describe('rollout start', () => {
     })
   })
 
+  test('follows its own refresh while AWS still tells of the one before', async () => {
+    await begin()
+    expect((await ship()).code).toBe(0)
+    scene.plane.addVersion({
+      imageId: OLD_IMAGE,
+      userData: '',
+      tags: { service: 'hello', release: OLD },
+      description: '',
+    })
+    scene.plane.refreshLagMs = 700
+    const ran = await ship(['--launch-template-version', '3', '--release', OLD])
+    expect(ran.code).toBe(0)
+    const { refreshId, releases: serving } = await receipt()
+    expect(refreshId).toBe(scene.plane.refreshes[0]?.id)
+    expect(scene.plane.refreshes).toHaveLength(2)
+    expect(serving).toEqual({ [OLD]: 3 })
+  })
+
+  test('leaves alone what was in the folder for evidence before', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    await Bun.write(join(evidence(), 'mine.txt'), 'mine')
+    const child = rollout(toNew(scene))
+    await until(() => commands(scene.plane).length > 0, 'a failing instance is asked')
+    scene.behave(NEW_IMAGE, {})
+    expect((await ended(child)).code).toBe(0)
+    expect(await readdir(evidence())).toEqual(['mine.txt'])
+  })
+
   test('leaves out the checkpoint that one instance would skip', async () => {
     await begin({ instances: 1 })
     expect((await ship()).code).toBe(0)
@@ -100,9 +128,12 @@ describe('rollout start', () => {
     const { verdict, exitCode, evidence: found } = await receipt()
     expect({ verdict, exitCode }).toEqual({ verdict: 'rolled back', exitCode: 3 })
     expect(found?.likelyCause).toContain('refuses its configuration')
-    const failed = (await readdir(evidence())).filter((name) => name.startsWith('i-'))
+    expect(dirname(found?.folder ?? '')).toBe(evidence())
+    const failed = (await readdir(found?.folder ?? '')).filter((name) => name.startsWith('i-'))
     expect(failed.length).toBeGreaterThan(0)
-    const bundle = await Bun.file(join(evidence(), failed[0] as string, 'bundle.txt')).text()
+    const bundle = await Bun.file(
+      join(found?.folder ?? '', failed[0] as string, 'bundle.txt'),
+    ).text()
     expect(bundle).toContain('status=78')
     expect(commands(scene.plane)[0]?.Comment).toContain('evidence')
   })

@@ -9,7 +9,7 @@ import type { Fleet, Member } from './fleet.ts'
 
 export interface EvidenceOptions {
   group: string
-  /** Undefined: a folder for this group and refresh under the system's temporary one. */
+  /** Where this rollout's own folder is made; undefined is the system's temporary one. */
   folder: string | undefined
   pollMs: number
   timeoutMs: number
@@ -20,6 +20,7 @@ export interface EvidenceOptions {
  * of it, into a folder. It starts while the refresh still goes on: a failed instance is gone minutes later.
  */
 export class Evidence {
+  /** Of this rollout alone, so that it may be removed whole. */
   readonly folder: string
   private readonly findings = new Map<string, Promise<Finding>>()
   private launchFailures: string[] = []
@@ -29,7 +30,7 @@ export class Evidence {
     private readonly options: EvidenceOptions,
   ) {
     const name = `${options.group}-${new Date().toISOString().replace(/[:.]/g, '-')}`
-    this.folder = options.folder ?? join(tmpdir(), `rollout-${name}`)
+    this.folder = join(options.folder ?? tmpdir(), `rollout-${name}`)
   }
 
   /** Whether there is anything in the folder. */

@@ -36,7 +36,7 @@ export interface Fleet {
   /** Version saved on the group: what new instances get and what a rollback goes back to. */
   version: number | undefined
   members: Member[]
-  /** The newest refresh, running or not. */
+  /** The newest refresh, or the one that was asked for, running or not. */
   refresh: InstanceRefresh | undefined
 }
 
@@ -52,8 +52,11 @@ export class FleetWatch {
     readonly name: string,
   ) {}
 
-  /** Refuses with one sentence when there is no such group. */
-  async look(): Promise<Fleet> {
+  /**
+   * Refuses with one sentence when there is no such group. With a `refreshId` the fleet's refresh is that one, and
+   * undefined as long as AWS does not tell of it; without, the newest.
+   */
+  async look(refreshId?: string): Promise<Fleet> {
     const { AutoScalingGroups } = await this.aws.autoScaling.send(
       new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [this.name] }),
     )
@@ -62,7 +65,10 @@ export class FleetWatch {
     const ids = (group.Instances ?? []).map(({ InstanceId }) => InstanceId as string)
     const [refreshes, targets] = await Promise.all([
       this.aws.autoScaling.send(
-        new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: this.name, MaxRecords: 1 }),
+        new DescribeInstanceRefreshesCommand({
+          AutoScalingGroupName: this.name,
+          ...(refreshId ? { InstanceRefreshIds: [refreshId] } : { MaxRecords: 1 }),
+        }),
       ),
       this.targets(group),
       this.learn(ids),

@@ -33,7 +33,7 @@ export async function follow(course: Course): Promise<Ending | undefined> {
   const stall = new Stall(course)
   let marked = false
   for (;;) {
-    const fleet = await steadily(() => course.watch.look(), patience)
+    const fleet = await steadily(() => course.watch.look(course.refreshId), patience)
     if (!fleet) return undefined
     const figures = course.probe?.figures()
     progress.update({ startedAt, fleet, release: course.release, version: course.version, figures })

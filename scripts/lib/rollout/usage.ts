@@ -52,7 +52,7 @@ the probe
 what comes out
   --json                         the receipt as JSON on stdout; progress goes to stderr
   --receipt FILE                 the receipt as JSON in a file too
-  --evidence DIR                 folder for what failed instances told (a new one in the temporary folder)
+  --evidence DIR                 where to make a folder for what failed instances told (the temporary folder)
 
 Every option can be given in the environment: --bake-seconds as HELLO_ROLLOUT_BAKE_SECONDS.
 

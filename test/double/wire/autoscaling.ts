@@ -17,7 +17,10 @@ export const autoScaling: Record<string, Action> = {
     known(plane, query)
     const ids = query.list('InstanceRefreshIds')
     const limit = query.number('MaxRecords') ?? 50
-    const chosen = plane.refreshes.filter(({ id }) => ids.length === 0 || ids.includes(id))
+    const told = plane.refreshes.filter(
+      ({ startedAt }) => plane.clock.now() - startedAt >= plane.refreshLagMs,
+    )
+    const chosen = told.filter(({ id }) => ids.length === 0 || ids.includes(id))
     return { InstanceRefreshes: chosen.slice(0, limit).map((each) => refreshOf(plane, each)) }
   },
 
