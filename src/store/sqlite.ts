@@ -6,6 +6,7 @@ import { birthdayKey, type Store, StoreUnavailable } from './store.ts'
 
 /** Below the second within which the service answers. */
 const BUSY_TIMEOUT_MS = 500
+const RETRY_MS = 5
 
 /** Version of the tables, in the file's `user_version`. */
 const SCHEMA_VERSION = 1
@@ -47,12 +48,26 @@ export function openDatabase(file: string): Database {
     closeSync(openSync(file, 'a', 0o600))
     const db = new Database(file, { strict: true })
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    db.run('PRAGMA journal_mode = WAL')
+    patiently(() => db.run('PRAGMA journal_mode = WAL'))
     db.run('PRAGMA synchronous = FULL')
     migrate(db)
     return db
   } catch (error) {
     throw new Error(`the store ${file}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** The busy timeout does not cover two processes that turn a new file to WAL at once. */
+function patiently(attempt: () => void): void {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS
+  for (;;) {
+    try {
+      return attempt()
+    } catch (error) {
+      const isBusy = error instanceof SQLiteError && error.code === 'SQLITE_BUSY'
+      if (!isBusy || performance.now() > deadline) throw error
+      Bun.sleepSync(RETRY_MS)
+    }
   }
 }
 

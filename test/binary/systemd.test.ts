@@ -68,3 +68,14 @@ test('several processes share the port, and one that has stopped leaves it to th
   const rest = await Promise.all(Array.from({ length: 60 }, ask))
   expect(new Set(rest)).toEqual(new Set(['second']))
 }, 20_000)
+
+test('several processes that make the store at once all start', async () => {
+  for (let round = 0; round < 5; round++) {
+    using state = temporaryFolder()
+    await using stack = new AsyncDisposableStack()
+    const env = { STATE_DIRECTORY: state.path }
+    const services = await Promise.all([1, 2, 3, 4].map(() => startService(env)))
+    for (const service of services) stack.use(service)
+    await Promise.all(services.map((service) => healthy(service)))
+  }
+}, 60_000)
