@@ -58,7 +58,7 @@ export function openDatabase(file: string): Database {
 }
 
 /** The busy timeout does not cover two processes that turn a new file to WAL at once. */
-function patiently(attempt: () => void): void {
+function patiently<T>(attempt: () => T): T {
   const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {
