@@ -83,6 +83,17 @@ describe('bump', () => {
     expect(now.history[0].release).toBe(NEW)
   })
 
+  test('--previous passes over a release that was rolled back', async () => {
+    const failed = { release: NEW, ami_id: NEW_IMAGE, bumped_at: '2026-01-02' }
+    const past = { release: OLD, ami_id: OLD_IMAGE, bumped_at: '2026-01-01' }
+    await pin({ release: 'c'.repeat(40), ami_id: 'ami-0ccc', history: [failed, past] })
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const { code } = await bump('--previous')
+    delete scene.plane.group.tags['rolled-back-release']
+    expect(code).toBe(0)
+    expect(await pinned()).toMatchObject({ release: OLD, ami_id: OLD_IMAGE })
+  })
+
   test('--list shows what is baked and what was deployed', async () => {
     await pin({
       release: NEW,
@@ -145,7 +156,7 @@ describe('bump refuses', () => {
   test('--previous without a history', async () => {
     const { code, err } = await bump('--previous')
     expect(code).toBe(1)
-    expect(err).toContain('no earlier release in the history whose AMI still exists')
+    expect(err).toContain('no earlier release in the history that was not rolled back')
   })
 
   test.each([

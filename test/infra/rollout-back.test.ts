@@ -74,11 +74,25 @@ describe('rollout rollback', () => {
     expect(ran.code).toBe(0)
   })
 
+  test('passes over a release that was rolled back, and over versions of the one that runs', async () => {
+    await begin()
+    const versionOf = (release: string, imageId: string): number =>
+      scene.plane.addVersion({ imageId, userData: '', tags: { release }, description: '' })
+    const running = 'c'.repeat(40)
+    versionOf(running, NEW_IMAGE)
+    scene.plane.group.version = versionOf(running, NEW_IMAGE)
+    scene.plane.group.tags['rolled-back-release'] = NEW
+    const ran = await ended(rollout(args()))
+    expect(ran.out).toContain('going back from version 4 to version 1')
+    expect(ran.code).toBe(0)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(running)
+  })
+
   test('refuses when there is nothing to go back to', async () => {
     await begin({ instances: 1 })
     const ran = await ended(rollout(args()))
     expect(ran.code).toBe(1)
-    expect(ran.err).toContain('no launch template version before 1 whose AMI still exists')
+    expect(ran.err).toContain('no launch template version before 1 of another release')
   })
 })
 

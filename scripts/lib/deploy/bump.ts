@@ -16,9 +16,10 @@ Writes the release to run, and its AMI, to terraform/release.auto.tfvars.json. N
 terraform apply, or scripts/deploy, brings it there. Commit the file.
 
   RELEASE          a commit, tag or branch that was baked; without it the last bake in packer/manifest.json, else HEAD
-  --previous       the newest earlier release whose AMI still exists
+  --previous       the newest earlier release that was not rolled back and whose AMI still exists
   --list           what is baked, and what was deployed when
   --arch NAME      arm64 or x86_64, when the release is baked for both
+  --group NAME     Auto Scaling group that tells what was rolled back (hello-production)
   --region NAME    AWS region (AWS_REGION, or the profile's)
   --file FILE      the file to write (terraform/release.auto.tfvars.json)
   --manifest FILE  Packer's manifest (packer/manifest.json)
@@ -32,6 +33,7 @@ await runVerb('bump', USAGE, async (argv) => {
     previous: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     arch: { type: 'string' },
+    group: { type: 'string', default: 'hello-production' },
     region: { type: 'string' },
     file: { type: 'string', default: join(root, 'terraform/release.auto.tfvars.json') },
     manifest: { type: 'string', default: join(root, 'packer/manifest.json') },
@@ -52,6 +54,7 @@ await runVerb('bump', USAGE, async (argv) => {
   const chosen = await choose(aws, root, values.manifest, file, {
     release,
     previous: values.previous,
+    group: values.group,
     architecture: values.arch,
   })
   const next = bumped(file, { release: chosen.release, ami_id: chosen.ami_id }, new Date())

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
+import { DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling'
 import { DescribeImagesCommand, type Image } from '@aws-sdk/client-ec2'
 import { $ } from 'bun'
 import type { Aws } from '../aws.ts'
 import { Stop, shortRelease } from '../cli.ts'
 import { lastAmi } from '../image/manifest.ts'
+import { ROLLED_BACK } from '../rollout/refresh.ts'
 import type { Pinned, ReleaseFile } from './release-file.ts'
 
 /** An AMI of this service, by its tags. */
@@ -16,6 +18,8 @@ export interface Wanted {
   /** A commit id, a part of one, or a name that git knows; undefined takes the last bake. */
   release: string | undefined
   previous: boolean
+  /** Whose mark of a rolled-back release `previous` heeds; undefined before the first apply. */
+  group: string | undefined
   /** arm64 or x86_64; undefined must be unambiguous. */
   architecture: string | undefined
 }
@@ -28,7 +32,7 @@ export async function choose(
   file: ReleaseFile,
   wanted: Wanted,
 ): Promise<Baked> {
-  if (wanted.previous) return await findPrevious(aws, file)
+  if (wanted.previous) return await findPrevious(aws, file, wanted.group)
   if (wanted.release !== undefined) {
     const release = await commitOf(root, wanted.release)
     return single(await listBaked(aws, release), release, wanted.architecture)
@@ -66,16 +70,29 @@ async function lastBake(aws: Aws, root: string, manifest: string, wanted: Wanted
   return single(await listBaked(aws, head), head, wanted.architecture)
 }
 
-/** The newest release of the history whose AMI still exists. */
-async function findPrevious(aws: Aws, file: ReleaseFile): Promise<Baked> {
-  const baked = await listBaked(aws)
+/** The newest release of the history that was not rolled back and whose AMI still exists. */
+async function findPrevious(
+  aws: Aws,
+  file: ReleaseFile,
+  group: string | undefined,
+): Promise<Baked> {
+  const [baked, rolledBack] = await Promise.all([listBaked(aws), rolledBackRelease(aws, group)])
   for (const past of file.history) {
     const found = baked.find(({ ami_id }) => ami_id === past.ami_id)
-    if (found && found.release !== file.release) return found
+    if (found && found.release !== file.release && found.release !== rolledBack) return found
   }
   throw new Stop(
-    'there is no earlier release in the history whose AMI still exists: bake an older commit, and bump to it',
+    'there is no earlier release in the history that was not rolled back and whose AMI still exists: bake an older commit, and bump to it',
   )
+}
+
+/** The release that the group is marked with; undefined also when there is no such group (yet). */
+async function rolledBackRelease(aws: Aws, group: string | undefined): Promise<string | undefined> {
+  if (!group) return undefined
+  const answer = await aws.autoScaling.send(
+    new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [group] }),
+  )
+  return answer.AutoScalingGroups?.[0]?.Tags?.find(({ Key }) => Key === ROLLED_BACK)?.Value
 }
 
 function single(baked: Baked[], release: string, architecture: string | undefined): Baked {

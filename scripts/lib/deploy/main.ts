@@ -15,7 +15,7 @@ Ships a baked release: chooses it (scripts/bump), shows the plan, applies it, wh
 the service (scripts/smoke).
 
   RELEASE        a commit, tag or branch that was baked; without it the last bake in packer/manifest.json, else HEAD
-  --previous     the newest earlier release whose AMI still exists
+  --previous     the newest earlier release that was not rolled back and whose AMI still exists
   --plan         say in words what would happen, and stop; nothing is written
   --yes          do not ask
   --retry        try a release again that was rolled back before
@@ -92,6 +92,7 @@ await runVerb('deploy', USAGE, async (argv) => {
   const next = await choose(aws, root, join(root, 'packer/manifest.json'), chosen, {
     release,
     previous: values.previous,
+    group: before.group,
     architecture: values.arch,
   })
   const { group, alarms } = before

@@ -9,7 +9,8 @@ verdict by what the instances answer.
   watch      follow the refresh that runs; Ctrl-C leaves it running
   status     the group, its instances and its newest refresh, once
   cancel     stop the refresh where it is
-  rollback   go back: turn the running refresh round, or refresh to the previous version whose AMI still exists
+  rollback   go back: turn the running refresh round, or refresh to the newest version before it whose AMI still
+             exists, of another release that was not rolled back
 
 where
   --group NAME                   Auto Scaling group (hello-production)

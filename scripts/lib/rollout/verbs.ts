@@ -195,7 +195,7 @@ export async function rollback(context: Context): Promise<number> {
     })
   }
 
-  const target = await previousVersion(context, versions, own)
+  const target = await previousVersion(context, versions, fleet)
   progress.note(
     `going back from version ${own} to version ${target.number}, release ${shortRelease(target.release)}`,
   )
@@ -225,11 +225,16 @@ export async function rollback(context: Context): Promise<number> {
 async function previousVersion(
   { aws, settings }: Context,
   versions: Version[],
-  own: number,
+  fleet: Fleet,
 ): Promise<Version> {
   const { toVersion } = settings
-  const candidates = versions.filter(({ number }) =>
-    toVersion === undefined ? number < own : number === toVersion,
+  const { version: own = 0 } = fleet
+  const bad = [groupTag(fleet, ROLLED_BACK), versions.find(({ number }) => number === own)?.release]
+  const isBad = ({ release }: Version): boolean => release !== undefined && bad.includes(release)
+  const candidates = versions.filter((version) =>
+    toVersion === undefined
+      ? version.number < own && !isBad(version)
+      : version.number === toVersion,
   )
   for (const version of candidates) {
     const image = version.imageId ? await findImage(aws, version.imageId) : undefined
@@ -237,7 +242,7 @@ async function previousVersion(
   }
   throw new Stop(
     toVersion === undefined
-      ? `there is no launch template version before ${own} whose AMI still exists: bake an older commit and deploy it`
+      ? `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: name one with --to-version, or bake an older commit and deploy it`
       : `launch template version ${toVersion} does not exist, or its AMI does not`,
   )
 }
