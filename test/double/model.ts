@@ -113,6 +113,8 @@ export interface Group {
   zones: string[]
   targetGroupArn: string
   loadBalancerDns: string
+  /** Whether the load balancer serves HTTPS, too. */
+  https?: boolean
   graceSeconds: number
   warmupSeconds: number
   deregistrationSeconds: number

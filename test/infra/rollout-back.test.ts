@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
-import { ALARM, GROUP, NEW, NEW_IMAGE, OLD, toNew, until } from './fixtures/scene.ts'
+import { ALARM, GROUP, NEW, NEW_IMAGE, OLD, QUICK, toNew, until } from './fixtures/scene.ts'
 import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -32,7 +32,7 @@ describe('rollout rollback', () => {
     await begin()
     await ship()
     scene.plane.setAlarm(ALARM, 'ALARM', 'the reason to go back')
-    const ran = await ended(rollout(args()))
+    const ran = await ended(rollout(['rollback']))
     expect(ran.out).toContain('going back from version 2 to version 1')
     expect(ran.code).toBe(0)
     expect(releases()).toEqual([OLD, OLD, OLD])
@@ -42,7 +42,32 @@ describe('rollout rollback', () => {
       verdict: 'shipped',
       release: OLD,
       previousRelease: NEW,
+      observed: { ok: true, inService: 3 },
     })
+    expect((await receipt()).probe?.requests).toBeGreaterThan(20)
+  })
+
+  test('stops nowhere and bakes nothing unless it is told to', async () => {
+    await begin()
+    scene.plane.group.version = 2
+    const { HELLO_ROLLOUT_BAKE_SECONDS: _, ...pace } = QUICK
+    const ran = await runScript('rollout', args(), { ...scene.env, ...pace })
+    expect(ran.code).toBe(0)
+    const { checkpointPercentages, bakeTime } = scene.plane.refreshes[0]?.preferences ?? {}
+    expect({ checkpointPercentages, bakeTime }).toEqual({ checkpointPercentages: [], bakeTime: 0 })
+  })
+
+  test('refuses where the URL is not to be found, unless no probe is wanted', async () => {
+    await begin()
+    scene.plane.group.version = 2
+    scene.plane.group.https = true
+    const ran = await ended(rollout(['rollback']))
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain('give --url URL, or --no-probe')
+    expect(scene.plane.refreshes).toHaveLength(0)
+    const blind = await ended(rollout(['rollback', '--no-probe']))
+    expect(blind.out).toContain('by AWS alone')
+    expect(blind.code).toBe(0)
   })
 
   test('turns a running refresh round', async () => {
@@ -101,7 +126,7 @@ describe('rollout watch', () => {
     await begin()
     const first = rollout(toNew(scene), { HELLO_ROLLOUT_RECEIPT: '' })
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
-    const ran = await ended(rollout(['watch', '--url', scene.fleet.url]))
+    const ran = await ended(rollout(['watch']))
     expect(ran.code).toBe(0)
     expect(await receipt()).toMatchObject({
       verdict: 'shipped',

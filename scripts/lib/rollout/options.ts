@@ -100,6 +100,8 @@ export function readSettings(argv: string[], env: Record<string, string | undefi
     return given === undefined ? standard : toNumber(name, given, limits)
   }
   const ms = (name: string, standard: number): number => number(name, standard) * 1000
+  // What is gone back to has proved itself before: stops on the way would only keep the bad release longer.
+  const isBack = verb === 'rollback'
   const settings: Settings = {
     verb: verb as Verb,
     group: text('group') ?? 'hello-production',
@@ -113,9 +115,9 @@ export function readSettings(argv: string[], env: Record<string, string | undefi
     ignoreAlarms: values['ignore-alarms'] === true,
     retry: values.retry === true,
     skipRolledBack: values['skip-rolled-back'] === true,
-    checkpoints: readCheckpoints(text('checkpoints')),
+    checkpoints: readCheckpoints(text('checkpoints') ?? (isBack ? 'none' : '50,100')),
     checkpointDelaySeconds: number('checkpoint-delay-seconds', 120, { max: 172_800 }),
-    bakeSeconds: number('bake-seconds', 300, { max: 172_800 }),
+    bakeSeconds: number('bake-seconds', isBack ? 0 : 300, { max: 172_800 }),
     warmupSeconds: text('warmup-seconds') === undefined ? undefined : number('warmup-seconds', 0),
     minHealthy: number('min-healthy', 100, { max: 100 }),
     maxHealthy: number('max-healthy', 200, { min: 100, max: 200 }),
@@ -191,12 +193,13 @@ function readRelease(text: string | undefined): string | undefined {
   throw usageError(`--release wants a full commit id of 40 hex digits, got '${text}'`)
 }
 
-function readCheckpoints(text = '50,100'): number[] {
-  const list = text === '' ? [] : text.split(',').map(Number)
+function readCheckpoints(text: string): number[] {
+  if (text === 'none') return []
+  const list = text.split(',').map(Number)
   const rising = list.every((percent, index) => percent > (list[index - 1] ?? 0))
   if (!rising || list.some((percent) => !Number.isInteger(percent)) || list.at(-1) !== 100) {
     throw usageError(
-      `--checkpoints wants rising whole percentages that end with 100, got '${text}'`,
+      `--checkpoints wants rising whole percentages that end with 100, or none, got '${text}'`,
     )
   }
   return list

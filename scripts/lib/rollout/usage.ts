@@ -15,7 +15,8 @@ verdict by what the instances answer.
 where
   --group NAME                   Auto Scaling group (hello-production)
   --region NAME                  AWS region (AWS_REGION, or the profile's)
-  --url URL                      the service through its load balancer, for the probe and the verdict
+  --url URL                      the service through its load balancer, for the probe and the verdict (watch, rollback:
+                                 the load balancer's name, or with HTTPS what terraform output tells)
 
 what (start; rollback: --to-version)
   --launch-template-id ID        of the group
@@ -28,9 +29,10 @@ what (start; rollback: --to-version)
   --skip-rolled-back             end with 0 for such a release instead of refusing; nothing is started
 
 how
-  --checkpoints LIST             percentages to stop at (50,100); what the group is too small for is left out
+  --checkpoints LIST             percentages to stop at (50,100; rollback: none); what the group is too small for
+                                 is left out
   --checkpoint-delay-seconds N   wait at a checkpoint (120)
-  --bake-seconds N               watch the alarms this long after the last replacement (300)
+  --bake-seconds N               watch the alarms this long after the last replacement (300; rollback: 0)
   --warmup-seconds N             warm-up of a new instance (the group's)
   --min-healthy N                percent that must serve throughout (100)
   --max-healthy N                percent that may exist at once (200)

@@ -1,4 +1,5 @@
 import { EXIT, painter, Stop, shortRelease } from '../cli.ts'
+import { findUrl } from './address.ts'
 import { type Fleet, groupTag, inService, isHealthy, present } from './fleet.ts'
 import { findImage, findVersion, listVersions, type Version } from './images.ts'
 import { isRolledBack, preflight } from './preflight.ts'
@@ -85,7 +86,7 @@ export async function watch(context: Context): Promise<number> {
     wanted?.LaunchTemplateId && version
       ? await findVersion(aws, wanted.LaunchTemplateId, version)
       : undefined
-  return await travel(context, {
+  return await travel(await probing(context, fleet), {
     version,
     release: found?.release ?? settings.release,
     previousRelease: releaseInService(fleet, version),
@@ -177,10 +178,11 @@ export async function rollback(context: Context): Promise<number> {
   const releaseOf = (number: number | undefined): string | undefined =>
     versions.find((version) => version.number === number)?.release
 
+  const measured = await probing(context, fleet)
   if (isRunning(fleet.refresh?.Status)) {
     const bad = Number(fleet.refresh?.DesiredConfiguration?.LaunchTemplate?.Version)
     progress.note(`turning the running refresh round, back to version ${own}`)
-    return await travel(context, {
+    return await travel(measured, {
       version: own,
       release: releaseOf(own),
       previousRelease: releaseOf(bad),
@@ -199,7 +201,7 @@ export async function rollback(context: Context): Promise<number> {
   progress.note(
     `going back from version ${own} to version ${target.number}, release ${shortRelease(target.release)}`,
   )
-  return await travel(context, {
+  return await travel(measured, {
     version: target.number,
     release: target.release,
     previousRelease: releaseOf(own),
@@ -245,6 +247,13 @@ async function previousVersion(
       ? `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: name one with --to-version, or bake an older commit and deploy it`
       : `launch template version ${toVersion} does not exist, or its AMI does not`,
   )
+}
+
+/** With the service's URL in the settings: without --url it is looked for, unless no probe is wanted. */
+async function probing(context: Context, fleet: Fleet): Promise<Context> {
+  const { aws, settings } = context
+  if (settings.url || !settings.probe) return context
+  return { ...context, settings: { ...settings, url: await findUrl(aws, fleet) } }
 }
 
 async function mark(

@@ -59,6 +59,23 @@ export const elb: Record<string, Action> = {
       },
     ],
   }),
+
+  DescribeListeners: (plane) => ({
+    Listeners: [
+      listener(plane, 'HTTP', 80),
+      ...(plane.group.https ? [listener(plane, 'HTTPS', 443)] : []),
+    ],
+  }),
+}
+
+function listener(plane: ControlPlane, Protocol: string, Port: number): Xml {
+  const arn = loadBalancerArn(plane)
+  return {
+    ListenerArn: `${arn.replace(':loadbalancer/', ':listener/')}/${Port}`,
+    LoadBalancerArn: arn,
+    Protocol,
+    Port,
+  }
 }
 
 function loadBalancerArn({ group }: ControlPlane): string {
