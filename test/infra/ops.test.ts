@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unseen } from '../../scripts/lib/ops/logs.ts'
 import { age } from '../../scripts/lib/ops/status.ts'
+import type { Instance } from '../double/model.ts'
 import { commands } from '../double/wire/json.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
 import {
@@ -73,6 +74,42 @@ describe('ops status', () => {
     expect(code).toBe(0)
     expect(err).toContain('the instances could not be asked over SSM: not connected')
     expect(out).toContain(first())
+  })
+})
+
+describe('with an instance that SSM does not know', () => {
+  let stranger: Instance
+  let address: string | undefined
+  beforeAll(() => {
+    stranger = scene.plane.instance(first())
+    address = stranger.privateIp
+    delete stranger.privateIp
+  })
+  afterAll(() => {
+    if (address) stranger.privateIp = address
+  })
+
+  test('status tells what the others say, and complains of the one', async () => {
+    const { out, err, code } = await ops('status')
+    expect(code).toBe(0)
+    expect(err).toContain(`${stranger.id} could not be asked over SSM: `)
+    expect(out.match(/ healthy +200 /g)).toHaveLength(2)
+    expect(out).toMatch(new RegExp(`${stranger.id} .* healthy +- `))
+  })
+
+  test('logs prints the journals of the others and ends with 4', async () => {
+    const { out, err, code } = await ops('logs')
+    expect(code).toBe(4)
+    expect(err).toContain(`${stranger.id}: logs ended as not asked`)
+    for (const id of inService().slice(1)) expect(out).toContain(`${id} one\n`)
+  })
+
+  test('status does not ask one that still boots', async () => {
+    stranger.lifecycle = 'Pending'
+    const { out, err } = await ops('status')
+    stranger.lifecycle = 'InService'
+    expect(err).toBe('')
+    expect(out).toContain(stranger.id)
   })
 })
 

@@ -1,6 +1,6 @@
 import { GetCommandInvocationCommand, SendCommandCommand } from '@aws-sdk/client-ssm'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
-import { type Aws, passing } from '../aws.ts'
+import { type Aws, explain, passing } from '../aws.ts'
 
 /** The SSM documents that Terraform owns, named `<group>-<verb>`. */
 export type DocumentVerb = 'status' | 'logs' | 'restart' | 'bundle' | 'drain' | 'undrain'
@@ -17,33 +17,56 @@ export interface CommandOptions {
 
 export interface CommandOutcome {
   id: string
-  /** SSM's status: Success, Failed, TimedOut, Cancelled… or Pending when the time was up. */
+  /** SSM's status: Success, Failed, TimedOut, Cancelled…, Pending when the time was up, or NOT_ASKED. */
   status: string
   stdout: string
   stderr: string
 }
+
+/** Status of an instance that SSM did not take the command for. */
+export const NOT_ASKED = 'not asked'
 
 const ENDED = /^(Success|Failed|TimedOut|Cancelled|Undeliverable|Terminated)$/
 
 // SSM refuses a longer comment.
 const COMMENT_LIMIT = 100
 
-/** Runs a document on instances and waits for each; the outcomes come in the order of `ids`. */
-export async function runDocument(
+/**
+ * Runs a document on each instance by itself, so that one that SSM does not know keeps nothing from the others. The
+ * outcomes come in the order of `ids`; throws only when none could be asked.
+ */
+export async function runOnEach(
   aws: Aws,
   ids: string[],
   options: CommandOptions,
 ): Promise<CommandOutcome[]> {
+  const settled = await Promise.allSettled(ids.map((id) => runDocument(aws, id, options)))
+  const [first] = settled
+  if (first?.status === 'rejected' && settled.every(({ status }) => status === 'rejected')) {
+    throw first.reason
+  }
+  return settled.map((each, index) =>
+    each.status === 'fulfilled'
+      ? each.value
+      : { id: ids[index] ?? '', status: NOT_ASKED, stdout: '', stderr: explain(each.reason) },
+  )
+}
+
+/** Runs a document on one instance and waits for its end. */
+export async function runDocument(
+  aws: Aws,
+  id: string,
+  options: CommandOptions,
+): Promise<CommandOutcome> {
   const answer = await aws.ssm.send(
     new SendCommandCommand({
       DocumentName: `${options.group}-${options.verb}`,
-      InstanceIds: ids,
+      InstanceIds: [id],
       Comment: options.comment.slice(0, COMMENT_LIMIT),
       ...(options.parameters ? { Parameters: options.parameters } : {}),
     }),
   )
-  const commandId = answer.Command?.CommandId ?? ''
-  return await Promise.all(ids.map((id) => outcomeOf(aws, commandId, id, options)))
+  return await outcomeOf(aws, answer.Command?.CommandId ?? '', id, options)
 }
 
 async function outcomeOf(

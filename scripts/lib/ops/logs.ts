@@ -1,5 +1,5 @@
 import { pause } from '../rollout/steady.ts'
-import { runDocument } from './command.ts'
+import { runOnEach } from './command.ts'
 import type { Ops } from './options.ts'
 
 /** Prints the last lines of the journal of each instance; with `follows`, what comes after them too. */
@@ -12,7 +12,7 @@ export async function logs(
   const seen = new Map<string, string[]>()
   let allAnswered = true
   do {
-    const outcomes = await runDocument(ops.aws, ids, {
+    const outcomes = await runOnEach(ops.aws, ids, {
       group: ops.group,
       verb: 'logs',
       parameters: { Lines: [String(lines)] },

@@ -3,7 +3,7 @@ import { connect } from '../aws.ts'
 import { EXIT, runVerb, Stop } from '../cli.ts'
 import { type Fleet, FleetWatch, inService, type Member } from '../rollout/fleet.ts'
 import { runAutomation } from './automation.ts'
-import { commentFor, runDocument } from './command.ts'
+import { commentFor, runDocument, runOnEach } from './command.ts'
 import { logs } from './logs.ts'
 import { type Ops, type OpsSettings, readSettings, USAGE } from './options.ts'
 import { restart } from './restart.ts'
@@ -52,7 +52,7 @@ function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[]
 
 async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
-  const outcomes = await runDocument(aws, ids, {
+  const outcomes = await runOnEach(aws, ids, {
     group,
     verb: 'bundle',
     parameters: { Reason: [plain(reason || 'asked for with scripts/ops')] },
@@ -71,7 +71,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
 // An automation has no comment: the reason is left in the history of a command on the same instance.
 async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
-  await runDocument(aws, [id], { group, verb: 'status', comment, pollMs, timeoutMs })
+  await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
   await runAutomation(aws, { group, verb, instance: id, pollMs, timeoutMs })
   ops.print(
     verb === 'drain'

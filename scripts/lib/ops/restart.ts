@@ -45,10 +45,10 @@ function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
 async function restartOne(ops: Ops, id: string): Promise<void> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   const options = { group, verb: 'restart' as const, comment, pollMs, timeoutMs }
-  const [outcome] = await runDocument(aws, [id], options)
-  if (outcome?.status !== 'Success') {
+  const outcome = await runDocument(aws, id, options)
+  if (outcome.status !== 'Success') {
     throw new Stop(
-      `the restart of ${id} ended as ${outcome?.status}; the others were left alone.\n${outcome?.stdout}${outcome?.stderr}`.trim(),
+      `the restart of ${id} ended as ${outcome.status}; the others were left alone.\n${outcome.stdout}${outcome.stderr}`.trim(),
       EXIT.failed,
     )
   }

@@ -2,7 +2,7 @@ import { explain } from '../aws.ts'
 import { painter, shortRelease, table } from '../cli.ts'
 import { type Fleet, groupTag, type Member } from '../rollout/fleet.ts'
 import { ROLLED_BACK } from '../rollout/refresh.ts'
-import { runDocument } from './command.ts'
+import { NOT_ASKED, runOnEach } from './command.ts'
 import type { Ops } from './options.ts'
 
 /** What an instance said of itself over SSM, beside what AWS says of it. */
@@ -13,19 +13,24 @@ export interface Report extends Member {
   saidHealth: string | undefined
 }
 
-/** Asks each instance in service. One that cannot be asked is reported without its answer. */
+/** Asks each instance that is up. One that cannot be asked is reported without its answer. */
 export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
-  const ids = members.map(({ id }) => id)
+  // One that boots, or goes, has no answer to give.
+  const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
+  const ids = up.map(({ id }) => id)
   const { aws, group, comment, pollMs, timeoutMs } = ops
   const outcomes =
     ids.length === 0
       ? []
-      : await runDocument(aws, ids, { group, verb: 'status', comment, pollMs, timeoutMs }).catch(
+      : await runOnEach(aws, ids, { group, verb: 'status', comment, pollMs, timeoutMs }).catch(
           (error) => {
             ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
             return []
           },
         )
+  for (const { id, status, stderr } of outcomes) {
+    if (status === NOT_ASKED) ops.complain(`${id} could not be asked over SSM: ${stderr}`)
+  }
   return members.map((member) => {
     const said = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
     const value = (name: string): string | undefined =>

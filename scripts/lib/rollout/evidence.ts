@@ -82,14 +82,14 @@ export class Evidence {
   private async ask(id: string): Promise<string> {
     const { group, pollMs, timeoutMs } = this.options
     try {
-      const [outcome] = await runDocument(this.aws, [id], {
+      const { status, stdout, stderr } = await runDocument(this.aws, id, {
         group,
         verb: 'bundle',
         comment: 'rollout: evidence of a failed instance',
         pollMs,
         timeoutMs,
       })
-      return `${outcome?.status}\n${outcome?.stdout}${outcome?.stderr}`
+      return `${status}\n${stdout}${stderr}`
     } catch (error) {
       return `The instance could not be asked over SSM: ${explain(error)}\n`
     }
