@@ -57,6 +57,18 @@ describe('rollout rollback', () => {
     expect({ checkpointPercentages, bakeTime }).toEqual({ checkpointPercentages: [], bakeTime: 0 })
   })
 
+  test('does not count the failures that it puts an end to', async () => {
+    await begin()
+    expect((await ship()).code).toBe(0)
+    scene.behave(NEW_IMAGE, { answerStatus: 500 })
+    const ran = await ended(rollout(args()))
+    expect(ran.code).toBe(0)
+    const { verdict, probe } = await receipt()
+    expect(verdict).toBe('shipped')
+    expect(probe?.failures['other 5xx']).toBeGreaterThan(0)
+    expect(probe?.phases.after.failed).toBe(0)
+  })
+
   test('refuses where the URL is not to be found, unless no probe is wanted', async () => {
     await begin()
     scene.plane.group.version = 2

@@ -43,7 +43,8 @@ export interface Receipt {
 export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
 
 /**
- * The verdict by what was seen. `wantsRollback` turns round what AWS's RollbackSuccessful means: it was asked for.
+ * The verdict by what was seen. `wantsRollback` turns round what AWS's RollbackSuccessful means: it was asked for; and
+ * requests that failed on the way back are the fault of what is left behind.
  */
 export function judge(
   ending: Ending,
@@ -58,10 +59,11 @@ export function judge(
   if (observed && !observed.ok) {
     return { verdict: 'failed', reason: `AWS reports success, but ${observed.problem}` }
   }
-  if (probe && probe.failed > budget) {
+  const failed = wantsRollback ? probe?.phases.after.failed : probe?.failed
+  if (probe && failed !== undefined && failed > budget) {
     return {
       verdict: 'failed',
-      reason: `every instance serves the release, but ${probe.failed} of ${probe.requests} requests failed (budget ${budget})`,
+      reason: `every instance serves the release, but ${failed} of ${probe.requests} requests failed (budget ${budget})`,
     }
   }
   return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }

@@ -44,7 +44,7 @@ how
 the probe
   --rate N                       requests a second (10)
   --token TOKEN                  with scope write, for the reserved user Canary (HELLO_TOKEN)
-  --failure-budget N             failed requests that are accepted (0), or 'any'
+  --failure-budget N             failed requests that are accepted (0), or 'any'; rollback counts those after it
   --probe-timeout-seconds N      an answer later than this is a failure (5)
   --before-seconds N             measure this long before (10)
   --after-seconds N              and after (15)
