@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { goTool } from './terraform/tools.ts'
 import { root, run } from './terraform/workspace.ts'
@@ -9,14 +10,23 @@ const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', versi
 // The first run builds actionlint.
 setDefaultTimeout(300_000)
 
+interface Step {
+  uses?: string
+  run?: string
+  if?: string
+  env?: Record<string, string>
+  with?: Record<string, string>
+}
+
 interface Job {
   environment?: string
   permissions?: Record<string, string>
-  steps: { uses?: string; run?: string; with?: Record<string, string> }[]
+  steps: Step[]
 }
 
 interface Workflow {
   permissions: Record<string, string>
+  defaults?: { run: { shell: string } }
   concurrency: { 'cancel-in-progress'?: boolean }
   jobs: Record<string, Job>
 }
@@ -89,6 +99,64 @@ describe('the workflows', () => {
     expect(workflow.jobs.plan?.environment).toBeUndefined()
     expect(text).toMatch(/^ {4}needs: plan$/m)
     expect(text).toContain('scripts/deploy "$RELEASE" --plan | tee')
+    expect(text).toMatch(
+      /scripts\/bump "\$RELEASE"\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
+    )
+    // Without pipefail a plan that fails would pass by its tee.
+    expect(workflow.defaults?.run.shell).toBe('bash')
+  })
+
+  test('keep the receipt of a deploy, and the evidence of one that failed', () => {
+    const { workflow, text } = named('deploy.yml')
+    const steps = workflow.jobs.deploy?.steps ?? []
+    const ship = steps.find(({ run }) => run?.startsWith('scripts/deploy'))
+    const kept = steps.find(({ uses }) => uses?.startsWith('actions/upload-artifact'))
+    expect(kept?.if).toBe('failure()')
+    expect(kept?.with?.path).toBe(ship?.env?.HELLO_ROLLOUT_EVIDENCE)
+    expect(ship?.env?.HELLO_ROLLOUT_RECEIPT).toEndWith('/receipt.json')
+    expect(text).toContain('receipt=$RUNNER_TEMP/receipt.json')
+  })
+
+  test('bring the release file to main also when that has moved meanwhile', async () => {
+    const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
+    expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
+    const script = steps.find(({ run }) => run?.includes('git push'))?.run as string
+    const at = mkdtempSync(join(tmpdir(), 'hello-push-'))
+    const git = async (folder: string, ...args: string[]) => {
+      const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
+      const { status, output } = await run(['git', ...as, '-C', join(at, folder), ...args], at)
+      if (status !== 0) throw new Error(output)
+      return output
+    }
+    try {
+      await git('.', 'init', '--quiet', '--bare', '--initial-branch=main', 'origin')
+      await git('.', 'clone', '--quiet', join(at, 'origin'), 'other')
+      const file = 'terraform/release.auto.tfvars.json'
+      await Bun.write(join(at, 'other', file), 'old')
+      await git('other', 'add', '.')
+      await git('other', 'commit', '--quiet', '--message', 'first')
+      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
+      await git('.', 'clone', '--quiet', join(at, 'origin'), 'job')
+      await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'moved')
+      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
+      await Bun.write(join(at, 'job', file), 'new')
+      const { status, output } = await run(
+        ['bash', '-eo', 'pipefail', '-c', script],
+        join(at, 'job'),
+        {
+          RELEASE: 'a'.repeat(40),
+        },
+      )
+      expect(output).toContain('main')
+      expect(status).toBe(0)
+      expect((await git('origin', 'log', '--format=%s', 'main')).split('\n').slice(0, 3)).toEqual([
+        'Ship aaaaaaaaaaaa',
+        'moved',
+        'first',
+      ])
+    } finally {
+      rmSync(at, { recursive: true, force: true })
+    }
   })
 
   test('use the same versions of the tools as the project', () => {
