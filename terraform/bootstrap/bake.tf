@@ -39,8 +39,21 @@ data "aws_iam_policy_document" "bake" {
 
   statement {
     sid       = "MakeBuilder"
-    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:RunInstances"]
+    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup", "ec2:RunInstances"]
     resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
+  }
+
+  # Only while they are made: by its name a thing becomes one that this role may change.
+  statement {
+    sid       = "TagBuilder"
+    actions   = ["ec2:CreateTags"]
+    resources = [for kind in ["instance", "key-pair", "network-interface", "security-group", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = ["CreateKeyPair", "CreateSecurityGroup", "RunInstances"]
+    }
   }
 
   statement {
@@ -68,7 +81,7 @@ data "aws_iam_policy_document" "bake" {
 
   statement {
     sid       = "MakeImage"
-    actions   = ["ec2:CreateImage", "ec2:CreateSnapshot", "ec2:EnableImageDeprecation", "ec2:ModifyImageAttribute"]
+    actions   = ["ec2:CreateImage", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:EnableImageDeprecation", "ec2:ModifyImageAttribute"]
     resources = [local.ec2_image, local.snapshots]
   }
 

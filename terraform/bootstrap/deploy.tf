@@ -43,18 +43,64 @@ data "aws_iam_policy_document" "deploy" {
 
   # Auto Scaling asks whether the caller could launch from the template itself.
   statement {
-    sid     = "Launch"
-    actions = ["ec2:CreateTags", "ec2:RunInstances"]
-
-    resources = concat(
-      ["${local.arn}:ec2:${var.region}::image/*"],
-      [for kind in ["instance", "launch-template", "network-interface", "security-group", "subnet", "volume"] : "${local.arn}:ec2:${var.region}:${local.account_id}:${kind}/*"],
-    )
+    sid       = "LaunchFromTemplate"
+    actions   = ["ec2:RunInstances"]
+    resources = ["${local.ec2}:launch-template/*"]
 
     condition {
-      test     = "ArnLikeIfExists"
+      test     = "StringEquals"
+      variable = "ec2:ResourceTag/service"
+      values   = ["hello"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:ResourceTag/environment"
+      values   = [var.environment]
+    }
+  }
+
+  # What the template names can be nothing else.
+  statement {
+    sid       = "LaunchWhatItNames"
+    actions   = ["ec2:RunInstances"]
+    resources = [local.ec2_image, "${local.ec2}:security-group/*"]
+
+    condition {
+      test     = "ArnLike"
       variable = "ec2:LaunchTemplate"
-      values   = ["${local.arn}:ec2:${var.region}:${local.account_id}:launch-template/*"]
+      values   = ["${local.ec2}:launch-template/*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "ec2:IsLaunchTemplateResource"
+      values   = ["true"]
+    }
+  }
+
+  # The subnet is the group's.
+  statement {
+    sid       = "LaunchWhatItLeavesOpen"
+    actions   = ["ec2:RunInstances"]
+    resources = [for kind in ["instance", "network-interface", "subnet", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "ec2:LaunchTemplate"
+      values   = ["${local.ec2}:launch-template/*"]
+    }
+  }
+
+  statement {
+    sid       = "TagAtLaunch"
+    actions   = ["ec2:CreateTags"]
+    resources = [for kind in ["instance", "network-interface", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = ["RunInstances"]
     }
   }
 

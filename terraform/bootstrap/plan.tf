@@ -53,6 +53,7 @@ data "aws_iam_policy_document" "plan" {
       "s3:GetLifecycleConfiguration",
       "s3:GetReplicationConfiguration",
       "s3:ListBucket",
+      "s3:ListTagsForResource",
     ]
 
     resources = ["${local.arn}:s3:::${local.name}-access-logs-*"]

@@ -14,8 +14,8 @@ variable "environment" {
   default     = "production"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.environment))
-    error_message = "environment is \"${var.environment}\", but must be 2 to 20 lower-case letters, digits and hyphens, and start with a letter."
+    condition     = can(regex("^[a-z][a-z0-9-]{0,15}[a-z0-9]$", var.environment))
+    error_message = "environment is \"${var.environment}\", but must be 2 to 17 lower-case letters, digits and hyphens, and start with a letter."
   }
 }
 
