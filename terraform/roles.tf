@@ -2,6 +2,8 @@ locals {
   log_group_arns = { for key, group in aws_cloudwatch_log_group.hello : key => "${group.arn}:*" }
   group_arn      = "arn:${local.partition}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${local.name}"
 
+  ssm_arn = "arn:${local.partition}:ssm:${var.region}:${local.account_id}"
+
   parameter_arns = [
     for name in concat([local.password_parameter], var.auth == "tokens" ? [local.tokens_parameter] : []) :
     "arn:${local.partition}:ssm:${var.region}:${local.account_id}:parameter${name}"
@@ -112,9 +114,16 @@ resource "aws_iam_role_policy" "flow_logs" {
 }
 
 data "aws_iam_policy_document" "flow_logs" {
+  # checkov:skip=CKV_AWS_356:DescribeLogGroups looks through all groups for the one it writes to
   statement {
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     resources = [local.log_group_arns["flow"]]
+  }
+
+  statement {
+    sid       = "FindGroup"
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["*"]
   }
 }
 
@@ -149,7 +158,7 @@ data "aws_iam_policy_document" "automation" {
 }
 
 ################################################################################
-# People: attach "operator" to those on duty, "shell" to those who may break the glass
+# People: attach "operator" to those on duty, and "shell" beside it to those who may break the glass
 ################################################################################
 
 resource "aws_iam_policy" "operator" {
@@ -183,15 +192,27 @@ data "aws_iam_policy_document" "operator" {
   }
 
   statement {
-    sid       = "Automations"
-    actions   = ["ssm:StartAutomationExecution"]
-    resources = [for document in aws_ssm_document.automation : "arn:${local.partition}:ssm:${var.region}:${local.account_id}:automation-definition/${document.name}:*"]
+    sid     = "Automations"
+    actions = ["ssm:StartAutomationExecution"]
+
+    # Which of these AWS asks about depends on how the document is called.
+    resources = concat(
+      [for document in aws_ssm_document.automation : document.arn],
+      [for document in aws_ssm_document.automation : "${local.ssm_arn}:automation-definition/${document.name}:*"],
+      ["${local.ssm_arn}:automation-execution/*"],
+    )
   }
 
   statement {
     sid       = "AutomationRole"
     actions   = ["iam:PassRole"]
     resources = [aws_iam_role.automation.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ssm.amazonaws.com"]
+    }
   }
 
   # A restart takes an instance out of service for a moment, which is no reason to replace it.
