@@ -131,7 +131,7 @@ resource "aws_route53_record" "validation" {
   allow_overwrite = true
 }
 
-# Waits until the certificate is issued; without zone_id somebody has to make the record of the output "dns_records".
+# Waits until the certificate is issued; without zone_id somebody has to make the record of the output "certificate_records".
 resource "aws_acm_certificate_validation" "hello" {
   count = local.https ? 1 : 0
 

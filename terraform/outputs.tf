@@ -8,14 +8,17 @@ output "warning" {
   value       = local.https ? null : "Plain HTTP: names, dates of birth and tokens can be read on the way. Set domain, and zone_id if Route 53 serves it, for HTTPS."
 }
 
-output "dns_records" {
-  description = "Records to make by hand when domain is given without zone_id"
+# Each of the two needs one resource alone, so that an apply of only that resource tells it.
+output "certificate_records" {
+  description = "Records that validate the certificate, to make by hand when domain is given without zone_id"
   value = local.https && var.zone_id == null ? [
-    for record in concat(
-      [for option in aws_acm_certificate.hello[0].domain_validation_options : { name = option.resource_record_name, type = option.resource_record_type, value = option.resource_record_value }],
-      [{ name = var.domain, type = "CNAME", value = aws_lb.hello.dns_name }],
-    ) : "${record.name} ${record.type} ${record.value}"
+    for option in aws_acm_certificate.hello[0].domain_validation_options : "${option.resource_record_name} ${option.resource_record_type} ${option.resource_record_value}"
   ] : []
+}
+
+output "dns_records" {
+  description = "Records that lead to the load balancer, to make by hand when domain is given without zone_id"
+  value       = local.https && var.zone_id == null ? ["${var.domain} CNAME ${aws_lb.hello.dns_name}"] : []
 }
 
 output "region" {
@@ -69,6 +72,6 @@ output "operator_policy_arn" {
 }
 
 output "shell_policy_arn" {
-  description = "Policy for breaking the glass: an interactive session"
+  description = "Policy for breaking the glass: an interactive session; scripts/ops shell needs the operator's as well"
   value       = aws_iam_policy.shell.arn
 }

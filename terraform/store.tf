@@ -69,6 +69,11 @@ resource "aws_memorydb_cluster" "hello" {
   snapshot_window          = "02:00-03:00"
   maintenance_window       = "sun:03:30-sun:04:30"
   final_snapshot_name      = "${local.name}-final"
+
+  # The other engine, or a name that changes, would take the data with it.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 ################################################################################
@@ -156,5 +161,9 @@ resource "aws_elasticache_replication_group" "hello" {
     destination_type = "cloudwatch-logs"
     log_format       = "json"
     log_type         = "engine-log"
+  }
+
+  lifecycle {
+    prevent_destroy = true
   }
 }

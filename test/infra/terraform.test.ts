@@ -14,6 +14,8 @@ const sources = ['', 'bootstrap/'].flatMap((at) =>
     .map((name) => ({ name: at + name, text: read(at + name) })),
 )
 
+const STORES = ['aws_memorydb_cluster', 'aws_elasticache_replication_group']
+
 let workspace: Workspace
 let tests: Ran
 
@@ -23,6 +25,11 @@ beforeAll(async () => {
     const { status, output } = await workspace.terraform(['init', '-backend=false'], at)
     if (status !== 0) throw new Error(output)
   }
+  // After a test everything is destroyed, which the configuration refuses.
+  for (const store of STORES) {
+    const override = `resource "${store}" "hello" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
+    workspace.write(`${store}_override.tf`, override)
+  }
   tests = await workspace.terraform(['test', '-no-color', '-verbose'])
 })
 afterAll(() => workspace[Symbol.dispose]())
@@ -30,7 +37,8 @@ afterAll(() => workspace[Symbol.dispose]())
 /** What `terraform test -verbose` printed for one run. */
 function outputOf(file: string, run: string): string {
   const [, ofFile = ''] = tests.output.split(`tests/${file}.tftest.hcl... in progress`)
-  const [, ofRun = ''] = ofFile.split(`  run "${run}"... pass`)
+  const [, ofRun] = ofFile.split(`  run "${run}"... pass`)
+  if (ofRun === undefined) throw new Error(`${file} has no run "${run}" that passed`)
   return ofRun.split(/^ {2}run "|^tests\//m)[0] ?? ''
 }
 
@@ -59,12 +67,50 @@ describe('the configuration', () => {
     expect(file.history).toBeArray()
   })
 
-  test('never lets AWS choose a version or an image, opens no port 22, and names no key pair', () => {
+  test('never lets AWS choose a version or an image, and names no key pair', () => {
     for (const { name, text } of sources) {
       const code = text.replaceAll(/^\s*#.*$/gm, '')
       expect(code, name).not.toMatch(/\$Latest|\$Default|key_name|resolve:ssm|most_recent/)
-      expect(code, name).not.toMatch(/_port\s*=\s*22\b/)
     }
+  })
+
+  test('lets nobody in at port 22, by any rule that it makes', () => {
+    const rules = [
+      ...tests.output.matchAll(
+        /^resource "aws_vpc_security_group_ingress_rule" "(\w+)" \{(.*?)^\}/gms,
+      ),
+    ]
+    const declared = sources.flatMap(({ text }) => [
+      ...text.matchAll(/^resource "aws_vpc_security_group_ingress_rule" "(\w+)"/gm),
+    ])
+    const names = new Set(rules.map(([, name]) => name))
+    expect([...names].sort()).toEqual(declared.map(([, name]) => name).sort())
+    for (const [, name = '', body = ''] of rules) {
+      const [from, to] = ['from', 'to'].map((end) =>
+        Number(new RegExp(`^ *${end}_port *= (\\d+)$`, 'm').exec(body)?.[1] ?? Number.NaN),
+      ) as [number, number]
+      expect(body, name).toMatch(/^ *ip_protocol *= "tcp"$/m)
+      expect(from > 22 || to < 22, `${name}: ${from} to ${to}`).toBe(true)
+    }
+    for (const { name, text } of sources) expect(text, name).not.toMatch(/^ *ingress \{/m)
+  })
+
+  test('refuses to destroy a store', () => {
+    for (const store of STORES) {
+      const [, body = ''] = read('store.tf').split(`resource "${store}" "hello" {`)
+      expect(body.split(/^\}/m)[0], store).toMatch(/^ *prevent_destroy = true$/m)
+    }
+  })
+
+  test('counts, and does not block, the large body that scripts/smoke sends', () => {
+    const smoke = readFileSync(join(root, 'scripts/smoke'), 'utf8')
+    const largest = Number(/head -c (\d+) \/dev\/zero/.exec(smoke)?.[1])
+    // What AWSManagedRulesCommonRuleSet lets through.
+    expect(largest).toBeGreaterThan(8192)
+    expect(smoke).toMatch(/--data-binary .*\nis_problem 413$/m)
+    expect(read('firewall.tf')).toMatch(
+      /Name = "SizeRestrictions_BODY", ActionToUse = \{ Count = \{\} \}/,
+    )
   })
 
   test('allows no action with a wildcard, and justifies each exception to a check beside it', () => {
