@@ -48,6 +48,8 @@ resource "terraform_data" "rollout" {
     ))
   }
 }
+variable "size" { default = 1 }
+resource "terraform_data" "store" { input = var.size }
 output "url" { value = "${url}" }
 output "group_name" { value = "${GROUP}" }
 output "region" { value = "eu-west-1" }
@@ -136,6 +138,15 @@ describe('deploy --plan', () => {
     expect(await chosen()).toBe(commits[0])
   })
 
+  test('counts with what the environment tells the rollout', async () => {
+    const { out } = await run(['--plan', 'HEAD'], {
+      HELLO_ROLLOUT_CHECKPOINTS: 'none',
+      HELLO_ROLLOUT_BAKE_SECONDS: '900',
+    })
+    expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
+    expect(out).toContain('of which 15:00 watch the alarms')
+  })
+
   test('warns of what would be in the way', async () => {
     scene.plane.setAlarm(ALARM, 'ALARM')
     scene.plane.images.delete(OLD_IMAGE)
@@ -200,6 +211,49 @@ describe('deploy', () => {
     expect(err).toContain('give --yes. Nothing was changed.')
     expect(await chosen()).toBe(commits[0])
     expect(scene.plane.refreshes).toHaveLength(0)
+  })
+
+  test('refuses a plan that changes more than the release, but with --all', async () => {
+    const refused = await run(['HEAD', '--yes', '--', '-var=size=2'])
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('the plan changes more than the release:\n')
+    expect(refused.err).toContain('- terraform_data.store: update\n')
+    expect(refused.err).not.toContain('terraform_data.rollout')
+    expect(refused.err).toContain('--all')
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.plane.refreshes).toHaveLength(0)
+    expect((await run(['HEAD', '--yes', '--all', '--', '-var=size=2'])).code).toBe(0)
+  })
+
+  test('--previous passes over a release that was rolled back', async () => {
+    await Bun.write(
+      file(),
+      JSON.stringify({
+        release: 'c'.repeat(40),
+        ami_id: 'ami-0cccccccccccccccc',
+        history: [
+          { release: commits[1], ami_id: NEW_IMAGE, bumped_at: '2026-01-02' },
+          { release: commits[0], ami_id: OLD_IMAGE, bumped_at: '2026-01-01' },
+        ],
+      }),
+    )
+    scene.plane.group.tags['rolled-back-release'] = commits[1]
+    const { code, out } = await run(['--previous', '--plan'])
+    expect(code).toBe(0)
+    expect(out).toContain(`image       ${OLD_IMAGE}`)
+  })
+
+  test('is undone by a rollback that finds the URL of an HTTPS service in terraform output', async () => {
+    expect((await run(['HEAD', '--yes'])).code).toBe(0)
+    scene.plane.group.https = true
+    const back = await ended(
+      Bun.spawn([join(project, 'scripts/rollout'), 'rollback'], {
+        env: environment({ ...scene.env, ...QUICK }),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    )
+    expect(back.out).toContain('observed    2 of 2 instances')
+    expect(back.code).toBe(0)
   })
 
   test('refuses a release that is not baked', async () => {

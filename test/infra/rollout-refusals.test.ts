@@ -66,7 +66,11 @@ describe('usage', () => {
     [['start'], 'start needs --launch-template-id, --launch-template-version, --release, --url'],
     [['watch', '--rate', 'fast'], "--rate wants a number from 0.1 to 1000, got 'fast'"],
     [['watch', '--url', 'hello'], "--url wants an http or https URL, got 'hello'"],
-    [['watch', '--checkpoints', '50,20,100'], 'rising whole percentages that end with 100'],
+    [
+      ['watch', '--checkpoints', '50,20,100'],
+      'rising whole percentages that end with 100, or none',
+    ],
+    [['watch', '--checkpoints', '50'], 'rising whole percentages that end with 100, or none'],
     [
       ['watch', '--launch-template-version', '$Latest'],
       'with $Latest or $Default AWS cannot go back',

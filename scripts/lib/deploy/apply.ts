@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Stop } from '../cli.ts'
 import type { Receipt } from '../rollout/receipt.ts'
-import type { Terraform } from './terraform.ts'
+import type { Change, Terraform } from './terraform.ts'
 
 export interface ApplyOptions {
   yes: boolean
   retry: boolean
+  /** Whether the plan may change more than a release needs. */
+  all: boolean
   token: string | undefined
   terraformOptions: string[]
   /** Called unless the apply was begun: when the plan failed, or the answer was no. */
@@ -36,6 +38,7 @@ export async function apply(
     if ((await terraform.run(arguments_)) !== 0) {
       throw new Stop('terraform plan failed; nothing was changed')
     }
+    if (!options.all) refuseOthers(await terraform.changes(plan))
     if (!options.yes && !(await agreed())) return 'declined'
     begun = true
     return await applyPlan(terraform, plan, join(folder, 'receipt.json'), options.token)
@@ -43,6 +46,20 @@ export async function apply(
     if (!begun) await options.undo()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** What a release changes: the launch template, and the rollout that follows. */
+const OF_A_RELEASE = ['aws_launch_template.hello', 'terraform_data.rollout']
+
+function refuseOthers(changes: Change[]): void {
+  const others = changes.filter(
+    ({ address, actions }) => !OF_A_RELEASE.includes(address) || actions.join() === 'delete',
+  )
+  if (others.length === 0) return
+  const lines = others.map(({ address, actions }) => `- ${address}: ${actions.join(' and ')}`)
+  throw new Stop(
+    `the plan changes more than the release:\n${lines.join('\n')}\nIf that is meant, give --all; if not, look for settings that are not in a file that Terraform reads by itself (*.auto.tfvars). Nothing was changed.`,
+  )
 }
 
 // local-exec hides the exit code of scripts/rollout: its receipt tells it.

@@ -18,6 +18,7 @@ the service (scripts/smoke).
   --previous     the newest earlier release that was not rolled back and whose AMI still exists
   --plan         say in words what would happen, and stop; nothing is written
   --yes          do not ask
+  --all          apply a plan that changes more than the launch template and the rollout, too (not needed the first time)
   --retry        try a release again that was rolled back before
   --arch NAME    arm64 or x86_64, when the release is baked for both
   --region NAME  AWS region (what stands, AWS_REGION, or the profile's)
@@ -75,6 +76,7 @@ await runVerb('deploy', USAGE, async (argv) => {
     previous: { type: 'boolean', default: false },
     plan: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     retry: { type: 'boolean', default: false },
     arch: { type: 'string' },
     region: { type: 'string' },
@@ -112,6 +114,7 @@ await runVerb('deploy', USAGE, async (argv) => {
   const outcome = await apply(terraform, {
     yes: values.yes,
     retry: values.retry,
+    all: values.all || group === undefined,
     token,
     terraformOptions: cut < 0 ? [] : argv.slice(cut + 1),
     undo: async () => void (await Bun.write(file, former)),

@@ -4,17 +4,13 @@ import { clockTime, shortRelease } from '../cli.ts'
 import { age } from '../ops/status.ts'
 import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../rollout/fleet.ts'
 import { findImage, listVersions } from '../rollout/images.ts'
+import { readSettings } from '../rollout/options.ts'
 import { findAlarms } from '../rollout/preflight.ts'
 import { mix } from '../rollout/receipt.ts'
 import { batchesOf, fittingCheckpoints, isRunning, ROLLED_BACK } from '../rollout/refresh.ts'
 import { releasesOf } from '../rollout/run.ts'
 import type { Baked } from './choose.ts'
 
-/** What a rollout is set to; the defaults of scripts/rollout. */
-const CHECKPOINTS = [50, 100]
-const CHECKPOINT_DELAY_SECONDS = 120
-const BAKE_SECONDS = 300
-const MAX_HEALTHY = 200
 /** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */
 const BOOT_SECONDS = 60
 const LEAVE_SECONDS = 45
@@ -76,15 +72,20 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
 
 function durationLines(fleet: Fleet): string[] {
   const { desired, group } = fleet
-  const checkpoints = fittingCheckpoints(CHECKPOINTS, desired)
-  const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
+  // As the rollout will read them: its defaults, and what the environment says.
+  const pace = readSettings(['status'], process.env)
+  const checkpoints = fittingCheckpoints(pace.checkpoints, desired)
+  const batches = batchesOf(checkpoints, desired, pace.maxHealthy)
+  const warmup = pace.warmupSeconds ?? group.DefaultInstanceWarmup ?? 0
   const seconds =
-    batches * (BOOT_SECONDS + (group.DefaultInstanceWarmup ?? 0) + LEAVE_SECONDS) +
-    checkpoints.length * CHECKPOINT_DELAY_SECONDS +
-    BAKE_SECONDS
+    batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
+    checkpoints.length * pace.checkpointDelaySeconds +
+    pace.bakeSeconds
+  const stops =
+    checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
   return [
-    `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, stops at ${checkpoints.join(' % and ')} %`,
-    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(BAKE_SECONDS)} watch the alarms at the end`,
+    `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
+    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(pace.bakeSeconds)} watch the alarms at the end`,
   ]
 }
 
