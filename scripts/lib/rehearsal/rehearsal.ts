@@ -118,7 +118,7 @@ export class Rehearsal {
       rollouts: this.deploys.rollouts,
       marks: this.marks,
       seconds,
-      unexpected,
+      unexpectedFailures: unexpected,
       readBack,
       expectations: this.expectations,
     }

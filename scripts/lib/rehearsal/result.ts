@@ -47,7 +47,7 @@ export interface Result {
   marks: Mark[]
   seconds: Second[]
   /** Failures that no expectation allows. */
-  unexpected: FailedRequest[]
+  unexpectedFailures: FailedRequest[]
   readBack: ReadBack
   expectations: Expectation[]
 }

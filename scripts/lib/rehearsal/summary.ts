@@ -58,7 +58,7 @@ export function summarize(result: Result): Summary {
     met: result.expectations.every(({ met }) => met),
     requests: sum(seconds.map(requestsOf)),
     failed: sum(Object.values(failures)),
-    unexpected: result.unexpected.length,
+    unexpected: result.unexpectedFailures.length,
     failures,
     longestGapMs: Math.max(0, ...seconds.map(({ gapMs }) => gapMs)),
     phases: {
