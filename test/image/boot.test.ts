@@ -252,7 +252,10 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
   test('goes on serving when it is restarted while its store is gone', async () => {
     await using machine = await boot({ root, env: { ...ENV, REDIS_ENDPOINT: '127.0.0.1:6379' } })
     const redis = machine.beside(['redis-server', '--save', '', '--appendonly', 'no'])
-    await machine.healthy()
+    await eventually('every worker has reached the store', async () => {
+      const latches = await machine.sh('find /run/hello -name store-reached')
+      return latches.split('\n').filter(Boolean).length === workers.length
+    })
     await end(redis)
     await machine.sh('systemctl restart hello.target')
     for (const worker of workers)
