@@ -1,21 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { createToken } from '../../src/tokens.ts'
+import { launchChromium } from '../support/browser.ts'
 import { healthy, type RunningService, startService } from '../support/executable.ts'
 
 const PHONE = { width: 360, height: 740 }
-const CHROMIUM_ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-]
 
 let service: RunningService
 let browser: Browser
 beforeAll(async () => {
   service = await startService()
   await healthy(service)
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-  browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGS })
+  browser = await launchChromium()
 }, 60_000)
 afterAll(async () => {
   await browser.close()

@@ -2,16 +2,11 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const CHROMIUM_ARGS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-]
 
 if (cannotRehearse) console.log(`left out: rehearsing: ${cannotRehearse}`)
 
@@ -78,10 +73,10 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     SCENARIO_TIMEOUT_MS,
   )
 
-  test.skipIf(!existsSync(CHROMIUM))(
+  test.skipIf(!existsSync(chromiumPath))(
     'draws it on a page that loads nothing, in light and in dark',
     async () => {
-      const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS })
+      const browser = await launchChromium()
       try {
         for (const colorScheme of ['light', 'dark'] as const) {
           const shown = await browser.newPage({
