@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SETTINGS } from '../../src/settings.ts'
 import { root } from '../support/executable.ts'
 import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
+import { stubCommand } from '../support/stub.ts'
 
 const readme = await Bun.file(join(root, 'README.md')).text()
 
@@ -18,11 +19,6 @@ function cloneInto(folder: string): string {
     if (done.exitCode !== 0) throw new Error(`${command.join(' ')}: ${done.stderr}`)
   }
   return clone
-}
-
-function script(path: string, text: string): void {
-  writeFileSync(path, text)
-  chmodSync(path, 0o755)
 }
 
 describe('scripts/start', () => {
@@ -104,30 +100,17 @@ describe('Bun', () => {
     const clone = cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
-    for (const tool of [
-      'bash',
-      'sed',
-      'mkdir',
-      'dirname',
-      'uname',
-      'tr',
-      'touch',
-      'cp',
-      'dpkg-query',
-      'env',
-      'cat',
-      'ln',
-    ]) {
-      Bun.spawnSync(['ln', '-s', Bun.which(tool) ?? '', join(bin, tool)])
-    }
+    const own = 'bash sed mkdir dirname uname tr touch cp env cat ln'
+    for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
     // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
-    script(
-      join(bin, 'curl'),
+    stubCommand(
+      bin,
+      'curl',
       `#!/bin/bash
 [[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
 echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
     )
-    script(join(bin, 'dpkg-query'), '#!/bin/bash\necho installed')
+    stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
     const done = Bun.spawnSync(
       ['bash', '-c', 'source scripts/lib/bun.sh && command -v bun && bun --version'],
       {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
@@ -7,6 +7,7 @@ import { runPacker } from '../../scripts/lib/image/packer.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { stubCommand } from '../support/stub.ts'
 import { sayWhatIsLeftOut } from './image.ts'
 import { noMinistack, registerAmi, startMinistack } from './ministack.ts'
 
@@ -105,7 +106,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
   test('is told once, heard to its end, and waited for', async () => {
     using folder = temporaryFolder()
     const done = join(folder.path, 'done')
-    writeFileSync(join(folder.path, 'packer'), STAND_IN, { mode: 0o755 })
+    stubCommand(folder.path, 'packer', STAND_IN)
     const controller = new AbortController()
     const said: string[] = []
     const run = runPacker({
@@ -159,13 +160,8 @@ cat >"$manifest" <<'END'
 ], "last_run_uuid": "new"}
 END
 `
-    for (const [name, content] of Object.entries({
-      packer: script,
-      'session-manager-plugin': '#!/bin/sh\n',
-    })) {
-      writeFileSync(join(bin, name), content)
-      chmodSync(join(bin, name), 0o755)
-    }
+    stubCommand(bin, 'packer', script)
+    stubCommand(bin, 'session-manager-plugin', '#!/bin/sh\n')
     return bin
   }
 

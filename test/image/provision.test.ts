@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { root } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { stubCommand } from '../support/stub.ts'
 
 const script = join(root, 'packer', 'provision', '00-packages.sh')
 
@@ -21,7 +22,7 @@ describe('the installation of packages', () => {
       // Ends with 2 when something it was to do failed.
       'cloud-init': `${note}; exit 2`,
     })) {
-      writeFileSync(join(folder.path, name), `#!/usr/bin/env bash\n${body}\n`, { mode: 0o755 })
+      stubCommand(folder.path, name, `#!/usr/bin/env bash\n${body}\n`)
     }
     const PATH = `${folder.path}:${process.env.PATH}`
     const { exitCode } = await $`bash ${script}`

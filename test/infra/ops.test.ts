@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unseen } from '../../scripts/lib/ops/logs.ts'
 import { age } from '../../scripts/lib/ops/status.ts'
 import type { Instance } from '../double/model.ts'
 import { commands } from '../double/wire/json.ts'
+import { stubCommand } from '../support/stub.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
 import {
   ended,
@@ -253,7 +254,7 @@ describe('ops shell', () => {
     const stub = '#!/bin/sh\necho "$(basename "$0") $*"\nexit 7\n'
     await mkdir(join(folder, 'bin'))
     for (const tool of ['aws', 'session-manager-plugin']) {
-      await writeFile(join(folder, 'bin', tool), stub, { mode: 0o755 })
+      stubCommand(join(folder, 'bin'), tool, stub)
     }
     const { PATH = '' } = environment()
     const { code, out } = await runScript(

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadConfig } from '../../src/config.ts'
 import { LOG_LEVELS } from '../../src/log.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { stubCommand } from '../support/stub.ts'
 import { providerEnvironment, root, run, Workspace } from './terraform/workspace.ts'
 
 // The first run builds the provider.
@@ -100,15 +101,13 @@ describe('the user data', () => {
     const bin = join(folder.path, 'bin')
     for (const path of [out, bin]) mkdirSync(path)
     writeFileSync(join(out, 'user-data.sh'), script)
-    writeFileSync(
-      join(bin, 'curl'),
+    stubCommand(
+      bin,
+      'curl',
       `#!/bin/sh\ncase "$*" in *api/token*) echo TOKEN ;; *"X-aws-ec2-metadata-token: TOKEN"*instance-id*) echo ${INSTANCE} ;; *) exit 22 ;; esac\n`,
-      { mode: 0o755 },
     )
     for (const name of ['systemctl', 'systemd-run']) {
-      writeFileSync(join(bin, name), `#!/bin/sh\necho "${name} $*" >>'${out}/calls'\n`, {
-        mode: 0o755,
-      })
+      stubCommand(bin, name, `#!/bin/sh\necho "${name} $*" >>'${out}/calls'\n`)
     }
     const around = `set -e
 mount -t tmpfs tmpfs '${bin}/../mnt'

@@ -9,6 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
+import { stubCommand } from '../../support/stub.ts'
 
 export const root = resolve(import.meta.dir, '../../..')
 export const cache = join(root, 'test/.cache')
@@ -52,9 +53,10 @@ export class Workspace implements Disposable {
       recursive: true,
       filter: (source) => !/^(\.terraform.*|.*\.tfstate.*)$/.test(basename(source)),
     })
-    mkdirSync(join(this.path, 'scripts'))
+    const scripts = join(this.path, 'scripts')
+    mkdirSync(scripts)
     const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`
-    writeFileSync(join(this.path, 'scripts/rollout'), script, { mode: 0o755 })
+    stubCommand(scripts, 'rollout', script)
   }
 
   terraform(args: string[], folder = '.'): Promise<Ran> {
