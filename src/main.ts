@@ -18,7 +18,7 @@ switch (command.verb) {
     console.log(`hello ${release.id} built ${release.builtAt} bun ${Bun.version}`)
     break
   case 'usage':
-    console.error(`hello: ${command.reason}\n\n${USAGE}`)
+    console.error(`${USAGE}\n\nhello: ${command.reason}`)
     process.exit(EXIT.usage)
     break
   case 'token': {

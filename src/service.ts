@@ -3,6 +3,7 @@ import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { type Discovery, startDiscovery } from './discovery.ts'
 import { createHealth } from './health.ts'
+import { listen } from './listen.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { openNotify } from './notify.ts'
@@ -41,7 +42,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const app = createApp({ config, release, store, health, log, metrics })
   const admin = createAdminApp({ store, metrics })
 
-  const server = Bun.serve({
+  const server = listen('PORT', {
     port: config.port,
     hostname: config.bindAddress,
     reusePort: true,
@@ -53,7 +54,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       tls: { cert: Bun.file(config.tls.certFile), key: Bun.file(config.tls.keyFile) },
     }),
   })
-  const adminServer = Bun.serve({
+  const adminServer = listen('ADMIN_PORT', {
     port: config.adminPort,
     hostname: '127.0.0.1',
     development: false,

@@ -64,8 +64,7 @@ export async function runVerb(
   } catch (error) {
     const code = error instanceof Stop ? error.exitCode : EXIT.refused
     const message = error instanceof Stop ? error.message : explain(error)
-    console.error(`${name}: ${message}`)
-    if (code === EXIT.usage) console.error(`\n${usage.trim()}`)
+    console.error(`${name}: ${message}${code === EXIT.usage ? ` (scripts/${name} --help)` : ''}`)
     process.exit(code)
   }
 }

@@ -19,15 +19,22 @@ need_packages() {
     sudo=(sudo)
   fi
   echo "installing ${missing[*]}" >&2
-  local policy=/usr/sbin/policy-rc.d made=
-  if [[ ! -e $policy ]]; then
-    made=1
-    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
-    "${sudo[@]}" chmod 755 "$policy"
-  fi
-  local status=0
-  { "${sudo[@]}" apt-get update -qq &&
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null || status=$?
-  [[ -z $made ]] || "${sudo[@]}" rm -f "$policy"
-  ((status == 0)) || { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
+  # One at a time, since the first to end takes the policy away.
+  flock /var/lib/dpkg "${sudo[@]}" bash -c "$install_packages" bash "${missing[@]}" >/dev/null ||
+    { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
 }
+
+# A policy that is left behind, by a SIGKILL, forbids nothing.
+install_packages=$(
+  cat <<'SCRIPT'
+set -euo pipefail
+policy=/usr/sbin/policy-rc.d mark="# for one installation by need_packages; of no effect after it, and may be removed"
+if [[ ! -e $policy && ! -L $policy ]] || grep -qsF "$mark" "$policy"; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\n%s\n[ ! -e /proc/%s ] || exit 101\n' "$mark" "$$" >"$policy"
+  chmod 755 "$policy"
+fi
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+SCRIPT
+)

@@ -1,6 +1,7 @@
-# What must hold whatever else changes.
+# What must hold whatever else changes. Plans alone: an apply would run scripts/rollout, and a store is not destroyed.
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source          = "./tests/mocks"
+  override_during = plan
 }
 
 variables {
@@ -11,6 +12,8 @@ variables {
 }
 
 run "defaults" {
+  command = plan
+
   assert {
     condition = (
       aws_lb.hello.idle_timeout == 60 &&
@@ -134,6 +137,8 @@ run "defaults" {
 }
 
 run "https" {
+  command = plan
+
   variables {
     domain  = "hello.example.com"
     zone_id = "Z0123456789ABCDEFGHIJ"
@@ -156,6 +161,8 @@ run "https" {
 }
 
 run "https_without_zone" {
+  command = plan
+
   variables {
     domain = "hello.example.com"
   }
@@ -166,9 +173,8 @@ run "https_without_zone" {
   }
 }
 
-# In a state of its own: a store is never replaced by one of the other engine.
 run "elasticache" {
-  state_key = "elasticache"
+  command = plan
 
   variables {
     store_engine        = "elasticache"
@@ -193,6 +199,8 @@ run "elasticache" {
 }
 
 run "way_out" {
+  command = plan
+
   variables {
     nat        = true
     zone_count = 3

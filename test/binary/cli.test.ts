@@ -20,12 +20,12 @@ describe('hello', () => {
   })
 
   test.each([[['banana']], [['5000', 'local', 'x']], [['--inspect']], [['token', 'root']]])(
-    '%j is answered with the usage on stderr and exit code 2',
+    '%j is answered with the usage on stderr, the reason last, and exit code 2',
     async (args) => {
       const { stdout, stderr, exitCode } = await run(args)
       expect(exitCode).toBe(2)
       expect(stdout).toBe('')
-      expect(stderr).toMatch(/^hello: got .*\n\nusage: /)
+      expect(stderr).toMatch(/^usage: (?:.*\n)+\nhello: got .*\n$/)
     },
   )
 

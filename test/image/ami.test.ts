@@ -91,7 +91,7 @@ describe('scripts/bake', () => {
     const { exitCode, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
     expect(exitCode).toBe(2)
     expect(stderr.toString()).toMatch(message)
-    expect(stderr.toString()).toContain('usage: scripts/bake')
+    expect(stderr.toString()).toEndWith(' (scripts/bake --help)\n')
   })
 })
 

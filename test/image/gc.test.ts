@@ -202,7 +202,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     const { stderr, exitCode } = await gc(...options)
     expect(exitCode).toBe(2)
     expect(stderr).toMatch(message)
-    expect(stderr).toContain('usage: scripts/gc')
+    expect(stderr).toEndWith(' (scripts/gc --help)\n')
   })
 
   test('says in a sentence that AWS cannot be reached', async () => {

@@ -90,7 +90,7 @@ describe('the user data', () => {
   async function renderedUserData(): Promise<string> {
     using workspace = new Workspace(await providerEnvironment())
     await workspace.terraform(['init', '-backend=false'])
-    const filter = '-filter=tests/bump.tftest.hcl'
+    const filter = '-filter=tests/invariants.tftest.hcl'
     const { output } = await workspace.terraform(['test', '-no-color', '-verbose', filter])
     const encoded = / user_data += "([\w+/=]+)"/.exec(output)?.[1] ?? ''
     return Buffer.from(encoded, 'base64').toString()

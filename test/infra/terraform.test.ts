@@ -17,7 +17,8 @@ const sources = ['', 'bootstrap/'].flatMap((at) =>
 const STORES = ['aws_memorydb_cluster', 'aws_elasticache_replication_group']
 
 let workspace: Workspace
-let tests: Ran
+let plans: Ran
+let bumps: Ran
 
 beforeAll(async () => {
   workspace = new Workspace(await providerEnvironment())
@@ -25,20 +26,22 @@ beforeAll(async () => {
     const { status, output } = await workspace.terraform(['init', '-backend=false'], at)
     if (status !== 0) throw new Error(output)
   }
-  // After a test everything is destroyed, which the configuration refuses.
+  plans = await workspace.terraform(['test', '-no-color', '-verbose'])
+  // After a test that applies everything is destroyed, which the configuration refuses.
   for (const store of STORES) {
     const override = `resource "${store}" "hello" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
     workspace.write(`${store}_override.tf`, override)
   }
-  tests = await workspace.terraform(['test', '-no-color', '-verbose'])
+  const name = 'tests/bump.tftest.hcl'
+  workspace.write(name, readFileSync(join(import.meta.dir, 'terraform/bump.tftest.hcl'), 'utf8'))
+  bumps = await workspace.terraform(['test', '-no-color', '-verbose', `-filter=${name}`])
 })
 afterAll(() => workspace[Symbol.dispose]())
 
-/** What `terraform test -verbose` printed for one run. */
-function outputOf(file: string, run: string): string {
-  const [, ofFile = ''] = tests.output.split(`tests/${file}.tftest.hcl... in progress`)
-  const [, ofRun] = ofFile.split(`  run "${run}"... pass`)
-  if (ofRun === undefined) throw new Error(`${file} has no run "${run}" that passed`)
+/** What `terraform test -verbose` printed for one run of bump.tftest.hcl. */
+function outputOf(run: string): string {
+  const [, ofRun] = bumps.output.split(`  run "${run}"... pass`)
+  if (ofRun === undefined) throw new Error(`no run "${run}" passed: ${bumps.output}`)
   return ofRun.split(/^ {2}run "|^tests\//m)[0] ?? ''
 }
 
@@ -56,8 +59,16 @@ describe('the configuration', () => {
   })
 
   test('keeps its invariants and refuses what its tests say it refuses', () => {
-    expect(tests.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
-    expect(tests.status).toBe(0)
+    expect(plans.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
+    expect(plans.status).toBe(0)
+  })
+
+  test('is only planned by its tests, which roll nothing out and leave no state', () => {
+    const runs = readdirSync(join(folder, 'tests'))
+      .filter((name) => name.endsWith('.hcl'))
+      .flatMap((name) => [...read(`tests/${name}`).matchAll(/^run "(\w+)" \{\n(.*)$/gm)])
+    expect(runs.length).toBeGreaterThan(30)
+    for (const [, name, first] of runs) expect([name, first]).toEqual([name, '  command = plan'])
   })
 
   test('starts with a release file that says that nothing was chosen', () => {
@@ -76,8 +87,8 @@ describe('the configuration', () => {
 
   test('lets nobody in at port 22, by any rule that it makes', () => {
     const rules = [
-      ...tests.output.matchAll(
-        /^resource "aws_vpc_security_group_ingress_rule" "(\w+)" \{(.*?)^\}/gms,
+      ...plans.output.matchAll(
+        /^ {2}\+ resource "aws_vpc_security_group_ingress_rule" "(\w+)" \{(.*?)^ {4}\}/gms,
       ),
     ]
     const declared = sources.flatMap(({ text }) => [
@@ -87,9 +98,9 @@ describe('the configuration', () => {
     expect([...names].sort()).toEqual(declared.map(([, name]) => name).sort())
     for (const [, name = '', body = ''] of rules) {
       const [from, to] = ['from', 'to'].map((end) =>
-        Number(new RegExp(`^ *${end}_port *= (\\d+)$`, 'm').exec(body)?.[1] ?? Number.NaN),
+        Number(new RegExp(`^ *\\+ ${end}_port *= (\\d+)$`, 'm').exec(body)?.[1] ?? Number.NaN),
       ) as [number, number]
-      expect(body, name).toMatch(/^ *ip_protocol *= "tcp"$/m)
+      expect(body, name).toMatch(/^ *\+ ip_protocol *= "tcp"$/m)
       expect(from > 22 || to < 22, `${name}: ${from} to ${to}`).toBe(true)
     }
     for (const { name, text } of sources) expect(text, name).not.toMatch(/^ *ingress \{/m)
@@ -152,19 +163,19 @@ describe('the configuration', () => {
 
 describe('a bump', () => {
   test('updates the launch template and replaces the rollout, and nothing else', () => {
-    const plan = outputOf('bump', 'bump')
+    const plan = outputOf('bump')
     expect(plan).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
     expect(plan).toContain('aws_launch_template.hello will be updated in-place')
     expect(plan).toContain('terraform_data.rollout must be replaced')
   })
 
   test('of the same release plans nothing', () => {
-    expect(outputOf('bump', 'unchanged')).toMatch(/No changes\.|^\s*$/)
-    expect(outputOf('bump', 'unchanged')).not.toContain('Plan:')
+    expect(outputOf('unchanged')).toMatch(/No changes\.|^\s*$/)
+    expect(outputOf('unchanged')).not.toContain('Plan:')
   })
 
   test('of a release to try again replaces the rollout alone', () => {
-    expect(outputOf('bump', 'retry')).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
+    expect(outputOf('retry')).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
   })
 
   test('hands the rollout the group, the numbered version, the release, the address and the alarms', () => {

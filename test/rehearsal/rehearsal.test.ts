@@ -28,7 +28,7 @@ describe('scripts/rehearse', () => {
       ]) {
         const { code, err } = await rehearse(words)
         expect(code).toBe(2)
-        expect(err).toContain('usage: sudo scripts/rehearse')
+        expect(err).toEndWith(' (scripts/rehearse --help)\n')
       }
       // The first call installs what is missing.
     },

@@ -21,7 +21,7 @@ try {
   options = parseOptions(Bun.argv.slice(2))
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
-  console.error(`bench: ${error.message}\n\n${USAGE}`)
+  console.error(`bench: ${error.message} (scripts/bench --help)`)
   process.exit(EXIT.usage)
 }
 if (options.help) {

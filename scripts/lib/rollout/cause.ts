@@ -29,7 +29,7 @@ const SIGNS: [RegExp, string][] = [
     /(redis|store)[^\n]*(ECONNREFUSED|ETIMEDOUT|ENOTFOUND|timed out|unreachable|not answer)|WRONGPASS|NOAUTH/i,
     'the store cannot be reached or refuses the password: /hc stays at 503 until the first round trip succeeds',
   ],
-  [/EADDRINUSE/i, 'the port is taken by another process on the instance'],
+  [/EADDRINUSE|PORT: \d+ is taken/i, 'the port is taken by another process on the instance'],
   [
     /"status":\s*"starting"/i,
     'the service has had no successful round trip to its store since boot',

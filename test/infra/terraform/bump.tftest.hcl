@@ -1,4 +1,5 @@
-# What a bump plans. The environment and region are made up: an apply here runs scripts/rollout, which must find nothing.
+# What a bump plans. Not among the tests of the configuration, because "first" is applied: that runs scripts/rollout,
+# which the Workspace has a stand-in for, and makes a store, which its overrides let go of.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
