@@ -120,8 +120,10 @@ PATH='${bin}':$PATH bash '${out}/user-data.sh'
 mkdir '${out}/units' '${out}/agent' && cp -r /etc/hello '${out}/hello'
 cp /etc/systemd/system/hello-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/hello.json '${out}/agent'`
     mkdirSync(join(folder.path, 'mnt'))
+    const isRoot = process.getuid?.() === 0
     const { status, output } = await run(
-      ['unshare', '--map-root-user', '--mount', 'sh', '-c', around],
+      // Root needs no user namespace, which it could not have in a chroot.
+      ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', around],
       root,
     )
     if (status !== 0) throw new Error(output)

@@ -4,8 +4,17 @@ import { end, eventually, temporaryFolder } from './process.ts'
 
 export const root = join(import.meta.dir, '../..')
 
+/** The architecture that is tested: this machine's, or what ARCH says. */
+const arch = process.env.ARCH ?? process.arch
+
 /** The executable that scripts/build made; scripts/test builds it before these tests. */
-export const executable = join(root, `dist/hello-linux-${process.arch}`)
+export const executable = join(root, `dist/hello-linux-${arch}`)
+
+/** What starts it: itself, or for another architecture an emulator. */
+const command =
+  arch === process.arch
+    ? [executable]
+    : ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', executable]
 
 export interface RunningService extends AsyncDisposable {
   url: string
@@ -27,7 +36,7 @@ export async function startService(
   const folder = temporaryFolder()
   const out = join(folder.path, 'out.log')
   const err = join(folder.path, 'err.log')
-  const child = Bun.spawn([executable, String(port), environment], {
+  const child = Bun.spawn([...command, String(port), environment], {
     cwd: folder.path,
     env: { ...BASE_ENV, BIND_ADDRESS: '127.0.0.1', ...env },
     stdin: 'ignore',
@@ -70,7 +79,7 @@ export async function run(
   args: string[],
   { env = {}, cwd = '/' }: { env?: Record<string, string>; cwd?: string } = {},
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn([executable, ...args], {
+  const child = Bun.spawn([...command, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdin: 'ignore',

@@ -1,5 +1,6 @@
 import { daysUntilBirthday, greeting } from '../../src/birthday.ts'
 import { name, save } from './executable.ts'
+import { eventually } from './process.ts'
 
 /** What came of a request that a load sent. */
 export interface Outcome {
@@ -61,8 +62,12 @@ export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome
 }
 
 async function isKept(url: string, { user, date }: Outcome): Promise<boolean> {
-  const response = await fetch(`${url}/hello/${user}`)
-  const { message } = (await response.json()) as { message?: string }
+  // That a read is refused says nothing about what is kept.
+  const answer = await eventually(`the birthday of ${user} is answered`, async () => {
+    const response = await fetch(`${url}/hello/${user}`)
+    return response.status !== 503 && response
+  })
+  const { message } = (await answer.json()) as { message?: string }
   const days = daysUntilBirthday(Temporal.PlainDate.from(date), Temporal.Now.plainDateISO('UTC'))
   return message === greeting(user, days)
 }
