@@ -90,13 +90,11 @@ export async function bakeLocally(
       base,
     }
 
-    const container = await bootContainer({
-      root: target,
-      name: `b${process.pid.toString(36)}`,
-      log: join(work, 'console.log'),
-    })
+    const log = join(work, 'console.log')
+    const name = `b${process.pid.toString(36)}`
+    const container = await bootContainer({ root: target, name, log })
     try {
-      await untilActive(container, 'ssh.service')
+      await untilActive(container, 'ssh.service', log)
       say('packer build packer/local')
       await runPacker({
         command: ['build', join(root, 'packer', 'local')],
@@ -150,10 +148,14 @@ async function makeBase(
   return base
 }
 
-async function untilActive(container: Container, unit: string): Promise<void> {
+async function untilActive(container: Container, unit: string, log: string): Promise<void> {
   const deadline = Date.now() + BOOT_TIMEOUT_MS
   while ((await container.run('systemctl', '--quiet', 'is-active', unit)).exitCode !== 0) {
-    if (Date.now() > deadline) throw new Stop(`${unit} did not start in the container`)
+    if (Date.now() > deadline) {
+      const { stdout, stderr } = await container.run('systemctl', 'status', '--no-pager', unit)
+      const said = (stdout + stderr).trim() || readFileSync(log, 'utf8').trim().slice(-2000)
+      throw new Stop(`${unit} did not start in the container:\n${said}`)
+    }
     await Bun.sleep(100)
   }
 }
