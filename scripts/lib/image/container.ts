@@ -98,7 +98,8 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
     name,
     leader,
     async run(...words) {
-      const inside = [...enter('-a'), 'env', '-i', ...LOGIN, ...words]
+      // Where this machine is a chroot the root of the container is not that of its mount namespace.
+      const inside = [...enter('--all', '--root', '--wd'), 'env', '-i', ...LOGIN, ...words]
       const child = Bun.spawn(inside, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
       const [stdout, stderr, exitCode] = await Promise.all([
         new Response(child.stdout).text(),
