@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # need_packages NAME…: install what is missing of these Debian packages, as root or through sudo, without starting
-# the services they bring. 1, with a sentence: not to be had here; 2: apt-get failed.
+# the services they bring. 1: not to be had here, and $reason says why; 2: apt-get failed.
 need_packages() {
   local missing=() name sudo=()
   for name in "$@"; do
@@ -8,13 +8,11 @@ need_packages() {
   done
   ((${#missing[@]})) || return 0
   if ! command -v apt-get >/dev/null; then
-    echo "missing: ${missing[*]} (no apt-get here to install them with)" >&2
-    return 1
+    cannot "missing: ${missing[*]} (no apt-get here to install them with)" || return
   fi
   if ((EUID != 0)); then
     if ! sudo -n true 2>/dev/null; then
-      echo "missing: ${missing[*]} (install them, or run as root or with sudo)" >&2
-      return 1
+      cannot "missing: ${missing[*]} (install them, or run as root or with sudo)" || return
     fi
     sudo=(sudo)
   fi
@@ -22,6 +20,13 @@ need_packages() {
   # One at a time, since the first to end takes the policy away.
   flock /var/lib/dpkg "${sudo[@]}" bash -c "$install_packages" bash "${missing[@]}" >/dev/null ||
     { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
+}
+
+# cannot SENTENCE: say why something is not to be had here, and keep it in $reason.
+cannot() {
+  reason=$1
+  echo "$reason" >&2
+  return 1
 }
 
 # A policy that is left behind, by a SIGKILL, forbids nothing.

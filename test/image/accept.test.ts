@@ -4,14 +4,8 @@ import { join } from 'node:path'
 import { bakeLocally, imageFolder, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
 import { root } from '../support/executable.ts'
-import {
-  BAKE_TIMEOUT_MS,
-  type Booted,
-  bakedImage,
-  boot,
-  cannotBoot,
-  sayWhatIsLeftOut,
-} from './image.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot } from './image.ts'
 
 const gate = join(root, 'packer', 'provision', '40-accept.sh')
 

@@ -6,9 +6,9 @@ import { bakeAmi } from '../../scripts/lib/image/ami.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
 import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
-import { sayWhatIsLeftOut } from './image.ts'
 import { noMinistack, registerAmi, startMinistack } from './ministack.ts'
 
 const never = new AbortController().signal

@@ -9,8 +9,9 @@ import {
   type LocalImage,
 } from '../../scripts/lib/image/local.ts'
 import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
-import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot, runBake, sayWhatIsLeftOut } from './image.ts'
+import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot, runBake } from './image.ts'
 
 sayWhatIsLeftOut('baking', cannotBoot)
 

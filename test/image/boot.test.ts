@@ -3,16 +3,9 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { end, eventually, temporaryFolder } from '../support/process.ts'
-import {
-  BAKE_TIMEOUT_MS,
-  type Booted,
-  bakedImage,
-  boot,
-  cannotBoot,
-  ENV,
-  sayWhatIsLeftOut,
-} from './image.ts'
+import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot, ENV } from './image.ts'
 
 const workers = Array.from({ length: availableParallelism() }, (_, core) => `hello@${9464 + core}`)
 

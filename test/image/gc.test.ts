@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-ec2'
 import { imagesInUse } from '../../scripts/lib/image/in-use.ts'
 import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
-import { sayWhatIsLeftOut } from './image.ts'
 import {
   type EmulatedAws,
   type FakeAmi,

@@ -26,11 +26,6 @@ async function reasonNotToBoot(): Promise<string | undefined> {
   if (changed) return 'only a commit is baked, and this tree has changes'
 }
 
-/** Says once for each file of tests what is left out, and why. */
-export function sayWhatIsLeftOut(what: string, reason: string | undefined): void {
-  if (reason) console.log(`left out: ${what}: ${reason}`)
-}
-
 /** The image of this commit, built and baked if it is not there yet. */
 export async function bakedImage(): Promise<LocalImage> {
   await $`scripts/build`.cwd(root).quiet()

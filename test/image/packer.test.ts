@@ -3,9 +3,9 @@ import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import ARGUMENTS from './amazon-plugin-arguments.json'
-import { sayWhatIsLeftOut } from './image.ts'
 
 const packer = join(root, 'packer')
 const read = (path: string) => readFileSync(join(packer, path), 'utf8')

@@ -5,7 +5,7 @@ import { $ } from 'bun'
 import { SETTINGS } from '../../src/settings.ts'
 import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../src/timeouts.ts'
 import { root } from '../support/executable.ts'
-import { sayWhatIsLeftOut } from './image.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 
 const systemd = join(root, 'systemd')
 const unit = readFileSync(join(systemd, 'hello@.service'), 'utf8')

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { type Emulator, startEmulator } from './terraform/emulator.ts'
 import { emulatorOverride, findRealProvider } from './terraform/real-provider.ts'
 import { type Ran, Workspace } from './terraform/workspace.ts'
@@ -13,10 +14,10 @@ const OLD = { release: '1'.repeat(40), ami_id: 'ami-11111111111111111' }
 const NEW = { release: '2'.repeat(40), ami_id: 'ami-22222222222222222' }
 
 const provider = findRealProvider()
-console.log(
-  provider
-    ? `applying with provider aws ${provider.version ?? 'of the registry'}`
-    : 'left out: applying with the real provider; neither a local mirror nor the registry has it',
+if (provider) console.log(`applying with provider aws ${provider.version ?? 'of the registry'}`)
+sayWhatIsLeftOut(
+  'applying with the real provider',
+  provider ? undefined : 'neither a local mirror nor the registry has it',
 )
 
 describe.skipIf(!provider)('with the real provider, against an emulator', () => {

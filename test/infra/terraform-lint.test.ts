@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { goTool, pythonTool } from './terraform/tools.ts'
 import { root, run } from './terraform/workspace.ts'
 
@@ -31,7 +32,7 @@ test('checkov finds nothing wrong', async () => {
 })
 
 const go = Bun.which('go')
-if (!go) console.log('left out: tflint, which needs Go to be built')
+sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not here')
 
 test.skipIf(!go)('tflint finds nothing wrong', async () => {
   const tflint = await goTool('tflint', TFLINT.module, TFLINT.version)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createLog } from '../../src/log.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
 import { connectRedis } from '../../src/store/redis-client.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { eventually } from '../support/process.ts'
 import { startCluster } from '../support/redis.ts'
 import { root } from './terraform/workspace.ts'
@@ -14,7 +15,7 @@ const text = readFileSync(join(root, 'terraform/store.tf'), 'utf8')
 // Redis before 7.2 does not know CLIENT SETINFO, which the engines in AWS do.
 const rules = /store_access = "(.*)"/.exec(text)?.[1]?.replace(' +client|setinfo', '') as string
 const redis = Bun.which('redis-server')
-if (!redis) console.log('left out: the rights of the store user, which need redis-server')
+sayWhatIsLeftOut('the rights of the store user', redis ? undefined : 'redis-server is not here')
 
 describe.skipIf(!redis)('the rights of the store user', () => {
   test('suffice for all that the service does in a cluster, and for no command that administers one', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { goTool } from './terraform/tools.ts'
 import { root, run } from './terraform/workspace.ts'
 
@@ -42,7 +43,7 @@ const named = (name: string) => {
   return found
 }
 const go = Bun.which('go')
-if (!go) console.log('left out: actionlint, which needs Go to be built')
+sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is not here')
 
 describe('the workflows', () => {
   test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {

@@ -5,10 +5,11 @@ import { $ } from 'bun'
 import type { Page } from 'playwright-core'
 import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { root } from '../support/executable.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
-if (cannotRehearse) console.log(`left out: rehearsing: ${cannotRehearse}`)
+sayWhatIsLeftOut('rehearsing', cannotRehearse)
 
 describe('scripts/rehearse', () => {
   test(

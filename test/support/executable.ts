@@ -4,8 +4,8 @@ import { end, eventually, temporaryFolder } from './process.ts'
 
 export const root = join(import.meta.dir, '../..')
 
-/** The architecture that is tested: this machine's, or what ARCH says. */
-const arch = process.env.ARCH ?? process.arch
+/** The architecture that is tested: this machine's unless scripts/test says otherwise. */
+const arch = process.env.HELLO_TEST_ARCH || process.arch
 
 /** The executable that scripts/build made; scripts/test builds it before these tests. */
 export const executable = join(root, `dist/hello-linux-${arch}`)

@@ -98,8 +98,7 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
     name,
     leader,
     async run(...words) {
-      // Where this machine is a chroot the root of the container is not that of its mount namespace.
-      const inside = [...enter('--all', '--root', '--wd'), 'env', '-i', ...LOGIN, ...words]
+      const inside = [...enter('--all'), 'env', '-i', ...LOGIN, ...words]
       const child = Bun.spawn(inside, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
       const [stdout, stderr, exitCode] = await Promise.all([
         new Response(child.stdout).text(),
@@ -135,6 +134,17 @@ const LOGIN = [
   'LANG=C.UTF-8',
 ]
 
+/**
+ * In a chroot the kernel gives no user namespaces, which the service's unit asks for. So the root becomes that of a mount
+ * namespace of its own, before the container's is made from it. Where it is already, nothing changes.
+ */
+const OUT_OF_A_CHROOT = [
+  ...['unshare', '--mount', '--propagation', 'private'],
+  ...['nsenter', '--mount=/proc/self/ns/mnt', '--wd=/', 'sh', '-euc'],
+  'test . -ef / || { mount --rbind . .; cd "$(pwd -P)"; mount --move . /; }; exec chroot . "$@"',
+  'sh',
+]
+
 function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: string): string[] {
   const { name, root, network, volatile, bind } = options
   const { bridge, address } = network ?? LONELY
@@ -154,6 +164,7 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
   ]
   return [
     ...['setpriv', '--pdeathsig', 'TERM'],
+    ...OUT_OF_A_CHROOT,
     ...(network ? ['nsenter', `--net=${network.namespace}`] : ['unshare', '--net']),
     ...['bash', '-c', steps.join(' && '), 'bash'],
     'systemd-nspawn',

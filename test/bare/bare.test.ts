@@ -1,0 +1,69 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { root } from '../support/executable.ts'
+import { freePort } from '../support/process.ts'
+
+/** The first makes the Debian, which takes a minute; each installs what it needs. */
+setDefaultTimeout(900_000)
+
+const debian = join(root, 'test/.cache/bare/debian-12')
+const DAMAGED = 99
+
+/** Runs `script` in a clone of HEAD on a bare Debian 12 that is gone afterwards. */
+async function onBareMachine(script: string) {
+  const machine = join(import.meta.dir, 'machine.sh')
+  const child = Bun.spawn([machine, debian, 'bash', '-euc', script], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { exitCode: child.exitCode, stdout, stderr }
+}
+
+test('scripts/start serves, and the curl lines of the README answer', async () => {
+  const readme = await Bun.file(join(root, 'README.md')).text()
+  const lines = readme.split('\n').filter((line) => line.startsWith('curl '))
+  const port = freePort()
+  const { exitCode, stdout, stderr } = await onBareMachine(`
+    export ADMIN_PORT=0
+    scripts/start ${port} >/tmp/said &
+    until grep -q '/hello/Ada$' /tmp/said; do kill -0 $!; sleep 0.2; done
+    { apt-get update -qq && apt-get install -y -qq curl; } >/dev/null 2>&1
+    ${lines.map((line) => `${line.replaceAll('5000', String(port))} --silent; echo`).join('\n')}
+    kill -INT $!
+    wait $!
+    rm /tmp/said`)
+  expect(`${exitCode} ${stderr.replace(/^(installing|making) .*\n/gm, '')}`).toBe('0 ')
+  const answers = [
+    'HTTP/1.1 204 No Content',
+    '{"message":"Hello, Ada! Your birthday is in',
+    'HTTP/1.1 204 No Content',
+    '{"status":"ok"}',
+    '{"release":"',
+  ]
+  for (const answer of answers) expect(stdout).toContain(answer)
+  expect(lines).toHaveLength(answers.length)
+})
+
+test('scripts/test passes, of parts that install packages and stand in for commands', async () => {
+  const { exitCode, stdout, stderr } = await onBareMachine(
+    'scripts/test check unit binary/commands',
+  )
+  if (exitCode !== 0) console.log(stdout.slice(-4000), stderr.slice(-4000))
+  expect(stdout).toMatch(/\n\d{2,} passed, 0 failed, 0 skipped\n$/)
+  expect(exitCode).toBe(0)
+})
+
+test('a command of the machine that was overwritten would be noticed', async () => {
+  const { exitCode, stderr } = await onBareMachine(
+    'ln -s /usr/bin/dpkg-query /tmp/link; echo "#!/bin/sh" >/tmp/link',
+  )
+  expect(exitCode).toBe(DAMAGED)
+  expect(stderr).toContain('/usr/bin/dpkg-query')
+  expect(stderr).toContain('tmp/link')
+})
