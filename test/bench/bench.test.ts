@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
 
 const root = join(import.meta.dir, '../..')
 
@@ -66,7 +67,13 @@ test.each([
   expect(stderr).toEndWith(' (scripts/bench --help)\n')
 })
 
-describe.skipIf(process.platform !== 'linux' || availableParallelism() < 2)('on two cores', () => {
+const cannotMeasure =
+  process.platform !== 'linux' || availableParallelism() < 2
+    ? 'it wants Linux and two cores'
+    : undefined
+sayWhatIsLeftOut('a short run of the benchmark', cannotMeasure)
+
+describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
   test('a short run measures both methods and leaves nothing behind', async () => {
     const { status, stdout, stderr, left } = await bench([
       ...['--only', 'floor', '--rounds', '1', '--seconds', '1', '--json'],

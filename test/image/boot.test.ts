@@ -51,6 +51,10 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     }
   })
 
+  sayWhatIsLeftOut(
+    'a worker that is killed beside others',
+    workers.length < 2 ? 'it takes two cores' : undefined,
+  )
   test.skipIf(workers.length < 2)(
     'moves the connections that wait on a worker which ends to another one',
     async () => {

@@ -10,6 +10,8 @@ import { temporaryFolder } from '../support/process.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
+const noBrowser = existsSync(chromiumPath) ? undefined : `there is no ${chromiumPath}`
+sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
 
 describe('scripts/rehearse', () => {
   test(
@@ -74,7 +76,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     SCENARIO_TIMEOUT_MS,
   )
 
-  test.skipIf(!existsSync(chromiumPath))(
+  test.skipIf(noBrowser !== undefined)(
     'draws it on a page that loads nothing, in light and in dark',
     async () => {
       const browser = await launchChromium()
