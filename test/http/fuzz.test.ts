@@ -1,11 +1,13 @@
 import { expect, test } from 'bun:test'
 import { createToken } from '../../src/tokens.ts'
 import { healthy, startService } from '../support/executable.ts'
+import { temporaryFolder } from '../support/process.ts'
 
 const EXAMPLES = '300'
 
 /** Runs schemathesis, which reads /openapi.json and tries what it allows and what it forbids. */
 async function fuzz(url: string, ...options: string[]) {
+  using folder = temporaryFolder()
   const child = Bun.spawn(
     [
       ...['schemathesis', 'run', `${url}/openapi.json`, '--no-color', '--generation-deterministic'],
@@ -14,7 +16,7 @@ async function fuzz(url: string, ...options: string[]) {
       ...['--exclude-checks', 'positive_data_acceptance'],
       ...options,
     ],
-    { stdout: 'pipe', stderr: 'pipe', cwd: '/tmp' },
+    { stdout: 'pipe', stderr: 'pipe', cwd: folder.path },
   )
   const output = await new Response(child.stdout).text()
   return { exitCode: await child.exited, output }

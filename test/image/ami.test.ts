@@ -5,11 +5,12 @@ import { $ } from 'bun'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
+import { noMinistack } from '../infra/fixtures/ministack.ts'
 import { root } from '../support/executable.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
-import { noMinistack, registerAmi, startMinistack } from './ministack.ts'
+import { registerAmi, startEmulatedAws } from './emulated-aws.ts'
 
 const never = new AbortController().signal
 const QUIET = { say: () => {}, interrupted: never }
@@ -166,7 +167,7 @@ END
   }
 
   test('hands Packer the release and takes the AMI of this region from its manifest', async () => {
-    await using cloud = await startMinistack()
+    await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     using work = temporaryFolder()
     const { id } = await makeTree(folder.path)
@@ -211,7 +212,7 @@ END
   }, 90_000)
 
   test('stops at the AMI that the release has, and notes it in the manifest', async () => {
-    await using cloud = await startMinistack()
+    await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)
     const { ami } = await registerAmi(cloud.aws.ec2, id, new Date())
@@ -229,7 +230,7 @@ END
   }, 90_000)
 
   test('says which tool is missing', async () => {
-    await using cloud = await startMinistack()
+    await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     await makeTree(folder.path)
     const release = await readBuiltRelease(folder.path, 'arm64')

@@ -7,6 +7,7 @@ import {
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
 import { imagesInUse } from '../../scripts/lib/image/in-use.ts'
+import { noMinistack } from '../infra/fixtures/ministack.ts'
 import { root } from '../support/executable.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -16,11 +17,10 @@ import {
   launch,
   makeLaunchTemplate,
   makeSnapshot,
-  noMinistack,
   registerAmi,
-  startMinistack,
+  startEmulatedAws,
   tagsOf,
-} from './ministack.ts'
+} from './emulated-aws.ts'
 
 const DAY_MS = 86_400_000
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS)
@@ -37,7 +37,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   const releases = join(folder.path, 'releases.json')
 
   beforeAll(async () => {
-    cloud = await startMinistack()
+    cloud = await startEmulatedAws()
     const { ec2, autoScaling } = cloud.aws
     for (let index = 0; index < 11; index++) {
       const age = index === 8 ? 2 : 200 - index

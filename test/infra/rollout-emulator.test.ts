@@ -105,7 +105,7 @@ beforeAll(async () => {
     }),
   )
 })
-afterAll(async () => await emulator.stop())
+afterAll(async () => await emulator[Symbol.asyncDispose]())
 
 const rollout = async (...args: string[]): Promise<Ran> =>
   await runScript('rollout', [...args, '--poll-seconds', '0.1', '--no-probe'], env)

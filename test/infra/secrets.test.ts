@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   ssm.destroy()
-  await emulator.stop()
+  await emulator[Symbol.asyncDispose]()
 })
 
 const secrets = async (...args: string[]): Promise<Ran> => await runScript('secrets', args, env)

@@ -22,7 +22,7 @@ export async function startEmulator(parameters: Record<string, string>): Promise
     url: `http://127.0.0.1:${server.port}`,
     [Symbol.asyncDispose]: async () => {
       await server.stop(true)
-      await ministack.stop()
+      await ministack[Symbol.asyncDispose]()
     },
   }
 }

@@ -9,16 +9,7 @@ import {
   type Tag,
 } from '@aws-sdk/client-ec2'
 import { type Aws, connect } from '../../scripts/lib/aws.ts'
-import { pythonTool } from '../infra/terraform/tools.ts'
-import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
-
-const VERSION = '1.5.33'
-
-/** Why there is no emulated AWS here; undefined: there is. */
-export const noMinistack = await pythonTool('ministack', VERSION).then(
-  () => undefined,
-  (error) => `ministack ${VERSION} cannot be installed: ${error.message}`,
-)
+import { startMinistack } from '../infra/fixtures/ministack.ts'
 
 export interface EmulatedAws extends AsyncDisposable {
   aws: Aws
@@ -27,31 +18,14 @@ export interface EmulatedAws extends AsyncDisposable {
 }
 
 /** Starts an emulated AWS of its own, empty, and points this process's SDK at it. */
-export async function startMinistack(): Promise<EmulatedAws> {
-  const folder = temporaryFolder()
-  const port = freePort()
-  const child = Bun.spawn([await pythonTool('ministack', VERSION)], {
-    cwd: folder.path,
-    env: {
-      ...process.env,
-      GATEWAY_PORT: String(port),
-      BIND_HOST: '127.0.0.1',
-      IOT_MTLS_ENABLED: '0',
-    },
-    stdin: 'ignore',
-    stdout: 'ignore',
-    stderr: 'ignore',
-  })
-  const url = `http://127.0.0.1:${port}`
+export async function startEmulatedAws(): Promise<EmulatedAws> {
+  const ministack = await startMinistack()
   const env = {
-    AWS_ENDPOINT_URL: url,
+    AWS_ENDPOINT_URL: ministack.url,
     AWS_REGION: 'eu-west-1',
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
   }
-  await eventually('ministack answers', async () => (await fetch(`${url}/_ministack/health`)).ok, {
-    withinMs: 60_000,
-  })
   const before = Object.fromEntries(Object.keys(env).map((name) => [name, process.env[name]]))
   Object.assign(process.env, env)
   return {
@@ -62,8 +36,7 @@ export async function startMinistack(): Promise<EmulatedAws> {
         if (value === undefined) delete process.env[name]
         else process.env[name] = value
       }
-      await end(child)
-      folder[Symbol.dispose]()
+      await ministack[Symbol.asyncDispose]()
     },
   }
 }
