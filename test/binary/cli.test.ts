@@ -48,7 +48,20 @@ describe('hello', () => {
       env: { ADMIN_PORT: port, STATE_DIRECTORY: other.folder },
     })
     expect(exitCode).toBe(1)
-    expect(stderr).toMatch(/^hello: cannot start: .*\n$/)
+    expect(stderr).toBe(
+      `hello: cannot start: ADMIN_PORT: ${port} is taken by another process, wants a free port (0 takes any)\n`,
+    )
+    using squatter = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    const taken = await run([String(squatter.port)], {
+      env: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', STATE_DIRECTORY: other.folder },
+    })
+    expect(taken.stderr).toStartWith(`hello: cannot start: PORT: ${squatter.port} is taken by `)
+    const foreign = await run(['0'], {
+      env: { ADMIN_PORT: '0', BIND_ADDRESS: '192.0.2.7', STATE_DIRECTORY: other.folder },
+    })
+    expect(foreign.stderr).toStartWith(
+      'hello: cannot start: BIND_ADDRESS: 192.0.2.7 is no address ',
+    )
     const unwritable = await run(['0'], { env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' } })
     expect(unwritable.exitCode).toBe(1)
     expect(unwritable.stderr).toMatch(/^hello: cannot start: .*\/proc\/none.*\n$/)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SETTINGS } from '../../src/settings.ts'
 import { root } from '../support/executable.ts'
@@ -13,7 +13,7 @@ function cloneInto(folder: string): string {
   const clone = join(folder, 'clone')
   for (const command of [
     ['git', 'clone', '--quiet', '--shared', root, clone],
-    ['cp', '-al', join(root, 'node_modules'), join(clone, 'node_modules')],
+    ['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')],
   ]) {
     const done = Bun.spawnSync(command)
     if (done.exitCode !== 0) throw new Error(`${command.join(' ')}: ${done.stderr}`)
@@ -55,6 +55,19 @@ describe('scripts/start', () => {
     expect(run(own[0] ?? '')).toStartWith('HTTP/1.1 204')
     expect(run(own[1] ?? '')).toContain('Hello, Ada!')
 
+    const log = join(clone, 'hello.log')
+    const logged = await Bun.file(log).text()
+    const second = Bun.spawnSync(['scripts/start', '0'], {
+      cwd: clone,
+      env: {
+        ...process.env,
+        ADMIN_PORT: new URL(/"admin":"([^"]+)"/.exec(logged)?.[1] ?? '').port,
+      },
+    })
+    expect(second.exitCode).toBe(1)
+    expect(second.stderr.toString()).toMatch(/^hello: cannot start: ADMIN_PORT: \d+ is taken /)
+    expect((await Bun.file(log).text()).startsWith(logged)).toBe(true)
+
     child.kill('SIGINT')
     await child.exited
     await eventually('the port is closed', () =>
@@ -77,6 +90,26 @@ describe('scripts/start', () => {
   }, 60_000)
 })
 
+describe('scripts/check', () => {
+  test('says how formatting is repaired, and with --fix repairs it', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const check = (...words: string[]) => Bun.spawnSync(['scripts/check', ...words], { cwd: clone })
+    const untidy = join(clone, 'src/untidy.ts')
+    writeFileSync(untidy, 'export   const one = "1"\n')
+    const failing = check()
+    expect(failing.exitCode).toBe(1)
+    expect(failing.stderr.toString()).toContain('scripts/check --fix repairs')
+    expect(check('--fix').exitCode).toBe(0)
+    expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
+    const wrong = check('--repair')
+    expect(wrong.exitCode).toBe(2)
+    expect(wrong.stderr.toString()).toBe(
+      'check: got --repair, wants nothing or --fix (scripts/check --help)\n',
+    )
+  }, 60_000)
+})
+
 describe('scripts/test', () => {
   test('fails when a test run crashes or the build does, and goes on with the other parts', () => {
     using folder = temporaryFolder()
@@ -91,6 +124,25 @@ describe('scripts/test', () => {
     writeFileSync(join(clone, 'test/unit/crash.test.ts'), "process.kill(process.pid, 'SIGKILL')")
     expect(run('unit', 'browser')).toEqual({ exitCode: 1, last: '0 passed, 2 failed, 0 skipped' })
     expect(run('nonsense').exitCode).toBe(2)
+  }, 60_000)
+
+  test('says at its end what was left out, and why', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const bin = join(folder.path, 'bin')
+    mkdirSync(bin)
+    // Without Terraform on PATH.
+    const own = 'bash dirname sed uname git mktemp rm mkdir tail cat'
+    for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
+    symlinkSync(process.execPath, join(bin, 'bun'))
+    Bun.spawnSync(['touch', join(clone, 'node_modules/.installed')])
+    const env = { PATH: bin, HOME: folder.path }
+    const done = Bun.spawnSync(['scripts/test', 'infra'], { cwd: clone, env })
+    expect(done.stdout.toString().trimEnd().split('\n').slice(-2)).toEqual([
+      'left out: infra: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
+      '0 passed, 0 failed, 1 skipped',
+    ])
+    expect(done.exitCode).toBe(0)
   }, 60_000)
 })
 
