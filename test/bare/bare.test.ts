@@ -31,12 +31,14 @@ test('scripts/start serves, and the curl lines of the README answer', async () =
   const port = freePort()
   const { exitCode, stdout, stderr } = await onBareMachine(`
     export ADMIN_PORT=0
+    set -m # or a Ctrl-C would be ignored in the background
     scripts/start ${port} >/tmp/said &
-    until grep -q '/hello/Ada$' /tmp/said; do kill -0 $!; sleep 0.2; done
+    set +m
+    until grep -q '/hello/Ada$' /tmp/said; do sleep 0.2; kill -0 $! || wait $!; done
     { apt-get update -qq && apt-get install -y -qq curl; } >/dev/null 2>&1
     ${lines.map((line) => `${line.replaceAll('5000', String(port))} --silent; echo`).join('\n')}
     kill -INT $!
-    wait $!
+    wait $! || [[ $? == 130 ]]
     rm /tmp/said`)
   expect(`${exitCode} ${stderr.replace(/^(installing|making) .*\n/gm, '')}`).toBe('0 ')
   const answers = [

@@ -52,12 +52,13 @@ fi
 git clone --quiet "$repository" root/hello
 
 status=0
-chroot . env -i HOME=/root "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${node:+:${node%/*}}" \
+# The variables that name certificates are needed there, too.
+chroot . env HOME=/root TMPDIR=/tmp "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${node:+:${node%/*}}" \
   bash -c 'cd /root/hello && "$@"' bash "$@" </dev/null || status=$?
 
 # Of what dpkg finds changed, "c" are configuration files, which are the machine's to change.
 damaged=$(chroot . dpkg --verify | awk '$2 != "c"' || true)
-left=$(find tmp usr/sbin/policy-rc.d -mindepth 1 -maxdepth 1 2>/dev/null; find usr/sbin/policy-rc.d 2>/dev/null || true)
+left=$(ls -d tmp/* tmp/.[!.]* usr/sbin/policy-rc.d 2>/dev/null || true)
 [[ -z $damaged ]] || { printf 'damaged:\n%s\n' "$damaged" >&2; status=99; }
 [[ -z $left ]] || { printf 'left behind:\n%s\n' "$left" >&2; status=99; }
 exit "$status"
