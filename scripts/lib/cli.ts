@@ -5,7 +5,7 @@ import {
   stripVTControlCharacters,
   styleText,
 } from 'node:util'
-import { explain } from './aws.ts'
+import { explain } from './aws/errors.ts'
 
 /** Ends a verb with a message for a person and an exit code. */
 export class Stop extends Error {

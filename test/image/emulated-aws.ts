@@ -8,7 +8,7 @@ import {
   RegisterImageCommand,
   type Tag,
 } from '@aws-sdk/client-ec2'
-import { type Aws, connect } from '../../scripts/lib/aws.ts'
+import { type Aws, connect } from '../../scripts/lib/aws/clients.ts'
 import { startMinistack } from '../infra/fixtures/ministack.ts'
 
 export interface EmulatedAws extends AsyncDisposable {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { explain, passing, trouble } from '../../scripts/lib/aws.ts'
+import { classifyError, explain, isTransient } from '../../scripts/lib/aws/errors.ts'
 import { denied, expired, type Fault, throttled } from '../double/faults.ts'
 import { freePort } from '../support/process.ts'
 import { NEW, QUICK, type Scene, startScene, toNew } from './fixtures/scene.ts'
@@ -143,8 +143,8 @@ describe('a call', () => {
     ['ValidationError', 'something else', {}, 'other', false],
   ] as const)('that ends with %s (%s, %j) means %s', (name, message, extra, kind, again) => {
     const error = Object.assign(new Error(message), { name }, extra)
-    expect<string>(trouble(error)).toBe(kind)
-    expect(passing(error)).toBe(again)
+    expect<string>(classifyError(error)).toBe(kind)
+    expect(isTransient(error)).toBe(again)
     expect(explain(error)).not.toContain('\n')
   })
 })

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { type Aws, connect } from '../aws.ts'
+import { type Aws, connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, shortRelease, table, usageError } from '../cli.ts'
 import { age } from '../ops/status.ts'
 import { choose, listBaked } from './choose.ts'

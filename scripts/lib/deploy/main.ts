@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { connect } from '../aws.ts'
+import { connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, Stop, shortRelease, usageError } from '../cli.ts'
 import type { Receipt } from '../rollout/receipt.ts'
 import { apply } from './apply.ts'

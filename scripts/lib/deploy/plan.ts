@@ -1,5 +1,5 @@
 import { $ } from 'bun'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import { clockTime, shortRelease } from '../cli.ts'
 import { age } from '../ops/status.ts'
 import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../rollout/fleet.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { connect } from '../aws.ts'
+import { connect } from '../aws/clients.ts'
 import { Stop } from '../cli.ts'
 import { listBaked } from '../deploy/choose.ts'
 import { lastAmi, manifestPath, noteAmi } from './manifest.ts'

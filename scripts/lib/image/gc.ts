@@ -8,7 +8,8 @@ import {
   paginateDescribeSnapshots,
   type Tag,
 } from '@aws-sdk/client-ec2'
-import { type Aws, connect, explain } from '../aws.ts'
+import { type Aws, connect } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import { EXIT, parse, runVerb, shortRelease, table, toNumber, usageError } from '../cli.ts'
 import { type InUse, imagesInUse } from './in-use.ts'
 

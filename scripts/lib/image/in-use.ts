@@ -8,7 +8,7 @@ import {
   paginateDescribeLaunchTemplates,
   paginateDescribeLaunchTemplateVersions,
 } from '@aws-sdk/client-ec2'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 
 /** Why an AMI must stay, by its id. The first reason found is enough. */
 export type InUse = Map<string, string>

@@ -1,5 +1,6 @@
 import { GetAutomationExecutionCommand, StartAutomationExecutionCommand } from '@aws-sdk/client-ssm'
-import { type Aws, passing } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { isTransient } from '../aws/errors.ts'
 import { Stop } from '../cli.ts'
 
 export interface AutomationOptions {
@@ -44,5 +45,5 @@ export async function runAutomation(aws: Aws, options: AutomationOptions): Promi
 }
 
 function unlessPassing(error: Error): undefined {
-  if (!passing(error)) throw error
+  if (!isTransient(error)) throw error
 }

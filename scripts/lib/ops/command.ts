@@ -1,6 +1,7 @@
 import { GetCommandInvocationCommand, SendCommandCommand } from '@aws-sdk/client-ssm'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
-import { type Aws, explain, passing } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { explain, isTransient } from '../aws/errors.ts'
 
 /** The SSM documents that Terraform owns, named `<group>-<verb>`. */
 export type DocumentVerb = 'status' | 'logs' | 'restart' | 'bundle' | 'drain' | 'undrain'
@@ -95,7 +96,7 @@ async function outcomeOf(
 
 // The invocation appears a moment after the command was accepted.
 function unlessTooEarly(error: Error): undefined {
-  if (error.name === 'InvocationDoesNotExist' || passing(error)) return undefined
+  if (error.name === 'InvocationDoesNotExist' || isTransient(error)) return undefined
   throw error
 }
 

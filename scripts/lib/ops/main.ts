@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { connect } from '../aws.ts'
+import { connect } from '../aws/clients.ts'
 import { EXIT, runVerb, Stop } from '../cli.ts'
 import { type Fleet, FleetWatch, inService, type Member } from '../rollout/fleet.ts'
 import { runAutomation } from './automation.ts'

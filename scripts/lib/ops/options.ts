@@ -1,4 +1,4 @@
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import { parse, toNumber, usageError } from '../cli.ts'
 import type { FleetWatch } from '../rollout/fleet.ts'
 

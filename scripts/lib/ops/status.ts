@@ -1,4 +1,4 @@
-import { explain } from '../aws.ts'
+import { explain } from '../aws/errors.ts'
 import { painter, shortRelease, table } from '../cli.ts'
 import { type Fleet, groupTag, type Member } from '../rollout/fleet.ts'
 import { ROLLED_BACK } from '../rollout/refresh.ts'

@@ -4,7 +4,8 @@ import {
   DescribeLoadBalancersCommand,
   DescribeTargetGroupsCommand,
 } from '@aws-sdk/client-elastic-load-balancing-v2'
-import { type Aws, explain } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import { Stop } from '../cli.ts'
 import { Terraform } from '../deploy/terraform.ts'
 import type { Fleet } from './fleet.ts'

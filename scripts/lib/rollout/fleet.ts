@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli.ts'
 
 /** One instance of the group, as Auto Scaling, EC2 and the load balancer see it together. */

@@ -1,4 +1,5 @@
-import { type Aws, explain } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import type { Evidence } from './evidence.ts'
 import { type Fleet, type FleetWatch, isHealthy, present } from './fleet.ts'
 import type { Probe } from './probe.ts'

@@ -3,7 +3,7 @@ import {
   DescribeLaunchTemplateVersionsCommand,
   type LaunchTemplateVersion,
 } from '@aws-sdk/client-ec2'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 
 /** A launch template version with what its AMI says of itself. */
 export interface Version {

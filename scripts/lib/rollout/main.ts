@@ -1,4 +1,4 @@
-import { connect } from '../aws.ts'
+import { connect } from '../aws/clients.ts'
 import { runVerb } from '../cli.ts'
 import { readSettings, type Verb } from './options.ts'
 import { type Context, createContext } from './run.ts'

@@ -1,5 +1,5 @@
 import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 import { shortRelease } from '../cli.ts'
 import { type Fleet, groupTag, inService, isHealthy } from './fleet.ts'
 import { findImage, findVersion, type Version } from './images.ts'

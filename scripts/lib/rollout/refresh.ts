@@ -7,7 +7,7 @@ import {
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
-import type { Aws } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
 
 const RUNNING = ['Pending', 'InProgress', 'Baking', 'Cancelling', 'RollbackInProgress']
 

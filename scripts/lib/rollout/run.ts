@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
-import { type Aws, explain } from '../aws.ts'
+import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import { EXIT, painter, Stop } from '../cli.ts'
 import { Evidence } from './evidence.ts'
 import { type Fleet, FleetWatch, groupTag, inService } from './fleet.ts'

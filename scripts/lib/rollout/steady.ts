@@ -1,4 +1,4 @@
-import { explain, passing } from '../aws.ts'
+import { explain, isTransient } from '../aws/errors.ts'
 
 const LONGEST_PAUSE_MS = 30_000
 
@@ -37,7 +37,7 @@ export async function steadily<T>(
       return signal.aborted ? undefined : value
     } catch (error) {
       if (signal.aborted) return undefined
-      if (!passing(error) || Date.now() + wait > deadline) throw error
+      if (!isTransient(error) || Date.now() + wait > deadline) throw error
       note(
         `no answer of AWS for now, trying again in ${(wait / 1000).toFixed(1)} s: ${explain(error)}`,
       )

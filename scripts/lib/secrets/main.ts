@@ -1,5 +1,5 @@
 import { createToken, SCOPES, type Scope } from '../../../src/tokens.ts'
-import { connect } from '../aws.ts'
+import { connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, Stop, usageError } from '../cli.ts'
 import { Parameters } from './parameters.ts'
 

@@ -1,50 +1,5 @@
-import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
-import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
-import { EC2Client } from '@aws-sdk/client-ec2'
-import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
-import { SSMClient } from '@aws-sdk/client-ssm'
-import { STSClient } from '@aws-sdk/client-sts'
-
-const ATTEMPTS = 6
-const CONNECT_TIMEOUT_MS = 5_000
-const REQUEST_TIMEOUT_MS = 30_000
-
-export interface Aws {
-  autoScaling: AutoScalingClient
-  ec2: EC2Client
-  elb: ElasticLoadBalancingV2Client
-  cloudwatch: CloudWatchClient
-  ssm: SSMClient
-  sts: STSClient
-}
-
-/**
- * The clients of one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. AWS_ENDPOINT_URL
- * and AWS_MAX_ATTEMPTS are honoured by the SDK. Opens nothing until a command is sent.
- */
-export function connect(region?: string): Aws {
-  const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
-  const options = {
-    ...(chosen ? { region: chosen } : {}),
-    ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),
-    // The SDK waits for ever by default: a connection that went silent would never be noticed.
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-    },
-  }
-  return {
-    autoScaling: new AutoScalingClient(options),
-    ec2: new EC2Client(options),
-    elb: new ElasticLoadBalancingV2Client(options),
-    cloudwatch: new CloudWatchClient(options),
-    ssm: new SSMClient(options),
-    sts: new STSClient(options),
-  }
-}
-
-export type Trouble =
+/** What a call to AWS can fail with, as far as a caller would act differently. */
+export type ErrorKind =
   | 'credentials'
   | 'expired'
   | 'region'
@@ -54,7 +9,7 @@ export type Trouble =
   | 'network'
   | 'other'
 
-const BY_NAME: [RegExp, Trouble][] = [
+const BY_NAME: [RegExp, ErrorKind][] = [
   [/^(ExpiredToken|RequestExpired|TokenRefreshRequired)/, 'expired'],
   [
     /^(InvalidClientTokenId|UnrecognizedClient|AuthFailure|MissingAuthenticationToken)/,
@@ -74,7 +29,7 @@ const NETWORK_CODE =
   /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|ConnectionClosed|FailedToOpenSocket)/
 
 /** What went wrong in a call to AWS, as a word that a caller can branch on. */
-export function trouble(error: unknown): Trouble {
+export function classifyError(error: unknown): ErrorKind {
   const { name, code, message } = parts(error)
   if (/region is missing|region not accepted/i.test(message)) return 'region'
   if (/(session|token).*(expired|is expired)/i.test(message) && name !== 'ValidationError') {
@@ -87,8 +42,8 @@ export function trouble(error: unknown): Trouble {
 }
 
 /** Whether the same call may well succeed when it is sent again in a while. */
-export function passing(error: unknown): boolean {
-  const kind = trouble(error)
+export function isTransient(error: unknown): boolean {
+  const kind = classifyError(error)
   const status = (error as { $metadata?: { httpStatusCode?: number } })?.$metadata?.httpStatusCode
   return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)
 }
@@ -96,7 +51,7 @@ export function passing(error: unknown): boolean {
 /** One sentence or two for a person: what AWS said, and what to do about it. Never a stack trace. */
 export function explain(error: unknown): string {
   const { message } = parts(error)
-  switch (trouble(error)) {
+  switch (classifyError(error)) {
     case 'credentials':
       return `AWS credentials are missing or not accepted (${message}). Sign in (for example \`aws sso login\`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`
     case 'expired':

@@ -1,0 +1,45 @@
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { EC2Client } from '@aws-sdk/client-ec2'
+import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { SSMClient } from '@aws-sdk/client-ssm'
+import { STSClient } from '@aws-sdk/client-sts'
+
+const ATTEMPTS = 6
+const CONNECT_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
+
+export interface Aws {
+  autoScaling: AutoScalingClient
+  ec2: EC2Client
+  elb: ElasticLoadBalancingV2Client
+  cloudwatch: CloudWatchClient
+  ssm: SSMClient
+  sts: STSClient
+}
+
+/**
+ * The clients of one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. AWS_ENDPOINT_URL
+ * and AWS_MAX_ATTEMPTS are honoured by the SDK. Opens nothing until a command is sent.
+ */
+export function connect(region?: string): Aws {
+  const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+  const options = {
+    ...(chosen ? { region: chosen } : {}),
+    ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),
+    // The SDK waits for ever by default: a connection that went silent would never be noticed.
+    requestHandler: {
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      throwOnRequestTimeout: true,
+    },
+  }
+  return {
+    autoScaling: new AutoScalingClient(options),
+    ec2: new EC2Client(options),
+    elb: new ElasticLoadBalancingV2Client(options),
+    cloudwatch: new CloudWatchClient(options),
+    ssm: new SSMClient(options),
+    sts: new STSClient(options),
+  }
+}
