@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { cgroupsNamed } from '../../scripts/lib/image/cgroup.ts'
 import type { Result } from '../../scripts/lib/rehearsal/result.ts'
 import type { Summary } from '../../scripts/lib/rehearsal/summary.ts'
 import { root } from '../support/executable.ts'
@@ -55,9 +56,6 @@ export async function play(
 
 /** What of a rehearsal is on this machine. */
 export function traces(): string[] {
-  const cgroups = ['/sys/fs/cgroup', '/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified']
-    .filter((path) => existsSync(path))
-    .flatMap((path) => readdirSync(path).filter((name) => name.startsWith('hello-hr-')))
   const paths = ['/run/netns/hello-rehearsal', '/run/hello-rehearsal'].filter(existsSync)
-  return [...cgroups, ...paths]
+  return [...cgroupsNamed('hello-hr-'), ...paths]
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Those with a cgroup.procs are mounted: the last where there is cgroup v2 alone, the first two beside v1. */
@@ -11,6 +11,36 @@ export function makeCgroups(name: string): string[] {
     mkdirSync(join(path, name), { recursive: true })
     return join(path, name, 'cgroup.procs')
   })
+}
+
+/** The names of the control groups that begin with `prefix`. */
+export function cgroupsNamed(prefix: string): string[] {
+  const names = ROOTS.filter((root) => existsSync(root)).flatMap((root) =>
+    readdirSync(root).filter((name) => name.startsWith(prefix)),
+  )
+  return [...new Set(names)]
+}
+
+/** The ids of the processes in the control groups of that name, and in those below. */
+export function cgroupProcesses(name: string): number[] {
+  return ROOTS.map((root) => join(root, name))
+    .filter((path) => existsSync(path))
+    .flatMap(processesBelow)
+}
+
+function processesBelow(path: string): number[] {
+  try {
+    const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)
+    const folders = readdirSync(path, { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    )
+    return [
+      ...own.map(Number),
+      ...folders.flatMap((entry) => processesBelow(join(path, entry.name))),
+    ]
+  } catch {
+    return []
+  }
 }
 
 /** Removes them again when the last process has left, which may take a moment. */

@@ -1,11 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
-import { removeCgroups } from '../image/cgroup.ts'
+import { cgroupProcesses, cgroupsNamed, removeCgroups } from '../image/cgroup.ts'
 import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
 
-const CGROUP_ROOTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified']
 const PID_FILE = join(RUN_FOLDER, 'pid')
 
 /** Refuses when another rehearsal runs on this machine; else notes that this process is the one. */
@@ -28,9 +27,9 @@ function runningRehearsal(): number | undefined {
 
 /** Ends and removes all that a rehearsal has, of this run or of one that was killed. True when there was anything. */
 export async function sweep(): Promise<boolean> {
-  const names = containerCgroups()
+  const names = cgroupsNamed(`hello-${CONTAINER_PREFIX}`)
   const found = names.length > 0 || existsSync(join('/run/netns', NAMESPACE))
-  for (const pid of [...(await namespacePids()), ...names.flatMap(cgroupPids)]) kill(pid)
+  for (const pid of [...(await namespacePids()), ...names.flatMap(cgroupProcesses)]) kill(pid)
   for (const name of names) await removeCgroups(name)
   if (existsSync(join('/run/netns', NAMESPACE))) {
     // What was killed takes a moment to go.
@@ -42,31 +41,6 @@ export async function sweep(): Promise<boolean> {
   }
   rmSync(RUN_FOLDER, { recursive: true, force: true })
   return found
-}
-
-function containerCgroups(): string[] {
-  const names = CGROUP_ROOTS.filter((root) => existsSync(root)).flatMap((root) =>
-    readdirSync(root).filter((name) => name.startsWith(`hello-${CONTAINER_PREFIX}`)),
-  )
-  return [...new Set(names)]
-}
-
-function cgroupPids(name: string): number[] {
-  return CGROUP_ROOTS.map((root) => join(root, name))
-    .filter((path) => existsSync(path))
-    .flatMap(pidsBelow)
-}
-
-function pidsBelow(path: string): number[] {
-  try {
-    const own = readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)
-    const folders = readdirSync(path, { withFileTypes: true }).filter((entry) =>
-      entry.isDirectory(),
-    )
-    return [...own.map(Number), ...folders.flatMap((entry) => pidsBelow(join(path, entry.name)))]
-  } catch {
-    return []
-  }
 }
 
 async function namespacePids(): Promise<number[]> {
