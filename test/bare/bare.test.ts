@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
-import { root } from '../support/executable.ts'
+import { root } from '../../scripts/lib/paths.ts'
 import { freePort } from '../support/process.ts'
 
 /** The first makes the Debian, which takes a minute; each installs what it needs. */

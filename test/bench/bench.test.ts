@@ -2,9 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
-
-const root = join(import.meta.dir, '../..')
 
 /** Runs scripts/bench with a temporary folder of its own and returns what is left in it, files and processes. */
 async function bench(words: string[], { signalAfter }: { signalAfter?: string } = {}) {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { executable, healthy, root, run, save, startService } from '../support/executable.ts'
+import { root } from '../../scripts/lib/paths.ts'
+import { executable, healthy, run, save, startService } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 
 describe('hello', () => {

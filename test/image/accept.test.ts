@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { bakeLocally, imageFolder, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/release.ts'
-import { root } from '../support/executable.ts'
+import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot } from './image.ts'
 

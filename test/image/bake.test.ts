@@ -8,7 +8,7 @@ import {
   imageFolder,
   type LocalImage,
 } from '../../scripts/lib/image/local.ts'
-import { root } from '../support/executable.ts'
+import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot, runBake } from './image.ts'

@@ -7,8 +7,8 @@ import {
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
 import { imagesInUse } from '../../scripts/lib/image/in-use.ts'
+import { root } from '../../scripts/lib/paths.ts'
 import { noMinistack } from '../infra/fixtures/ministack.ts'
-import { root } from '../support/executable.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import {

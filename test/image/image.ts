@@ -5,7 +5,7 @@ import { $ } from 'bun'
 import { bootContainer, type Container, type Network } from '../../scripts/lib/image/container.ts'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { needImagePackages } from '../../scripts/lib/image/packages.ts'
-import { root } from '../support/executable.ts'
+import { root } from '../../scripts/lib/paths.ts'
 import { eventually } from '../support/process.ts'
 
 /** A bake with a new root file system takes about a minute. */

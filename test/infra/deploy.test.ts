@@ -12,6 +12,7 @@ import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { root } from '../../scripts/lib/paths.ts'
 import {
   ALARM,
   GROUP,
@@ -23,7 +24,7 @@ import {
   TEMPLATE,
   until,
 } from './fixtures/scene.ts'
-import { ended, environment, PATIENCE_MS, type Ran, ROOT } from './fixtures/script.ts'
+import { ended, environment, PATIENCE_MS, type Ran } from './fixtures/script.ts'
 import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -67,9 +68,9 @@ const chosen = async (): Promise<string> => (await Bun.file(file()).json()).rele
 async function makeProject(): Promise<void> {
   project = await mkdtemp(join(tmpdir(), 'deploy-test-'))
   for (const name of ['package.json', 'bun.lock', 'bunfig.toml', 'scripts']) {
-    await cp(join(ROOT, name), join(project, name), { recursive: true, preserveTimestamps: true })
+    await cp(join(root, name), join(project, name), { recursive: true, preserveTimestamps: true })
   }
-  await symlink(join(ROOT, 'node_modules'), join(project, 'node_modules'))
+  await symlink(join(root, 'node_modules'), join(project, 'node_modules'))
   const git = (...args: string[]) =>
     $`git -C ${project} -c user.name=test -c user.email=test@example.org ${args}`.quiet()
   await git('init', '-q')

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { loadConfig } from '../../src/config.ts'
 import { LOG_LEVELS } from '../../src/log.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
-import { providerEnvironment, root, run, Workspace } from './terraform/workspace.ts'
+import { providerEnvironment, run, Workspace } from './terraform/workspace.ts'
 
 // The first run builds the provider.
 setDefaultTimeout(300_000)

@@ -1,8 +1,9 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { goTool, pythonTool } from './terraform/tools.ts'
-import { root, run } from './terraform/workspace.ts'
+import { run } from './terraform/workspace.ts'
 
 const CHECKOV = '3.3.30'
 const TFLINT = { module: 'github.com/terraform-linters/tflint', version: 'v0.64.0' }

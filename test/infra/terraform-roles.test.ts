@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from './terraform/workspace.ts'
+import { root } from '../../scripts/lib/paths.ts'
 
 const PREFIXES: Record<string, string> = {
   'auto-scaling': 'autoscaling',

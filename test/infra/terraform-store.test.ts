@@ -1,13 +1,13 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { createLog } from '../../src/log.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
 import { connectRedis } from '../../src/store/redis-client.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { eventually } from '../support/process.ts'
 import { startCluster } from '../support/redis.ts'
-import { root } from './terraform/workspace.ts'
 
 setDefaultTimeout(120_000)
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { providerEnvironment, type Ran, root, Workspace } from './terraform/workspace.ts'
+import { root } from '../../scripts/lib/paths.ts'
+import { providerEnvironment, type Ran, Workspace } from './terraform/workspace.ts'
 
 // The first run builds the provider.
 setDefaultTimeout(300_000)

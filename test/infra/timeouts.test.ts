@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import {
   DRAIN_SECONDS,
   IDLE_TIMEOUT_SECONDS,
@@ -8,7 +9,6 @@ import {
   REQUEST_TIMEOUT_SECONDS,
 } from '../../src/timeouts.ts'
 
-const root = resolve(import.meta.dir, '../..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const unit = read('systemd/hello@.service')
 const balancer = read('terraform/load_balancer.tf')

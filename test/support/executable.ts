@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
+import { root } from '../../scripts/lib/paths.ts'
 import { end, eventually, temporaryFolder } from './process.ts'
-
-export const root = join(import.meta.dir, '../..')
 
 /** The architecture that is tested: this machine's unless scripts/test says otherwise. */
 const arch = process.env.HELLO_TEST_ARCH || process.arch

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { root } from '../paths.ts'
 import type { ContenderName } from './options.ts'
 import { run } from './process.ts'
 
@@ -11,7 +12,6 @@ export interface Contender {
   environment: Record<string, string>
 }
 
-const root = join(import.meta.dir, '../../..')
 const peers = join(root, 'test/bench')
 
 /** What it takes to have every contender of `names` ready to run; executables of the peers go to `folder`. */

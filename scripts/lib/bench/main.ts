@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { root } from '../paths.ts'
 import { type Contender, prepareContenders } from './contenders.ts'
 import { checkContract } from './contract.ts'
 import { CONNECTIONS } from './load.ts'
@@ -39,7 +40,7 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   if (process.platform !== 'linux' || availableParallelism() < 2) {
     throw new Error('needs Linux and two cores: one for the server, one for the load')
   }
-  const packages = join(import.meta.dir, '../packages.sh')
+  const packages = join(root, 'scripts/lib/packages.sh')
   await run(['bash', '-c', 'source "$1" && need_packages wrk redis-server', 'bench', packages])
 
   const folder = mkdtempSync(join(tmpdir(), 'hello-bench-'))

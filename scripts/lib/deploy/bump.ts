@@ -1,11 +1,10 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { type Aws, connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, shortRelease, table, usageError } from '../cli.ts'
 import { age } from '../ops/status.ts'
+import { root } from '../paths.ts'
 import { choose, listBaked } from './choose.ts'
 import { bumped, type ReleaseFile, readReleaseFile, writeReleaseFile } from './release-file.ts'
-
-const root = resolve(import.meta.dir, '../../..')
 
 const USAGE = `
 usage: scripts/bump [RELEASE] [options]

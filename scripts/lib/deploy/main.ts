@@ -1,6 +1,7 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, Stop, shortRelease, usageError } from '../cli.ts'
+import { root } from '../paths.ts'
 import type { Receipt } from '../rollout/receipt.ts'
 import { apply } from './apply.ts'
 import { choose } from './choose.ts'
@@ -30,7 +31,6 @@ exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4
             scripts/smoke; 5 timed out
 `
 
-const root = resolve(import.meta.dir, '../../..')
 const file = join(root, 'terraform/release.auto.tfvars.json')
 
 async function smoke(url: string, release: string, token: string | undefined): Promise<number> {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { EXIT, parse, runVerb, Stop, usageError } from '../cli.ts'
+import { root } from '../paths.ts'
 import { bakeAmi } from './ami.ts'
 import { bakeLocally, findLocalImage } from './local.ts'
 import { needImagePackages } from './packages.ts'
@@ -22,7 +23,6 @@ The last line of the output is the AMI id, which packer/manifest.json has too, o
 Interrupted, it waits until Packer has removed the build instance.
 Exit: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupted.`
 
-const root = resolve(import.meta.dir, '../../..')
 const started = performance.now()
 
 function say(line: string): void {

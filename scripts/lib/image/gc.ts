@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, join } from 'node:path'
 import {
   DeleteSnapshotCommand,
   DeregisterImageCommand,
@@ -11,6 +11,7 @@ import {
 import { type Aws, connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { EXIT, parse, runVerb, shortRelease, table, toNumber, usageError } from '../cli.ts'
+import { root } from '../paths.ts'
 import { type InUse, imagesInUse } from './in-use.ts'
 
 const USAGE = `
@@ -33,7 +34,6 @@ be seen from here.
 
 Exit: 0 listed or removed, 1 something could not be removed, 2 usage.`
 
-const root = resolve(import.meta.dir, '../../..')
 const DAY_MS = 86_400_000
 
 /** An AMI with its snapshots, or a snapshot whose AMI is gone. */

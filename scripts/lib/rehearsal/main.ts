@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { EXIT, painter, runVerb, Stop } from '../cli.ts'
+import { root } from '../paths.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
@@ -14,7 +15,6 @@ import type { ScenarioName } from './scenario-names.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { type Summary, summarize } from './summary.ts'
 
-const root = resolve(import.meta.dir, '../../..')
 const lastFolder = join(root, '.rehearsal', 'last')
 const interruption = new AbortController()
 

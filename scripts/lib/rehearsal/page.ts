@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { clockTime } from '../cli.ts'
+import { root } from '../paths.ts'
 import { percentile } from './latency.ts'
 import { requestsOf } from './load.ts'
 import type { Second } from './load-report.ts'
@@ -7,7 +8,7 @@ import type { Result } from './result.ts'
 import type { Summary } from './summary.ts'
 
 const folder = join(import.meta.dir, 'page')
-const uplotFolder = join(import.meta.dir, '..', '..', '..', 'node_modules', 'uplot', 'dist')
+const uplotFolder = join(root, 'node_modules', 'uplot', 'dist')
 
 /** The receipt as one page that loads nothing: what page/page.html refers to is put into it. */
 export async function pageOf(result: Result, summary: Summary): Promise<string> {

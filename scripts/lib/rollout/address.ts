@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join } from 'node:path'
 import {
   DescribeListenersCommand,
   DescribeLoadBalancersCommand,
@@ -8,9 +8,10 @@ import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { Stop } from '../cli.ts'
 import { Terraform } from '../deploy/terraform.ts'
+import { root } from '../paths.ts'
 import type { Fleet } from './fleet.ts'
 
-const folder = resolve(import.meta.dir, '../../../terraform')
+const folder = join(root, 'terraform')
 
 /**
  * Where the service answers through its load balancer: the balancer's own name, or with HTTPS, whose certificate is for

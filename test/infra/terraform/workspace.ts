@@ -9,9 +9,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
+import { root } from '../../../scripts/lib/paths.ts'
 import { stubCommand } from '../../support/stub.ts'
 
-export const root = resolve(import.meta.dir, '../../..')
 export const cache = join(root, 'test/.cache')
 /** Where the provider that only validates can be built, if it is there. */
 export const offline = resolve(root, '../shared/terraform-offline/install')
