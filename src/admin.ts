@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { AppDependencies } from './app.ts'
+import type { AppDependencies } from './context.ts'
 
 /** What operators and Prometheus ask, on a listener of its own that only the machine itself can reach. */
 export function createAdminApp({

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import type { Log } from './log.ts'
 import type { Store } from './store/store.ts'
+import type { Log } from './telemetry/log.ts'
 
 export type HealthStatus = 'starting' | 'ok' | 'draining'
 

@@ -1,9 +1,9 @@
-import { ConfigError, describeConfig, loadConfig } from './config.ts'
+import { ConfigError, describeConfig, loadConfig } from './config/config.ts'
+import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
-import { createLog } from './log.ts'
 import { release } from './release.ts'
 import { type Service, startService } from './service.ts'
-import { createToken } from './tokens.ts'
+import { createLog } from './telemetry/log.ts'
 import { parseCommand, USAGE } from './usage.ts'
 
 /** What the process ends with; the numbers are those of sysexits.h where it has one. */
@@ -70,8 +70,8 @@ async function serve(options: { port: number; environment: string }): Promise<vo
   let stopping = false
   const stop = async (signal: string, drainSeconds: number) => {
     log.info({ event: 'stopping', signal, drainSeconds })
-    // Who sends a second signal knows that no load balancer is to be waited for.
-    if (stopping) return service.hurry()
+    // A second signal: whoever sends it knows that there is no load balancer to wait for.
+    if (stopping) return service.endDrain()
     stopping = true
     await service.stop(drainSeconds)
     log.info({ event: 'stopped' })

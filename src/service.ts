@@ -1,18 +1,18 @@
 import { createAdminApp } from './admin.ts'
 import { createApp } from './app.ts'
-import type { Config } from './config.ts'
-import { type Discovery, startDiscovery } from './discovery.ts'
+import type { Config } from './config/config.ts'
+import { IDLE_TIMEOUT_SECONDS } from './config/timeouts.ts'
+import { type Discovery, startDiscovery } from './discovery/discovery.ts'
 import { createHealth } from './health.ts'
-import { listen } from './listen.ts'
-import type { Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
 import { createFollowingStore } from './store/following.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
-import { IDLE_TIMEOUT_SECONDS } from './timeouts.ts'
+import type { Log } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 
 export interface Service {
   url: string
@@ -22,8 +22,8 @@ export interface Service {
    * flight is finished, up to the request timeout. Resolves when everything is closed.
    */
   stop(drainSeconds: number): Promise<void>
-  /** Ends the drain of a stop that is under way; what is in flight still has its time. */
-  hurry(): void
+  /** Ends the drain of a stop that is under way; requests in flight still have their time. */
+  endDrain(): void
 }
 
 /** What closing takes after the last request; a drain that is set longer than the unit knows must not be cut short. */
@@ -75,7 +75,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const watchdog =
     config.watchdogMs && setInterval(() => notify('WATCHDOG=1'), config.watchdogMs / 2)
 
-  const hurried = Promise.withResolvers<void>()
+  const drainEnded = Promise.withResolvers<void>()
   return {
     url: String(server.url),
     adminUrl: String(adminServer.url),
@@ -86,13 +86,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
         `STOPPING=1\nSTATUS=draining for ${drainSeconds} s\nEXTEND_TIMEOUT_USEC=${allowance * 1e6}`,
       )
       await discovery?.withdraw()
-      await Promise.race([Bun.sleep(drainSeconds * 1000), hurried.promise])
+      await Promise.race([Bun.sleep(drainSeconds * 1000), drainEnded.promise])
       await finish(server, config.requestTimeoutSeconds)
       await adminServer.stop(true)
       await store.close()
       if (watchdog) clearInterval(watchdog)
     },
-    hurry: hurried.resolve,
+    endDrain: drainEnded.resolve,
   }
 }
 

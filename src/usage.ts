@@ -1,4 +1,4 @@
-import { SCOPES, type Scope } from './tokens.ts'
+import { SCOPES, type Scope } from './config/tokens.ts'
 
 export const USAGE = `usage: hello [PORT] [ENVIRONMENT]   serve (5000, local)
        hello healthcheck [PORT]     ask the service on this machine for /hc; exit 0 when it is healthy, else 1

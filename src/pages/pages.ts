@@ -1,4 +1,5 @@
-import { type AppContext, answer } from '../answer.ts'
+import type { AppContext } from '../context.ts'
+import { respond } from '../http/respond.ts'
 
 export interface EmbeddedFile {
   /** Where Bun has embedded it, or where it lies when run from source. */
@@ -28,16 +29,16 @@ const PAGE_HEADERS = {
 export function createPages() {
   const contents = new Map<string, Content>()
 
-  function answerContent(
+  function respondContent(
     c: AppContext,
     { plain, gzip, etag }: Content,
     mediaType: string,
   ): Response {
     const headers = { ...PAGE_HEADERS, ETag: etag }
-    if (c.req.header('if-none-match') === etag) return answer(c, 304, null, headers)
+    if (c.req.header('if-none-match') === etag) return respond(c, 304, null, headers)
     const compressed = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '')
     const body = compressed ? gzip : plain
-    return answer(c, 200, body, {
+    return respond(c, 200, body, {
       ...headers,
       'Content-Type': mediaType,
       ...(compressed && { 'Content-Encoding': 'gzip' }),
@@ -45,15 +46,15 @@ export function createPages() {
   }
 
   return {
-    async answerFile(c: AppContext, { path, mediaType }: EmbeddedFile): Promise<Response> {
+    async respondFile(c: AppContext, { path, mediaType }: EmbeddedFile): Promise<Response> {
       const content = contents.get(path) ?? contentOf(await Bun.file(path).bytes())
       contents.set(path, content)
-      return answerContent(c, content, mediaType)
+      return respondContent(c, content, mediaType)
     },
-    answerText(c: AppContext, text: string, mediaType: string): Response {
+    respondText(c: AppContext, text: string, mediaType: string): Response {
       const content = contents.get(text) ?? contentOf(new TextEncoder().encode(text))
       contents.set(text, content)
-      return answerContent(c, content, mediaType)
+      return respondContent(c, content, mediaType)
     },
   }
 }

@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
-import { type AppEnv, answerJson } from '../answer.ts'
-import type { AppDependencies } from '../app.ts'
+import type { AppDependencies, AppEnv } from '../context.ts'
+import { respondJson } from '../http/respond.ts'
 
 /** What the load balancer asks. Never the store: see health.ts. */
 export function healthRoutes({ health }: Pick<AppDependencies, 'health'>): Hono<AppEnv> {
   return new Hono<AppEnv>().get('/hc', (c) =>
-    answerJson(c, { status: health.status }, health.status === 'ok' ? 200 : 503),
+    respondJson(c, { status: health.status }, health.status === 'ok' ? 200 : 503),
   )
 }

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import { type AppEnv, answer, answerJson } from '../answer.ts'
-import type { AppDependencies } from '../app.ts'
-import { authorize } from '../authorize.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../birthday.ts'
-import { jsonBody } from '../body.ts'
-import { type Invalid, Problem, parsed } from '../problem.ts'
-import { Birthday, Username } from '../schemas.ts'
+import type { AppDependencies, AppEnv } from '../context.ts'
+import { authorize } from '../http/authorize.ts'
+import { jsonBody } from '../http/body.ts'
+import { type Invalid, Problem, parsed } from '../http/problem.ts'
+import { respond, respondJson } from '../http/respond.ts'
+import { Birthday, Username } from '../http/schemas.ts'
 
 /** Birthdays: save, greet, forget. */
 export function helloRoutes({
@@ -21,20 +21,20 @@ export function helloRoutes({
       const username = usernameFrom(c.req.param('username'))
       const birth = await store.birthdayOf(username)
       if (!birth) throw unknownUser()
-      return answerJson(c, { message: greeting(username, daysUntilBirthday(birth, today())) })
+      return respondJson(c, { message: greeting(username, daysUntilBirthday(birth, today())) })
     })
     .put(path, async (c) => {
       authorize(c, 'write', config.tokens)
       const username = usernameFrom(c.req.param('username'))
       const date = dateFrom(await jsonBody(c.req, config.requestTimeoutSeconds), today())
       await store.saveBirthday(username, date)
-      return answer(c, 204, null, {})
+      return respond(c, 204, null, {})
     })
     .delete(path, async (c) => {
       authorize(c, 'write', config.tokens)
       const username = usernameFrom(c.req.param('username'))
       if (!(await store.forgetBirthday(username))) throw unknownUser()
-      return answer(c, 204, null, {})
+      return respond(c, 204, null, {})
     })
 }
 

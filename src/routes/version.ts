@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
-import { type AppEnv, answerJson } from '../answer.ts'
-import type { AppDependencies } from '../app.ts'
+import type { AppDependencies, AppEnv } from '../context.ts'
+import { respondJson } from '../http/respond.ts'
 
 /** Which release answers, and where it runs. */
 export function versionRoutes({
@@ -15,5 +15,5 @@ export function versionRoutes({
     instance: config.instance,
     bun: Bun.version,
   }
-  return new Hono<AppEnv>().get('/version', (c) => answerJson(c, version))
+  return new Hono<AppEnv>().get('/version', (c) => respondJson(c, version))
 }

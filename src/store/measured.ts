@@ -1,4 +1,4 @@
-import type { Metrics } from '../metrics.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import type { Store } from './store.ts'
 
 /** `store`, with every operation counted and every failure too. */

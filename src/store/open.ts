@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts'
-import type { Log } from '../log.ts'
+import type { Config } from '../config/config.ts'
+import type { Log } from '../telemetry/log.ts'
 import { createRedisStore } from './redis.ts'
 import { connectRedis } from './redis-client.ts'
 import { openSqlite } from './sqlite.ts'

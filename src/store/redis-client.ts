@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
-import type { RedisConfig } from '../config.ts'
+import type { RedisConfig } from '../config/config.ts'
 import { withDeadline } from '../deadline.ts'
-import type { Log } from '../log.ts'
+import type { Log } from '../telemetry/log.ts'
 import { batched, type RedisCommand } from './batched.ts'
 import { type RedisWrite, replicatedWrites } from './replicated-writes.ts'
 

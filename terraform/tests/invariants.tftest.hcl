@@ -26,7 +26,7 @@ run "defaults" {
       aws_autoscaling_group.hello.health_check_grace_period == 120 &&
       aws_autoscaling_group.hello.default_instance_warmup == 60
     )
-    error_message = "A timeout is not the one of the design; see src/timeouts.ts before changing it."
+    error_message = "A timeout is not the one of the design; see src/config/timeouts.ts before changing it."
   }
 
   assert {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
-import { createToken } from '../../src/tokens.ts'
+import { createToken } from '../../src/config/tokens.ts'
 import { launchChromium } from '../support/browser.ts'
 import { healthy, type RunningService, startService } from '../support/executable.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createToken } from '../../src/tokens.ts'
+import { createToken } from '../../src/config/tokens.ts'
 import { healthy, startService } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root } from '../../scripts/lib/paths.ts'
-import { SETTINGS } from '../../src/settings.ts'
-import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../src/timeouts.ts'
+import { SETTINGS } from '../../src/config/settings.ts'
+import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../src/config/timeouts.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 
 const systemd = join(root, 'systemd')

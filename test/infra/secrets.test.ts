@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
-import { parseTokenHashes, scopeOf } from '../../src/tokens.ts'
+import { parseTokenHashes, scopeOf } from '../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from './fixtures/ministack.ts'
 import { awsEnvironment } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'

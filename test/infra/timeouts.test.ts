@@ -7,7 +7,7 @@ import {
   IDLE_TIMEOUT_SECONDS,
   REDIS_COMMAND_TIMEOUT_MS,
   REQUEST_TIMEOUT_SECONDS,
-} from '../../src/timeouts.ts'
+} from '../../src/config/timeouts.ts'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const unit = read('systemd/hello@.service')

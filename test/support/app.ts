@@ -1,9 +1,9 @@
 import { createApp } from '../../src/app.ts'
+import type { TokenHash } from '../../src/config/tokens.ts'
 import type { Health } from '../../src/health.ts'
-import type { Log, LogFields } from '../../src/log.ts'
-import type { Metrics } from '../../src/metrics.ts'
 import type { Store } from '../../src/store/store.ts'
-import type { TokenHash } from '../../src/tokens.ts'
+import type { Log, LogFields } from '../../src/telemetry/log.ts'
+import type { Metrics } from '../../src/telemetry/metrics.ts'
 
 const noMetrics: Metrics = {
   request() {},

@@ -1,4 +1,4 @@
-import type { RedisConfig } from '../../src/config.ts'
+import type { RedisConfig } from '../../src/config/config.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
 import { connectRedis } from '../../src/store/redis-client.ts'
 import type { Store } from '../../src/store/store.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { daysUntilBirthday, greeting, parseDate, USERNAME_PATTERN } from '../../src/birthday.ts'
-import { Username } from '../../src/schemas.ts'
+import { Username } from '../../src/http/schemas.ts'
 
 const day = (text: string) => Temporal.PlainDate.from(text)
 const anyDay = fc

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError, describeConfig, loadConfig } from '../../src/config.ts'
-import { SETTINGS } from '../../src/settings.ts'
-import { createToken } from '../../src/tokens.ts'
+import { ConfigError, describeConfig, loadConfig } from '../../src/config/config.ts'
+import { SETTINGS } from '../../src/config/settings.ts'
+import { createToken } from '../../src/config/tokens.ts'
 import { temporaryFolder } from '../support/process.ts'
 
 const load = (env: Record<string, string>, environment = 'local') =>

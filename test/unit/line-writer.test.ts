@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createLineWriter } from '../../src/line-writer.ts'
+import { createLineWriter } from '../../src/telemetry/line-writer.ts'
 
 /** A sink that does what it is told; `written` is what arrived. */
 function sink() {

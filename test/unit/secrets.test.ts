@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { resolveSecret } from '../../src/secrets.ts'
+import { resolveSecret } from '../../src/config/secrets.ts'
 
 /** Answers as the Parameter Store does (AWS JSON 1.1), for one parameter. */
 function startParameterStore(parameters: Record<string, string>) {

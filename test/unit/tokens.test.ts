@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createToken, parseTokenHashes, scopeOf } from '../../src/tokens.ts'
+import { createToken, parseTokenHashes, scopeOf } from '../../src/config/tokens.ts'
 
 test('a token that was made is known by its entry, with its scope', () => {
   const reader = createToken('read')

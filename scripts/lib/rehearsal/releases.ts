@@ -38,12 +38,12 @@ const PATCHES: Record<
     to: "if (require('node:fs').existsSync('/etc/hello/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
   },
   'no-drain': {
-    file: 'src/timeouts.ts',
+    file: 'src/config/timeouts.ts',
     from: 'DRAIN_SECONDS = 20',
     to: 'DRAIN_SECONDS = 0',
   },
   'short-idle': {
-    file: 'src/timeouts.ts',
+    file: 'src/config/timeouts.ts',
     from: 'IDLE_TIMEOUT_SECONDS = 75',
     to: 'IDLE_TIMEOUT_SECONDS = 4',
   },

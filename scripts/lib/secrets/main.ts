@@ -1,4 +1,4 @@
-import { createToken, SCOPES, type Scope } from '../../../src/tokens.ts'
+import { createToken, SCOPES, type Scope } from '../../../src/config/tokens.ts'
 import { connect } from '../aws/clients.ts'
 import { EXIT, parse, runVerb, Stop, usageError } from '../cli.ts'
 import { Parameters } from './parameters.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseDate, USERNAME_PATTERN } from './birthday.ts'
+import { parseDate, USERNAME_PATTERN } from '../birthday.ts'
 
 /** What comes in and goes out; validation and the OpenAPI document are both made from these. */
 

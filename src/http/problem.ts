@@ -1,7 +1,8 @@
 import type { ErrorHandler } from 'hono'
 import type { z } from 'zod'
-import { type AppContext, type AppEnv, answer } from './answer.ts'
-import { StoreUnavailable } from './store/store.ts'
+import type { AppContext, AppEnv } from '../context.ts'
+import { StoreUnavailable } from '../store/store.ts'
+import { respond } from './respond.ts'
 
 /** RFC 9457: every error the service answers with, and nothing else. */
 const PROBLEMS = {
@@ -44,7 +45,7 @@ export class Problem extends Error {
 export const problemTypes: Readonly<Record<ProblemType, readonly [number, string]>> = PROBLEMS
 
 /** Answers with a problem document. */
-export function answerProblem(c: AppContext, { type, detail, extra }: Problem): Response {
+export function respondProblem(c: AppContext, { type, detail, extra }: Problem): Response {
   const [status, title] = PROBLEMS[type]
   const body = JSON.stringify({
     type: `urn:hello:problem:${type}`,
@@ -54,7 +55,7 @@ export function answerProblem(c: AppContext, { type, detail, extra }: Problem): 
     instance: c.env.requestId,
     ...(extra.errors && { errors: extra.errors }),
   })
-  return answer(c, status, body, {
+  return respond(c, status, body, {
     'Content-Type': 'application/problem+json',
     'Cache-Control': 'no-store',
     ...extra.headers,
@@ -63,7 +64,7 @@ export function answerProblem(c: AppContext, { type, detail, extra }: Problem): 
 
 /** Turns a throw into a problem; what is not expected is logged whole and answered with a fixed sentence. */
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
-  if (error instanceof Problem) return answerProblem(c, error)
+  if (error instanceof Problem) return respondProblem(c, error)
   const { requestId, dependencies } = c.env
   if (error instanceof StoreUnavailable) {
     dependencies.log.warn({
@@ -71,7 +72,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
       requestId,
       reason: error.message,
     })
-    return answerProblem(
+    return respondProblem(
       c,
       new Problem('store-unavailable', 'The store did not answer in time; try again shortly.', {
         headers: { 'Retry-After': '1' },
@@ -79,7 +80,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
     )
   }
   dependencies.log.error({ event: 'internal-error', requestId, err: error })
-  return answerProblem(
+  return respondProblem(
     c,
     new Problem('internal-error', 'The service failed; the request id is in its log.'),
   )

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Release } from './release.ts'
+import type { Release } from '../release.ts'
 
 export interface Metrics {
   /** Counts one answered request; `route` is the pattern, so that no user name becomes a label. */

@@ -1,7 +1,7 @@
 import type { Hono, NotFoundHandler } from 'hono'
 import { TrieRouter } from 'hono/router/trie-router'
-import type { AppEnv } from './answer.ts'
-import { answerProblem, Problem } from './problem.ts'
+import type { AppEnv } from '../context.ts'
+import { Problem, respondProblem } from './problem.ts'
 
 /**
  * What answers when no route took a request: 405 with `Allow` when `app` knows the path for other methods, else 404.
@@ -17,7 +17,7 @@ export function notFound(app: Hono<AppEnv>): NotFoundHandler<AppEnv> {
     const [matches] = methods.match('ALL', c.req.path)
     const allowed = matches.map(([method]) => method)
     const allow = allowed.join(', ')
-    return answerProblem(
+    return respondProblem(
       c,
       allow && !allowed.includes(c.req.method)
         ? new Problem('method-not-allowed', `This path takes ${allow}.`, {

@@ -1,5 +1,5 @@
 import type { HonoRequest } from 'hono'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../deadline.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { LOG_LEVELS } from './log.ts'
+import { LOG_LEVELS } from '../telemetry/log.ts'
 import { DRAIN_SECONDS, REDIS_COMMAND_TIMEOUT_MS, REQUEST_TIMEOUT_SECONDS } from './timeouts.ts'
 
 /** One variable of the environment: what it wants, how it is read, what holds when it is not set. */

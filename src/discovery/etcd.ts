@@ -1,4 +1,4 @@
-import type { EtcdConfig } from './config.ts'
+import type { EtcdConfig } from '../config/config.ts'
 
 /** What service discovery needs of etcd. Every call but `watch` settles within two seconds. */
 export interface EtcdClient {

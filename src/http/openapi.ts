@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import type { Release } from '../release.ts'
 import { BODY_LIMIT_BYTES } from './body.ts'
 import { type ProblemType, problemTypes } from './problem.ts'
-import type { Release } from './release.ts'
 import { Birthday, Greeting, Health, ProblemDetails, Username, Version } from './schemas.ts'
 
 const components = { Birthday, Greeting, Health, Problem: ProblemDetails, Version }

@@ -1,5 +1,4 @@
-import type { AppEnv, Exchange } from './answer.ts'
-import type { AppDependencies } from './app.ts'
+import type { AppDependencies, AppEnv, Exchange } from '../context.ts'
 
 /** Callers may bring an id of their own, as long as it is one that a log line can hold. */
 const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
@@ -8,13 +7,13 @@ const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
  * Serves through `app`, giving every request an id, a line in the log and its place in the metrics.
  * Around the app and not in it: as its middleware it would cost each request two more asynchronous calls.
  */
-export function observed(
+export function instrumented(
   app: { fetch(request: Request, env: AppEnv['Bindings']): Response | Promise<Response> },
   dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'metrics'>,
 ): (request: Request) => Promise<Response> {
   const { log, metrics } = dependencies
 
-  return async function observed(request) {
+  return async function instrumented(request) {
     const start = performance.now()
     const given = request.headers.get('x-request-id')
     const requestId = given && REQUEST_ID_PATTERN.test(given) ? given : crypto.randomUUID()

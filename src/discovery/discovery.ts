@@ -1,7 +1,7 @@
-import type { EtcdConfig } from './config.ts'
+import type { EtcdConfig } from '../config/config.ts'
+import { type Endpoint, parseEndpoints } from '../config/settings.ts'
+import type { Log } from '../telemetry/log.ts'
 import { createEtcdClient } from './etcd.ts'
-import type { Log } from './log.ts'
-import { type Endpoint, parseEndpoints } from './settings.ts'
 
 /** This instance's entry in etcd, and what etcd tells it. */
 export interface Discovery {

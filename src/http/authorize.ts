@@ -1,6 +1,6 @@
-import type { AppContext } from './answer.ts'
+import { type Scope, scopeOf, type TokenHash } from '../config/tokens.ts'
+import type { AppContext } from '../context.ts'
 import { Problem } from './problem.ts'
-import { type Scope, scopeOf, type TokenHash } from './tokens.ts'
 
 /**
  * Throws the problem 401 or 403 unless the request bears one of `tokens` with `scope`; write includes read.

@@ -1,0 +1,33 @@
+import { matchedRoutes } from 'hono/route'
+import type { AppContext } from '../context.ts'
+
+/**
+ * Every response of the service is made here, with all its headers at once: a header that is added to a finished
+ * response costs several times as much.
+ */
+export function respond(
+  c: AppContext,
+  status: number,
+  body: string | Uint8Array<ArrayBuffer> | null,
+  headers: Record<string, string>,
+): Response {
+  const { env, req } = c
+  const { config, health } = env.dependencies
+  env.route = matchedRoutes(c)[0]?.path ?? 'none'
+  const length = body === null ? 0 : Buffer.byteLength(body)
+  if (req.raw.method === 'HEAD') headers['Content-Length'] = String(length)
+  else env.bytes = length
+  headers['X-Request-Id'] = env.requestId
+  headers['X-Content-Type-Options'] = 'nosniff'
+  if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'
+  if (health.status === 'draining') headers.Connection = 'close'
+  return new Response(body, { status, headers })
+}
+
+/** Responds with `value` as JSON, which no cache keeps. */
+export function respondJson(c: AppContext, value: object, status = 200): Response {
+  return respond(c, status, JSON.stringify(value), {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+  })
+}
