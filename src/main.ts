@@ -1,3 +1,4 @@
+import { name } from '../package.json'
 import { ConfigError, describeConfig, loadConfig } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
@@ -15,10 +16,10 @@ switch (command.verb) {
     console.log(USAGE)
     break
   case 'version':
-    console.log(`hello ${release.id} built ${release.builtAt} bun ${Bun.version}`)
+    console.log(`${name} ${release.id} built ${release.builtAt} bun ${Bun.version}`)
     break
   case 'usage':
-    console.error(`${USAGE}\n\nhello: ${command.reason}`)
+    console.error(`${USAGE}\n\n${name}: ${command.reason}`)
     process.exit(EXIT.usage)
     break
   case 'token': {
@@ -46,7 +47,7 @@ async function configured(options: { port: number; environment: string }) {
     return await loadConfig(options, process.env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    for (const problem of error.problems) console.error(`hello: ${problem}`)
+    for (const problem of error.problems) console.error(`${name}: ${problem}`)
     process.exit(EXIT.config)
   }
 }
@@ -61,7 +62,7 @@ async function serve(options: { port: number; environment: string }): Promise<vo
   try {
     service = await startService(config, log)
   } catch (error) {
-    console.error(`hello: cannot start: ${error instanceof Error ? error.message : error}`)
+    console.error(`${name}: cannot start: ${error instanceof Error ? error.message : error}`)
     process.exit(EXIT.failure)
   }
   log.info({ event: 'listening', url: service.url, admin: service.adminUrl })

@@ -7,10 +7,11 @@ import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
+import { storeBirthdaysIn } from './store/birthdays.ts'
 import { createFollowingStore } from './store/following.ts'
+import type { KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
-import type { Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -35,8 +36,8 @@ const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   const metrics = createMetrics(release)
-  const { store: opened, follow } = openConfiguredStore(config, log)
-  const store = measured(opened, metrics)
+  const { records, follow } = openRecords(config, log)
+  const store = measured(storeBirthdaysIn(records), metrics)
   const health = createHealth(store, log, config.latchFile)
   const notify = await openNotify(config.notifySocket)
   const app = createApp({ config, release, store, health, log, metrics })
@@ -102,20 +103,20 @@ async function finish(server: Bun.Server<undefined>, seconds: number): Promise<v
   await Promise.race([server.stop(), deadline])
 }
 
-function openConfiguredStore(
+function openRecords(
   config: Config,
   log: Log,
-): { store: Store; follow?: (endpoints: { host: string; port: number }[]) => void } {
+): { records: KeyValueStore; follow?: (endpoints: { host: string; port: number }[]) => void } {
   const { redis, etcd } = config
-  if (!redis || !etcd) return { store: openStore(config, log) }
-  const store = createFollowingStore(2 * redis.commandTimeoutMs)
+  if (!redis || !etcd) return { records: openStore(config, log) }
+  const records = createFollowingStore(2 * redis.commandTimeoutMs)
   let endpoints = ''
   const follow = (next: typeof redis.endpoints) => {
     if (next.length === 0 || JSON.stringify(next) === endpoints) return
     endpoints = JSON.stringify(next)
     log.info({ event: 'redis-endpoint', endpoints: next })
-    void store.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
+    void records.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
   }
   follow(redis.endpoints)
-  return { store, follow }
+  return { records, follow }
 }

@@ -1,12 +1,24 @@
+import { config, name } from '../package.json'
 import { SCOPES, type Scope } from './config/tokens.ts'
 
-export const USAGE = `usage: hello [PORT] [ENVIRONMENT]   serve (5000, local)
-       hello healthcheck [PORT]     ask the service on this machine for /hc; exit 0 when it is healthy, else 1
-       hello token [read|write]     make a token (write) and the entry of TOKENS that configures it
-       hello config                 check the environment and print the settings in force
-       hello --help | --version
+const DEFAULT_PORT = config.port
+const DEFAULT_ENVIRONMENT = 'local'
+const ENVIRONMENT_PATTERN = /^[a-z][a-z0-9-]{0,31}$/
 
-Settings come from the environment; see the README or hello config.
+const FORMS = [
+  ['[PORT] [ENVIRONMENT]', `serve (${DEFAULT_PORT}, ${DEFAULT_ENVIRONMENT})`],
+  [
+    'healthcheck [PORT]',
+    'ask the service on this machine for /hc; exit 0 when it is healthy, else 1',
+  ],
+  ['token [read|write]', 'make a token (write) and the entry of TOKENS that configures it'],
+  ['config', 'check the environment and print the settings in force'],
+  ['--help | --version', ''],
+]
+
+export const USAGE = `usage: ${FORMS.map(([form = '', text]) => `${name} ${form.padEnd(22)}${text}`.trimEnd()).join('\n       ')}
+
+Settings come from the environment; see src/README.md or ${name} config.
 Exit codes: 0 stopped as told, 1 could not start, 2 wrong usage, 78 wrong settings.`
 
 export type Command =
@@ -15,11 +27,7 @@ export type Command =
   | { verb: 'help' | 'version' }
   | { verb: 'usage'; reason: string }
 
-const DEFAULT_PORT = 5000
-const DEFAULT_ENVIRONMENT = 'local'
-const ENVIRONMENT_PATTERN = /^[a-z][a-z0-9-]{0,31}$/
-
-/** What the words after `hello` ask for. */
+/** What the words after the command ask for. */
 export function parseCommand(words: readonly string[]): Command {
   const [first, second] = words
   const most = (count: number, command: () => Command): Command =>

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { resolveSecret } from './secrets.ts'
 import { type Endpoint, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts'
 import { parseTokenHashes, type TokenHash } from './tokens.ts'
@@ -93,7 +94,7 @@ export async function loadConfig(
     drainSeconds: values.DRAIN_SECONDS,
     requestTimeoutSeconds: values.REQUEST_TIMEOUT_SECONDS,
     logLevel: values.LOG_LEVEL,
-    sqliteFile: join(stateDirectory, 'hello.db'),
+    sqliteFile: join(stateDirectory, `${name}.db`),
     redis: redisConfig(values, secrets),
     etcd: etcdConfig(values, secrets, port),
     latchFile:
@@ -132,7 +133,7 @@ function readValues(env: Environment, problems: string[]): Values {
 function misspelled(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => /^(REDIS|ETCD|TLS)_/.test(name) && !(name in SETTINGS))
-    .map((name) => `${name}: there is no such setting; hello config lists them`)
+    .map((name) => `${name}: there is no such setting; ${name} config lists them`)
 }
 
 function contradictions(

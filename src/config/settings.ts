@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { name, config as ports } from '../../package.json'
 import { LOG_LEVELS } from '../telemetry/log.ts'
 import { DRAIN_SECONDS, REDIS_COMMAND_TIMEOUT_MS, REQUEST_TIMEOUT_SECONDS } from './timeouts.ts'
 
@@ -24,14 +25,17 @@ export const SETTINGS = {
     parse: (text) => (isIP(text) ? text : undefined),
     fallback: '0.0.0.0',
   },
-  ADMIN_PORT: integer(0, 65535, '9464'),
+  ADMIN_PORT: integer(0, 65535, String(ports.adminPort)),
   TIMEZONE: {
     wants: 'an IANA time zone, such as Europe/Berlin',
     parse: parseTimeZone,
     fallback: 'UTC',
   },
   AUTH: oneOf(['tokens', 'none']),
-  TOKENS: { ...anything('a list of read:SHA256 and write:SHA256 (see hello token)'), secret: true },
+  TOKENS: {
+    ...anything(`a list of read:SHA256 and write:SHA256 (see ${name} token)`),
+    secret: true,
+  },
   TLS_CERT_FILE: path(),
   TLS_KEY_FILE: path(),
   DRAIN_SECONDS: integer(0, 3600, String(DRAIN_SECONDS)),
@@ -48,7 +52,7 @@ export const SETTINGS = {
   REDIS_WAIT_REPLICAS: integer(0, 5, '0'),
   REDIS_COMMAND_TIMEOUT_MS: integer(50, 900, String(REDIS_COMMAND_TIMEOUT_MS)),
   ETCD_ENDPOINTS: { wants: 'http://host:port, or several with commas between', parse: parseUrls },
-  ETCD_PREFIX: matching(/^(\/[\w.-]+)+$/, 'a path such as /hello', '/hello'),
+  ETCD_PREFIX: matching(/^(\/[\w.-]+)+$/, `a path such as /${name}`, `/${name}`),
   ETCD_USERNAME: anything('a user name'),
   ETCD_PASSWORD: { ...anything('a password'), secret: true },
   ETCD_LEASE_SECONDS: integer(2, 300, '10'),

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
+import { name } from '../../package.json'
 
 export const SCOPES = ['read', 'write'] as const
 export type Scope = (typeof SCOPES)[number]
@@ -24,7 +25,7 @@ export function parseTokenHashes(list: string): TokenHash[] | undefined {
 
 /** A new random token and the entry that configures it. */
 export function createToken(scope: Scope): { token: string; entry: string } {
-  const token = `hello_${crypto.getRandomValues(Buffer.alloc(TOKEN_BYTES)).toString('base64url')}`
+  const token = `${name.replaceAll('-', '_')}_${crypto.getRandomValues(Buffer.alloc(TOKEN_BYTES)).toString('base64url')}`
   return { token, entry: `${scope}:${sha256(token).toString('hex')}` }
 }
 

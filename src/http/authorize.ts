@@ -1,3 +1,4 @@
+import { name } from '../../package.json'
 import { type Scope, scopeOf, type TokenHash } from '../config/tokens.ts'
 import type { AppContext } from '../context.ts'
 import { Problem } from './problem.ts'
@@ -29,6 +30,6 @@ export function authorize(
 
 /** The challenge is that of RFC 6750. */
 function refusal(type: 'unauthorized' | 'forbidden', detail: string, error?: string): Problem {
-  const challenge = `Bearer realm="hello"${error ? `, error="${error}"` : ''}`
+  const challenge = `Bearer realm="${name}"${error ? `, error="${error}"` : ''}`
   return new Problem(type, detail, { headers: { 'WWW-Authenticate': challenge } })
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { name } from '../../package.json'
 import type { Release } from '../release.ts'
 import { BODY_LIMIT_BYTES } from './body.ts'
 import { type ProblemType, problemTypes } from './problem.ts'
@@ -20,7 +21,7 @@ export function openapiDocument(release: Release): object {
   return {
     openapi: '3.1.0',
     info: {
-      title: 'hello',
+      title: name,
       version: release.id,
       description:
         'Stores a date of birth per user name and greets people by it. Errors are RFC 9457 problem documents; the `instance` of one is the id under which the request stands in the log.',

@@ -1,7 +1,8 @@
 import type { ErrorHandler } from 'hono'
 import type { z } from 'zod'
+import { name } from '../../package.json'
 import type { AppContext, AppEnv } from '../context.ts'
-import { StoreUnavailable } from '../store/store.ts'
+import { StoreUnavailable } from '../store/key-value.ts'
 import { respond } from './respond.ts'
 
 /** RFC 9457: every error the service answers with, and nothing else. */
@@ -48,7 +49,7 @@ export const problemTypes: Readonly<Record<ProblemType, readonly [number, string
 export function respondProblem(c: AppContext, { type, detail, extra }: Problem): Response {
   const [status, title] = PROBLEMS[type]
   const body = JSON.stringify({
-    type: `urn:hello:problem:${type}`,
+    type: `urn:${name}:problem:${type}`,
     title,
     status,
     detail,

@@ -1,25 +1,25 @@
-import { type Store, StoreUnavailable } from './store.ts'
+import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** A store that another one can take the place of while requests are on their way. */
-export interface FollowingStore extends Store {
+export interface FollowingStore extends KeyValueStore {
   /** Asks `next` from the moment it answers; the store before it is closed when its last requests have had their time. */
-  follow(next: Store): Promise<void>
+  follow(next: KeyValueStore): Promise<void>
 }
 
 const RETRY_MS = 250
 
 /** Unavailable until `follow` is called for the first time. `lingerMs` is how long the former store still has. */
 export function createFollowingStore(lingerMs: number): FollowingStore {
-  let current: Store | undefined
-  let wanted: Store | undefined
+  let current: KeyValueStore | undefined
+  let wanted: KeyValueStore | undefined
   const store = async () => {
     if (!current) throw new StoreUnavailable('no Redis endpoint is known yet')
     return current
   }
   return {
-    birthdayOf: async (username) => (await store()).birthdayOf(username),
-    saveBirthday: async (username, date) => (await store()).saveBirthday(username, date),
-    forgetBirthday: async (username) => (await store()).forgetBirthday(username),
+    get: async (key) => (await store()).get(key),
+    set: async (key, value) => (await store()).set(key, value),
+    delete: async (key) => (await store()).delete(key),
     ping: async () => (await store()).ping(),
     close: async () => current?.close(),
     async follow(next) {
@@ -33,7 +33,7 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
   }
 }
 
-function answers(store: Store): Promise<boolean> {
+function answers(store: KeyValueStore): Promise<boolean> {
   return store.ping().then(
     () => true,
     () => false,

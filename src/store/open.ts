@@ -1,12 +1,12 @@
 import type { Config } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { KeyValueStore } from './key-value.ts'
 import { createRedisStore } from './redis.ts'
 import { connectRedis } from './redis-client.ts'
 import { openSqlite } from './sqlite.ts'
-import type { Store } from './store.ts'
 
 /** The store that the configuration names: Redis where it has an endpoint, else the SQLite file. */
-export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log): Store {
+export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log): KeyValueStore {
   return config.redis
     ? createRedisStore(connectRedis(config.redis, log))
     : openSqlite(config.sqliteFile)

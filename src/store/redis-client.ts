@@ -55,23 +55,23 @@ type Operation<C> = (command: C) => Promise<unknown>
 
 function connect(config: RedisConfig, log: Log) {
   const client = config.mode === 'cluster' ? connectCluster(config) : connectPrimary(config)
-  let trouble: string | undefined
+  let lastError: string | undefined
   client.on('ready', () => {
-    trouble = undefined
+    lastError = undefined
     log.info({ event: 'store-connection', state: 'ready' })
   })
   client.on('error', (error: Error & { lastNodeError?: Error }) => {
     const reason = [error, error.lastNodeError].flatMap((one) => one?.message ?? []).join(' ')
     // How long until the next attempt differs each time, and would make a new line of each.
     const lasting = reason.replace(/ Retrying from scratch after [\d.]+ms\./, '')
-    if (trouble === lasting) return
-    trouble = lasting
-    log.warn({ event: 'store-connection', state: 'error', reason: trouble })
+    if (lastError === lasting) return
+    lastError = lasting
+    log.warn({ event: 'store-connection', state: 'error', reason: lastError })
   })
   /** Without a connection ioredis says only that it has none; what went wrong with it is the reason. */
   const explain = (error: Error) => {
     if (!NO_CONNECTION.test(error.message)) throw error
-    throw new Error(trouble ?? 'not connected yet', { cause: error })
+    throw new Error(lastError ?? 'not connected yet', { cause: error })
   }
   return {
     client,

@@ -1,20 +1,16 @@
-import { readRecord } from './record.ts'
+import { type KeyValueStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
 import type { RedisClient } from './redis-client.ts'
-import { birthdayKey, type Store, StoreUnavailable, UnreadableRecord } from './store.ts'
 
-/** Birthdays in Redis or Valkey, whatever its topology. `close` ends `client`. */
-export function createRedisStore(client: RedisClient): Store {
+/** Redis or Valkey, whatever its topology. `close` ends `client`. */
+export function createRedisStore(client: RedisClient): KeyValueStore {
   return {
-    async birthdayOf(username) {
-      const key = birthdayKey(username)
-      const value = await client.read(['get', key]).catch((error) => refuse(error, key))
-      return value === null ? undefined : readRecord(key, value as string)
+    get: (key) =>
+      client.read(['get', key]).catch((error) => refuse(error, key)) as Promise<string | null>,
+    async set(key, value) {
+      await client.write(['set', key, value]).catch(refuse)
     },
-    async saveBirthday(username, date) {
-      await client.write(['set', birthdayKey(username), date.toString()]).catch(refuse)
-    },
-    async forgetBirthday(username) {
-      return Number(await client.write(['del', birthdayKey(username)]).catch(refuse)) > 0
+    async delete(key) {
+      return Number(await client.write(['del', key]).catch(refuse)) > 0
     },
     async ping() {
       await client.read(['ping']).catch(refuse)

@@ -1,8 +1,7 @@
 import { Database, SQLiteError } from 'bun:sqlite'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { readRecord } from './record.ts'
-import { birthdayKey, type Store, StoreUnavailable } from './store.ts'
+import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** Below the second within which the service answers. */
 const BUSY_TIMEOUT_MS = 500
@@ -15,7 +14,7 @@ const SCHEMA_VERSION = 1
  * Opens the embedded store in `file`, making it and its folder. Several processes may share the file.
  * Throws, naming the file, when it cannot be opened, or was written by a release with other tables.
  */
-export function openSqlite(file: string): Store {
+export function openSqlite(file: string): KeyValueStore {
   const db = openDatabase(file)
   const select = db.query<{ value: string }, [string]>('SELECT value FROM birthday WHERE key = ?')
   const upsert = db.query(
@@ -24,15 +23,11 @@ export function openSqlite(file: string): Store {
   const remove = db.query('DELETE FROM birthday WHERE key = ?')
 
   return {
-    birthdayOf: attempt((username: string) => {
-      const key = birthdayKey(username)
-      const row = select.get(key)
-      return row ? readRecord(key, row.value) : undefined
+    get: attempt((key: string) => select.get(key)?.value ?? null),
+    set: attempt((key: string, value: string) => {
+      upsert.run(key, value)
     }),
-    saveBirthday: attempt((username: string, date: Temporal.PlainDate) => {
-      upsert.run(birthdayKey(username), date.toString())
-    }),
-    forgetBirthday: attempt((username: string) => remove.run(birthdayKey(username)).changes > 0),
+    delete: attempt((key: string) => remove.run(key).changes > 0),
     ping: attempt(() => {
       db.query('SELECT 1').get()
     }),
@@ -48,7 +43,7 @@ export function openDatabase(file: string): Database {
     closeSync(openSync(file, 'a', 0o600))
     const db = new Database(file, { strict: true })
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    patiently(() => db.run('PRAGMA journal_mode = WAL'))
+    retryWhileBusy(() => db.run('PRAGMA journal_mode = WAL'))
     db.run('PRAGMA synchronous = FULL')
     migrate(db)
     return db
@@ -58,7 +53,7 @@ export function openDatabase(file: string): Database {
 }
 
 /** The busy timeout does not cover two processes that turn a new file to WAL at once. */
-function patiently<T>(attempt: () => T): T {
+function retryWhileBusy<T>(attempt: () => T): T {
   const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {

@@ -10,24 +10,3 @@ export interface Store {
   ping(): Promise<void>
   close(): Promise<void>
 }
-
-/** The store did not answer, or not in time: an expected event, answered with 503. */
-export class StoreUnavailable extends Error {}
-
-/** The store holds something that this release does not understand, and does not guess at. */
-export class UnreadableRecord extends Error {
-  constructor(key: string) {
-    super(`the value of ${key} is not one that this release can read`)
-  }
-}
-
-/** Version of the format in which a birthday is stored; another format gets another version, and so other keys. */
-const FORMAT = 'v1'
-
-/**
- * The key under which the birthday of `username` is kept. The name itself is not in it, so that a key
- * can stand in a log: `hello:v1:` and the SHA-256 of the name's UTF-8 bytes.
- */
-export function birthdayKey(username: string): string {
-  return `hello:${FORMAT}:${new Bun.CryptoHasher('sha256').update(username).digest('hex')}`
-}

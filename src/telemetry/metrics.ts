@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { name } from '../../package.json'
 import type { Release } from '../release.ts'
 
 export interface Metrics {
@@ -53,7 +54,8 @@ export function createMetrics(release: Release): Metrics {
     registers: [registry],
   })
   new Gauge({
-    name: 'hello_build_info',
+    // A metric's name takes no hyphen.
+    name: `${name.replaceAll('-', '_')}_build_info`,
     help: 'Always 1; the labels say what runs.',
     labelNames: ['version', 'commit', 'built_at', 'bun'],
     registers: [registry],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { createToken, parseTokenHashes } from '../../src/config/tokens.ts'
-import { UnreadableRecord } from '../../src/store/store.ts'
+import { UnreadableRecord } from '../../src/store/key-value.ts'
 import { memoryLog, memoryStore, testApp } from '../support/app.ts'
 
 const json = { 'Content-Type': 'application/json' }

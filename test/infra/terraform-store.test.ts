@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { storeBirthdaysIn } from '../../src/store/birthdays.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
 import { connectRedis } from '../../src/store/redis-client.ts'
 import { createLog } from '../../src/telemetry/log.ts'
@@ -38,7 +39,7 @@ describe.skipIf(!redis)('the rights of the store user', () => {
         },
         log,
       )
-      const store = createRedisStore(client)
+      const store = storeBirthdaysIn(createRedisStore(client))
       const date = Temporal.PlainDate.from('1815-12-10')
       await eventually('the cluster is reached', async () => {
         await store.saveBirthday('Ada', date)

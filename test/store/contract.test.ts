@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cluster } from 'ioredis'
+import { birthdayKey, storeBirthdaysIn } from '../../src/store/birthdays.ts'
 import { openDatabase, openSqlite } from '../../src/store/sqlite.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { startCluster, startRedis, startSentinelGroup } from '../support/redis.ts'
@@ -16,7 +17,7 @@ afterAll(() => stack.disposeAsync())
 describe('SQLite', () => {
   keepsTheContract(async () => {
     const file = join(stack.use(temporaryFolder()).path, 'state', 'hello.db')
-    const store = openSqlite(file)
+    const store = storeBirthdaysIn(openSqlite(file))
     stack.defer(() => store.close())
     const other = stack.adopt(new Database(file), (db) => db.close())
     return {
@@ -29,7 +30,7 @@ describe('SQLite', () => {
   test('several processes may have the file open', async () => {
     const { path } = stack.use(temporaryFolder())
     const file = join(path, 'hello.db')
-    const [one, two] = [openSqlite(file), openSqlite(file)]
+    const [one, two] = [storeBirthdaysIn(openSqlite(file)), storeBirthdaysIn(openSqlite(file))]
     await one.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))
     expect(String(await two.birthdayOf('Ada'))).toBe('1815-12-10')
     expect(existsSync(`${file}-wal`)).toBe(true)
@@ -75,7 +76,6 @@ describe('Redis', () => {
   test('a value of another type is an error that names the key', async () => {
     await using server = await startRedis()
     const store = await redisStore(server.endpoint)
-    const { birthdayKey } = await import('../../src/store/store.ts')
     await server.client.lpush(birthdayKey('Ada'), 'x')
     expect(store.birthdayOf('Ada')).rejects.toThrow(birthdayKey('Ada'))
     await store.close()

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'bun:test'
+import { birthdayKey } from '../../src/store/birthdays.ts'
+import { UnreadableRecord } from '../../src/store/key-value.ts'
 import type { Store } from '../../src/store/store.ts'
-import { birthdayKey, UnreadableRecord } from '../../src/store/store.ts'
 
 export interface StoreUnderTest {
   store: Store
