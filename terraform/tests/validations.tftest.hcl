@@ -1,4 +1,4 @@
-# Each variable that can be wrong is refused. test/infra/terraform.test.ts holds the messages.
+# Each variable that can be wrong is refused. test/terraform/terraform.test.ts holds the messages.
 mock_provider "aws" {
   source = "./tests/mocks"
 }

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'bun:test'
-import { checkContract } from '../../scripts/lib/bench/contract.ts'
+import { checkContract } from './check-contract.ts'
 
 let server: Bun.Server<undefined> | undefined
 afterEach(() => server?.stop(true))

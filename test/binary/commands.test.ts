@@ -137,9 +137,9 @@ describe('scripts/test', () => {
     symlinkSync(process.execPath, join(bin, 'bun'))
     Bun.spawnSync(['touch', join(clone, 'node_modules/.installed')])
     const env = { PATH: bin, HOME: folder.path }
-    const done = Bun.spawnSync(['scripts/test', 'infra'], { cwd: clone, env })
+    const done = Bun.spawnSync(['scripts/test', 'terraform'], { cwd: clone, env })
     expect(done.stdout.toString().trimEnd().split('\n').slice(-2)).toEqual([
-      'left out: infra: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
+      'left out: terraform: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
       '0 passed, 0 failed, 1 skipped',
     ])
     expect(done.exitCode).toBe(0)
@@ -164,7 +164,7 @@ echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${pro
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
     const done = Bun.spawnSync(
-      ['bash', '-c', 'source scripts/lib/bun.sh && command -v bun && bun --version'],
+      ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
       {
         cwd: clone,
         env: { PATH: bin, HOME: folder.path },

@@ -9,7 +9,7 @@ import {
   type Tag,
 } from '@aws-sdk/client-ec2'
 import { type Aws, connect } from '../../scripts/lib/aws/clients.ts'
-import { startMinistack } from '../infra/fixtures/ministack.ts'
+import { startMinistack } from '../aws-double/ministack.ts'
 
 export interface EmulatedAws extends AsyncDisposable {
   aws: Aws

@@ -6,9 +6,9 @@ import {
   DescribeSnapshotsCommand,
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
-import { imagesInUse } from '../../scripts/lib/image/in-use.ts'
+import { imagesInUse } from '../../scripts/lib/aws/images-in-use.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import { noMinistack } from '../infra/fixtures/ministack.ts'
+import { noMinistack } from '../aws-double/ministack.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import {

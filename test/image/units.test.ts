@@ -130,23 +130,3 @@ describe('worker-wanted', () => {
     expect(SET_BY_SYSTEMD).toContain(name)
   })
 })
-
-describe('the shell', () => {
-  const cannotCheck = Bun.which('shellcheck') ? undefined : 'shellcheck not installed'
-  sayWhatIsLeftOut('shellcheck', cannotCheck)
-  test.skipIf(cannotCheck !== undefined)('of the image is clean to shellcheck', async () => {
-    const scripts = (
-      await $`git ls-files packer systemd scripts/bake scripts/gc scripts/lib/image`
-        .cwd(root)
-        .text()
-    )
-      .trim()
-      .split('\n')
-      .filter((path) =>
-        /^#!.*sh$/m.test(readFileSync(join(root, path), 'utf8').split('\n')[0] as string),
-      )
-    expect(scripts.length).toBeGreaterThan(8)
-    const { stdout } = await $`shellcheck --external-sources ${scripts}`.cwd(root).nothrow().quiet()
-    expect(stdout.toString()).toBe('')
-  })
-})

@@ -2,12 +2,12 @@ import { describe, expect, setSystemTime, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { root } from '../../scripts/lib/paths.ts'
-import { RULES } from '../../scripts/lib/rehearsal/balancer.ts'
-import { birthDate, greetingOf, userName } from '../../scripts/lib/rehearsal/birthdays.ts'
-import { GROUP_RULES } from '../../scripts/lib/rehearsal/cloud.ts'
-import { type Latencies, note, percentile } from '../../scripts/lib/rehearsal/latency.ts'
-import { Person } from '../../scripts/lib/rehearsal/person.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
+import { RULES } from './balancer.ts'
+import { birthDate, greetingOf, userName } from './birthdays.ts'
+import { GROUP_RULES } from './cloud.ts'
+import { Person } from './expected-user.ts'
+import { type Latencies, note, percentile } from './latency.ts'
 
 /** The number that `name` is set to in a file of terraform/. */
 async function terraform(file: string, name: string): Promise<number> {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cgroupsNamed } from '../../scripts/lib/image/cgroup.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import type { Result } from '../../scripts/lib/rehearsal/result.ts'
-import type { Summary } from '../../scripts/lib/rehearsal/summary.ts'
+import type { Result } from './result.ts'
+import type { Summary } from './totals.ts'
 
 /** A scenario with the images it needs takes up to four minutes, on a slow machine more. */
 export const SCENARIO_TIMEOUT_MS = 480_000

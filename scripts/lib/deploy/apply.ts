@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Stop } from '../cli.ts'
 import type { Receipt } from '../rollout/receipt.ts'
-import type { Change, Terraform } from './terraform.ts'
+import type { Change, Terraform } from '../terraform.ts'
 
 export interface ApplyOptions {
   yes: boolean

@@ -3,10 +3,10 @@ import { DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling'
 import { DescribeImagesCommand, type Image } from '@aws-sdk/client-ec2'
 import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
+import { ROLLED_BACK } from '../aws/refresh.ts'
 import { Stop, shortRelease } from '../cli.ts'
 import { lastAmi } from '../image/manifest.ts'
-import { ROLLED_BACK } from '../rollout/refresh.ts'
-import type { Pinned, ReleaseFile } from './release-file.ts'
+import type { Pinned, ReleaseFile } from '../release-file.ts'
 
 /** An AMI of this service, by its tags. */
 export interface Baked extends Pinned {

@@ -1,14 +1,14 @@
 import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
+import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../aws/fleet.ts'
+import { findImage, listVersions } from '../aws/images.ts'
+import { batchesOf, fittingCheckpoints, isRunning, ROLLED_BACK } from '../aws/refresh.ts'
 import { clockTime, shortRelease } from '../cli.ts'
 import { age } from '../ops/status.ts'
-import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../rollout/fleet.ts'
-import { findImage, listVersions } from '../rollout/images.ts'
-import { readSettings } from '../rollout/options.ts'
 import { findAlarms } from '../rollout/preflight.ts'
 import { mix } from '../rollout/receipt.ts'
-import { batchesOf, fittingCheckpoints, isRunning, ROLLED_BACK } from '../rollout/refresh.ts'
 import { releasesOf } from '../rollout/run.ts'
+import { readSettings } from '../rollout/settings.ts'
 import type { Baked } from './choose.ts'
 
 /** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
 import { Stop } from '../cli.ts'
 import { listBaked } from '../deploy/choose.ts'
+import type { Arch, BuiltRelease } from './built-release.ts'
 import { lastAmi, manifestPath, noteAmi } from './manifest.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
-import type { Arch, BuiltRelease } from './release.ts'
 
 export interface BakedAmi {
   release: string

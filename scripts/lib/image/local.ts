@@ -14,10 +14,10 @@ import {
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
+import type { Arch, BuiltRelease } from './built-release.ts'
 import { bootContainer, type Container } from './container.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
-import type { Arch, BuiltRelease } from './release.ts'
 
 const BOOT_TIMEOUT_MS = 30_000
 /** A rehearsal has six releases in use at once. */

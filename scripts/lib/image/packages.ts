@@ -1,7 +1,7 @@
 import { $ } from 'bun'
 import { Stop } from '../cli.ts'
 
-const INSTALL = `source scripts/lib/packages.sh && source scripts/lib/image/packages.sh &&
+const INSTALL = `source scripts/lib/shell/packages.sh && source scripts/lib/shell/image-packages.sh &&
   need_packages "\${image_packages[@]}" "$@"`
 
 /** Installs the Debian packages that a local bake and its boot take, and `more`. Throws `Stop` where it cannot. */

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import type { BuiltRelease } from './release.ts'
+import type { BuiltRelease } from './built-release.ts'
 
 /** Writes what packer/provision/10-install.sh installs into `folder`. Returns the archive's path. */
 export async function packPayload(

@@ -1,6 +1,6 @@
-import { pause } from '../rollout/steady.ts'
-import { runOnEach } from './command.ts'
-import type { Ops } from './options.ts'
+import { pause } from '../aws/retry.ts'
+import { runOnEach } from '../aws/ssm.ts'
+import type { Ops } from './settings.ts'
 
 /** Prints the last lines of the journal of each instance; with `follows`, what comes after them too. */
 export async function logs(

@@ -1,9 +1,9 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
+import { type Fleet, inService, isHealthy, type Member } from '../aws/fleet.ts'
+import { isRunning } from '../aws/refresh.ts'
+import { runDocument } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli.ts'
-import { type Fleet, inService, isHealthy, type Member } from '../rollout/fleet.ts'
-import { isRunning } from '../rollout/refresh.ts'
-import { runDocument } from './command.ts'
-import type { Ops } from './options.ts'
+import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']
 

@@ -1,5 +1,5 @@
 import { Stop } from '../cli.ts'
-import type { OpsSettings } from './options.ts'
+import type { OpsSettings } from './settings.ts'
 
 /** Hands the terminal over to a Session Manager session; the reason is kept with it. Returns its exit code. */
 export async function openShell(id: string, { region, reason }: OpsSettings): Promise<number> {

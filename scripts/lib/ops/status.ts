@@ -1,9 +1,9 @@
 import { explain } from '../aws/errors.ts'
+import { type Fleet, groupTag, type Member } from '../aws/fleet.ts'
+import { ROLLED_BACK } from '../aws/refresh.ts'
+import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
 import { painter, shortRelease, table } from '../cli.ts'
-import { type Fleet, groupTag, type Member } from '../rollout/fleet.ts'
-import { ROLLED_BACK } from '../rollout/refresh.ts'
-import { NOT_ASKED, runOnEach } from './command.ts'
-import type { Ops } from './options.ts'
+import type { Ops } from './settings.ts'
 
 /** What an instance said of itself over SSM, beside what AWS says of it. */
 export interface Report extends Member {

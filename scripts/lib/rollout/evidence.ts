@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { runDocument } from '../ops/command.ts'
+import type { Fleet, Member } from '../aws/fleet.ts'
+import { runDocument } from '../aws/ssm.ts'
 import { type Finding, likelyCause } from './cause.ts'
-import type { Fleet, Member } from './fleet.ts'
 
 export interface EvidenceOptions {
   group: string

@@ -1,12 +1,12 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
+import { type Fleet, type FleetWatch, isHealthy, present } from '../aws/fleet.ts'
+import { isRunning, markRolledBack, rollBackRefresh } from '../aws/refresh.ts'
+import { type Patience, pause, steadily } from '../aws/retry.ts'
 import type { Evidence } from './evidence.ts'
-import { type Fleet, type FleetWatch, isHealthy, present } from './fleet.ts'
 import type { Probe } from './probe.ts'
 import type { Progress } from './progress.ts'
 import type { Ending } from './receipt.ts'
-import { isRunning, markRolledBack, rollBackRefresh } from './refresh.ts'
-import { type Patience, pause, steadily } from './steady.ts'
 
 export interface Course {
   aws: Aws

@@ -1,9 +1,9 @@
 import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
 import type { Aws } from '../aws/clients.ts'
+import { type Fleet, groupTag, inService, isHealthy } from '../aws/fleet.ts'
+import { findImage, findVersion, type Version } from '../aws/images.ts'
+import { isRunning, ROLLED_BACK } from '../aws/refresh.ts'
 import { shortRelease } from '../cli.ts'
-import { type Fleet, groupTag, inService, isHealthy } from './fleet.ts'
-import { findImage, findVersion, type Version } from './images.ts'
-import { isRunning, ROLLED_BACK } from './refresh.ts'
 
 export interface Wish {
   templateId: string

@@ -1,6 +1,6 @@
+import type { Fleet, Member } from '../aws/fleet.ts'
 import { clockTime, painter, shortRelease, table } from '../cli.ts'
 import type { Figures } from './figures.ts'
-import type { Fleet, Member } from './fleet.ts'
 
 /** What there is to show at one moment. */
 export interface View {

@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
+import { type Fleet, FleetWatch, groupTag, inService } from '../aws/fleet.ts'
+import { ROLLED_BACK, unmarkRolledBack } from '../aws/refresh.ts'
+import { type Patience, pause } from '../aws/retry.ts'
 import { EXIT, painter, Stop } from '../cli.ts'
 import { Evidence } from './evidence.ts'
-import { type Fleet, FleetWatch, groupTag, inService } from './fleet.ts'
 import { type Course, follow } from './follow.ts'
 import { type Address, type Observation, observe, observeDirectly } from './observe.ts'
-import type { Settings } from './options.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
 import {
@@ -17,8 +18,7 @@ import {
   receiptLines,
   type Verdict,
 } from './receipt.ts'
-import { ROLLED_BACK, unmarkRolledBack } from './refresh.ts'
-import { type Patience, pause } from './steady.ts'
+import type { Settings } from './settings.ts'
 
 /** What every verb works with. */
 export interface Context {

@@ -1,10 +1,5 @@
-import { EXIT, painter, Stop, shortRelease } from '../cli.ts'
-import { findUrl } from './address.ts'
-import { type Fleet, groupTag, inService, isHealthy, present } from './fleet.ts'
-import { findImage, findVersion, listVersions, type Version } from './images.ts'
-import { isRolledBack, preflight } from './preflight.ts'
-import { memberTable } from './progress.ts'
-import { mix } from './receipt.ts'
+import { type Fleet, groupTag, inService, isHealthy, present } from '../aws/fleet.ts'
+import { findImage, findVersion, listVersions, type Version } from '../aws/images.ts'
 import {
   cancelRefresh,
   isRunning,
@@ -12,9 +7,14 @@ import {
   ROLLED_BACK,
   rollBackRefresh,
   startRefresh,
-} from './refresh.ts'
+} from '../aws/refresh.ts'
+import { pause, steadily } from '../aws/retry.ts'
+import { EXIT, painter, Stop, shortRelease } from '../cli.ts'
+import { isRolledBack, preflight } from './preflight.ts'
+import { memberTable } from './progress.ts'
+import { mix } from './receipt.ts'
 import { blank, type Context, deliver, releasesOf, travel } from './run.ts'
-import { pause, steadily } from './steady.ts'
+import { findUrl } from './service-url.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
 export async function start(context: Context): Promise<number> {

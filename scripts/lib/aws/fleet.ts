@@ -1,0 +1,166 @@
+import {
+  type AutoScalingGroup,
+  DescribeAutoScalingGroupsCommand,
+  DescribeInstanceRefreshesCommand,
+  type InstanceRefresh,
+} from '@aws-sdk/client-auto-scaling'
+import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
+import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { Stop } from '../cli.ts'
+import type { Aws } from './clients.ts'
+
+/** One instance of the group, as Auto Scaling, EC2 and the load balancer see it together. */
+export interface Member {
+  id: string
+  zone: string
+  /** Launch template version it was launched from. */
+  version: number | undefined
+  release: string | undefined
+  privateIp: string | undefined
+  launchedAt: Date | undefined
+  lifecycle: string
+  health: string
+  /** Target health: its state, and AWS's reason code and description while it is not healthy. */
+  target: string
+  targetReason: string | undefined
+  targetDescription: string | undefined
+  /** Where the load balancer sends its requests. */
+  port: number | undefined
+}
+
+export interface Fleet {
+  at: Date
+  group: AutoScalingGroup
+  name: string
+  desired: number
+  /** Version saved on the group: what new instances get and what a rollback goes back to. */
+  version: number | undefined
+  members: Member[]
+  /** The newest refresh, or the one that was asked for, running or not. */
+  refresh: InstanceRefresh | undefined
+}
+
+type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
+type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
+
+/** Looks at a group. What never changes about an instance is asked for once. */
+export class FleetWatch {
+  private readonly facts = new Map<string, Facts>()
+
+  constructor(
+    private readonly aws: Aws,
+    readonly name: string,
+  ) {}
+
+  /**
+   * Refuses with one sentence when there is no such group. With a `refreshId` the fleet's refresh is that one, and
+   * undefined as long as AWS does not tell of it; without, the newest.
+   */
+  async look(refreshId?: string): Promise<Fleet> {
+    const { AutoScalingGroups } = await this.aws.autoScaling.send(
+      new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [this.name] }),
+    )
+    const group = AutoScalingGroups?.[0]
+    if (!group) throw unknownGroup(this.name)
+    const ids = (group.Instances ?? []).map(({ InstanceId }) => InstanceId as string)
+    const [refreshes, targets] = await Promise.all([
+      this.aws.autoScaling.send(
+        new DescribeInstanceRefreshesCommand({
+          AutoScalingGroupName: this.name,
+          ...(refreshId ? { InstanceRefreshIds: [refreshId] } : { MaxRecords: 1 }),
+        }),
+      ),
+      this.targets(group),
+      this.learn(ids),
+    ])
+    return {
+      at: new Date(),
+      group,
+      name: this.name,
+      desired: group.DesiredCapacity ?? 0,
+      version: toVersion(group.LaunchTemplate?.Version),
+      members: (group.Instances ?? []).map((instance) => ({
+        id: instance.InstanceId as string,
+        zone: instance.AvailabilityZone ?? '',
+        version: toVersion(instance.LaunchTemplate?.Version),
+        lifecycle: instance.LifecycleState ?? 'Unknown',
+        health: instance.HealthStatus ?? 'Unknown',
+        ...(this.facts.get(instance.InstanceId as string) ?? NOTHING_KNOWN),
+        ...(targets.get(instance.InstanceId as string) ?? NOT_A_TARGET),
+      })),
+      refresh: refreshes.InstanceRefreshes?.[0],
+    }
+  }
+
+  private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
+    const arn = group.TargetGroupARNs?.[0]
+    if (!arn) return new Map()
+    const answer = await this.aws.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
+    return new Map(
+      (answer.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [
+        Target?.Id ?? '',
+        {
+          target: TargetHealth?.State ?? 'unknown',
+          targetReason: TargetHealth?.Reason,
+          targetDescription: TargetHealth?.Description,
+          port: Target?.Port,
+        },
+      ]),
+    )
+  }
+
+  private async learn(ids: string[]): Promise<void> {
+    const strangers = ids.filter((id) => !this.facts.get(id)?.privateIp)
+    if (strangers.length === 0) return
+    // A filter, unlike InstanceIds, does not fail the whole call for an instance that EC2 does not know yet.
+    const answer = await this.aws.ec2.send(
+      new DescribeInstancesCommand({
+        Filters: [{ Name: 'tag:aws:autoscaling:groupName', Values: [this.name] }],
+      }),
+    )
+    for (const instance of (answer.Reservations ?? []).flatMap(
+      ({ Instances }) => Instances ?? [],
+    )) {
+      this.facts.set(instance.InstanceId as string, {
+        release: instance.Tags?.find(({ Key }) => Key === 'release')?.Value,
+        privateIp: instance.PrivateIpAddress,
+        launchedAt: instance.LaunchTime,
+      })
+    }
+  }
+}
+
+const NOTHING_KNOWN: Facts = { release: undefined, privateIp: undefined, launchedAt: undefined }
+
+const NOT_A_TARGET = {
+  target: 'unused',
+  targetReason: undefined,
+  targetDescription: undefined,
+  port: undefined,
+}
+
+export const inService = (fleet: Fleet): Member[] =>
+  fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
+
+/** Members that serve or are coming up to: neither set aside by somebody nor on their way out. */
+export const present = (fleet: Fleet): Member[] =>
+  fleet.members.filter(
+    ({ lifecycle }) => !/^(Standby|EnteringStandby|Terminat|Detach)/.test(lifecycle),
+  )
+
+export const isHealthy = (member: Member): boolean =>
+  member.health === 'Healthy' && member.target === 'healthy'
+
+/** The value of a tag of the group. */
+export const groupTag = (fleet: Fleet, key: string): string | undefined =>
+  fleet.group.Tags?.find(({ Key }) => Key === key)?.Value
+
+function unknownGroup(name: string): Stop {
+  return new Stop(
+    `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named hello-<environment>.`,
+  )
+}
+
+function toVersion(text: string | undefined): number | undefined {
+  return text && /^\d+$/.test(text) ? Number(text) : undefined
+}

@@ -1,0 +1,83 @@
+import {
+  type AutoScalingGroup,
+  paginateDescribeAutoScalingGroups,
+} from '@aws-sdk/client-auto-scaling'
+import {
+  type LaunchTemplateVersion,
+  paginateDescribeInstances,
+  paginateDescribeLaunchTemplates,
+  paginateDescribeLaunchTemplateVersions,
+} from '@aws-sdk/client-ec2'
+import type { Aws } from './clients.ts'
+
+/** Why an AMI must stay, by its id. The first reason found is enough. */
+export type InUse = Map<string, string>
+
+/**
+ * The AMIs that something may start from or runs on: the last `versions` of each launch template and its default one,
+ * the version that a group launches, and every instance that is not terminated.
+ */
+export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
+  const inUse: InUse = new Map()
+  const keep = (ami: string | undefined, reason: string) => {
+    if (ami && !inUse.has(ami)) inUse.set(ami, reason)
+  }
+  const imageOf = new Map<string, string>()
+
+  for await (const page of paginateDescribeInstances({ client: aws.ec2 }, {})) {
+    for (const instance of page.Reservations?.flatMap(({ Instances = [] }) => Instances) ?? []) {
+      if (instance.State?.Name !== 'terminated')
+        keep(instance.ImageId, `instance ${instance.InstanceId}`)
+    }
+  }
+
+  for await (const page of paginateDescribeLaunchTemplates({ client: aws.ec2 }, {})) {
+    for (const { LaunchTemplateId: id, LaunchTemplateName: name } of page.LaunchTemplates ?? []) {
+      const all = await allVersions(aws, id as string)
+      for (const { VersionNumber: number, LaunchTemplateData: data } of all) {
+        if (data?.ImageId) {
+          imageOf.set(`${id}:${number}`, data.ImageId).set(`${name}:${number}`, data.ImageId)
+        }
+      }
+      const kept = all.filter(({ DefaultVersion }, index) => index < versions || DefaultVersion)
+      for (const { VersionNumber: number, LaunchTemplateData: data } of kept) {
+        keep(data?.ImageId, `${name} version ${number}`)
+      }
+    }
+  }
+
+  for await (const page of paginateDescribeAutoScalingGroups({ client: aws.autoScaling }, {})) {
+    for (const group of page.AutoScalingGroups ?? []) {
+      const reason = `group ${group.AutoScalingGroupName}`
+      for (const template of templatesOf(group)) {
+        const key = template.LaunchTemplateId ?? template.LaunchTemplateName
+        keep(imageOf.get(`${key}:${template.Version}`), reason)
+      }
+      for (const { ImageId } of overridesOf(group)) keep(ImageId, reason)
+    }
+  }
+  return inUse
+}
+
+const overridesOf = ({ MixedInstancesPolicy: policy }: AutoScalingGroup) =>
+  policy?.LaunchTemplate?.Overrides ?? []
+
+/** The launch template of a group, or those of its mixed instances. */
+function templatesOf(group: AutoScalingGroup) {
+  return [
+    group.LaunchTemplate,
+    group.MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification,
+    ...overridesOf(group).map((override) => override.LaunchTemplateSpecification),
+  ].filter((template) => template !== undefined)
+}
+
+/** Newest first. */
+async function allVersions(aws: Aws, id: string): Promise<LaunchTemplateVersion[]> {
+  const versions: LaunchTemplateVersion[] = []
+  const pages = paginateDescribeLaunchTemplateVersions(
+    { client: aws.ec2 },
+    { LaunchTemplateId: id },
+  )
+  for await (const page of pages) versions.push(...(page.LaunchTemplateVersions ?? []))
+  return versions.sort((a, b) => (b.VersionNumber ?? 0) - (a.VersionNumber ?? 0))
+}

@@ -1,0 +1,137 @@
+import {
+  CancelInstanceRefreshCommand,
+  CreateOrUpdateTagsCommand,
+  DeleteTagsCommand,
+  DescribeInstanceRefreshesCommand,
+  type RefreshPreferences,
+  RollbackInstanceRefreshCommand,
+  StartInstanceRefreshCommand,
+} from '@aws-sdk/client-auto-scaling'
+import type { Aws } from './clients.ts'
+
+const RUNNING = ['Pending', 'InProgress', 'Baking', 'Cancelling', 'RollbackInProgress']
+
+/** Whether a refresh status is one that AWS still works on. */
+export const isRunning = (status: string | undefined): boolean => RUNNING.includes(status ?? '')
+
+/** Name of the group's tag whose value is the release that was rolled back. */
+export const ROLLED_BACK = 'rolled-back-release'
+
+export interface RefreshPlan {
+  group: string
+  templateId: string
+  version: number
+  desired: number
+  minHealthy: number
+  maxHealthy: number
+  checkpoints: number[]
+  checkpointDelaySeconds: number
+  bakeSeconds: number
+  /** Undefined leaves it to the group. */
+  warmupSeconds: number | undefined
+  alarms: string[]
+  autoRollback: boolean
+}
+
+/**
+ * Checkpoints that a group of `desired` instances can stop at: one that the same instance reaches as the next
+ * would be skipped by AWS, so it is left out. Three instances stop at [50,100]; one at [100].
+ */
+export function fittingCheckpoints(percentages: number[], desired: number): number[] {
+  const reached = (percent: number | undefined): number =>
+    Math.ceil((desired * (percent ?? 0)) / 100)
+  return percentages.filter(
+    (percent, index) =>
+      index === percentages.length - 1 || reached(percent) !== reached(percentages[index + 1]),
+  )
+}
+
+/** How many batches a refresh takes, by its checkpoints and its maximum of instances at once. */
+export function batchesOf(checkpoints: number[], desired: number, maxHealthy: number): number {
+  const atOnce = Math.max(1, Math.floor((desired * maxHealthy) / 100) - desired)
+  let done = 0
+  let batches = 0
+  for (const percent of checkpoints.length > 0 ? checkpoints : [100]) {
+    const until = Math.ceil((desired * percent) / 100)
+    batches += Math.ceil((until - done) / atOnce)
+    done = until
+  }
+  return batches
+}
+
+/** Starts the refresh; returns its id. */
+export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string> {
+  const checkpoints = fittingCheckpoints(plan.checkpoints, plan.desired)
+  const preferences: RefreshPreferences = {
+    MinHealthyPercentage: plan.minHealthy,
+    MaxHealthyPercentage: plan.maxHealthy,
+    SkipMatching: true,
+    AutoRollback: plan.autoRollback,
+    BakeTime: plan.bakeSeconds,
+    // An instance that somebody set aside to look at neither blocks the rollout nor is taken from them.
+    StandbyInstances: 'Ignore',
+    ScaleInProtectedInstances: 'Refresh',
+    ...(checkpoints.length > 0
+      ? { CheckpointPercentages: checkpoints, CheckpointDelay: plan.checkpointDelaySeconds }
+      : {}),
+    ...(plan.warmupSeconds === undefined ? {} : { InstanceWarmup: plan.warmupSeconds }),
+    ...(plan.alarms.length > 0 ? { AlarmSpecification: { Alarms: plan.alarms } } : {}),
+  }
+  const command = new StartInstanceRefreshCommand({
+    AutoScalingGroupName: plan.group,
+    DesiredConfiguration: {
+      LaunchTemplate: { LaunchTemplateId: plan.templateId, Version: String(plan.version) },
+    },
+    Preferences: preferences,
+  })
+  try {
+    const answer = await aws.autoScaling.send(command)
+    return answer.InstanceRefreshId ?? ''
+  } catch (error) {
+    const ours = await startedDespite(aws, plan, error as Error)
+    if (ours) return ours
+    throw error
+  }
+}
+
+// When the answer to the first attempt was lost, the second is refused by the refresh that the first one started.
+async function startedDespite(
+  aws: Aws,
+  plan: RefreshPlan,
+  error: Error,
+): Promise<string | undefined> {
+  if (!error.name.startsWith('InstanceRefreshInProgress')) return undefined
+  const { attempts = 1 } = (error as { $metadata?: { attempts?: number } }).$metadata ?? {}
+  if (attempts < 2) return undefined
+  const answer = await aws.autoScaling.send(
+    new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
+  )
+  const newest = answer.InstanceRefreshes?.[0]
+  const version = newest?.DesiredConfiguration?.LaunchTemplate?.Version
+  return version === String(plan.version) ? newest?.InstanceRefreshId : undefined
+}
+
+export async function cancelRefresh(aws: Aws, group: string): Promise<void> {
+  await aws.autoScaling.send(new CancelInstanceRefreshCommand({ AutoScalingGroupName: group }))
+}
+
+/** Turns a running refresh round, back to the version saved on the group. */
+export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
+  await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
+}
+
+/** Marks `release` on the group as rolled back, so that it is not tried again by accident. */
+export async function markRolledBack(aws: Aws, group: string, release: string): Promise<void> {
+  const tag = { ...tagOf(group), Value: release, PropagateAtLaunch: false }
+  await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
+}
+
+export async function unmarkRolledBack(aws: Aws, group: string): Promise<void> {
+  await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group)] }))
+}
+
+const tagOf = (group: string) => ({
+  ResourceId: group,
+  ResourceType: 'auto-scaling-group',
+  Key: ROLLED_BACK,
+})

@@ -1,0 +1,47 @@
+import { explain, isTransient } from './errors.ts'
+
+const LONGEST_PAUSE_MS = 30_000
+
+export interface Patience {
+  pollMs: number
+  /** How long to go on without an answer. */
+  patienceMs: number
+  signal: AbortSignal
+  note: (text: string) => void
+}
+
+/** Sleeps, but not past an abort. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const wake = (): void => resolve()
+  signal.addEventListener('abort', wake, { once: true })
+  await promise
+  clearTimeout(timer)
+  signal.removeEventListener('abort', wake)
+}
+
+/**
+ * Repeats `call` through throttling and lost networks, with pauses that double from the poll interval up to half a
+ * minute, until patience is at its end; then, and for any other error, throws. Undefined when aborted.
+ */
+export async function steadily<T>(
+  call: () => Promise<T>,
+  { pollMs, patienceMs, signal, note }: Patience,
+): Promise<T | undefined> {
+  const deadline = Date.now() + patienceMs
+  for (let wait = pollMs; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
+    try {
+      const value = await call()
+      return signal.aborted ? undefined : value
+    } catch (error) {
+      if (signal.aborted) return undefined
+      if (!isTransient(error) || Date.now() + wait > deadline) throw error
+      note(
+        `no answer of AWS for now, trying again in ${(wait / 1000).toFixed(1)} s: ${explain(error)}`,
+      )
+      await pause(wait, signal)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import {
+  DescribeListenersCommand,
+  DescribeLoadBalancersCommand,
+  DescribeTargetGroupsCommand,
+} from '@aws-sdk/client-elastic-load-balancing-v2'
+import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
+import type { Fleet } from '../aws/fleet.ts'
+import { Stop } from '../cli.ts'
+import { root } from '../paths.ts'
+import { Terraform } from '../terraform.ts'
+
+const folder = join(root, 'terraform')
+
+/**
+ * Where the service answers through its load balancer: the balancer's own name, or with HTTPS, whose certificate is for
+ * another one, what Terraform tells. Refuses when neither is to be found.
+ */
+export async function findUrl(aws: Aws, fleet: Fleet): Promise<string> {
+  const found = await fromBalancer(aws, fleet).catch((error) => refuse(explain(error)))
+  return found === 'https' ? await fromTerraform(fleet.name) : found
+}
+
+async function fromBalancer({ elb }: Aws, { group, name }: Fleet): Promise<string> {
+  const TargetGroupArns = group.TargetGroupARNs ?? []
+  if (TargetGroupArns.length === 0) return refuse(`${name} has no target group`)
+  const { TargetGroups } = await elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns }))
+  const LoadBalancerArn = TargetGroups?.[0]?.LoadBalancerArns?.[0]
+  if (!LoadBalancerArn) return refuse(`no load balancer sends to the target group of ${name}`)
+  const [{ LoadBalancers }, { Listeners }] = await Promise.all([
+    elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [LoadBalancerArn] })),
+    elb.send(new DescribeListenersCommand({ LoadBalancerArn })),
+  ])
+  if (Listeners?.some(({ Protocol }) => Protocol === 'HTTPS')) return 'https'
+  return `http://${LoadBalancers?.[0]?.DNSName}`
+}
+
+async function fromTerraform(group: string): Promise<string> {
+  const told = Bun.which('terraform')
+    ? await new Terraform(folder).outputs().catch(() => undefined)
+    : undefined
+  if (told?.url && told.group === group) return told.url
+  return refuse(
+    `the load balancer speaks HTTPS, and terraform output tells no url of ${group} here`,
+  )
+}
+
+function refuse(why: string): never {
+  throw new Stop(
+    `the service's URL was not found (${why}): give --url URL, or --no-probe to go without it. Nothing was started.`,
+  )
+}

@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Stop } from './cli.ts'
+
+/** What terraform/outputs.tf tells of what stands. */
+export interface Outputs {
+  url: string | undefined
+  group: string | undefined
+  region: string | undefined
+  alarms: string[]
+}
+
+/** One resource of a plan, and what happens to it: create, update, delete, or both of the two for a replacement. */
+export interface Change {
+  address: string
+  actions: string[]
+}
+
+/** The Terraform of this project, run in its folder. */
+export class Terraform {
+  constructor(private readonly folder: string) {
+    if (!Bun.which('terraform')) {
+      throw new Stop('terraform is not on PATH: install it (1.11 or newer)')
+    }
+  }
+
+  /** Downloads providers where that was not done yet. */
+  async init(): Promise<void> {
+    if (existsSync(join(this.folder, '.terraform'))) return
+    if ((await this.run(['init', '-input=false'])) !== 0) throw new Stop('terraform init failed')
+  }
+
+  /** Nothing is known before the first apply. */
+  async outputs(): Promise<Outputs> {
+    const text = await this.read(['output', '-json'])
+    const values = JSON.parse(text) as Record<string, { value: unknown } | undefined>
+    return {
+      url: values.url?.value as string | undefined,
+      group: values.group_name?.value as string | undefined,
+      region: values.region?.value as string | undefined,
+      alarms: (values.alarm_names?.value as string[] | undefined) ?? [],
+    }
+  }
+
+  /** What a saved plan would change, as `terraform show` tells it. */
+  async changes(plan: string): Promise<Change[]> {
+    const { resource_changes = [] } = JSON.parse(await this.read(['show', '-json', plan])) as {
+      resource_changes?: { address: string; mode: string; change: { actions: string[] } }[]
+    }
+    return resource_changes
+      .filter(({ mode, change }) => mode === 'managed' && change.actions[0] !== 'no-op')
+      .map(({ address, change }) => ({ address, actions: change.actions }))
+  }
+
+  private async read(args: string[]): Promise<string> {
+    const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, ...args], {
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [text, complaint, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ])
+    if (code !== 0) throw new Stop(`terraform ${args[0]} failed: ${complaint.trim()}`)
+    return text
+  }
+
+  /** Runs with the terminal handed over; returns the exit code. */
+  async run(args: string[], env: Record<string, string> = {}): Promise<number> {
+    const [command = '', ...rest] = args
+    const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, command, ...rest], {
+      stdio: ['inherit', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    })
+    return await child.exited
+  }
+}

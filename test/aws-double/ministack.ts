@@ -1,0 +1,43 @@
+import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
+import { pythonTool } from '../support/tools.ts'
+
+const VERSION = '1.5.33'
+
+/** Why there is no emulated AWS here; undefined: there is. The first time, it is installed into test/.cache. */
+export const noMinistack = await pythonTool('ministack', VERSION).then(
+  () => undefined,
+  (error) => `ministack ${VERSION} cannot be installed: ${error.message}`,
+)
+
+export interface Ministack extends AsyncDisposable {
+  url: string
+}
+
+/** An emulator of AWS, empty, on a free port of loopback. */
+export async function startMinistack(): Promise<Ministack> {
+  const command = await pythonTool('ministack', VERSION)
+  const folder = temporaryFolder()
+  const port = freePort()
+  const child = Bun.spawn([command], {
+    cwd: folder.path,
+    env: {
+      ...process.env,
+      TMPDIR: folder.path,
+      GATEWAY_PORT: String(port),
+      BIND_HOST: '127.0.0.1',
+      IOT_MTLS_ENABLED: '0',
+    },
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
+  const url = `http://127.0.0.1:${port}`
+  await eventually('ministack answers', async () => (await fetch(`${url}/_ministack/health`)).ok, {
+    withinMs: 60_000,
+  })
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      await end(child)
+      folder[Symbol.dispose]()
+    },
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * A double of the AWS APIs that the scripts use, for the unmodified SDK (AWS_ENDPOINT_URL): Auto Scaling, EC2 and
+ * Elastic Load Balancing v2 in their Query protocols, STS in Query, CloudWatch and SSM in JSON. The control plane behind
+ * it (plane.ts) decides as AWS does; an InstanceDriver (driver.ts) acts on machines, real or not.
+ *
+ * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
+ * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
+ * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
+ * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended health
+ * checks; a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
+ *
+ * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
+ * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, other suspended processes, scale-in protection,
+ * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
+ * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ControlPlane } from './control-plane.ts'
+import { ApiError } from './errors.ts'
+import { Dropped, Faults } from './faults.ts'
+import { autoScaling } from './wire/autoscaling.ts'
+import { ec2 } from './wire/ec2.ts'
+import { elb } from './wire/elb.ts'
+import { cloudwatch, ssm } from './wire/json.ts'
+import { Query, type Xml, xml } from './wire/query.ts'
+
+/** A running double. Point AWS_ENDPOINT_URL at `url`. */
+export interface Double {
+  url: string
+  plane: ControlPlane
+  faults: Faults
+  /** Actions answered so far, oldest first, such as `StartInstanceRefresh`. */
+  calls: string[]
+  stop(): Promise<void>
+}
+
+type QueryAction = (plane: ControlPlane, query: Query) => Xml
+
+const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: string }> = {
+  autoscaling: {
+    actions: autoScaling,
+    namespace: 'http://autoscaling.amazonaws.com/doc/2011-01-01/',
+  },
+  ec2: { actions: ec2, namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/' },
+  elasticloadbalancing: {
+    actions: elb,
+    namespace: 'http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/',
+  },
+  sts: {
+    actions: {
+      GetCallerIdentity: () => ({
+        Arn: 'arn:aws:sts::123456789012:assumed-role/operator/alice',
+        UserId: 'AROAEXAMPLE:alice',
+        Account: '123456789012',
+      }),
+    },
+    namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
+  },
+}
+
+const JSON_ACTIONS = { ...cloudwatch, ...ssm }
+
+/** Serves `plane` on a free loopback port (or `port`) and starts its loop. */
+export async function startDouble(plane: ControlPlane, port = 0): Promise<Double> {
+  const faults = new Faults()
+  const calls: string[] = []
+  const server = createServer((request, response) => {
+    answer(request, response, { plane, faults, calls }).catch((error) => {
+      console.error('double:', error)
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  plane.start()
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    plane,
+    faults,
+    calls,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await plane.stop()
+    },
+  }
+}
+
+interface Context {
+  plane: ControlPlane
+  faults: Faults
+  calls: string[]
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: Context,
+): Promise<void> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of request) chunks.push(chunk)
+  const body = Buffer.concat(chunks).toString()
+  const target = String(request.headers['x-amz-target'] ?? '')
+  // The credential scope of the signature names the service: …/eu-west-1/autoscaling/aws4_request
+  const service = /Credential=[^,]+\/([a-z0-9]+)\/aws4_request/.exec(
+    String(request.headers.authorization),
+  )?.[1]
+  const reply = target
+    ? await answerJson(target.split('.')[1] ?? '', body, context)
+    : await answerQuery(service ?? '', new Query(new URLSearchParams(body)), context)
+  if (reply === undefined) {
+    request.socket.destroy()
+    return
+  }
+  response.writeHead(reply.status, { 'content-type': reply.type, ...reply.headers })
+  response.end(reply.body)
+}
+
+interface Reply {
+  status: number
+  type: string
+  body: string
+  headers?: Record<string, string>
+}
+
+async function answerJson(
+  action: string,
+  body: string,
+  context: Context,
+): Promise<Reply | undefined> {
+  const type = 'application/x-amz-json-1.1'
+  return await guarded(action, context, {
+    run: async () => {
+      const handler = JSON_ACTIONS[action]
+      if (!handler) throw new ApiError('UnknownOperationException', `${action} is not modelled`)
+      const output = await handler(context.plane, JSON.parse(body || '{}'))
+      return { status: 200, type, body: JSON.stringify(output) }
+    },
+    fail: ({ code, message, status }) => ({
+      status,
+      type,
+      headers: { 'x-amzn-errortype': code },
+      body: JSON.stringify({ __type: code, message }),
+    }),
+  })
+}
+
+async function answerQuery(
+  service: string,
+  query: Query,
+  context: Context,
+): Promise<Reply | undefined> {
+  const { action } = query
+  const type = 'text/xml'
+  const entry = service === 'ec2' ? 'item' : 'member'
+  return await guarded(action, context, {
+    run: async () => {
+      const handler = QUERY[service]?.actions[action]
+      if (!handler) throw new ApiError('InvalidAction', `${service}:${action} is not modelled`)
+      const result = xml(handler(context.plane, query), entry)
+      const namespace = QUERY[service]?.namespace
+      const inner =
+        service === 'ec2'
+          ? `<requestId>${crypto.randomUUID()}</requestId>${result}`
+          : `<${action}Result>${result}</${action}Result><ResponseMetadata><RequestId>${crypto.randomUUID()}</RequestId></ResponseMetadata>`
+      return {
+        status: 200,
+        type,
+        body: `<${action}Response xmlns="${namespace}">${inner}</${action}Response>`,
+      }
+    },
+    fail: ({ code, message, status }) => {
+      const error = xml({ Type: 'Sender', Code: code, Message: message }, entry)
+      const id = crypto.randomUUID()
+      const body =
+        service === 'ec2'
+          ? `<Response><Errors><Error>${error}</Error></Errors><RequestID>${id}</RequestID></Response>`
+          : `<ErrorResponse><Error>${error}</Error><RequestId>${id}</RequestId></ErrorResponse>`
+      return { status, type, body }
+    },
+  })
+}
+
+async function guarded(
+  action: string,
+  { faults, calls }: Context,
+  steps: { run: () => Promise<Reply>; fail: (error: ApiError) => Reply },
+): Promise<Reply | undefined> {
+  try {
+    const fault = await faults.apply(action)
+    calls.push(action)
+    const reply = await steps.run()
+    return fault === 'lose' ? undefined : reply
+  } catch (error) {
+    if (error instanceof Dropped) return undefined
+    if (error instanceof ApiError) return steps.fail(error)
+    throw error
+  }
+}

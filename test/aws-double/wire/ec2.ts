@@ -1,0 +1,158 @@
+import type { ControlPlane } from '../control-plane.ts'
+import { ApiError } from '../errors.ts'
+import type { Image, Instance } from '../model.ts'
+import { type Query, tagList, time, type Xml } from './query.ts'
+
+type Action = (plane: ControlPlane, query: Query) => Xml
+
+const STATE_CODES = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48 }
+
+/** The actions of EC2 (2016-11-15) that the scripts use. */
+export const ec2: Record<string, Action> = {
+  DescribeImages: (plane, query) => {
+    const ids = query.list('ImageId')
+    for (const id of ids) {
+      if (!plane.images.has(id)) {
+        throw new ApiError('InvalidAMIID.NotFound', `The image id '[${id}]' does not exist`)
+      }
+    }
+    const chosen = [...plane.images.values()].filter(
+      (image) =>
+        (ids.length === 0 || ids.includes(image.id)) &&
+        passes(query, image.tags, { name: image.name, architecture: image.architecture }),
+    )
+    return { imagesSet: chosen.map(imageOf) }
+  },
+
+  DescribeInstances: (plane, query) => {
+    const ids = query.list('InstanceId')
+    for (const id of ids) {
+      if (!plane.machines.instances.has(id)) {
+        throw new ApiError('InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`)
+      }
+    }
+    const chosen = plane.instances.filter(
+      (instance) =>
+        (ids.length === 0 || ids.includes(instance.id)) &&
+        passes(query, instance.tags, { 'instance-state-name': stateOf(instance) }),
+    )
+    return {
+      reservationSet: chosen.map((instance) => ({
+        reservationId: `r-${instance.id.slice(2)}`,
+        instancesSet: [instanceOf(plane, instance)],
+      })),
+    }
+  },
+
+  DescribeLaunchTemplateVersions: (plane, query) => {
+    const { id, name, versions } = plane.template
+    const asked = query.text('LaunchTemplateId') ?? query.text('LaunchTemplateName')
+    if (asked !== id && asked !== name) {
+      throw new ApiError(
+        'InvalidLaunchTemplateId.NotFound',
+        `The specified launch template, with template ID ${asked}, does not exist.`,
+      )
+    }
+    const numbers = query.list('LaunchTemplateVersion')
+    for (const number of numbers) {
+      if (/^\d+$/.test(number) && !versions[Number(number) - 1]) {
+        throw new ApiError(
+          'InvalidLaunchTemplateId.VersionNotFound',
+          `Could not find the specified version ${number} for the launch template with ID ${id}.`,
+        )
+      }
+    }
+    const wanted = (number: number): boolean =>
+      numbers.length === 0 ||
+      numbers.includes(String(number)) ||
+      (numbers.includes('$Latest') && number === versions.length)
+    return {
+      launchTemplateVersionSet: versions
+        .map((_, index) => index + 1)
+        .filter(wanted)
+        .reverse()
+        .map((number) => versionOf(plane, number)),
+    }
+  },
+
+  GetConsoleOutput: (plane, query) => {
+    const id = query.text('InstanceId') ?? ''
+    plane.instance(id)
+    return { instanceId: id, output: btoa(`console of ${id}\n`), timestamp: new Date() }
+  },
+}
+
+/** Whether the request's filters on tags and on these fields let it through; other filters are not modelled. */
+function passes(
+  query: Query,
+  tags: Record<string, string>,
+  fields: Record<string, string>,
+): boolean {
+  return [...query.filters()].every(([name, values]) => {
+    const actual = name.startsWith('tag:') ? tags[name.slice(4)] : fields[name]
+    if (name === 'state') return values.includes('available')
+    return actual !== undefined && values.includes(actual)
+  })
+}
+
+function stateOf(instance: Instance): keyof typeof STATE_CODES {
+  if (instance.lifecycle === 'Terminated') return 'terminated'
+  if (instance.lifecycle === 'Terminating' && instance.target.state !== 'draining')
+    return 'shutting-down'
+  return instance.privateIp === undefined ? 'pending' : 'running'
+}
+
+function imageOf(image: Image): Xml {
+  return {
+    imageId: image.id,
+    name: image.name,
+    imageState: 'available',
+    architecture: image.architecture,
+    creationDate: new Date(image.createdAt).toISOString(),
+    imageOwnerId: '123456789012',
+    tagSet: tagList(image.tags, 'key', 'value'),
+  }
+}
+
+function instanceOf(plane: ControlPlane, instance: Instance): Xml {
+  const state = stateOf(instance)
+  return {
+    instanceId: instance.id,
+    imageId: instance.imageId,
+    instanceState: { code: STATE_CODES[state], name: state },
+    instanceType: 't4g.small',
+    launchTime: time(instance.launchedAt),
+    placement: { availabilityZone: instance.zone },
+    privateIpAddress: instance.privateIp,
+    tagSet: tagList(
+      {
+        ...instance.tags,
+        'aws:ec2launchtemplate:id': plane.template.id,
+        'aws:ec2launchtemplate:version': String(instance.version),
+      },
+      'key',
+      'value',
+    ),
+  }
+}
+
+function versionOf(plane: ControlPlane, number: number): Xml {
+  const { id, name, versions } = plane.template
+  const version = versions[number - 1]
+  if (!version) return {}
+  return {
+    launchTemplateId: id,
+    launchTemplateName: name,
+    versionNumber: number,
+    versionDescription: version.description,
+    createTime: time(version.createdAt),
+    defaultVersion: number === 1,
+    launchTemplateData: {
+      imageId: version.imageId,
+      userData: btoa(version.userData),
+      tagSpecificationSet: [
+        { resourceType: 'instance', tagSet: tagList(version.tags, 'key', 'value') },
+      ],
+    },
+  }
+}

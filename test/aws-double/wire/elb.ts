@@ -1,0 +1,83 @@
+import type { ControlPlane } from '../control-plane.ts'
+import { ApiError } from '../errors.ts'
+import type { Query, Xml } from './query.ts'
+
+type Action = (plane: ControlPlane, query: Query) => Xml
+
+const PORT = 5000
+
+/** The actions of Elastic Load Balancing v2 (2015-12-01) that the scripts use. */
+export const elb: Record<string, Action> = {
+  DescribeTargetHealth: (plane, query) => {
+    const arn = query.text('TargetGroupArn')
+    if (arn !== plane.group.targetGroupArn) {
+      throw new ApiError('TargetGroupNotFound', `Target groups '${arn}' not found`)
+    }
+    const ids = query.items('Targets').map((prefix) => query.text(`${prefix}.Id`))
+    const targets = plane.instances.filter(
+      ({ id, target, lifecycle }) =>
+        (ids.length > 0 ? ids.includes(id) : target.state !== 'unused') &&
+        lifecycle !== 'Terminated',
+    )
+    return {
+      TargetHealthDescriptions: targets.map(({ id, zone, target }) => ({
+        Target: { Id: id, Port: PORT, AvailabilityZone: zone },
+        HealthCheckPort: String(PORT),
+        TargetHealth: {
+          State: target.state,
+          Reason: target.reason,
+          Description: target.description,
+        },
+      })),
+    }
+  },
+
+  DescribeTargetGroups: (plane) => ({
+    TargetGroups: [
+      {
+        TargetGroupArn: plane.group.targetGroupArn,
+        TargetGroupName: plane.group.name,
+        Protocol: 'HTTP',
+        Port: PORT,
+        HealthCheckPath: '/hc',
+        HealthCheckIntervalSeconds: 5,
+        HealthyThresholdCount: 2,
+        UnhealthyThresholdCount: 3,
+        LoadBalancerArns: [loadBalancerArn(plane)],
+      },
+    ],
+  }),
+
+  DescribeLoadBalancers: (plane) => ({
+    LoadBalancers: [
+      {
+        LoadBalancerArn: loadBalancerArn(plane),
+        LoadBalancerName: plane.group.name,
+        DNSName: plane.group.loadBalancerDns,
+        State: { Code: 'active' },
+        Type: 'application',
+      },
+    ],
+  }),
+
+  DescribeListeners: (plane) => ({
+    Listeners: [
+      listener(plane, 'HTTP', 80),
+      ...(plane.group.https ? [listener(plane, 'HTTPS', 443)] : []),
+    ],
+  }),
+}
+
+function listener(plane: ControlPlane, Protocol: string, Port: number): Xml {
+  const arn = loadBalancerArn(plane)
+  return {
+    ListenerArn: `${arn.replace(':loadbalancer/', ':listener/')}/${Port}`,
+    LoadBalancerArn: arn,
+    Protocol,
+    Port,
+  }
+}
+
+function loadBalancerArn({ group }: ControlPlane): string {
+  return `arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/${group.name}/0123456789abcdef`
+}

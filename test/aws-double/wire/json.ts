@@ -1,0 +1,187 @@
+import type { ControlPlane } from '../control-plane.ts'
+import { ApiError } from '../errors.ts'
+
+type Json = Record<string, unknown>
+type Action = (plane: ControlPlane, input: Json) => Json | Promise<Json>
+
+/** CloudWatch (JSON 1.0). Timestamps are epoch seconds. */
+export const cloudwatch: Record<string, Action> = {
+  DescribeAlarms: (plane, input) => {
+    const names = input.AlarmNames as string[] | undefined
+    const prefix = input.AlarmNamePrefix as string | undefined
+    const state = input.StateValue as string | undefined
+    const chosen = [...plane.alarms.values()].filter(
+      (alarm) =>
+        (!names || names.includes(alarm.name)) &&
+        (!prefix || alarm.name.startsWith(prefix)) &&
+        (!state || alarm.state === state),
+    )
+    return {
+      MetricAlarms: chosen.map((alarm) => ({
+        AlarmName: alarm.name,
+        StateValue: alarm.state,
+        StateReason: alarm.reason,
+        StateUpdatedTimestamp: plane.clock.now() / 1000,
+      })),
+      CompositeAlarms: [],
+    }
+  },
+
+  SetAlarmState: (plane, input) => {
+    const state = input.StateValue as 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
+    plane.setAlarm(String(input.AlarmName), state, String(input.StateReason))
+    return {}
+  },
+}
+
+/** One command on one instance, as SSM keeps it. */
+interface Invocation {
+  CommandId: string
+  InstanceId: string
+  DocumentName: string
+  Comment: string
+  Status: string
+  StatusDetails: string
+  ResponseCode: number
+  StandardOutputContent: string
+  StandardErrorContent: string
+}
+
+/** Every command ever sent, by plane: what an audit would find in SSM's command history. */
+const history = new WeakMap<ControlPlane, Invocation[]>()
+
+export const commands = (plane: ControlPlane): Invocation[] => {
+  const known = history.get(plane) ?? []
+  history.set(plane, known)
+  return known
+}
+
+/** Systems Manager (JSON 1.1): commands over documents. Parameters and sessions are not modelled. */
+export const ssm: Record<string, Action> = {
+  SendCommand: (plane, input) => {
+    const name = String(input.DocumentName)
+    if (!name.startsWith(`${plane.group.name}-`)) {
+      throw new ApiError('InvalidDocument', `Document with name ${name} does not exist.`)
+    }
+    const CommandId = crypto.randomUUID()
+    const ids = (input.InstanceIds as string[] | undefined) ?? targeted(plane, input)
+    for (const id of ids) {
+      const instance = plane.machines.instances.get(id)
+      if (!instance || instance.lifecycle === 'Terminated' || instance.privateIp === undefined) {
+        throw new ApiError(
+          'InvalidInstanceId',
+          `Instances [[${id}]] not in a valid state for account`,
+        )
+      }
+    }
+    for (const id of ids) send(plane, id, CommandId, input)
+    return {
+      Command: {
+        CommandId,
+        DocumentName: name,
+        Comment: input.Comment ?? '',
+        Status: 'Pending',
+        InstanceIds: ids,
+        TargetCount: ids.length,
+      },
+    }
+  },
+
+  GetCommandInvocation: (plane, input) => {
+    const found = commands(plane).find(
+      ({ CommandId, InstanceId }) =>
+        CommandId === input.CommandId && InstanceId === input.InstanceId,
+    )
+    if (!found) throw new ApiError('InvocationDoesNotExist', '')
+    return { ...found }
+  },
+
+  ListCommandInvocations: (plane, input) => ({
+    CommandInvocations: commands(plane)
+      .filter(({ CommandId }) => !input.CommandId || CommandId === input.CommandId)
+      .map((found) => ({ ...found })),
+  }),
+
+  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.
+  StartAutomationExecution: (plane, input) => {
+    const name = String(input.DocumentName)
+    const verb = name.slice(plane.group.name.length + 1)
+    if (verb !== 'drain' && verb !== 'undrain') {
+      throw new ApiError(
+        'AutomationDefinitionNotFoundException',
+        `Automation definition ${name} does not exist.`,
+      )
+    }
+    const { InstanceId = [] } = input.Parameters as Record<string, string[]>
+    const activity = plane.machines.standby(plane.instance(String(InstanceId[0])), verb === 'drain')
+    if (verb === 'undrain')
+      plane.group.desired = Math.min(plane.group.maxSize, plane.group.desired + 1)
+    return { AutomationExecutionId: activity.id }
+  },
+
+  GetAutomationExecution: (plane, input) => {
+    const id = input.AutomationExecutionId
+    const activity = plane.machines.activities.find((each) => each.id === id)
+    if (!activity) throw new ApiError('AutomationExecutionNotFoundException', `no execution ${id}`)
+    const status = { InProgress: 'InProgress', Successful: 'Success', Failed: 'Failed' }
+    return {
+      AutomationExecution: {
+        AutomationExecutionId: id,
+        AutomationExecutionStatus: status[activity.status],
+        FailureMessage: activity.message,
+      },
+    }
+  },
+
+  DescribeInstanceInformation: (plane) => ({
+    InstanceInformationList: plane.instances
+      .filter(({ lifecycle, privateIp }) => privateIp !== undefined && lifecycle !== 'Terminated')
+      .map(({ id }) => ({ InstanceId: id, PingStatus: 'Online' })),
+  }),
+}
+
+function send(plane: ControlPlane, id: string, CommandId: string, input: Json): void {
+  const name = String(input.DocumentName)
+  const invocation: Invocation = {
+    CommandId,
+    InstanceId: id,
+    DocumentName: name,
+    Comment: String(input.Comment ?? ''),
+    Status: 'InProgress',
+    StatusDetails: 'InProgress',
+    ResponseCode: -1,
+    StandardOutputContent: '',
+    StandardErrorContent: '',
+  }
+  commands(plane).push(invocation)
+  const parameters = (input.Parameters ?? {}) as Record<string, string[]>
+  plane.driver
+    .run(id, name.slice(plane.group.name.length + 1), parameters)
+    .then(({ exitCode, stdout, stderr }) => {
+      invocation.Status = exitCode === 0 ? 'Success' : 'Failed'
+      invocation.StatusDetails = invocation.Status
+      invocation.ResponseCode = exitCode
+      // SSM keeps this much of each stream.
+      invocation.StandardOutputContent = stdout.slice(0, 24_000)
+      invocation.StandardErrorContent = stderr.slice(0, 8_000)
+    })
+    .catch((error) => {
+      invocation.Status = 'Failed'
+      invocation.StatusDetails = 'Undeliverable'
+      invocation.StandardErrorContent = String(error)
+    })
+}
+
+function targeted(plane: ControlPlane, input: Json): string[] {
+  const targets = (input.Targets ?? []) as { Key: string; Values: string[] }[]
+  return plane.instances
+    .filter(({ lifecycle, privateIp }) => lifecycle !== 'Terminated' && privateIp !== undefined)
+    .filter(({ id, tags }) =>
+      targets.every(({ Key, Values }) =>
+        Key === 'InstanceIds'
+          ? Values.includes(id)
+          : Values.includes(tags[Key.replace(/^tag:/, '')] ?? ''),
+      ),
+    )
+    .map(({ id }) => id)
+}

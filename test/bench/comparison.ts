@@ -1,0 +1,97 @@
+import { median } from '../../scripts/lib/statistics.ts'
+import type { ContenderName } from './options.ts'
+import type { Sample, Samples } from './rounds.ts'
+import { METHODS, type Method } from './wrk.ts'
+
+/** Medians over the rounds. */
+export interface Row {
+  contender: ContenderName
+  method: Method
+  requestsPerSecond: number
+  p50Ms: number
+  p99Ms: number
+  cpuMicrosPerRequest: number
+  serverShare: number
+  idleShare: number
+  residentBytes: number
+  firstAnswerMs: number
+}
+
+/** hello to one peer, as the median of the ratios of the rounds; above 1 where hello has more. */
+export interface Ratio {
+  peer: ContenderName
+  method: Method
+  requestsPerSecond: number
+  /** Requests per second of processor time: what stays comparable when something else uses the core as well. */
+  requestsPerCpuSecond: number
+  p99: number
+  cpuPerRequest: number
+}
+
+/** A row for each contender and method. */
+export function summarize(samples: Partial<Samples>): Row[] {
+  return entries(samples).flatMap(([contender, rounds]) =>
+    METHODS.map((method) => {
+      const of = (figure: keyof Sample[Method]) =>
+        median(rounds.map((round) => round[method][figure]))
+      return {
+        contender,
+        method,
+        requestsPerSecond: of('requestsPerSecond'),
+        p50Ms: of('p50Ms'),
+        p99Ms: of('p99Ms'),
+        cpuMicrosPerRequest: of('cpuMicrosPerRequest'),
+        serverShare: of('serverShare'),
+        idleShare: of('idleShare'),
+        residentBytes: of('residentBytes'),
+        firstAnswerMs: median(rounds.map((round) => round.firstAnswerMs)),
+      }
+    }),
+  )
+}
+
+/** hello against each of the others that were measured; nothing when hello was not. */
+export function compare(samples: Partial<Samples>): Ratio[] {
+  const { hello, ...peers } = samples
+  if (!hello) return []
+  return entries(peers).flatMap(([peer, rounds]) =>
+    METHODS.map((method) => {
+      const ratio = (figure: 'requestsPerSecond' | 'p99Ms' | 'cpuMicrosPerRequest') =>
+        median(
+          rounds.map(
+            (theirs, round) => (hello[round]?.[method][figure] ?? 0) / theirs[method][figure],
+          ),
+        )
+      const cpuPerRequest = ratio('cpuMicrosPerRequest')
+      return {
+        peer,
+        method,
+        requestsPerSecond: ratio('requestsPerSecond'),
+        requestsPerCpuSecond: 1 / cpuPerRequest,
+        p99: ratio('p99Ms'),
+        cpuPerRequest,
+      }
+    }),
+  )
+}
+
+/** Below this much of its core, a server was not at its limit, or not alone. */
+const FULL_SHARE = 0.9
+
+/** What to know before the figures are believed. */
+export function doubts(rows: readonly Row[]): string[] {
+  return rows
+    .filter((row) => row.serverShare < FULL_SHARE)
+    .map(({ contender, method, serverShare, idleShare }) => {
+      const reason =
+        idleShare > 1 - serverShare - idleShare
+          ? 'the load could not keep up'
+          : 'something else used the core as well'
+      const share = (serverShare * 100).toFixed(0)
+      return `${method} ${contender} had ${share} % of its core: ${reason}`
+    })
+}
+
+function entries(samples: Partial<Samples>): [ContenderName, Sample[]][] {
+  return Object.entries(samples) as [ContenderName, Sample[]][]
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { run } from './cores.ts'
+import type { ContenderName } from './options.ts'
+
+export interface Contender {
+  name: ContenderName
+  what: string
+  /** The command that serves on `port`. */
+  command(port: number): string[]
+  environment: Record<string, string>
+}
+
+const peers = join(root, 'test/bench')
+
+/** What it takes to have every contender of `names` ready to run; executables of the peers go to `folder`. */
+export async function prepareContenders(
+  names: readonly ContenderName[],
+  folder: string,
+): Promise<Contender[]> {
+  const all: Record<ContenderName, () => Promise<Contender>> = {
+    hello: async () => {
+      const executable = await helloExecutable()
+      return {
+        name: 'hello',
+        what: `${(await run([executable, '--version'])).trim()}; access log, metrics on`,
+        command: (port) => [executable, String(port)],
+        environment: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
+      }
+    },
+    gin: () => goPeer('gin', 'gin with its logger and recovery, go-redis', folder),
+    plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
+    floor: async () => ({
+      name: 'floor',
+      what: `bare Bun.serve, ioredis as it comes; bun ${Bun.version}`,
+      command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port)],
+      environment: { NODE_ENV: 'production' },
+    }),
+  }
+  const contenders: Contender[] = []
+  for (const name of names) contenders.push(await all[name]())
+  return contenders
+}
+
+async function helloExecutable(): Promise<string> {
+  const executable = join(root, `dist/hello-linux-${process.arch}`)
+  if (!existsSync(executable)) await run([join(root, 'scripts/build')])
+  return executable
+}
+
+async function goPeer(name: 'gin' | 'plain', what: string, folder: string): Promise<Contender> {
+  if (!Bun.which('go')) {
+    throw new Error('go is not on PATH: install Go 1.26 or later from https://go.dev/dl')
+  }
+  const executable = join(folder, name)
+  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], peers)
+  const version = (await run(['go', 'env', 'GOVERSION'], peers)).trim()
+  return {
+    name,
+    what: `${what}; ${version}`,
+    command: (port) => [executable, String(port)],
+    environment: { GOMAXPROCS: '1' },
+  }
+}

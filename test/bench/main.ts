@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, cpus, release, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { checkContract } from './check-contract.ts'
+import { compare, doubts, summarize } from './comparison.ts'
+import { type Contender, prepareContenders } from './contenders.ts'
+import { LOAD_CORE, run, SERVER_CORE } from './cores.ts'
+import { type Options, parseOptions, USAGE, UsageError } from './options.ts'
+import { startRedis } from './redis.ts'
+import { tables } from './report.ts'
+import { measure, orderOfRound, type Samples } from './rounds.ts'
+import { SAVE, startServer } from './server.ts'
+import { openProgress } from './status-line.ts'
+import { judge } from './targets.ts'
+import { CONNECTIONS } from './wrk.ts'
+
+const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const
+
+let options: Options
+try {
+  options = parseOptions(Bun.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  console.error(`bench: ${error.message} (scripts/bench --help)`)
+  process.exit(EXIT.usage)
+}
+if (options.help) {
+  console.log(USAGE)
+  process.exit()
+}
+try {
+  await bench(options)
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`)
+  process.exit(EXIT.failure)
+}
+
+async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
+  if (process.platform !== 'linux' || availableParallelism() < 2) {
+    throw new Error('needs Linux and two cores: one for the server, one for the load')
+  }
+  const packages = join(root, 'scripts/lib/shell/packages.sh')
+  await run(['bash', '-c', 'source "$1" && need_packages wrk redis-server', 'bench', packages])
+
+  const folder = mkdtempSync(join(tmpdir(), 'hello-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => process.exit(EXIT.interrupted))
+  }
+  const progress = openProgress()
+  progress('building what is measured')
+  const contenders = await prepareContenders(only, folder)
+  // Built on every core; from here on this script, too, keeps off the server's.
+  await run(['taskset', '-acp', String(LOAD_CORE), String(process.pid)])
+  const redis = await startRedis(folder)
+  await check(contenders, redis.endpoint, folder)
+
+  const samples: Partial<Samples> = Object.fromEntries(only.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of orderOfRound(contenders, round)) {
+      progress(`round ${round + 1} of ${rounds}: ${contender.name}`)
+      samples[contender.name]?.push(await measure(contender, redis.endpoint, folder, seconds))
+    }
+  }
+  progress.end()
+  await redis.stop()
+
+  const rows = summarize(samples)
+  const ratios = compare(samples)
+  const targets = judge(rows, ratios)
+  const conditions = describe(rounds, seconds, contenders)
+  const cautions = doubts(rows)
+  console.log(
+    json
+      ? JSON.stringify({ conditions, rows, ratios, targets, cautions, samples }, null, 2)
+      : [conditions.join('\n'), ...tables(rows, ratios, targets), cautions.join('\n')]
+          .join('\n\n')
+          .trimEnd(),
+  )
+}
+
+/** Saves the birthday with everybody, and measures nobody who does not keep the API. The floor has none. */
+async function check(contenders: readonly Contender[], redisEndpoint: string, folder: string) {
+  const messages = new Set<string>()
+  for (const contender of contenders) {
+    const server = await startServer(contender, redisEndpoint, folder, SAVE)
+    try {
+      if (contender.name !== 'floor') messages.add(await checkContract(server.url))
+    } catch (error) {
+      throw new Error(`${contender.name}: ${error instanceof Error ? error.message : error}`)
+    } finally {
+      await server.stop()
+    }
+  }
+  if (messages.size > 1) throw new Error(`the answers differ: ${[...messages].join(' | ')}`)
+}
+
+function describe(rounds: number, seconds: number, contenders: readonly Contender[]): string[] {
+  return [
+    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
+    `server on core ${SERVER_CORE} (GOMAXPROCS=1 for Go); wrk, Redis and this script on core ${LOAD_CORE}`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s a method after a warm-up, ${CONNECTIONS} connections; medians`,
+    ...contenders.map(({ name, what }) => `${name.padEnd(5)}  ${what}`),
+  ]
+}

@@ -1,0 +1,87 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Contender } from './contenders.ts'
+import { freePort, onCore, owned, SERVER_CORE } from './cores.ts'
+
+/** The birthday that is read and written. */
+export const PATH = '/hello/Ada'
+export const BIRTHDAY = '{"dateOfBirth":"1815-12-10"}'
+
+export const READ: RequestInit = { method: 'GET' }
+export const SAVE: RequestInit = {
+  method: 'PUT',
+  headers: { 'Content-Type': 'application/json' },
+  body: BIRTHDAY,
+}
+
+const START_TIMEOUT_MS = 10_000
+const STOP_TIMEOUT_MS = 5_000
+const POLL_MS = 1
+
+export interface Server {
+  pid: number
+  url: string
+  /** From the start of the process to its first success, in milliseconds. */
+  firstAnswerMs: number
+  stop(): Promise<void>
+}
+
+/**
+ * Starts `contender` on the server's core, its output in a file of `folder`; resolves when `request`, a round trip to
+ * Redis, has first succeeded.
+ */
+export async function startServer(
+  contender: Contender,
+  redisEndpoint: string,
+  folder: string,
+  request: RequestInit,
+): Promise<Server> {
+  const port = freePort()
+  const logFile = join(folder, `${contender.name}.log`)
+  const log = openSync(logFile, 'w')
+  const start = performance.now()
+  const child = owned(
+    Bun.spawn(onCore(SERVER_CORE, contender.command(port)), {
+      // Nothing of the caller's environment may configure a contender.
+      env: {
+        PATH: process.env.PATH ?? '',
+        ...contender.environment,
+        REDIS_ENDPOINT: redisEndpoint,
+      },
+      cwd: folder,
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+    }),
+  )
+  closeSync(log)
+  const url = `http://127.0.0.1:${port}`
+  const stop = async () => {
+    child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+    await child.exited
+    clearTimeout(kill)
+  }
+  while (!(await succeeds(url + PATH, request))) {
+    const waited = performance.now() - start
+    if (child.exitCode !== null || waited > START_TIMEOUT_MS) {
+      await stop()
+      const output = await Bun.file(logFile).text()
+      throw new Error(
+        `${contender.name} did not answer ${request.method} ${PATH} with success in ${Math.round(waited)} ms:\n${output}`,
+      )
+    }
+    await Bun.sleep(POLL_MS)
+  }
+  return { pid: child.pid, url, firstAnswerMs: performance.now() - start, stop }
+}
+
+async function succeeds(url: string, request: RequestInit): Promise<boolean> {
+  try {
+    const response = await fetch(url, { ...request, keepalive: false })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}

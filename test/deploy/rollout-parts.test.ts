@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'bun:test'
+import { batchesOf, fittingCheckpoints } from '../../scripts/lib/aws/refresh.ts'
+import { type Finding, likelyCause } from '../../scripts/lib/rollout/cause.ts'
+import { figuresOf, percentile, type Sample } from '../../scripts/lib/rollout/figures.ts'
+import { type Observation, observeDirectly } from '../../scripts/lib/rollout/observe.ts'
+import { judge } from '../../scripts/lib/rollout/receipt.ts'
+import { freePort } from '../support/process.ts'
+
+describe('checkpoints', () => {
+  test.each([
+    [[50, 100], 1, [100]],
+    [[50, 100], 2, [50, 100]],
+    [[50, 100], 3, [50, 100]],
+    [[10, 40, 100], 2, [40, 100]],
+    [[10, 40, 100], 10, [10, 40, 100]],
+    [[25, 50, 100], 3, [25, 50, 100]],
+    [[100], 4, [100]],
+  ])('%j fit a group of %d as %j', (wanted, desired, fitting) => {
+    expect(fittingCheckpoints(wanted, desired)).toEqual(fitting)
+  })
+
+  test.each([
+    [[50, 100], 3, 200, 2],
+    [[50, 100], 2, 200, 2],
+    [[100], 1, 200, 1],
+    [[100], 10, 110, 10],
+    [[50, 100], 10, 150, 2],
+    [[], 4, 200, 1],
+  ])('%j in a group of %d with at most %d %% are %d batches', (points, desired, most, batches) => {
+    expect(batchesOf(points, desired, most)).toBe(batches)
+  })
+})
+
+describe('figures', () => {
+  const sample = (at: number, ms: number, failure?: Sample['failure']): Sample => ({
+    at,
+    ms,
+    phase: at < 1000 ? 'before' : 'during',
+    ...(failure ? { failure } : {}),
+  })
+
+  test('count failures by class and leave them out of the latencies', () => {
+    const samples = [sample(100, 1), sample(1100, 3), sample(1200, 900, '502'), sample(1300, 5)]
+    const { requests, failed, failures, phases } = figuresOf(samples, 0, 1400)
+    expect({ requests, failed, failures }).toEqual({
+      requests: 4,
+      failed: 1,
+      failures: { '502': 1 },
+    })
+    expect(phases.before).toEqual({ requests: 1, failed: 0, p50: 1, p99: 1 })
+    expect(phases.during).toEqual({ requests: 3, failed: 1, p50: 3, p99: 5 })
+    expect(phases.after).toEqual({ requests: 0, failed: 0, p50: null, p99: null })
+  })
+
+  test('measure the longest time without a right answer, also at either end', () => {
+    const gap = (samples: Sample[], end: number) => figuresOf(samples, 0, end).longestGapSeconds
+    expect(gap([sample(100, 1), sample(600, 1, 'timeout'), sample(900, 1)], 1000)).toBe(0.8)
+    expect(gap([sample(700, 1), sample(900, 1)], 1000)).toBe(0.7)
+    expect(gap([sample(100, 1)], 3000)).toBe(2.9)
+    expect(gap([], 2000)).toBe(2)
+  })
+
+  test('take the nearest rank as percentile', () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => index + 1)
+    expect(percentile(hundred, 99)).toBe(99)
+    expect(percentile(hundred, 50)).toBe(50)
+    expect(percentile([7], 99)).toBe(7)
+    expect(percentile([], 50)).toBeNull()
+  })
+})
+
+describe('asking instances at their own address', () => {
+  const NEWER = 'b'.repeat(40)
+  const before: Observation = { seen: ['i-1'], inService: 1, ok: true, problem: '' }
+  const answering = (version: string) =>
+    Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => Response.json({ version, instance: 'anything' }),
+    })
+
+  test('counts those that answer, and thinks nothing of one that cannot be reached', async () => {
+    using server = answering(NEWER)
+    const addresses = [
+      { id: 'i-1', url: server.url.origin },
+      { id: 'i-2', url: `http://127.0.0.1:${freePort()}` },
+    ]
+    const observed = await observeDirectly(before, addresses, NEWER)
+    expect(observed).toEqual({ ...before, direct: ['i-1'] })
+  })
+
+  test('finds one that serves another release', async () => {
+    using server = answering('a'.repeat(40))
+    const addresses = [{ id: 'i-1', url: server.url.origin }]
+    const observed = await observeDirectly(before, addresses, NEWER)
+    expect(observed.ok).toBe(false)
+    expect(observed.problem).toContain('i-1 itself answers /version with aaaa')
+  })
+})
+
+describe('the verdict', () => {
+  const good: Observation = { seen: ['i-1'], inService: 1, ok: true, problem: '' }
+  const figures = (failed: number) => ({ ...figuresOf([], 0, 0), requests: 100, failed })
+  const verdict = (
+    status: string,
+    options: { observed?: Observation; failed?: number; budget?: number; back?: boolean } = {},
+  ) => {
+    const { observed = good, failed = 0, budget = 0, back = false } = options
+    return judge({ status, reason: 'why' }, observed, figures(failed), budget, back).verdict
+  }
+
+  test.each([
+    ['Successful', {}, 'shipped'],
+    ['Successful', { failed: 1 }, 'failed'],
+    ['Successful', { failed: 3, budget: 3 }, 'shipped'],
+    ['Successful', { failed: 99, budget: Infinity }, 'shipped'],
+    ['Successful', { observed: { ...good, ok: false, problem: 'one is missing' } }, 'failed'],
+    ['RollbackSuccessful', {}, 'rolled back'],
+    ['RollbackSuccessful', { back: true }, 'shipped'],
+    ['RollbackFailed', {}, 'failed'],
+    ['RollbackFailed', { back: true }, 'failed'],
+    ['Failed', {}, 'failed'],
+    ['Cancelled', {}, 'cancelled'],
+    ['timed out', {}, 'timed out'],
+  ] as const)('of %s with %j is %s', (status, options, expected) => {
+    expect<string>(verdict(status, options)).toBe(expected)
+  })
+})
+
+describe('the likely cause', () => {
+  const finding = (text: string, targetReason = '', targetDescription = ''): Finding => ({
+    id: 'i-1',
+    text,
+    targetReason,
+    targetDescription,
+  })
+
+  test.each([
+    ['Main process exited, code=exited, status=78/CONFIG', 'refuses its configuration'],
+    ['Failed at step EXEC: status=203/EXEC', 'cannot be run'],
+    [
+      'hello@9464.service: A process of this unit has been killed by the OOM killer (oom-kill)',
+      'memory',
+    ],
+    [
+      'AccessDeniedException: not authorized to perform: ssm:GetParameters',
+      'may not read its secrets',
+    ],
+    ['ParameterNotFound: /hello/production/tokens', 'scripts/secrets'],
+    ['redis: connect ECONNREFUSED 10.0.0.9:6379', 'store cannot be reached'],
+    ['== hc\n{"status":"starting"}', 'no successful round trip'],
+    ['listen EADDRINUSE 0.0.0.0:5000', 'port is taken'],
+  ])('of %j says %s', (text, part) => {
+    expect(likelyCause([finding('nothing special'), finding(text)], [], '')).toContain(part)
+  })
+
+  test.each([
+    ['Target.ResponseCodeMismatch', '/hc does not answer 200'],
+    ['Target.Timeout', 'does not answer in time'],
+    ['Target.FailedHealthChecks', 'nothing answers on the service'],
+    ['Target.Other', 'the load balancer says Target.Other'],
+  ])('falls back to the load balancer’s %s', (reason, part) => {
+    expect(likelyCause([finding('', reason, 'codes: [503]')], [], 'why')).toContain(part)
+  })
+
+  test('prefers what an instance said to a failed launch, an alarm, and the status', () => {
+    const nothing = [finding('', 'Target.Timeout')]
+    expect(likelyCause(nothing, ['no capacity'], 'Alarm x')).toContain('no capacity')
+    expect(likelyCause(nothing, [], 'Alarm x is in ALARM')).toContain('an alarm stopped it')
+    expect(likelyCause([], [], 'Cancelled by a person')).toBe('Cancelled by a person')
+    expect(likelyCause([], [], '')).toContain('no sign of it')
+  })
+})

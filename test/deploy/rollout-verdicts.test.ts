@@ -1,0 +1,281 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import { denied } from '../aws-double/faults.ts'
+import { commands } from '../aws-double/wire/json.ts'
+import {
+  begin,
+  evidence,
+  folder,
+  receipt,
+  releases,
+  rollout,
+  scene,
+  ship,
+  useRollout,
+} from './fixtures/rollout.ts'
+import { ALARM, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
+import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+useRollout()
+
+describe('rollout start', () => {
+  test('ends with 0 when every instance answers with the release and no request failed', async () => {
+    await begin()
+    const ran = await ship(['--json'])
+    expect(ran.err).toContain('verdict     shipped')
+    expect(ran.code).toBe(0)
+    const printed = JSON.parse(ran.out) as Receipt
+    expect(printed).toEqual(await receipt())
+    expect(printed).toMatchObject({
+      verdict: 'shipped',
+      exitCode: 0,
+      release: NEW,
+      previousRelease: OLD,
+      launchTemplateVersion: 2,
+      releases: { [NEW]: 3 },
+      observed: { ok: true, inService: 3 },
+    })
+    expect(printed.observed?.seen.toSorted()).toEqual(
+      scene.plane.instances
+        .filter(({ lifecycle }) => lifecycle === 'InService')
+        .map(({ id }) => id)
+        .toSorted(),
+    )
+    const { probe } = printed
+    expect(probe?.failed).toBe(0)
+    expect(probe?.requests).toBeGreaterThan(40)
+    for (const phase of ['before', 'during', 'after'] as const) {
+      expect(probe?.phases[phase].requests).toBeGreaterThan(5)
+      expect(probe?.phases[phase].p99).toBeGreaterThanOrEqual(probe?.phases[phase].p50 ?? Infinity)
+    }
+    expect(await readdir(folder)).toEqual(['receipt.json'])
+  })
+
+  test('asks AWS for what the design says', async () => {
+    await begin()
+    await ship()
+    expect(scene.plane.refreshes[0]).toMatchObject({
+      desiredVersion: 2,
+      preferences: {
+        minHealthyPercentage: 100,
+        maxHealthyPercentage: 200,
+        checkpointPercentages: [50, 100],
+        checkpointDelay: 20,
+        bakeTime: 30,
+        skipMatching: true,
+        autoRollback: true,
+        alarms: [ALARM],
+      },
+    })
+  })
+
+  test('follows its own refresh while AWS still tells of the one before', async () => {
+    await begin()
+    expect((await ship()).code).toBe(0)
+    scene.plane.addVersion({
+      imageId: OLD_IMAGE,
+      userData: '',
+      tags: { service: 'hello', release: OLD },
+      description: '',
+    })
+    scene.plane.refreshLagMs = 700
+    const ran = await ship(['--launch-template-version', '3', '--release', OLD])
+    expect(ran.code).toBe(0)
+    const { refreshId, releases: serving } = await receipt()
+    expect(refreshId).toBe(scene.plane.refreshes[0]?.id)
+    expect(scene.plane.refreshes).toHaveLength(2)
+    expect(serving).toEqual({ [OLD]: 3 })
+  })
+
+  test('leaves alone what was in the folder for evidence before', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    await Bun.write(join(evidence(), 'mine.txt'), 'mine')
+    const child = rollout(toNew(scene))
+    await until(() => commands(scene.plane).length > 0, 'a failing instance is asked')
+    scene.behave(NEW_IMAGE, {})
+    expect((await ended(child)).code).toBe(0)
+    expect(await readdir(evidence())).toEqual(['mine.txt'])
+  })
+
+  test('leaves out the checkpoint that one instance would skip', async () => {
+    await begin({ instances: 1 })
+    expect((await ship()).code).toBe(0)
+    expect(scene.plane.refreshes[0]?.preferences.checkpointPercentages).toEqual([100])
+  })
+
+  test('ends with 3 after an alarm, marks the release, and keeps what failed instances told', async () => {
+    await begin({
+      behaviours: {
+        [NEW_IMAGE]: {
+          commands: {
+            bundle: { exitCode: 0, stdout: 'Main process exited, status=78/CONFIG\n', stderr: '' },
+          },
+        },
+      },
+    })
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.plane.setAlarm(ALARM, 'ALARM', 'too many errors')
+    const ran = await ended(child)
+    expect(ran.out).toContain('verdict     rolled back')
+    expect(ran.code).toBe(3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    const { verdict, exitCode, evidence: found } = await receipt()
+    expect({ verdict, exitCode }).toEqual({ verdict: 'rolled back', exitCode: 3 })
+    expect(found?.likelyCause).toContain('refuses its configuration')
+    expect(dirname(found?.folder ?? '')).toBe(evidence())
+    const failed = (await readdir(found?.folder ?? '')).filter((name) => name.startsWith('i-'))
+    expect(failed.length).toBeGreaterThan(0)
+    const bundle = await Bun.file(
+      join(found?.folder ?? '', failed[0] as string, 'bundle.txt'),
+    ).text()
+    expect(bundle).toContain('status=78')
+    expect(commands(scene.plane)[0]?.Comment).toContain('evidence')
+  })
+
+  test('rolls back by itself when new instances never become healthy', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.out).toContain('no new instance became healthy for 1 s: rolling back')
+    expect(ran.code).toBe(3)
+    expect(scene.double.calls).toContain('RollbackInstanceRefresh')
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    const { evidence: found, probe } = await receipt()
+    expect(found?.likelyCause).toContain('/hc does not answer 200')
+    expect(found?.likelyCause).toContain('503')
+    expect(probe?.failed).toBe(0)
+  })
+
+  test('keeps following when it may not mark the release', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
+    scene.double.faults.add(/CreateOrUpdateTags/, denied('autoscaling:CreateOrUpdateTags'))
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.code).toBe(3)
+    expect(ran.out).toContain('not done: release')
+    expect(ran.out).toContain('autoscaling:CreateOrUpdateTags')
+  })
+
+  test('names the failed launch as the cause', async () => {
+    await begin({
+      behaviours: { [NEW_IMAGE]: { launchFails: 'InsufficientInstanceCapacity: none left' } },
+    })
+    const ran = await ship(['--stall-seconds', '1'])
+    expect(ran.code).toBe(3)
+    expect((await receipt()).evidence?.likelyCause).toContain('InsufficientInstanceCapacity')
+  })
+
+  test('ends with 4 when AWS fails the refresh', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const refresh = scene.plane.refreshes[0]
+    if (refresh) refresh.preferences.autoRollback = false
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    expect((await ended(child)).code).toBe(4)
+    expect(await receipt()).toMatchObject({ verdict: 'failed', releases: { [NEW]: 3 } })
+  })
+
+  test('ends with 4 when somebody cancels the refresh, and reports the mix', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--checkpoint-delay-seconds', '2000'])
+    await until(() => releases().includes(NEW) && releases().length === 3, 'the checkpoint')
+    const cancelled = await runScript('rollout', ['cancel', '--poll-seconds', '0.05'], scene.env)
+    expect(cancelled.out).toContain('refresh Cancelled; in service: ')
+    expect(cancelled.code).toBe(0)
+    expect((await ended(child)).code).toBe(4)
+    expect((await receipt()).releases).toEqual({ [OLD]: 1, [NEW]: 2 })
+  })
+
+  test('ends with 5 when its time is up, and leaves the refresh running', async () => {
+    await begin()
+    const ran = await ship(['--bake-seconds', '2000', '--timeout-seconds', '2'])
+    expect(ran.code).toBe(5)
+    expect(ran.out).toContain('scripts/rollout watch --group hello-production')
+    expect(scene.plane.refreshes[0]?.status).toBe('Baking')
+  })
+
+  test('ends with 4 when requests failed, though every instance serves the release', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--bake-seconds', '100'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.fleet.outage = 502
+    await Bun.sleep(200)
+    scene.fleet.outage = 504
+    await Bun.sleep(200)
+    scene.fleet.outage = undefined
+    expect((await ended(child)).code).toBe(4)
+    const { reason, probe, observed } = await receipt()
+    expect(reason).toContain('requests failed (budget 0)')
+    expect(observed?.ok).toBe(true)
+    expect(probe?.failures['502']).toBeGreaterThan(0)
+    expect(probe?.failures['504']).toBeGreaterThan(0)
+    expect(probe?.longestGapSeconds).toBeGreaterThan(0.3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBeUndefined()
+  })
+
+  test('accepts failures within the budget', async () => {
+    await begin()
+    const child = rollout([...toNew(scene), '--failure-budget', 'any', '--bake-seconds', '100'])
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    scene.fleet.outage = 503
+    await Bun.sleep(100)
+    scene.fleet.outage = undefined
+    expect((await ended(child)).code).toBe(0)
+    expect((await receipt()).probe?.failures['503']).toBeGreaterThan(0)
+  })
+
+  test('does not believe AWS when an instance answers with another release', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { versionTold: OLD } } })
+    const ran = await ship(['--observe-seconds', '0.5'])
+    expect(ran.code).toBe(4)
+    expect((await receipt()).reason).toContain(`still answers /version with ${OLD}`)
+  })
+
+  test('waits for a new group to come up without a refresh', async () => {
+    await begin({ behaviours: { [NEW_IMAGE]: { bootMs: 3000 } } })
+    scene.plane.group.version = 2
+    for (const instance of scene.plane.instances) scene.plane.machines.terminate(instance, 'test')
+    const ran = await ship()
+    expect(ran.out).toContain('nothing to replace')
+    expect(ran.code).toBe(0)
+    expect(scene.double.calls).not.toContain('StartInstanceRefresh')
+    const { probe, ...told } = await receipt()
+    expect(told).toMatchObject({ verdict: 'shipped', releases: { [NEW]: 3 } })
+    expect(probe?.failed).toBe(0)
+    expect(probe?.phases.after.requests).toBeGreaterThan(5)
+  })
+
+  test('is done at once on a version that is there, also beside an instance set aside', async () => {
+    await begin()
+    expect((await ship()).code).toBe(0)
+    const [one] = scene.plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
+    if (one) scene.plane.machines.standby(one, true)
+    await until(() => one?.lifecycle === 'Standby' && releases().length === 3, 'the substitute')
+    const again = await ship()
+    expect(again.out).toContain('nothing to replace')
+    expect(again.code).toBe(0)
+    expect(scene.plane.refreshes).toHaveLength(1)
+  })
+
+  test('leaves the canary out when the service wants a token and none is given', async () => {
+    await begin()
+    scene.fleet.tokens.add('secret')
+    const without = await ship()
+    expect(without.out).toContain('the canary user is left out')
+    expect(without.code).toBe(0)
+    expect(scene.fleet.store.has('Canary')).toBe(false)
+  })
+
+  test('writes and reads the canary with a token', async () => {
+    await begin()
+    scene.fleet.tokens.add('secret')
+    expect((await ship([], { HELLO_TOKEN: 'secret' })).code).toBe(0)
+    expect(scene.fleet.store.get('Canary')).toBe('2000-01-01')
+    expect((await receipt()).probe).toMatchObject({ canary: true, failed: 0 })
+  })
+})

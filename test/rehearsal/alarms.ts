@@ -1,0 +1,58 @@
+import type { ControlPlane } from '../aws-double/control-plane.ts'
+import type { Errors } from './balancer.ts'
+import { GROUP } from './names.ts'
+
+/** As in terraform/alarms.tf: so many errors in each of so many minutes. */
+const THRESHOLD = 5
+const PERIODS = 2
+const PERIOD_MS = 60_000
+const LOOK_MS = 250
+
+const ALARMS = { own: `${GROUP}-elb-5xx`, targets: `${GROUP}-target-5xx` } as const
+type Kind = keyof typeof ALARMS
+
+export const ALARM_NAMES = Object.values(ALARMS)
+
+/** CloudWatch's part: counts the load balancer's errors minute by minute and rings the alarms. */
+export class AlarmWatch {
+  private readonly periods: Record<Kind, number[]> = { own: [], targets: [] }
+  private readonly periodMs: number
+  private readonly timer: Timer
+  private atStart: Errors
+  private since = Date.now()
+
+  /** A minute lasts 60 s / `pace`. */
+  constructor(
+    private readonly plane: ControlPlane,
+    private readonly errors: Errors,
+    pace: number,
+  ) {
+    this.periodMs = PERIOD_MS / pace
+    this.atStart = { ...errors }
+    this.timer = setInterval(() => {
+      if (Date.now() - this.since >= this.periodMs) this.endMinute()
+    }, LOOK_MS)
+  }
+
+  /** Ends the minute that is being counted, and begins the next. */
+  endMinute(): void {
+    for (const kind of ['own', 'targets'] as const) {
+      const counted = [...this.periods[kind], this.errors[kind] - this.atStart[kind]].slice(
+        -PERIODS,
+      )
+      this.periods[kind] = counted
+      const rings = counted.length === PERIODS && counted.every((count) => count >= THRESHOLD)
+      this.plane.setAlarm(
+        ALARMS[kind],
+        rings ? 'ALARM' : 'OK',
+        `Threshold Crossed: ${PERIODS} datapoints [${counted.join(', ')}]`,
+      )
+    }
+    this.atStart = { ...this.errors }
+    this.since = Date.now()
+  }
+
+  stop(): void {
+    clearInterval(this.timer)
+  }
+}

@@ -1,0 +1,96 @@
+import { type Pace, wallClock } from '../aws-double/clock.ts'
+import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
+import type { InstanceDriver } from '../aws-double/driver.ts'
+import { type Double, startDouble } from '../aws-double/server.ts'
+import { ALARM_NAMES } from './alarms.ts'
+import { RULES } from './balancer.ts'
+import { GROUP, HOST_ADDRESS, STORE_PORT, TEMPLATE, URL } from './names.ts'
+import type { Release } from './releases.ts'
+
+const REGION = 'eu-west-1'
+
+/** The group's times in seconds and its percentages, as in terraform/group.tf. */
+export const GROUP_RULES = { grace: 120, warmup: 60, minHealthy: 100, maxHealthy: 200 }
+
+/** Image ids of releases. */
+export const imageIds = (releases: Release[]): Map<string, Release> =>
+  new Map(releases.map((release) => [imageId(), release]))
+
+export interface CloudOptions {
+  driver: InstanceDriver
+  images: Map<string, Release>
+  instances: number
+  pace: Pace
+  tokenHash: string
+}
+
+/** The double of AWS with one group that runs launch template version 1, the first of `images`. */
+export async function startCloud(options: CloudOptions): Promise<Double> {
+  const { driver, images, instances, pace, tokenHash } = options
+  const now = Date.now()
+  const userData = environment(tokenHash)
+  const plane = new ControlPlane({
+    group: {
+      name: GROUP,
+      templateId: TEMPLATE,
+      version: 1,
+      minSize: 0,
+      maxSize: 4 * instances,
+      desired: instances,
+      zones: [`${REGION}a`, `${REGION}b`, `${REGION}c`],
+      targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:123456789012:targetgroup/${GROUP}/0123456789abcdef`,
+      loadBalancerDns: HOST_ADDRESS,
+      graceSeconds: GROUP_RULES.grace,
+      warmupSeconds: GROUP_RULES.warmup,
+      deregistrationSeconds: RULES.deregistration,
+      minHealthyPercentage: GROUP_RULES.minHealthy,
+      maxHealthyPercentage: GROUP_RULES.maxHealthy,
+      tags: { service: 'hello', environment: 'rehearsal' },
+      suspended: new Set(),
+    },
+    template: {
+      id: TEMPLATE,
+      name: GROUP,
+      versions: [...images].map(([image, { id }]) => ({
+        imageId: image,
+        userData,
+        tags: { service: 'hello', environment: 'rehearsal', release: id },
+        description: id,
+        createdAt: now,
+      })),
+    },
+    images: [...images].map(([image, { id }]) => ({
+      id: image,
+      name: `hello-${id.slice(0, 12)}-${process.arch}`,
+      architecture: process.arch,
+      createdAt: now,
+      tags: { service: 'hello', release: id },
+    })),
+    alarms: ALARM_NAMES.map((name) => ({ name, state: 'OK', reason: '' })),
+    clock: wallClock(pace),
+    driver,
+  })
+  return await startDouble(plane)
+}
+
+/** For the scripts that believe to talk to AWS. */
+export const awsEnvironment = (double: Double, token: string): Record<string, string> => ({
+  AWS_ENDPOINT_URL: double.url,
+  AWS_REGION: REGION,
+  AWS_ACCESS_KEY_ID: 'rehearsal',
+  AWS_SECRET_ACCESS_KEY: 'rehearsal',
+  AWS_EC2_METADATA_DISABLED: 'true',
+  HELLO_TOKEN: token,
+  HELLO_ROLLOUT_GROUP: GROUP,
+  HELLO_ROLLOUT_URL: URL,
+})
+
+/** /etc/hello/hello.env but for the instance's own id. */
+function environment(tokenHash: string): string {
+  return [
+    'ENVIRONMENT=rehearsal',
+    `REDIS_ENDPOINT=${HOST_ADDRESS}:${STORE_PORT}`,
+    `TOKENS=write:${tokenHash}`,
+    '',
+  ].join('\n')
+}

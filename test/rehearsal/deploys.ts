@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import type { Pace } from '../aws-double/clock.ts'
+import type { ControlPlane } from '../aws-double/control-plane.ts'
+import type { Plan } from './assignment.ts'
+import type { Rollout } from './result.ts'
+
+/** The scripts of this tree, as somebody would run them who believes to talk to AWS. */
+export class Deploys {
+  readonly rollouts: Rollout[] = []
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly plane: ControlPlane,
+    private readonly env: Record<string, string>,
+  ) {}
+
+  /** Runs a script to its end; its exit code. What it prints goes to the file `log`. */
+  async script(name: string, words: string[], log: string): Promise<number> {
+    const output = Bun.file(join(this.plan.folder, log)).writer()
+    const child = Bun.spawn([join(this.plan.root, 'scripts', name), ...words], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { ...process.env, ...this.env },
+    })
+    const passOn = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const chunk of stream) {
+        output.write(chunk)
+        if (this.plan.verbose) process.stderr.write(chunk)
+      }
+    }
+    await Promise.all([passOn(child.stdout), passOn(child.stderr), child.exited])
+    await output.end()
+    return child.exitCode ?? -1
+  }
+
+  /** Runs a verb of scripts/rollout that moves the fleet to release `to`; what its receipt says. */
+  async rollout(to: string, words: string[], pace: Pace): Promise<Rollout> {
+    const number = this.rollouts.length + 1
+    const receiptPath = join(this.plan.folder, `rollout-${number}.json`)
+    const startedAt = Date.now()
+    const rollout: Rollout = {
+      from: this.plane.template.versions[this.plane.group.version - 1]?.tags.release ?? '',
+      to,
+      startedAt,
+      endedAt: startedAt,
+      exitCode: -1,
+      cutSeconds: 0,
+      verdict: undefined,
+      probe: undefined,
+    }
+    this.rollouts.push(rollout)
+    rollout.exitCode = await this.script(
+      'rollout',
+      [
+        ...words,
+        ...['--poll-seconds', '1', '--before-seconds', '5', '--after-seconds', '5'],
+        ...['--receipt', receiptPath],
+        ...['--evidence', join(this.plan.folder, `evidence-${number}`)],
+      ],
+      `rollout-${number}.log`,
+    )
+    rollout.endedAt = Date.now()
+    rollout.cutSeconds = this.cutSeconds(pace)
+    const file = Bun.file(receiptPath)
+    if (await file.exists()) {
+      const { verdict, probe } = (await file.json()) as Receipt
+      rollout.verdict = verdict
+      if (probe) {
+        const { requests, failed, longestGapSeconds } = probe
+        rollout.probe = { requests, failed, longestGapSeconds }
+      }
+    }
+    return rollout
+  }
+
+  /** What was saved on the waits of the newest refresh, if it went to its end. */
+  private cutSeconds({ warmup = 1, checkpoint = 1, bake = 1 }: Pace): number {
+    const [refresh] = this.plane.refreshes
+    if (refresh?.status !== 'Successful') return 0
+    const { instanceWarmup, checkpointDelay, checkpointPercentages, bakeTime } = refresh.preferences
+    const stops = Math.max(1, checkpointPercentages.length)
+    const saved = (seconds: number, pace: number) => seconds - seconds / pace
+    return (
+      stops * (saved(instanceWarmup, warmup) + saved(checkpointDelay, checkpoint)) +
+      saved(bakeTime, bake)
+    )
+  }
+}

@@ -1,0 +1,121 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { EXIT, painter, runVerb, Stop } from '../../scripts/lib/cli.ts'
+import { root } from '../../scripts/lib/paths.ts'
+import type { Plan } from './assignment.ts'
+import { claimMachine, noteProcess, sweep } from './leftovers.ts'
+import { RUN_FOLDER } from './names.ts'
+import { inNetwork, makeNetwork } from './network.ts'
+import { type Options, readOptions, USAGE } from './options.ts'
+import { pageOf } from './page.ts'
+import { makeReleases, type Release, type ReleaseName } from './releases.ts'
+import { receiptLines } from './report.ts'
+import type { Result } from './result.ts'
+import type { ScenarioName } from './scenario-names.ts'
+import { SCENARIOS } from './scenarios.ts'
+import { type Summary, summarize } from './totals.ts'
+
+const lastFolder = join(root, '.rehearsal', 'last')
+const interruption = new AbortController()
+
+await runVerb('rehearse', USAGE, async (argv) => {
+  const options = readOptions(argv)
+  claimMachine()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => interruption.abort())
+  }
+  if (await sweep()) say('removed what an earlier rehearsal had left')
+  try {
+    return await rehearse(options)
+  } finally {
+    await sweep()
+  }
+})
+
+function say(line: string): void {
+  console.error(line)
+}
+
+async function rehearse(options: Options): Promise<number> {
+  rmSync(lastFolder, { recursive: true, force: true })
+  mkdirSync(lastFolder, { recursive: true })
+  mkdirSync(RUN_FOLDER, { recursive: true })
+  await noteProcess()
+
+  const wanted = options.scenarios.flatMap((name) => SCENARIOS[name].releases)
+  const releases = await makeReleases(root, [...new Set<ReleaseName>(wanted)], options.from, say)
+  const receipts: { result: Result; summary: Summary }[] = []
+  for (const scenario of options.scenarios) {
+    stopIfInterrupted()
+    const result = await play(scenario, options, releases)
+    const summary = summarize(result)
+    receipts.push({ result, summary })
+    const stream = options.json === '-' ? process.stderr : process.stdout
+    const page = options.html ?? join(lastFolder, `${scenario}.html`)
+    await Bun.write(page, await pageOf(result, summary))
+    stream.write(
+      `\n${receiptLines(result, summary, painter(stream)).join('\n')}\n\npicture  ${page}\n`,
+    )
+  }
+  if (options.json) {
+    const text = `${JSON.stringify(receipts.map(forMachines), undefined, 2)}\n`
+    if (options.json === '-') process.stdout.write(text)
+    else await Bun.write(options.json, text)
+  }
+  return receipts.every(({ summary }) => summary.met) ? EXIT.ok : EXIT.failed
+}
+
+async function play(
+  scenario: ScenarioName,
+  options: Options,
+  releases: Map<ReleaseName, Release>,
+): Promise<Result> {
+  const folder = join(lastFolder, scenario)
+  mkdirSync(folder, { recursive: true })
+  const plan: Plan = {
+    ...options,
+    scenario,
+    root,
+    folder,
+    releases: SCENARIOS[scenario].releases.map((name) => releases.get(name) as Release),
+  }
+  const planPath = join(folder, 'plan.json')
+  const resultPath = join(folder, 'result.json')
+  await Bun.write(planPath, JSON.stringify(plan))
+
+  say(`scenario ${scenario}`)
+  await makeNetwork()
+  try {
+    const stage = Bun.spawn(
+      inNetwork([process.execPath, join(import.meta.dir, 'run-scenario.ts'), planPath, resultPath]),
+      // What the containers need for themselves goes where it is swept up.
+      {
+        stdin: 'ignore',
+        stdout: 'inherit',
+        stderr: 'inherit',
+        env: { ...process.env, TMPDIR: RUN_FOLDER },
+      },
+    )
+    const stop = () => stage.kill('SIGTERM')
+    interruption.signal.addEventListener('abort', stop, { once: true })
+    if (interruption.signal.aborted) stop()
+    const code = await stage.exited
+    stopIfInterrupted()
+    if (code !== 0) throw new Stop(`the scenario ${scenario} broke off; its logs are in ${folder}`)
+  } finally {
+    await sweep()
+    mkdirSync(RUN_FOLDER, { recursive: true })
+    await noteProcess()
+  }
+  return (await Bun.file(resultPath).json()) as Result
+}
+
+function stopIfInterrupted(): void {
+  if (interruption.signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
+}
+
+/** The receipt without what only the picture needs. */
+function forMachines({ result, summary }: { result: Result; summary: Summary }) {
+  const { seconds: _, ...rest } = result
+  return { ...rest, ...summary }
+}

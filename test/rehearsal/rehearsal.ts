@@ -1,0 +1,242 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Pace } from '../aws-double/clock.ts'
+import { type Instance, isServing } from '../aws-double/model.ts'
+import type { Double } from '../aws-double/server.ts'
+import { ALARM_NAMES, AlarmWatch } from './alarms.ts'
+import type { Plan } from './assignment.ts'
+import { Balancer } from './balancer.ts'
+import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
+import { crossCheck } from './cross-check.ts'
+import { Deploys } from './deploys.ts'
+import { Instances } from './instances.ts'
+import type { FailedRequest } from './load-lines.ts'
+import { Load } from './load-process.ts'
+import { TEMPLATE, URL } from './names.ts'
+import { RedisStore } from './redis.ts'
+import type { Release, ReleaseName } from './releases.ts'
+import type { Expectation, Mark, Result, Rollout } from './result.ts'
+
+const FLEET_TIMEOUT_MS = 120_000
+const STEP_TIMEOUT_MS = 600_000
+
+export interface Setting {
+  pace: Pace
+  /** How much faster than real minutes the alarms count. */
+  alarmPace: number
+}
+
+/** What a scenario works with: a fleet in service under load, and verbs. */
+export class Rehearsal {
+  readonly store = new RedisStore()
+  readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
+  readonly instances: Instances
+  private readonly marks: Mark[] = []
+  private readonly expectations: Expectation[] = []
+  private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
+  private readonly images: Map<string, Release>
+  private readonly token = crypto
+    .getRandomValues(new Uint8Array(32))
+    .toBase64({ alphabet: 'base64url', omitPadding: true })
+  private readonly startedAt = Date.now()
+  private double!: Double
+  private deploys!: Deploys
+  private load!: Load
+  private alarms!: AlarmWatch
+
+  constructor(
+    readonly plan: Plan,
+    private readonly setting: Setting,
+  ) {
+    this.images = imageIds(plan.releases)
+    const roots = new Map([...this.images].map(([image, release]) => [image, release.image]))
+    this.instances = new Instances(this.balancer, roots, join(plan.root, 'terraform', 'documents'))
+  }
+
+  get plane() {
+    return this.double.plane
+  }
+
+  /** Starts everything, waits for the fleet, then lets the load in. */
+  async begin(): Promise<void> {
+    mkdirSync(this.plan.folder, { recursive: true })
+    await this.store.start()
+    await this.balancer.start()
+    this.double = await startCloud({
+      driver: this.instances,
+      images: this.images,
+      instances: this.plan.instances,
+      pace: this.setting.pace,
+      tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
+    })
+    this.deploys = new Deploys(this.plan, this.plane, awsEnvironment(this.double, this.token))
+    await this.until(
+      `${this.plan.instances} instances serve`,
+      () => this.serving().length === this.plan.instances,
+      FLEET_TIMEOUT_MS,
+    )
+    const { rate, clients } = this.plan
+    this.load = new Load({ url: URL, token: this.token, rate, clients })
+    this.mark('load begins')
+    await this.until('the first answers', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
+    this.alarms = new AlarmWatch(this.plane, this.balancer.errors, this.setting.alarmPace)
+  }
+
+  /** Ends the load, reads back, and tells all. */
+  async end(): Promise<Result> {
+    const endedAt = Date.now()
+    this.mark('load ends')
+    this.alarms.stop()
+    const readBack = await this.load.stop()
+    const seconds = this.load.seconds.filter(({ at }) => (at + 1) * 1000 <= endedAt)
+    const failed = seconds.flatMap((second) => second.failed)
+    const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
+    this.expect(
+      'no request fails that must not',
+      unexpected.length === 0,
+      unexpected.length === 0 ? `${failed.length} failed, all expected` : describe(unexpected),
+    )
+    this.expect(
+      'every acknowledged write is there at the end',
+      readBack.lost.length === 0 && readBack.users > 0,
+      `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
+    )
+    const { scenario, instances, rate, clients, pace, releases } = this.plan
+    return {
+      scenario,
+      instances,
+      rate,
+      clients,
+      pace,
+      startedAt: this.startedAt,
+      endedAt,
+      releases: Object.fromEntries(releases.map(({ name, id }) => [name, id])),
+      releaseOf: Object.fromEntries(
+        this.plane.instances.map(({ id, tags }) => [id, tags.release ?? 'unknown']),
+      ),
+      lives: this.instances.lives,
+      rollouts: this.deploys.rollouts,
+      marks: this.marks,
+      seconds,
+      unexpectedFailures: unexpected,
+      readBack,
+      expectations: this.expectations,
+    }
+  }
+
+  /** Notes a moment for the picture, and says it. */
+  mark(what: string): void {
+    this.marks.push({ at: Date.now(), what })
+    const seconds = (Date.now() - this.startedAt) / 1000
+    console.error(`${seconds.toFixed(1).padStart(7)} s  ${what}`)
+  }
+
+  expect(what: string, met: boolean, seen: string): void {
+    this.expectations.push({ what, met, seen })
+  }
+
+  /** Failures that a scenario brings about on purpose. */
+  allow(allows: (failure: FailedRequest) => boolean): void {
+    this.allowed.push(allows)
+  }
+
+  release(name: ReleaseName): Release {
+    const release = this.plan.releases.find((each) => each.name === name)
+    if (!release) throw new Error(`release ${name} was not made`)
+    return release
+  }
+
+  serving(name?: ReleaseName): Instance[] {
+    const wanted = name && this.release(name).id
+    return this.plane.instances.filter(
+      (instance) => isServing(instance) && (!wanted || instance.tags.release === wanted),
+    )
+  }
+
+  /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */
+  async rollOut(to: ReleaseName, options: string[] = []): Promise<Rollout> {
+    const version = this.plan.releases.findIndex(({ name }) => name === to) + 1
+    return await this.rollout(to, [
+      'start',
+      ...['--launch-template-id', TEMPLATE, '--launch-template-version', String(version)],
+      ...['--release', this.release(to).id],
+      ...ALARM_NAMES.flatMap((name) => ['--alarm', name]),
+      ...options,
+    ])
+  }
+
+  /** Runs any verb of scripts/rollout. */
+  async rollout(to: ReleaseName, words: string[]): Promise<Rollout> {
+    this.mark(`rollout ${words[0]} of release ${to}`)
+    const rollout = await this.deploys.rollout(this.release(to).id, words, this.setting.pace)
+    this.mark(`rollout ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
+    return rollout
+  }
+
+  /** Runs a script of this tree against the double; its exit code. */
+  async script(name: string, words: string[], log: string): Promise<number> {
+    return await this.deploys.script(name, words, log)
+  }
+
+  /** Runs scripts/smoke through the load balancer. */
+  async smoke(name: ReleaseName): Promise<void> {
+    const code = await this.script(
+      'smoke',
+      [URL, '--expect-release', this.release(name).id],
+      'smoke.log',
+    )
+    this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
+  }
+
+  /** Expects a rollout to have ended so, and the whole fleet to serve `name`. */
+  expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
+    const { verdict = 'no verdict' } = rollout
+    this.expect(
+      `scripts/rollout ends with ${exitCode}`,
+      rollout.exitCode === exitCode,
+      `${rollout.exitCode}, ${verdict}`,
+    )
+    this.expect(
+      `the whole fleet serves release ${name}`,
+      this.serving(name).length === this.plan.instances,
+      `${this.serving(name).length} of ${this.plan.instances}`,
+    )
+  }
+
+  /** Writes at one address and reads at another. What was wrong, in words. */
+  async crossCheck(writer: string, reader: string): Promise<string[]> {
+    return await crossCheck(writer, reader, this.token)
+  }
+
+  /**
+   * Lets a trouble that lasts less than a minute fall into one minute of the alarms. One that two minutes see stops a
+   * rollout, and should.
+   */
+  beginMinute(): void {
+    this.alarms.endMinute()
+  }
+
+  /** Waits until the running refresh has reached its first checkpoint. */
+  async checkpoint(): Promise<void> {
+    await this.until(
+      'the first checkpoint',
+      () => this.plane.running?.checkpointReachedAt !== undefined,
+    )
+    this.mark('first checkpoint')
+  }
+
+  async until(what: string, condition: () => boolean, withinMs = STEP_TIMEOUT_MS): Promise<void> {
+    const deadline = Date.now() + withinMs
+    while (!condition()) {
+      if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`)
+      await Bun.sleep(50)
+    }
+  }
+}
+
+function describe(failures: FailedRequest[]): string {
+  const counts = new Map<string, number>()
+  for (const { what } of failures) counts.set(what, (counts.get(what) ?? 0) + 1)
+  const classes = [...counts].map(([what, count]) => `${count} ${what}`).join(', ')
+  return `${failures.length} did: ${classes}; the first: ${failures[0]?.method} ${failures[0]?.detail}`
+}

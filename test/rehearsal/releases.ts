@@ -1,0 +1,177 @@
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { Stop } from '../../scripts/lib/cli.ts'
+import { findLocalImage } from '../../scripts/lib/image/local.ts'
+
+/** Images of earlier rehearsals, each of about 400 MB. */
+const OTHERS_KEPT = 4
+
+export type ReleaseName = 'a' | 'b' | 'never-healthy' | 'turns-bad' | 'no-drain' | 'short-idle'
+
+/** What a release differs by from the commit that is rehearsed: a file of src and what is replaced in it. */
+const PATCHES: Record<
+  Exclude<ReleaseName, 'a'>,
+  { file: string; from: string; to: string } | undefined
+> = {
+  // The same program, with another id.
+  b: undefined,
+  // Fails with the store of the fleet only: one that is unhealthy by itself is not even baked.
+  'never-healthy': {
+    file: 'src/store/redis.ts',
+    from: "client.read(['ping'])",
+    to: "client.read(['no-such-command'])",
+  },
+  // Serves well until its instance has this file, as a release does that goes wrong with time.
+  'turns-bad': {
+    file: 'src/routes/hello.ts',
+    from: 'const username = usernameFrom(c.req',
+    to: "if (require('node:fs').existsSync('/etc/hello/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
+  },
+  'no-drain': {
+    file: 'src/config/timeouts.ts',
+    from: 'DRAIN_SECONDS = 20',
+    to: 'DRAIN_SECONDS = 0',
+  },
+  'short-idle': {
+    file: 'src/config/timeouts.ts',
+    from: 'IDLE_TIMEOUT_SECONDS = 75',
+    to: 'IDLE_TIMEOUT_SECONDS = 4',
+  },
+}
+
+export interface Release {
+  name: ReleaseName
+  /** The commit, which is the release id. */
+  id: string
+  /** The image directory. */
+  image: string
+}
+
+/**
+ * Builds and bakes the releases with the scripts of their own commits, in a clone that is kept for the next time: `a` is
+ * the commit `from`, the others are commits on top of HEAD. What was baked before is not baked again.
+ */
+export async function makeReleases(
+  root: string,
+  names: ReleaseName[],
+  from: string,
+  say: (line: string) => void,
+): Promise<Map<ReleaseName, Release>> {
+  const clone = join(root, '.rehearsal', 'source')
+  await updateClone(root, clone)
+  if (await $`git -C ${root} status --porcelain`.text()) {
+    say('the last commit is rehearsed: changes that none holds are left out of the releases')
+  }
+  const head = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
+  const made = new Map<ReleaseName, Release>()
+  for (const name of names) {
+    const id = await commitOf(root, clone, name, name === 'a' ? from : head)
+    const found = findLocalImage(clone, id)
+    if (!found) {
+      say(`building and baking release ${name} (${id.slice(0, 12)})`)
+      await bake(clone, id)
+    }
+    const image = found ?? findLocalImage(clone, id)
+    if (!image) throw new Stop(`scripts/bake left no image of ${id}`)
+    made.set(name, { name, id, image: image.root })
+  }
+  shareBase(clone, root)
+  forgetOthers(
+    clone,
+    [...made.values()].map(({ id }) => id),
+  )
+  return made
+}
+
+async function updateClone(root: string, clone: string): Promise<void> {
+  if (!existsSync(join(clone, '.git'))) {
+    mkdirSync(join(root, '.rehearsal'), { recursive: true })
+    await $`git clone --quiet --no-checkout ${root} ${clone}`.quiet()
+    await Bun.write(join(clone, '.git', 'info', 'exclude'), 'node_modules\n')
+  }
+  await $`git -C ${clone} fetch --quiet origin HEAD`.quiet()
+  shareBase(root, clone)
+}
+
+/** A base root file system takes a minute to make: whoever has one lends it. */
+function shareBase(from: string, to: string): void {
+  const [source, target] = [from, to].map((tree) => join(tree, 'packer', '.images')) as [
+    string,
+    string,
+  ]
+  if (!existsSync(source)) return
+  mkdirSync(target, { recursive: true })
+  for (const name of readdirSync(source).filter((each) => /^debian-.*\.tar$/.test(each))) {
+    if (!existsSync(join(target, name))) linkSync(join(source, name), join(target, name))
+  }
+}
+
+/** Checks the release's commit out, making it if need be; the same commit each time. */
+async function commitOf(
+  root: string,
+  clone: string,
+  name: ReleaseName,
+  base: string,
+): Promise<string> {
+  const commit = (
+    await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`.nothrow().text()
+  ).trim()
+  if (!commit) throw new Stop(`there is no commit '${base}' here: check --from`)
+  await $`git -C ${clone} fetch --quiet origin ${commit}`.nothrow().quiet()
+  await $`git -C ${clone} checkout --quiet --force --detach ${commit}`.quiet()
+  if (name === 'a') return commit
+  const patch = PATCHES[name]
+  if (patch) await replace(join(clone, patch.file), patch)
+  const date = (await $`git -C ${clone} show --no-patch --format=%cI HEAD`.text()).trim()
+  const who = { name: 'rehearsal', email: 'rehearsal@localhost' }
+  await $`git -C ${clone} commit --quiet --all --allow-empty --no-verify --no-gpg-sign -m ${`Rehearse ${name}`}`
+    .env({
+      ...process.env,
+      ...{ GIT_AUTHOR_NAME: who.name, GIT_AUTHOR_EMAIL: who.email, GIT_AUTHOR_DATE: date },
+      ...{ GIT_COMMITTER_NAME: who.name, GIT_COMMITTER_EMAIL: who.email, GIT_COMMITTER_DATE: date },
+    })
+    .quiet()
+  return (await $`git -C ${clone} rev-parse HEAD`.text()).trim()
+}
+
+async function replace(path: string, { from, to }: { from: string; to: string }): Promise<void> {
+  const text = await Bun.file(path).text()
+  if (!text.includes(from))
+    throw new Stop(`the rehearsal cannot make a bad release: ${path} has no "${from}"`)
+  await Bun.write(path, text.replaceAll(from, to))
+}
+
+async function bake(clone: string, id: string): Promise<void> {
+  const modules = join(clone, 'node_modules')
+  if (!existsSync(modules)) symlinkSync(join(clone, '..', '..', 'node_modules'), modules)
+  // Installed for the tree that is rehearsed: newer than the lock file of the clone as far as it can tell.
+  utimesSync(join(clone, 'bun.lock'), 0, 0)
+  for (const step of [['scripts/build'], ['scripts/bake', '--local']]) {
+    const { exitCode, stderr } = await $`${step}`.cwd(clone).nothrow().quiet()
+    if (exitCode !== 0) {
+      throw new Stop(
+        `${step.join(' ')} of ${id} failed:\n${stderr.toString().trim().split('\n').slice(-15).join('\n')}`,
+      )
+    }
+  }
+}
+
+/** Keeps the newest few besides, so that going back and forth between commits costs nothing. */
+function forgetOthers(clone: string, wanted: string[]): void {
+  const folder = join(clone, 'packer', '.images')
+  const others = readdirSync(folder)
+    .filter((name) => /^[0-9a-f]{40}$/.test(name) && !wanted.includes(name))
+    .map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at)
+  for (const { path } of others.slice(OTHERS_KEPT)) rmSync(path, { recursive: true, force: true })
+}

@@ -1,0 +1,53 @@
+import type { Life } from './instances.ts'
+import type { FailedRequest, ReadBack, Second } from './load-lines.ts'
+import type { ReleaseName } from './releases.ts'
+import type { ScenarioName } from './scenario-names.ts'
+
+export interface Expectation {
+  what: string
+  met: boolean
+  /** What was seen. */
+  seen: string
+}
+
+export interface Mark {
+  at: number
+  what: string
+}
+
+/** A run of scripts/rollout. */
+export interface Rollout {
+  from: string
+  to: string
+  startedAt: number
+  endedAt: number
+  exitCode: number
+  /** How much longer the waits that passed faster would have been, in seconds. */
+  cutSeconds: number
+  /** What its own receipt says; undefined when it wrote none. */
+  verdict: string | undefined
+  probe: { requests: number; failed: number; longestGapSeconds: number } | undefined
+}
+
+/** All that a scenario left, as the stage hands it over. Times are milliseconds since the epoch. */
+export interface Result {
+  scenario: ScenarioName
+  instances: number
+  rate: number
+  clients: number
+  pace: number
+  startedAt: number
+  /** Of the load, without reading back. */
+  endedAt: number
+  releases: Partial<Record<ReleaseName, string>>
+  /** Release of an instance. */
+  releaseOf: Record<string, string>
+  lives: Life[]
+  rollouts: Rollout[]
+  marks: Mark[]
+  seconds: Second[]
+  /** Failures that no expectation allows. */
+  unexpectedFailures: FailedRequest[]
+  readBack: ReadBack
+  expectations: Expectation[]
+}

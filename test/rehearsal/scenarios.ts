@@ -1,0 +1,256 @@
+import { RULES } from './balancer.ts'
+import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
+import type { Rehearsal, Setting } from './rehearsal.ts'
+import type { ReleaseName } from './releases.ts'
+import type { ScenarioName } from './scenario-names.ts'
+
+interface Scenario {
+  /** The first is what the fleet starts with. */
+  releases: ReleaseName[]
+  setting(pace: number): Setting
+  play(rehearsal: Rehearsal): Promise<void>
+}
+
+/** Waits that only wait pass faster; the grace period does not, unless it is what is waited for. */
+const faster = (pace: number): Setting => ({
+  pace: { warmup: pace, checkpoint: pace, bake: pace, stall: pace, 'launch-retry': pace },
+  alarmPace: pace,
+})
+
+/** The same, with a quarter of the grace period: still longer than boot and the first health checks. */
+const impatient = (pace: number): Setting => {
+  const { pace: paces, alarmPace } = faster(pace)
+  return { pace: { ...paces, grace: 4 }, alarmPace }
+}
+
+/** For troubles that are over within a minute, which the alarms of a minute should bear. */
+const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
+
+const STORE_OUTAGE_MS = 20_000
+/** What clients may notice of an outage after its end. */
+const AFTERMATH_MS = 2_000
+/** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
+const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
+/** systemd's WatchdogSec, and the restart. */
+const WATCHDOG_MS = 13_000
+const SOAK_MS = 40_000
+
+export const SCENARIOS: Record<ScenarioName, Scenario> = {
+  rollout: { releases: ['a', 'b'], setting: faster, play: rollThenRestart },
+  'bad-release': { releases: ['a', 'never-healthy'], setting: impatient, play: badRelease },
+  'bad-after-checkpoint': {
+    releases: ['a', 'turns-bad'],
+    setting: faster,
+    play: badAfterCheckpoint,
+  },
+  crash: { releases: ['a', 'b'], setting: (pace) => realMinutes(impatient(pace)), play: crash },
+  'store-outage': {
+    releases: ['a', 'b'],
+    setting: (pace) => realMinutes(faster(pace)),
+    play: storeOutage,
+  },
+  hung: { releases: ['a', 'b'], setting: (pace) => realMinutes(faster(pace)), play: hung },
+  cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
+  rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
+  mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
+  'wrong-drain': { releases: ['no-drain'], setting: faster, play: restartInPlace },
+  'wrong-idle': { releases: ['short-idle'], setting: faster, play: soak },
+}
+
+async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
+  let at: ReleaseName = 'a'
+  for (let round = 0; round < rehearsal.plan.rounds; round++) {
+    const to: ReleaseName = at === 'a' ? 'b' : 'a'
+    const rollout = await rehearsal.rollOut(to)
+    rehearsal.expectRollout(rollout, 0, to)
+    if (rollout.exitCode !== 0) return
+    at = to
+  }
+  await rehearsal.smoke(at)
+  await restartInPlace(rehearsal)
+}
+
+/** No deregistration comes before this: the drain of the service alone keeps requests from failing. */
+async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
+  const [instance] = rehearsal.serving()
+  rehearsal.mark(`restart of ${instance?.id} in place`)
+  const words = [
+    'restart',
+    instance?.id ?? '',
+    '--group',
+    rehearsal.plane.group.name,
+    '--reason',
+    'rehearsal',
+  ]
+  const code = await rehearsal.script('ops', words, 'restart.log')
+  rehearsal.mark('restarted')
+  rehearsal.expect('scripts/ops restarts an instance in place', code === 0, `exit code ${code}`)
+  await Bun.sleep(5_000)
+}
+
+/** Load alone: long enough for connections to be idle, closed and used at the same moment many times. */
+async function soak(): Promise<void> {
+  await Bun.sleep(SOAK_MS)
+}
+
+async function badRelease(rehearsal: Rehearsal): Promise<void> {
+  const rollout = await rehearsal.rollOut('never-healthy', [
+    '--stall-seconds',
+    String(600 / rehearsal.plan.pace),
+  ])
+  rehearsal.expectRollout(rollout, 3, 'a')
+  const marked = rehearsal.plane.group.tags['rolled-back-release']
+  const { id } = rehearsal.release('never-healthy')
+  rehearsal.expect('the release is marked as rolled back', marked === id, marked ?? 'no mark')
+  const reached = rehearsal.instances.lives.some(
+    (life) => life.healthyAt && rehearsal.plane.instance(life.id).tags.release === id,
+  )
+  rehearsal.expect(
+    'no instance of it ever got requests',
+    !reached,
+    reached ? 'one did' : 'none did',
+  )
+}
+
+async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
+  const bad = rehearsal.release('turns-bad').id
+  rehearsal.allow(
+    ({ what, instance }) =>
+      what === 'target 5xx' &&
+      instance !== undefined &&
+      rehearsal.plane.instance(instance).tags.release === bad,
+  )
+  const going = rehearsal.rollOut('turns-bad', ['--failure-budget', 'any'])
+  await rehearsal.checkpoint()
+  rehearsal.mark('it starts to answer 500')
+  for (const { id } of rehearsal.serving('turns-bad')) {
+    await rehearsal.instances.shell(id, 'touch /etc/hello/turn-bad')
+  }
+  rehearsal.expectRollout(await going, 3, 'a')
+  const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
+  rehearsal.expect('an alarm turned it round', /target-5xx is in ALARM/.test(why), why)
+}
+
+async function crash(rehearsal: Rehearsal): Promise<void> {
+  const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
+  await rehearsal.checkpoint()
+  const [victim] = rehearsal.serving('b')
+  if (!victim) throw new Error('no instance of release b serves at the checkpoint')
+  rehearsal.beginMinute()
+  rehearsal.mark(`${victim.id} dies`)
+  const killedAt = Date.now()
+  rehearsal.allow(
+    ({ sentAt, instance }) =>
+      sentAt >= killedAt - CLIENT_TIMEOUT_MS &&
+      sentAt <= killedAt + NOTICED_MS &&
+      (instance === undefined || instance === victim.id),
+  )
+  await rehearsal.instances.kill(victim.id)
+  rehearsal.expectRollout(await going, 0, 'b')
+  const { lifecycle } = victim
+  rehearsal.expect('the dead instance is replaced', /^Terminat/.test(lifecycle), lifecycle)
+}
+
+async function storeOutage(rehearsal: Rehearsal): Promise<void> {
+  const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
+  await rehearsal.checkpoint()
+  const before = new Set(rehearsal.serving().map(({ id }) => id))
+  rehearsal.beginMinute()
+  rehearsal.mark('the store is gone')
+  const goneAt = Date.now()
+  let backAt = Number.POSITIVE_INFINITY
+  rehearsal.allow(
+    ({ what, sentAt }) =>
+      what === 'store 503' && sentAt >= goneAt - AFTERMATH_MS && sentAt <= backAt + AFTERMATH_MS,
+  )
+  await rehearsal.store.kill()
+  await Bun.sleep(STORE_OUTAGE_MS)
+  await rehearsal.store.start()
+  backAt = Date.now()
+  rehearsal.mark('the store is back')
+  rehearsal.expectRollout(await going, 0, 'b')
+  const replaced = rehearsal.plane.instances.filter(({ health }) => health === 'Unhealthy')
+  rehearsal.expect(
+    'no instance is replaced for it',
+    replaced.length === 0,
+    `${replaced.length} of ${before.size} that served when it went`,
+  )
+}
+
+async function hung(rehearsal: Rehearsal): Promise<void> {
+  const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
+  await rehearsal.checkpoint()
+  const [victim] = rehearsal.serving('b')
+  if (!victim) throw new Error('no instance of release b serves at the checkpoint')
+  const pid = async () =>
+    (
+      await rehearsal.instances.shell(victim.id, 'systemctl show -P MainPID hello@9464')
+    ).stdout.trim()
+  const before = await pid()
+  rehearsal.beginMinute()
+  rehearsal.mark(`a worker of ${victim.id} hangs`)
+  const hungAt = Date.now()
+  rehearsal.allow(
+    ({ sentAt, instance }) =>
+      sentAt >= hungAt - CLIENT_TIMEOUT_MS &&
+      sentAt <= hungAt + WATCHDOG_MS &&
+      (instance === undefined || instance === victim.id),
+  )
+  await rehearsal.instances.shell(victim.id, `kill -STOP ${before}`)
+  await Bun.sleep(WATCHDOG_MS)
+  const after = await pid()
+  rehearsal.expect(
+    'systemd has restarted the worker',
+    after !== before && after !== '0',
+    `process ${before}, then ${after}`,
+  )
+  rehearsal.expectRollout(await going, 0, 'b')
+  const { health, lifecycle } = victim
+  rehearsal.expect('its instance was not replaced', health === 'Healthy', `${health}, ${lifecycle}`)
+}
+
+async function toMixture(rehearsal: Rehearsal): Promise<void> {
+  const going = rehearsal.rollOut('b')
+  await rehearsal.checkpoint()
+  rehearsal.mark('cancelled')
+  const code = await rehearsal.script('rollout', ['cancel', '--poll-seconds', '1'], 'cancel.log')
+  rehearsal.expect('scripts/rollout cancel ends with 0', code === 0, `exit code ${code}`)
+  const { exitCode, verdict = 'no verdict' } = await going
+  rehearsal.expect('the rollout ends with 4', exitCode === 4, `${exitCode}, ${verdict}`)
+}
+
+async function cancel(rehearsal: Rehearsal): Promise<void> {
+  await toMixture(rehearsal)
+  await Bun.sleep(10_000)
+  const [a, b] = [rehearsal.serving('a').length, rehearsal.serving('b').length]
+  rehearsal.expect(
+    'both releases serve on',
+    a > 0 && b > 0 && a + b === rehearsal.plan.instances,
+    `${a} of a, ${b} of b`,
+  )
+}
+
+async function rollback(rehearsal: Rehearsal): Promise<void> {
+  const there = await rehearsal.rollOut('b')
+  rehearsal.expectRollout(there, 0, 'b')
+  if (there.exitCode !== 0) return
+  const back = await rehearsal.rollout('a', ['rollback'])
+  rehearsal.expectRollout(back, 0, 'a')
+}
+
+async function mixed(rehearsal: Rehearsal): Promise<void> {
+  await toMixture(rehearsal)
+  const [a, b] = [rehearsal.serving('a')[0], rehearsal.serving('b')[0]]
+  if (!a || !b) throw new Error('not both releases serve')
+  for (const [writer, reader, how] of [
+    [a, b, 'what a writes, b reads'],
+    [b, a, 'what b writes, a reads'],
+  ] as const) {
+    const wrong = await rehearsal.crossCheck(writer.privateIp ?? '', reader.privateIp ?? '')
+    rehearsal.expect(
+      how,
+      wrong.length === 0,
+      wrong[0] ?? '100 users written, read, replaced and deleted',
+    )
+  }
+}

@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+
+export const cache = join(root, 'test/.cache')
+
+export interface Ran {
+  status: number
+  /** Standard output and standard error together. */
+  output: string
+}
+
+/** Runs a command to its end, in `cwd`, with `env` on top of this process's environment. */
+export async function run(
+  command: string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const child = Bun.spawn(command, {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', CHECKPOINT_DISABLE: '1', ...env },
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { status, output: out + err }
+}
+
+/** Installs a tool of PyPI into a virtual environment of its own; the path of its command. */
+export async function pythonTool(name: string, version: string): Promise<string> {
+  const install = 'source scripts/lib/shell/python.sh && python_tool "$1" "$2"'
+  await must(['bash', '-c', install, 'bash', name, version], root, { root })
+  return join(cache, 'python', `${name}-${version}`, 'bin', name)
+}
+
+/** Builds a tool from its Go module; the path of its command. */
+export async function goTool(name: string, module: string, version: string): Promise<string> {
+  const folder = join(cache, `${name}-${version}`)
+  const command = join(folder, name)
+  if (existsSync(command)) return command
+  mkdirSync(folder, { recursive: true })
+  await must(['go', 'install', `${module}@${version}`], folder, { GOBIN: folder })
+  return command
+}
+
+async function must(command: string[], cwd: string, env: Record<string, string>): Promise<void> {
+  const { status, output } = await run(command, cwd, env)
+  if (status !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
+}

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import type { Ran } from '../support/tools.ts'
+import { type Emulator, startEmulator } from './emulator.ts'
+import { emulatorOverride, findRealProvider } from './real-provider.ts'
+import { Workspace } from './workspace.ts'
+
+// Applying takes more than a minute: the provider waits for what AWS takes time over.
+setDefaultTimeout(400_000)
+
+const PASSWORD = 'correct-horse-battery-staple'
+const OLD = { release: '1'.repeat(40), ami_id: 'ami-11111111111111111' }
+const NEW = { release: '2'.repeat(40), ami_id: 'ami-22222222222222222' }
+
+const provider = findRealProvider()
+if (provider) console.log(`applying with provider aws ${provider.version ?? 'of the registry'}`)
+sayWhatIsLeftOut(
+  'applying with the real provider',
+  provider ? undefined : 'neither a local mirror nor the registry has it',
+)
+
+describe.skipIf(!provider)('with the real provider, against an emulator', () => {
+  let emulator: Emulator
+  let workspace: Workspace
+  let applied: Ran
+  let policies: Record<string, string>
+
+  const bump = (to: typeof OLD) =>
+    workspace.write('release.auto.tfvars.json', JSON.stringify({ ...to, history: [] }))
+  const terraform = (...args: string[]) =>
+    workspace.terraform([...args, '-no-color', '-input=false'])
+
+  async function init(at: string): Promise<void> {
+    const { status, output } = await workspace.terraform(['init', '-no-color', '-input=false'], at)
+    if (status !== 0) throw new Error(output)
+  }
+
+  /** The roles' policies by name, as they would be sent to IAM. */
+  async function applyBootstrap(): Promise<Record<string, string>> {
+    const override = emulatorOverride(emulator.url, provider?.version)
+    workspace.write('bootstrap/emulator_override.tf', override)
+    await init('bootstrap')
+    const targets = ['plan', 'deploy', 'bake', 'bake_agent'].map(
+      (name) => `-target=aws_iam_role_policy.${name}`,
+    )
+    const apply = ['apply', '-auto-approve', '-var=repository=owner/name', ...targets]
+    const { status, output } = await workspace.terraform(apply, 'bootstrap')
+    if (status !== 0) throw new Error(output)
+    const state = await workspace.terraform(['show', '-json'], 'bootstrap')
+    const { resources } = JSON.parse(state.output).values.root_module
+    return Object.fromEntries(
+      (resources as { type: string; address: string; values: { policy: string } }[])
+        .filter(({ type }) => type === 'aws_iam_role_policy')
+        .map(({ address, values }) => [address.replace('aws_iam_role_policy.', ''), values.policy]),
+    )
+  }
+
+  beforeAll(async () => {
+    emulator = await startEmulator({ '/hello/production/redis-password': PASSWORD })
+    workspace = new Workspace({})
+    if (provider?.cliConfiguration) {
+      workspace.write('mirror.rc', provider.cliConfiguration)
+      workspace.env.TF_CLI_CONFIG_FILE = join(workspace.module, 'mirror.rc')
+    }
+    workspace.write('emulator_override.tf', emulatorOverride(emulator.url, provider?.version))
+    bump(OLD)
+    await init('.')
+    const bootstrapped = applyBootstrap()
+    applied = await terraform('apply', '-auto-approve')
+    policies = await bootstrapped
+  })
+  afterAll(async () => {
+    workspace?.[Symbol.dispose]()
+    await emulator?.[Symbol.asyncDispose]()
+  })
+
+  test('it applies, tells the address and warns of plain HTTP', () => {
+    expect(applied.output).toContain('Apply complete!')
+    expect(applied.output).toMatch(/url += "http:\/\/hello-production.*:5000"/)
+    expect(applied.output).toMatch(/warning += "Plain HTTP:/)
+    expect(workspace.rollouts()).toHaveLength(1)
+  })
+
+  test('the bootstrap gives each role policies that IAM has room for, and no action with a wildcard', () => {
+    expect(Object.keys(policies).sort()).toEqual(
+      ['bake', 'bake_agent', 'deploy', 'plan["deploy"]', 'plan["plan"]'].sort(),
+    )
+    const sizeOf = (name: string) => policies[name]?.replaceAll(/\s/g, '').length ?? 0
+    // IAM counts all inline policies of a role together.
+    expect(sizeOf('plan["deploy"]') + sizeOf('deploy')).toBeLessThan(10_240)
+    expect(sizeOf('bake')).toBeLessThan(10_240)
+    for (const [name, policy] of Object.entries(policies)) {
+      const actions = JSON.parse(policy).Statement.flatMap(
+        ({ Action }: { Action: string[] }) => Action,
+      )
+      expect(actions.length, name).toBeGreaterThan(5)
+      for (const action of actions) expect(action, name).not.toContain('*')
+    }
+  })
+
+  test('the password of the store is not in what it prints', () => {
+    expect(applied.output).toContain('(sensitive value)')
+    expect(applied.output).not.toContain(PASSWORD)
+  })
+
+  test('a second plan is empty, also after a release was marked on the group', async () => {
+    const autoScaling = new AutoScalingClient({
+      endpoint: emulator.url,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    })
+    await autoScaling.send(
+      new CreateOrUpdateTagsCommand({
+        Tags: [
+          {
+            ResourceId: 'hello-production',
+            ResourceType: 'auto-scaling-group',
+            Key: 'rolled-back-release',
+            Value: NEW.release,
+            PropagateAtLaunch: false,
+          },
+        ],
+      }),
+    )
+    autoScaling.destroy()
+    const { status, output } = await terraform('plan', '-detailed-exitcode')
+    expect(output).toContain('No changes.')
+    expect(status).toBe(0)
+  })
+
+  test('a bump changes the launch template and replaces the rollout; a failed one is tried again', async () => {
+    bump(NEW)
+    const planned = await terraform('plan')
+    expect(planned.output).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
+    expect(planned.output).toContain('1 -> (known after apply)')
+
+    workspace.rolloutsEndWith(3)
+    const failed = await terraform('apply', '-auto-approve', '-refresh=false')
+    expect(failed.status).toBe(1)
+    expect(failed.output).toContain('exit status 3')
+    expect(workspace.rollouts().at(-1)).toContain(
+      `--launch-template-version 2 --release ${NEW.release}`,
+    )
+
+    workspace.rolloutsEndWith(0)
+    const again = await terraform('plan', '-refresh=false')
+    expect(again.output).toContain('terraform_data.rollout is tainted')
+    expect(again.output).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
+  })
+})

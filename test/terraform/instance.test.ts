@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { LOG_LEVELS } from '../../src/telemetry/log.ts'
+import { temporaryFolder } from '../support/process.ts'
+import { stubCommand } from '../support/stub.ts'
+import { run } from '../support/tools.ts'
+import { providerEnvironment, Workspace } from './workspace.ts'
+
+// The first run builds the provider.
+setDefaultTimeout(300_000)
+
+const INSTANCE = 'i-0123456789abcdef0'
+const RELEASE = '1'.repeat(40)
+
+describe('the user data', () => {
+  const folder = temporaryFolder()
+  const out = join(folder.path, 'out')
+  const read = (path: string) => readFileSync(join(out, path), 'utf8')
+  let script: string
+  let calls: string
+
+  beforeAll(async () => {
+    script = await renderedUserData()
+    calls = await runOnAnInstance(script)
+  })
+  afterAll(() => folder[Symbol.dispose]())
+
+  test('is short enough for EC2, and a valid script', async () => {
+    expect(Buffer.byteLength(script)).toBeLessThan(16_384)
+    const { status, output } = await run(['shellcheck', join(out, 'user-data.sh')], root)
+    expect(output).toBe('')
+    expect(status).toBe(0)
+  })
+
+  test('names the secrets and holds none', () => {
+    expect(script).toContain('REDIS_PASSWORD=ssm:/hello/mocked/redis-password')
+    expect(script).toContain('TOKENS=ssm:/hello/mocked/tokens')
+    expect(script).not.toContain('correct horse battery staple')
+  })
+
+  test('writes an environment file that the service takes as a whole', async () => {
+    const env = Object.fromEntries(
+      read('hello/hello.env')
+        .trim()
+        .split('\n')
+        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    )
+    expect(env).toMatchObject({ PORT: '5000', ENVIRONMENT: 'mocked', INSTANCE_ID: INSTANCE })
+    const config = await loadConfig(
+      { port: Number(env.PORT), environment: String(env.ENVIRONMENT) },
+      { ...env, TOKENS: `write:${'0'.repeat(64)}`, REDIS_PASSWORD: 'x', AWS_REGION: 'eu-west-1' },
+    )
+    expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: 'hello-mocked' })
+    expect(config.instance).toBe(INSTANCE)
+  })
+
+  test('asks for a log level that the service knows', () => {
+    const variables = readFileSync(join(root, 'terraform/variables.tf'), 'utf8')
+    const levels = LOG_LEVELS.map((level) => `"${level}"`).join(', ')
+    expect(variables).toContain(`contains([${levels}], var.log_level)`)
+  })
+
+  test('has the journal shipped in a stream for this instance and release', () => {
+    const { logs } = JSON.parse(read('agent/hello.json'))
+    expect(logs.logs_collected.files.collect_list).toEqual([
+      {
+        file_path: '/var/log/hello/journal.jsonl',
+        log_group_name: '/hello/mocked/journal',
+        log_stream_name: `${INSTANCE}/${RELEASE}`,
+      },
+    ])
+    expect(read('units/hello-journal.service')).toContain('append:/var/log/hello/journal.jsonl')
+  })
+
+  test('writes units that systemd finds nothing wrong with', async () => {
+    const units = readdirSync(join(out, 'units')).map((name) => join(out, 'units', name))
+    expect(units).toHaveLength(3)
+    const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], root)
+    expect(output.split('\n').filter((line) => line.includes('hello-journal'))).toEqual([])
+  })
+
+  test('does not wait for logging, for which the workers would wait in turn', () => {
+    const started = calls.split('\n').filter((line) => /^(systemctl start|systemd-run)/.test(line))
+    expect(started).toHaveLength(2)
+    for (const line of started) expect(line).toContain('--no-block')
+    expect(started[1]).toContain('amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s')
+  })
+
+  async function renderedUserData(): Promise<string> {
+    using workspace = new Workspace(await providerEnvironment())
+    await workspace.terraform(['init', '-backend=false'])
+    const filter = '-filter=tests/invariants.tftest.hcl'
+    const { output } = await workspace.terraform(['test', '-no-color', '-verbose', filter])
+    const encoded = / user_data += "([\w+/=]+)"/.exec(output)?.[1] ?? ''
+    return Buffer.from(encoded, 'base64').toString()
+  }
+
+  /** Runs it where /etc, /opt and /var are copies that are gone afterwards; returns what it called. */
+  async function runOnAnInstance(script: string): Promise<string> {
+    const bin = join(folder.path, 'bin')
+    for (const path of [out, bin]) mkdirSync(path)
+    writeFileSync(join(out, 'user-data.sh'), script)
+    stubCommand(
+      bin,
+      'curl',
+      `#!/bin/sh\ncase "$*" in *api/token*) echo TOKEN ;; *"X-aws-ec2-metadata-token: TOKEN"*instance-id*) echo ${INSTANCE} ;; *) exit 22 ;; esac\n`,
+    )
+    for (const name of ['systemctl', 'systemd-run']) {
+      stubCommand(bin, name, `#!/bin/sh\necho "${name} $*" >>'${out}/calls'\n`)
+    }
+    const around = `set -e
+mount -t tmpfs tmpfs '${bin}/../mnt'
+for each in etc opt var; do
+  mkdir -p '${bin}/../mnt/'$each/upper '${bin}/../mnt/'$each/work
+  mount -t overlay overlay -o lowerdir=/$each,upperdir='${bin}/../mnt/'$each/upper,workdir='${bin}/../mnt/'$each/work /$each
+done
+mkdir -p /etc/hello && echo ${RELEASE} >/etc/hello/release
+PATH='${bin}':$PATH bash '${out}/user-data.sh'
+mkdir '${out}/units' '${out}/agent' && cp -r /etc/hello '${out}/hello'
+cp /etc/systemd/system/hello-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/hello.json '${out}/agent'`
+    mkdirSync(join(folder.path, 'mnt'))
+    const isRoot = process.getuid?.() === 0
+    const { status, output } = await run(
+      // Root needs no user namespace, which it could not have in a chroot.
+      ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', around],
+      root,
+    )
+    if (status !== 0) throw new Error(output)
+    return read('calls')
+  }
+})
+
+describe('the SSM documents', () => {
+  const folder = join(root, 'terraform/documents')
+  const documents = readdirSync(folder)
+    .sort()
+    .map((name) => {
+      const text = readFileSync(join(folder, name), 'utf8').replaceAll(/\$\{\w+\}/g, 'hello-mocked')
+      return { name: name.replace('.yaml', ''), document: Bun.YAML.parse(text) as Document }
+    })
+  const of = (version: string) =>
+    documents.filter(({ document }) => document.schemaVersion === version)
+
+  test('are the six verbs of scripts/ops: commands on an instance, or automations', () => {
+    expect(of('2.2').map(({ name }) => name)).toEqual(['bundle', 'logs', 'restart', 'status'])
+    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
+  })
+
+  test('take no parameter that could be more than a word, a number or a sentence', () => {
+    for (const { name, document } of documents) {
+      for (const [parameter, { allowedPattern, allowedValues }] of Object.entries(
+        document.parameters ?? {},
+      )) {
+        expect(allowedPattern ?? allowedValues, `${name} ${parameter}`).toBeDefined()
+        if (!allowedPattern) continue
+        for (const attack of ["'; reboot; '", '$(reboot)', '`reboot`', 'a\nreboot', '"', '\\']) {
+          expect(attack, `${name} ${parameter}`).not.toMatch(new RegExp(allowedPattern))
+        }
+      }
+    }
+  })
+
+  test('leave a line in the journal, which tells what was done', () => {
+    for (const { name, document } of of('2.2'))
+      expect(scriptOf(document)).toContain(
+        `logger -t hello-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
+      )
+  })
+
+  test('are shell scripts that shellcheck finds nothing wrong with', async () => {
+    using temporary = temporaryFolder()
+    for (const { name, document } of of('2.2')) {
+      const path = join(temporary.path, `${name}.sh`)
+      writeFileSync(path, `#!/bin/sh\n${scriptOf(document)}`)
+      const { output } = await run(['shellcheck', path], temporary.path)
+      expect(output).toBe('')
+    }
+  })
+
+  test('put more into a bundle than Run Command returns only where it is cut', () => {
+    const bundle = documents.find(({ name }) => name === 'bundle')?.document as Document
+    const limits = scriptOf(bundle).match(/(?:head|tail) -c \d+/g) ?? []
+    const total = limits.reduce((sum, limit) => sum + Number(limit.split(' ')[2]), 0)
+    expect(total).toBeLessThan(24_000)
+    expect(total).toBeGreaterThan(20_000)
+  })
+
+  test('drain and undrain act on this group alone, by a role of their own', () => {
+    for (const { document } of of('0.3')) {
+      expect(document.assumeRole).toBe('hello-mocked')
+      expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual(['hello-mocked'])
+      expect(document.mainSteps.map(({ action }) => action)).toEqual([
+        'aws:executeAwsApi',
+        'aws:waitForAwsResourceProperty',
+      ])
+    }
+  })
+})
+
+interface Document {
+  schemaVersion: string
+  assumeRole?: string
+  parameters?: Record<string, { allowedPattern?: string; allowedValues?: string[] }>
+  mainSteps: { action: string; inputs: { runCommand?: string[] } }[]
+}
+
+function scriptOf({ mainSteps }: Document): string {
+  return mainSteps.flatMap(({ inputs }) => inputs.runCommand ?? []).join('\n')
+}

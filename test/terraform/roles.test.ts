@@ -1,0 +1,173 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+
+const PREFIXES: Record<string, string> = {
+  'auto-scaling': 'autoscaling',
+  cloudwatch: 'cloudwatch',
+  ec2: 'ec2',
+  'elastic-load-balancing-v2': 'elasticloadbalancing',
+  ssm: 'ssm',
+}
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8')
+
+/** A file and all that it imports, itself or through others. */
+function withImports(path: string, found = new Set<string>()): Set<string> {
+  if (found.has(path)) return found
+  found.add(path)
+  for (const [, name = ''] of read(path).matchAll(/ from '(\.[^']*\.ts)'/g)) {
+    withImports(join(dirname(path), name), found)
+  }
+  return found
+}
+
+/** The actions of AWS that a command may call, as a policy names them. */
+function calledBy(...commands: string[]): string[] {
+  const files = commands.flatMap((name) => [...withImports(`scripts/lib/commands/${name}.ts`)])
+  const actions = files
+    .map(read)
+    .flatMap((text) =>
+      [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\/client-([\w-]+)'/g)].flatMap(
+        ([, names = '', client = '']) =>
+          [...names.matchAll(/(\w+)Command\b/g)].map(
+            ([, name]) => [PREFIXES[client], name] as const,
+          ),
+      ),
+    )
+  return [...new Set(actions.filter(([prefix]) => prefix).map((action) => action.join(':')))]
+}
+
+/** The text of one policy document. */
+function policy(file: string, name: string): string {
+  const [, after = ''] = read(file).split(`data "aws_iam_policy_document" "${name}" {`)
+  return after.split(/^\}/m)[0] ?? ''
+}
+
+interface Statement {
+  actions: string
+  resources: string
+  /** Values by "test variable". */
+  conditions: Record<string, string>
+}
+
+/** The statements of a policy document by their sid, as they are written. */
+function statements(file: string, name: string): Record<string, Statement> {
+  const blocks = policy(file, name)
+    .split(/^ {2}statement \{$/m)
+    .slice(1)
+  const attribute = (text: string, key: string) =>
+    new RegExp(
+      `^ *${key} *= (.*?)(?=^ *\\w+ *= |^ *condition \\{|^ *dynamic |^ *\\}$|(?![^]))`,
+      'ms',
+    )
+      .exec(text)?.[1]
+      ?.replaceAll(/\s+/g, ' ')
+      .trim() ?? ''
+  return Object.fromEntries(
+    blocks.map((block) => {
+      const conditions = [...block.matchAll(/^ *condition \{(.*?)^ *\}/gms)].map(
+        ([, body = '']) => [
+          `${attribute(body, 'test')} ${attribute(body, 'variable')}`.replaceAll('"', ''),
+          attribute(body, 'values'),
+        ],
+      )
+      const statement = {
+        actions: attribute(block, 'actions'),
+        resources: attribute(block, 'resources'),
+        conditions: Object.fromEntries(conditions),
+      }
+      return [attribute(block, 'sid').replaceAll('"', ''), statement]
+    }),
+  )
+}
+
+/** Those that allow an action. */
+const allowing = (file: string, name: string, action: string) =>
+  Object.values(statements(file, name)).filter(({ actions }) => actions.includes(`"${action}"`))
+
+describe('the roles', () => {
+  test('let people on duty do all that scripts/ops does', () => {
+    const allowed = policy('terraform/roles.tf', 'operator')
+    const called = calledBy('ops')
+    expect(called.length).toBeGreaterThan(4)
+    for (const action of called) expect(allowed).toContain(`"${action}"`)
+  })
+
+  test('let a deploy do all that scripts/deploy and scripts/rollout do', () => {
+    const allowed =
+      policy('terraform/bootstrap/plan.tf', 'plan') +
+      policy('terraform/bootstrap/deploy.tf', 'deploy')
+    const called = calledBy('deploy', 'rollout')
+    expect(called.length).toBeGreaterThan(10)
+    for (const action of called) expect(allowed).toContain(`"${action}"`)
+  })
+
+  test('let a deploy launch nothing but what a launch template of this service says', () => {
+    const launches = allowing('terraform/bootstrap/deploy.tf', 'deploy', 'ec2:RunInstances')
+    expect(launches).toHaveLength(3)
+    for (const { resources, conditions } of launches) {
+      if (resources.includes('launch-template/')) {
+        expect(conditions).toEqual({
+          'StringEquals ec2:ResourceTag/service': '["hello"]',
+          'StringEquals ec2:ResourceTag/environment': '[var.environment]',
+        })
+      } else {
+        expect(conditions['ArnLike ec2:LaunchTemplate']).toContain(':launch-template/*')
+      }
+      if (/image|security-group/.test(resources)) {
+        expect(conditions['Bool ec2:IsLaunchTemplateResource']).toBe('["true"]')
+      }
+    }
+    const [pass, ...others] = allowing('terraform/bootstrap/deploy.tf', 'deploy', 'iam:PassRole')
+    expect(others).toEqual([])
+    expect(pass?.resources).toMatch(/role\/\$\{local\.name\}-instance"\]$/)
+    expect(pass?.conditions).toEqual({
+      'StringEquals iam:PassedToService': '["ec2.amazonaws.com"]',
+    })
+  })
+
+  test.each(['deploy', 'bake'])('let a %s tag only what it is making', (name) => {
+    const tagging = allowing(`terraform/bootstrap/${name}.tf`, name, 'ec2:CreateTags')
+    expect(tagging.length).toBeGreaterThan(0)
+    for (const { resources, conditions } of tagging) {
+      // An image and its snapshots are tagged once they are there; no permission hangs on their tags.
+      if (resources === '[local.ec2_image, local.snapshots]') continue
+      expect(conditions['StringEquals ec2:CreateAction']).toMatch(
+        /^\[("(CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
+      )
+    }
+  })
+
+  test('let people on duty drain: each resource that AWS asks about, and a role for SSM alone', () => {
+    const [start] = allowing('terraform/roles.tf', 'operator', 'ssm:StartAutomationExecution')
+    expect(start?.resources).toContain('aws_ssm_document.automation : document.arn')
+    expect(start?.resources).toMatch(/:automation-definition\/\$\{document\.name\}:\*"/)
+    expect(start?.resources).toContain(':automation-execution/*')
+    const [pass] = allowing('terraform/roles.tf', 'operator', 'iam:PassRole')
+    expect(pass?.resources).toBe('[aws_iam_role.automation.arn]')
+    expect(pass?.conditions).toEqual({
+      'StringEquals iam:PassedToService': '["ssm.amazonaws.com"]',
+    })
+  })
+
+  test('let a plan change nothing', () => {
+    const actions = policy('terraform/bootstrap/plan.tf', 'plan').match(/"[a-z0-9-]+:\w+"/g) ?? []
+    expect(actions.length).toBeGreaterThan(50)
+    const changing = actions.filter((action) => !/:(Describe|Get|List|Decrypt)/.test(action))
+    // The lock beside the state, and the key that encrypts it.
+    expect(changing.sort()).toEqual([
+      '"kms:GenerateDataKey"',
+      '"s3:DeleteObject"',
+      '"s3:PutObject"',
+    ])
+  })
+
+  test('let an instance read its two secrets, and no other parameter', () => {
+    const allowed = policy('terraform/roles.tf', 'instance')
+    expect(allowed.match(/ssm:GetParameter\w*/g)).toEqual(['ssm:GetParameter'])
+    expect(allowed).toMatch(/actions += \["ssm:GetParameter"\]\s+resources = local\.parameter_arns/)
+    expect(read('terraform/roles.tf')).not.toContain('policy/AmazonSSMManagedInstanceCore')
+  })
+})

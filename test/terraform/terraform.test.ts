@@ -1,0 +1,241 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import type { Ran } from '../support/tools.ts'
+import { providerEnvironment, Workspace } from './workspace.ts'
+
+// The first run builds the provider.
+setDefaultTimeout(300_000)
+
+const folder = join(root, 'terraform')
+const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+const sources = ['', 'bootstrap/'].flatMap((at) =>
+  readdirSync(join(folder, at))
+    .filter((name) => name.endsWith('.tf'))
+    .map((name) => ({ name: at + name, text: read(at + name) })),
+)
+
+const STORES = ['aws_memorydb_cluster', 'aws_elasticache_replication_group']
+
+let workspace: Workspace
+let plans: Ran
+let bumps: Ran
+
+beforeAll(async () => {
+  workspace = new Workspace(await providerEnvironment())
+  for (const at of ['.', 'bootstrap']) {
+    const { status, output } = await workspace.terraform(['init', '-backend=false'], at)
+    if (status !== 0) throw new Error(output)
+  }
+  plans = await workspace.terraform(['test', '-no-color', '-verbose'])
+  // After a test that applies everything is destroyed, which the configuration refuses.
+  for (const store of STORES) {
+    const override = `resource "${store}" "hello" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
+    workspace.write(`${store}_override.tf`, override)
+  }
+  const name = 'tests/bump.tftest.hcl'
+  workspace.write(name, readFileSync(join(import.meta.dir, 'bump.tftest.hcl'), 'utf8'))
+  bumps = await workspace.terraform(['test', '-no-color', '-verbose', `-filter=${name}`])
+})
+afterAll(() => workspace[Symbol.dispose]())
+
+/** What `terraform test -verbose` printed for one run of bump.tftest.hcl. */
+function outputOf(run: string): string {
+  const [, ofRun] = bumps.output.split(`  run "${run}"... pass`)
+  if (ofRun === undefined) throw new Error(`no run "${run}" passed: ${bumps.output}`)
+  return ofRun.split(/^ {2}run "|^tests\//m)[0] ?? ''
+}
+
+describe('the configuration', () => {
+  test('is formatted', async () => {
+    const { status, output } = await workspace.terraform(['fmt', '-check', '-recursive', folder])
+    expect(output).toBe('')
+    expect(status).toBe(0)
+  })
+
+  test.each(['.', 'bootstrap'])('is valid: %s', async (at) => {
+    const { status, output } = await workspace.terraform(['validate', '-no-color'], at)
+    expect(output).toContain('The configuration is valid')
+    expect(status).toBe(0)
+  })
+
+  test('keeps its invariants and refuses what its tests say it refuses', () => {
+    expect(plans.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
+    expect(plans.status).toBe(0)
+  })
+
+  test('is only planned by its tests, which roll nothing out and leave no state', () => {
+    const runs = readdirSync(join(folder, 'tests'))
+      .filter((name) => name.endsWith('.hcl'))
+      .flatMap((name) => [...read(`tests/${name}`).matchAll(/^run "(\w+)" \{\n(.*)$/gm)])
+    expect(runs.length).toBeGreaterThan(30)
+    for (const [, name, first] of runs) expect([name, first]).toEqual([name, '  command = plan'])
+  })
+
+  test('starts with a release file that says that nothing was chosen', () => {
+    const file = JSON.parse(read('release.auto.tfvars.json'))
+    expect(file.release).toMatch(/^[0-9a-f]{40}$/)
+    expect(file.ami_id).toMatch(/^ami-[0-9a-f]{8,17}$/)
+    expect(file.history).toBeArray()
+  })
+
+  test('never lets AWS choose a version or an image, and names no key pair', () => {
+    for (const { name, text } of sources) {
+      const code = text.replaceAll(/^\s*#.*$/gm, '')
+      expect(code, name).not.toMatch(/\$Latest|\$Default|key_name|resolve:ssm|most_recent/)
+    }
+  })
+
+  test('lets nobody in at port 22, by any rule that it makes', () => {
+    const rules = [
+      ...plans.output.matchAll(
+        /^ {2}\+ resource "aws_vpc_security_group_ingress_rule" "(\w+)" \{(.*?)^ {4}\}/gms,
+      ),
+    ]
+    const declared = sources.flatMap(({ text }) => [
+      ...text.matchAll(/^resource "aws_vpc_security_group_ingress_rule" "(\w+)"/gm),
+    ])
+    const names = new Set(rules.map(([, name]) => name))
+    expect([...names].sort()).toEqual(declared.map(([, name]) => name).sort())
+    for (const [, name = '', body = ''] of rules) {
+      const [from, to] = ['from', 'to'].map((end) =>
+        Number(new RegExp(`^ *\\+ ${end}_port *= (\\d+)$`, 'm').exec(body)?.[1] ?? Number.NaN),
+      ) as [number, number]
+      expect(body, name).toMatch(/^ *\+ ip_protocol *= "tcp"$/m)
+      expect(from > 22 || to < 22, `${name}: ${from} to ${to}`).toBe(true)
+    }
+    for (const { name, text } of sources) expect(text, name).not.toMatch(/^ *ingress \{/m)
+  })
+
+  test('refuses to destroy a store', () => {
+    for (const store of STORES) {
+      const [, body = ''] = read('store.tf').split(`resource "${store}" "hello" {`)
+      expect(body.split(/^\}/m)[0], store).toMatch(/^ *prevent_destroy = true$/m)
+    }
+  })
+
+  test('counts, and does not block, the large body that scripts/smoke sends', () => {
+    const smoke = readFileSync(join(root, 'scripts/smoke'), 'utf8')
+    const largest = Number(/head -c (\d+) \/dev\/zero/.exec(smoke)?.[1])
+    // What AWSManagedRulesCommonRuleSet lets through.
+    expect(largest).toBeGreaterThan(8192)
+    expect(smoke).toMatch(/--data-binary .*\nis_problem 413$/m)
+    expect(read('firewall.tf')).toMatch(
+      /Name = "SizeRestrictions_BODY", ActionToUse = \{ Count = \{\} \}/,
+    )
+  })
+
+  test('allows no action with a wildcard, and justifies each exception to a check beside it', () => {
+    for (const { name, text } of sources) {
+      for (const [, actions] of text.matchAll(/^ *actions *= *\[([^\]]*)\]/gm)) {
+        expect(actions, name).not.toContain('*')
+      }
+      for (const [line, reason] of text.matchAll(/checkov:skip=\w+(.*)/g)) {
+        expect(reason?.length, `${name}: ${line}`).toBeGreaterThan(20)
+      }
+    }
+  })
+
+  test.each(['', 'bootstrap/'])('tells each input and output of %s in its README', (at) => {
+    const readme = read(`${at}README.md`)
+    const told = (name: string, ...cells: string[]) =>
+      `| \`${[`${name}\``, ...cells].join(' | ')} |`
+    for (const [, name = '', body = ''] of read(`${at}variables.tf`).matchAll(
+      /^variable "(\w+)" \{(.*?)^\}/gms,
+    )) {
+      const text = /description += "(.*)"/.exec(body)?.[1] as string
+      const value = /default += (.*)/.exec(body)?.[1]
+      const cell = value === undefined ? 'required' : value === 'null' ? '—' : `\`${value}\``
+      expect(readme).toContain(told(name, cell, text))
+    }
+    for (const [, name = '', text = ''] of read(`${at}outputs.tf`).matchAll(
+      /^output "(\w+)" \{\s+description = "(.*)"/gm,
+    )) {
+      expect(readme).toContain(told(name, text))
+    }
+  })
+
+  test('the small variant sets variables that there are', () => {
+    const names = [...read('small.tfvars').matchAll(/^(\w+) +=/gm)].map(([, name]) => name)
+    expect(names.length).toBeGreaterThan(3)
+    for (const name of names) expect(read('variables.tf')).toContain(`variable "${name}"`)
+  })
+})
+
+describe('a bump', () => {
+  test('updates the launch template and replaces the rollout, and nothing else', () => {
+    const plan = outputOf('bump')
+    expect(plan).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
+    expect(plan).toContain('aws_launch_template.hello will be updated in-place')
+    expect(plan).toContain('terraform_data.rollout must be replaced')
+  })
+
+  test('of the same release plans nothing', () => {
+    expect(outputOf('unchanged')).toMatch(/No changes\.|^\s*$/)
+    expect(outputOf('unchanged')).not.toContain('Plan:')
+  })
+
+  test('of a release to try again replaces the rollout alone', () => {
+    expect(outputOf('retry')).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
+  })
+
+  test('hands the rollout the group, the numbered version, the release, the address and the alarms', () => {
+    const [call = ''] = workspace.rollouts()
+    const alarms = ['elb-5xx', 'p99', 'target-5xx', 'unhealthy-hosts'].map(
+      (name) => `--alarm hello-mocked-${name}`,
+    )
+    expect(call).toBe(
+      `start --group hello-mocked --launch-template-id lt-0123456789abcdef0 --launch-template-version 1 --release ${'1'.repeat(40)} --url http://hello.elb.example:5000 --region xx-mock-1 ${alarms.join(' ')} --skip-rolled-back`,
+    )
+  })
+})
+
+describe('a variable that is wrong', () => {
+  const bad = new Map(
+    [
+      ...read('tests/validations.tftest.hcl').matchAll(/^run "(\w+)" \{[^}]*\{\s*\w+ *= (.*)$/gm),
+    ].map(([, name = '', value = '']) => [name, value]),
+  )
+  const validated = [...read('variables.tf').matchAll(/^variable "(\w+)" \{(.*?)^\}/gms)]
+    .filter(([, , body]) => body?.includes('validation {'))
+    .map(([, name = '']) => name)
+  // Their rules speak of other variables, and are judged only when those are right.
+  const dependent = ['zone_id', 'max_size', 'store_node_type', 'store_wait_replicas']
+
+  test('is known to the tests, each of them', () => {
+    expect([...bad.keys()].sort()).toEqual(validated.sort())
+  })
+
+  test('is refused in a sentence that says what it got and what it wants', async () => {
+    for (const names of [validated.filter((name) => !dependent.includes(name)), dependent]) {
+      const said = await complaints(names.map((name) => `${name} = ${bad.get(name)}`))
+      for (const name of names) {
+        const sentence = said.find((each) => each.startsWith(`${name} is `))
+        expect(sentence, name).toMatch(/, but (must|CloudWatch)/)
+        expect(sentence).toContain(bad.get(name)?.replaceAll('"', '') as string)
+      }
+    }
+  })
+
+  test('that is the release before the first bump is refused with what to do', async () => {
+    const plan = await workspace.terraform(['test', '-no-color', '-filter=tests/none.tftest.hcl'])
+    expect(plan.output).toContain('run scripts/bake, then scripts/bump')
+  })
+
+  async function complaints(lines: string[]): Promise<string[]> {
+    workspace.write('bad.tfvars', lines.join('\n'))
+    const { output } = await workspace.terraform(['plan', '-json', '-var-file=bad.tfvars'])
+    return output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line).diagnostic?.detail ?? '')
+  }
+
+  beforeAll(() => {
+    workspace.write(
+      'tests/none.tftest.hcl',
+      'mock_provider "aws" {\n  source = "./tests/mocks"\n}\nrun "none" {\n  command = plan\n}\n',
+    )
+  })
+})

@@ -1,0 +1,65 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { stubCommand } from '../support/stub.ts'
+import { cache, type Ran, run } from '../support/tools.ts'
+
+/** Where the provider that only validates can be built, if it is there. */
+export const offline = resolve(root, '../shared/terraform-offline/install')
+
+/** A copy of terraform/ beside a scripts/rollout that only writes down how it was called. */
+export class Workspace implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'hello-terraform-'))
+  readonly module = join(this.path, 'terraform')
+  private readonly calls = join(this.path, 'calls')
+
+  constructor(readonly env: Record<string, string>) {
+    cpSync(join(root, 'terraform'), this.module, {
+      recursive: true,
+      filter: (source) => !/^(\.terraform.*|.*\.tfstate.*)$/.test(basename(source)),
+    })
+    const scripts = join(this.path, 'scripts')
+    mkdirSync(scripts)
+    const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`
+    stubCommand(scripts, 'rollout', script)
+  }
+
+  terraform(args: string[], folder = '.'): Promise<Ran> {
+    return run(['terraform', ...args], join(this.module, folder), this.env)
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(join(this.module, name), text)
+  }
+
+  /** How the rollout was called so far, oldest first. */
+  rollouts(): string[] {
+    return existsSync(this.calls) ? readFileSync(this.calls, 'utf8').trim().split('\n') : []
+  }
+
+  /** The exit status of rollouts from here on. */
+  rolloutsEndWith(status: number): void {
+    writeFileSync(join(this.path, 'status'), String(status))
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+/** The environment in which Terraform finds a provider that validates and can be mocked. */
+export async function providerEnvironment(): Promise<Record<string, string>> {
+  if (!existsSync(offline)) return {}
+  const { status, output } = await run([offline, join(cache, 'terraform-offline')], root)
+  if (status !== 0) throw new Error(`the offline provider could not be built:\n${output}`)
+  return { TF_CLI_CONFIG_FILE: join(cache, 'terraform-offline/terraform.rc') }
+}

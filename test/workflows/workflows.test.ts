@@ -1,0 +1,181 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import { goTool, run } from '../support/tools.ts'
+
+const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' }
+
+// The first run builds actionlint.
+setDefaultTimeout(300_000)
+
+interface Step {
+  uses?: string
+  run?: string
+  if?: string
+  env?: Record<string, string>
+  with?: Record<string, string>
+}
+
+interface Job {
+  environment?: string
+  permissions?: Record<string, string>
+  steps: Step[]
+}
+
+interface Workflow {
+  permissions: Record<string, string>
+  defaults?: { run: { shell: string } }
+  concurrency: { 'cancel-in-progress'?: boolean }
+  jobs: Record<string, Job>
+}
+
+const folder = join(root, '.github/workflows')
+const workflows = readdirSync(folder).map((name) => {
+  const text = readFileSync(join(folder, name), 'utf8')
+  return { name, text, workflow: Bun.YAML.parse(text) as Workflow }
+})
+const named = (name: string) => {
+  const found = workflows.find((each) => each.name === name)
+  if (!found) throw new Error(`there is no workflow ${name}`)
+  return found
+}
+const go = Bun.which('go')
+sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is not here')
+
+describe('the workflows', () => {
+  test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {
+    const actionlint = await goTool('actionlint', ACTIONLINT.module, ACTIONLINT.version)
+    const { status, output } = await run([actionlint, '-no-color'], root)
+    expect(output).toBe('')
+    expect(status).toBe(0)
+  })
+
+  test('pin every action by its commit, and say which version that is', () => {
+    for (const { name, text } of workflows) {
+      const used = text.split('\n').filter((line) => /^\s*-? *uses:/.test(line))
+      expect(used.length, name).toBeGreaterThan(0)
+      for (const line of used)
+        expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+    }
+  })
+
+  test('are given nothing but what they say, and write only where a release is shipped', () => {
+    for (const { name, workflow } of workflows) {
+      expect(workflow.permissions.contents, name).toBe('read')
+      for (const [job, { permissions }] of Object.entries(workflow.jobs)) {
+        if (`${name} ${job}` !== 'deploy.yml deploy') expect(permissions, job).toBeUndefined()
+      }
+    }
+  })
+
+  test('hold no AWS key: they take a role by OIDC', () => {
+    for (const { name, text, workflow } of workflows) {
+      expect(text, name).not.toMatch(/aws-access-key-id|aws-secret-access-key|AWS_SECRET/i)
+      const roles = Object.values(workflow.jobs)
+        .flatMap(({ steps }) => steps)
+        .filter(({ uses }) => uses?.startsWith('aws-actions/configure-aws-credentials'))
+        .map((step) => step.with?.['role-to-assume'])
+      for (const role of roles)
+        expect(role).toMatch(/^\$\{\{ vars\.AWS_(PLAN|BAKE|DEPLOY)_ROLE \}\}$/)
+      if (roles.length > 0) expect(workflow.permissions['id-token']).toBe('write')
+    }
+  })
+
+  test('call only scripts that are there', () => {
+    const called = workflows.flatMap(({ text }) => text.match(/(?:scripts|\.ci)\/[a-z]+/g) ?? [])
+    expect(new Set(called).size).toBeGreaterThan(3)
+    for (const script of called) {
+      expect(existsSync(join(root, script)), script).toBe(true)
+      expect(statSync(join(root, script)).mode & 0o111, script).toBeGreaterThan(0)
+    }
+  })
+
+  test('deploy one at a time, after approval, with the plan shown before', () => {
+    const { workflow, text } = named('deploy.yml')
+    expect(workflow.concurrency['cancel-in-progress']).toBe(false)
+    expect(workflow.jobs.deploy?.environment).toBe('production')
+    expect(workflow.jobs.plan?.environment).toBeUndefined()
+    expect(text).toMatch(/^ {4}needs: plan$/m)
+    expect(text).toContain('scripts/deploy "$RELEASE" --plan | tee')
+    expect(text).toMatch(
+      /scripts\/bump "\$RELEASE"\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
+    )
+    // Without pipefail a plan that fails would pass by its tee.
+    expect(workflow.defaults?.run.shell).toBe('bash')
+  })
+
+  test('keep the receipt of a deploy, and the evidence of one that failed', () => {
+    const { workflow, text } = named('deploy.yml')
+    const steps = workflow.jobs.deploy?.steps ?? []
+    const ship = steps.find(({ run }) => run?.startsWith('scripts/deploy'))
+    const kept = steps.find(({ uses }) => uses?.startsWith('actions/upload-artifact'))
+    expect(kept?.if).toBe('failure()')
+    expect(kept?.with?.path).toBe(ship?.env?.HELLO_ROLLOUT_EVIDENCE)
+    expect(ship?.env?.HELLO_ROLLOUT_RECEIPT).toEndWith('/receipt.json')
+    expect(text).toContain('receipt=$RUNNER_TEMP/receipt.json')
+  })
+
+  test('bring the release file to main also when that has moved meanwhile', async () => {
+    const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
+    expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
+    const script = steps.find(({ run }) => run?.includes('git push'))?.run as string
+    const at = mkdtempSync(join(tmpdir(), 'hello-push-'))
+    const git = async (folder: string, ...args: string[]) => {
+      const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
+      const { status, output } = await run(['git', ...as, '-C', join(at, folder), ...args], at)
+      if (status !== 0) throw new Error(output)
+      return output
+    }
+    try {
+      await git('.', 'init', '--quiet', '--bare', '--initial-branch=main', 'origin')
+      await git('.', 'clone', '--quiet', join(at, 'origin'), 'other')
+      const file = 'terraform/release.auto.tfvars.json'
+      await Bun.write(join(at, 'other', file), 'old')
+      await git('other', 'add', '.')
+      await git('other', 'commit', '--quiet', '--message', 'first')
+      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
+      await git('.', 'clone', '--quiet', join(at, 'origin'), 'job')
+      await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'moved')
+      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
+      await Bun.write(join(at, 'job', file), 'new')
+      const { status, output } = await run(
+        ['bash', '-eo', 'pipefail', '-c', script],
+        join(at, 'job'),
+        {
+          RELEASE: 'a'.repeat(40),
+        },
+      )
+      expect(output).toContain('main')
+      expect(status).toBe(0)
+      expect((await git('origin', 'log', '--format=%s', 'main')).split('\n').slice(0, 3)).toEqual([
+        'Ship aaaaaaaaaaaa',
+        'moved',
+        'first',
+      ])
+    } finally {
+      rmSync(at, { recursive: true, force: true })
+    }
+  })
+
+  test('use the same versions of the tools as the project', () => {
+    const packer = readFileSync(join(root, 'packer/aws/plugins.pkr.hcl'), 'utf8')
+    const wanted = /required_version = "= (\S+)"/.exec(packer)?.[1] as string
+    expect(named('bake.yml').text).toContain(`version: ${wanted}\n`)
+    const versions = workflows.flatMap(({ text }) => text.match(/terraform_version: \S+/g) ?? [])
+    expect(new Set(versions).size).toBe(1)
+  })
+
+  test('may do what the roles of the bootstrap let them', () => {
+    const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
+    expect(github).toMatch(
+      /deploy = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}"\]/,
+    )
+    const variables = readFileSync(join(root, 'terraform/bootstrap/variables.tf'), 'utf8')
+    expect(variables).toContain(
+      `default     = "${named('deploy.yml').workflow.jobs.deploy?.environment}"`,
+    )
+  })
+})
