@@ -11,12 +11,4 @@ build {
     environment_vars = concat(local.environment, local.needs)
     execute_command  = local.as_root
   }
-
-  post-processor "manifest" {
-    output = var.manifest
-    custom_data = {
-      release = var.release
-      arch    = var.arch
-    }
-  }
 }

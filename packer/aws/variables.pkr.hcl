@@ -56,8 +56,3 @@ variable "name_suffix" {
   description = "Tells a second bake of one release from the first, as names are unique."
   default     = ""
 }
-
-variable "manifest" {
-  type        = string
-  description = "The manifest to add this bake to."
-}

@@ -1,66 +1,68 @@
-import {
-  type ParseArgsConfig,
-  type ParseArgsOptionsConfig,
-  parseArgs,
-  stripVTControlCharacters,
-  styleText,
-} from 'node:util'
 import { explain } from './aws/errors.ts'
+import { EXIT, Stop, usageError } from './errors.ts'
+import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
 
-/** Ends a verb with a message for a person and an exit code. */
-export class Stop extends Error {
-  constructor(
-    message: string,
-    readonly exitCode: number = EXIT.refused,
-  ) {
-    super(message)
-  }
+/** What a person runs as scripts/NAME. */
+export interface Command<T extends OptionTable> {
+  name: string
+  /** How it is called and what it does: the help above its options. */
+  synopsis: string
+  options: T
+  /** The help below its options; the exit codes at least. */
+  notes: string
+  /** How many words it takes beside options (0). */
+  words?: number
+  /** Whether words after `--` are for somebody else. */
+  passesOn?: boolean
+  /** Options may come from variables that begin so, too. */
+  environmentPrefix?: string
 }
 
-/** The exit codes that all verbs share. */
-export const EXIT = {
-  ok: 0,
-  refused: 1,
-  usage: 2,
-  rolledBack: 3,
-  failed: 4,
-  timedOut: 5,
-  interrupted: 130,
-} as const
+/** What the command was called with. */
+export interface Call<T extends OptionTable> {
+  options: Values<T>
+  words: string[]
+  /** What stood after `--`. */
+  passedOn: string[]
+}
 
-export const usageError = (message: string): Stop => new Stop(message, EXIT.usage)
+export const helpOf = (command: Command<OptionTable>): string =>
+  [command.synopsis.trim(), '', ...optionLines(command.options), '', command.notes.trim()].join(
+    '\n',
+  )
 
-/** Parses `argv` strictly; what it cannot take is a usage error. */
-export function parse<T extends ParseArgsOptionsConfig>(
+/** Reads the words after scripts/NAME. Throws a usage error for anything it cannot take. */
+export function readCall<T extends OptionTable>(
+  command: Command<T>,
   argv: string[],
-  options: T,
-): ReturnType<typeof parseArgs<{ options: T; allowPositionals: true; strict: true }>> {
-  const config = {
-    args: argv,
-    options,
-    allowPositionals: true,
-    strict: true,
-  } satisfies ParseArgsConfig
-  try {
-    return parseArgs(config) as never
-  } catch (error) {
-    throw usageError((error as Error).message.split('. To specify')[0] as string)
+  env: Record<string, string | undefined>,
+): Call<T> {
+  const cut = command.passesOn ? argv.indexOf('--') : -1
+  const own = cut < 0 ? argv : argv.slice(0, cut)
+  const { values, words } = readOptions(command.options, own, env, command.environmentPrefix)
+  const limit = command.words ?? 0
+  if (words.length > limit) {
+    const extra = words[limit]
+    throw usageError(
+      limit === 0 ? `it takes no argument, got '${extra}'` : `'${extra}' is one argument too many`,
+    )
   }
+  return { options: values, words, passedOn: cut < 0 ? [] : argv.slice(cut + 1) }
 }
 
-/** Runs a verb to its exit code: prints help, usage errors, refusals and AWS's errors as sentences. */
-export async function runVerb(
-  name: string,
-  usage: string,
-  verb: (argv: string[]) => Promise<number>,
+/** Runs a command to its exit code: prints help, usage errors, refusals and AWS's errors as sentences. */
+export async function runCommand<T extends OptionTable>(
+  command: Command<T>,
+  run: (call: Call<T>) => Promise<number>,
 ): Promise<never> {
+  const { name } = command
   const argv = process.argv.slice(2)
   if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(usage.trim())
+    console.log(helpOf(command))
     process.exit(EXIT.ok)
   }
   try {
-    process.exit(await verb(argv))
+    process.exit(await run(readCall(command, argv, process.env)))
   } catch (error) {
     const code = error instanceof Stop ? error.exitCode : EXIT.refused
     const message = error instanceof Stop ? error.message : explain(error)
@@ -69,43 +71,11 @@ export async function runVerb(
   }
 }
 
-/** A number from an option's text; `unit` completes the sentence when it is none. */
-export function toNumber(name: string, text: string, { min = 0, max = 1e9 } = {}): number {
-  const value = Number(text)
-  if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
-    throw usageError(`--${name} wants a number from ${min} to ${max}, got '${text}'`)
+/** Aborted by the first SIGINT, SIGTERM or SIGHUP, which then no longer end the process. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => controller.abort())
   }
-  return value
-}
-
-type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim' | 'cyan'
-
-/** Colours text for `stream`, when that is a terminal and NO_COLOR is not set. */
-export function painter(stream: NodeJS.WriteStream): (colour: Colour, text: string) => string {
-  const colourful = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
-  return (colour, text) => (colourful ? styleText(colour, text, { validateStream: false }) : text)
-}
-
-/** Columns as wide as their widest cell, which may be coloured. */
-export function table(rows: string[][]): string[] {
-  const width = (cell: string): number => Bun.stringWidth(stripVTControlCharacters(cell))
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => width(row[column] ?? ''))),
-  )
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell))))
-      .join('  ')
-      .trimEnd(),
-  )
-}
-
-/** A release id short enough for a table: twelve digits, and whether the tree was dirty. */
-export const shortRelease = (release: string | undefined): string =>
-  release ? release.replace(/^([0-9a-f]{12})[0-9a-f]+/, '$1') : 'unknown'
-
-/** `75` as `1:15`. */
-export function clockTime(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`
+  return controller.signal
 }

@@ -1,5 +1,10 @@
 import { existsSync } from 'node:fs'
-import { Stop } from './cli.ts'
+import { join } from 'node:path'
+import { Stop } from './errors.ts'
+import { root } from './paths.ts'
+
+/** Where Terraform takes the release and its AMI from. */
+export const RELEASE_FILE = join(root, 'terraform/release.auto.tfvars.json')
 
 /** A release and the AMI baked from it. */
 export interface Pinned {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Stop } from './cli.ts'
+import { Stop } from './errors.ts'
 
 /** What terraform/outputs.tf tells of what stands. */
 export interface Outputs {

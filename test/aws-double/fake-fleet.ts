@@ -1,3 +1,4 @@
+import { greeting, service } from '../../scripts/lib/service.ts'
 import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
 
 /** How instances of one image behave. */
@@ -43,7 +44,7 @@ export class FakeFleet implements InstanceDriver {
   readonly machines = new Map<string, Machine>()
   /** What the instances share: names and dates of birth. */
   readonly store = new Map<string, string>()
-  /** Tokens with which /hello may be used; empty means none is needed. */
+  /** Tokens with which it may be used; empty means none is needed. */
   readonly tokens = new Set<string>()
   /** Set: requests but /hc and /version go to the service at this URL. */
   upstream: string | undefined
@@ -178,10 +179,10 @@ export class FakeFleet implements InstanceDriver {
   private async serve({ order }: Machine, request: Request): Promise<Response> {
     const behaviour = this.behaviourOf(order.imageId)
     const path = new URL(request.url).pathname
-    if (path === '/hc' && (request.method === 'GET' || !this.upstream))
+    if (path === service.health.path && (request.method === 'GET' || !this.upstream))
       return Response.json({ status: 'ok' }, { status: behaviour.healthStatus ?? 200 })
     if (behaviour.answerStatus) return new Response('', { status: behaviour.answerStatus })
-    if (path === '/version') {
+    if (path === service.version.path) {
       const version = behaviour.versionTold ?? order.tags.release
       return Response.json({
         version,
@@ -207,7 +208,7 @@ export class FakeFleet implements InstanceDriver {
       const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
       if (!this.tokens.has(token)) return new Response('', { status: 401 })
     }
-    const name = path.slice('/hello/'.length)
+    const name = path.split('/').at(-1) ?? ''
     if (request.method === 'PUT') {
       const { dateOfBirth } = (await request.json()) as { dateOfBirth: string }
       this.store.set(name, dateOfBirth)
@@ -216,7 +217,8 @@ export class FakeFleet implements InstanceDriver {
     if (request.method === 'DELETE') {
       return new Response(null, { status: this.store.delete(name) ? 204 : 404 })
     }
-    if (!this.store.has(name)) return new Response('', { status: 404 })
-    return Response.json({ message: `Hello, ${name}! Your birthday is in 7 day(s)` })
+    const birth = this.store.get(name)
+    if (birth === undefined) return new Response('', { status: 404 })
+    return Response.json({ message: greeting(name, birth, new Date()) })
   }
 }

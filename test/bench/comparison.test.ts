@@ -42,8 +42,8 @@ test('over as many rounds as there are contenders, each has each place once', ()
 
 test('a row has the median of the rounds', () => {
   const rounds = [10, 30, 20].map((cpu) => sample({ cpuMicrosPerRequest: cpu }, cpu * 2))
-  const [row] = summarize({ hello: rounds })
-  expect(row).toMatchObject({ contender: 'hello', method: 'GET', cpuMicrosPerRequest: 20 })
+  const [row] = summarize({ service: rounds })
+  expect(row).toMatchObject({ contender: 'service', method: 'GET', cpuMicrosPerRequest: 20 })
   expect(row?.firstAnswerMs).toBe(40)
 })
 
@@ -51,17 +51,17 @@ test('a ratio is taken within each round, so that a slow spell of the machine we
   const quiet = sample({ requestsPerSecond: 60_000 })
   const busy = sample({ requestsPerSecond: 30_000 })
   const half = [sample({ requestsPerSecond: 30_000 }), sample({ requestsPerSecond: 15_000 })]
-  const [ratio] = compare({ hello: [quiet, busy], gin: half })
+  const [ratio] = compare({ service: [quiet, busy], gin: half })
   expect(ratio).toMatchObject({ peer: 'gin', method: 'GET', requestsPerSecond: 2 })
 })
 
 describe('targets', () => {
-  const hello = [sample()]
+  const service = [sample()]
 
   test('are met at twice gin, ahead of plain, within one and a half of the floor', () => {
     expect(
       missed({
-        hello,
+        service,
         gin: [sample({ cpuMicrosPerRequest: 40 })],
         plain: [sample({ cpuMicrosPerRequest: 21 })],
         floor: [sample({ cpuMicrosPerRequest: 14 })],
@@ -72,7 +72,7 @@ describe('targets', () => {
   test('are missed just short of that, each by its name', () => {
     expect(
       missed({
-        hello: [sample({ residentBytes: 101e6, p99Ms: 4 }, 121)],
+        service: [sample({ residentBytes: 101e6, p99Ms: 4 }, 121)],
         gin: [sample({ cpuMicrosPerRequest: 39 })],
         plain: [sample({ cpuMicrosPerRequest: 19 })],
         floor: [sample({ cpuMicrosPerRequest: 13 })],

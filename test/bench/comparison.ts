@@ -17,7 +17,7 @@ export interface Row {
   firstAnswerMs: number
 }
 
-/** hello to one peer, as the median of the ratios of the rounds; above 1 where hello has more. */
+/** The service to one peer, as the median of the ratios of the rounds; above 1 where the service has more. */
 export interface Ratio {
   peer: ContenderName
   method: Method
@@ -50,16 +50,16 @@ export function summarize(samples: Partial<Samples>): Row[] {
   )
 }
 
-/** hello against each of the others that were measured; nothing when hello was not. */
+/** The service against each of the others that were measured; nothing when it was not. */
 export function compare(samples: Partial<Samples>): Ratio[] {
-  const { hello, ...peers } = samples
-  if (!hello) return []
+  const { service, ...peers } = samples
+  if (!service) return []
   return entries(peers).flatMap(([peer, rounds]) =>
     METHODS.map((method) => {
       const ratio = (figure: 'requestsPerSecond' | 'p99Ms' | 'cpuMicrosPerRequest') =>
         median(
           rounds.map(
-            (theirs, round) => (hello[round]?.[method][figure] ?? 0) / theirs[method][figure],
+            (theirs, round) => (service[round]?.[method][figure] ?? 0) / theirs[method][figure],
           ),
         )
       const cpuPerRequest = ratio('cpuMicrosPerRequest')

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { run } from './cores.ts'
 import type { ContenderName } from './options.ts'
 
@@ -20,10 +21,10 @@ export async function prepareContenders(
   folder: string,
 ): Promise<Contender[]> {
   const all: Record<ContenderName, () => Promise<Contender>> = {
-    hello: async () => {
-      const executable = await helloExecutable()
+    service: async () => {
+      const executable = await serviceExecutable()
       return {
-        name: 'hello',
+        name: 'service',
         what: `${(await run([executable, '--version'])).trim()}; access log, metrics on`,
         command: (port) => [executable, String(port)],
         environment: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
@@ -43,8 +44,8 @@ export async function prepareContenders(
   return contenders
 }
 
-async function helloExecutable(): Promise<string> {
-  const executable = join(root, `dist/hello-linux-${process.arch}`)
+async function serviceExecutable(): Promise<string> {
+  const executable = join(root, `dist/${service.name}-linux-${process.arch}`)
   if (!existsSync(executable)) await run([join(root, 'scripts/build')])
   return executable
 }

@@ -1,4 +1,4 @@
-module hello.bench
+module bench.local
 
 go 1.26.0
 

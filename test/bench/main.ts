@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runCommand } from '../../scripts/lib/cli.ts'
+import { EXIT, Stop } from '../../scripts/lib/errors.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { checkContract } from './check-contract.ts'
 import { compare, doubts, summarize } from './comparison.ts'
 import { type Contender, prepareContenders } from './contenders.ts'
 import { LOAD_CORE, run, SERVER_CORE } from './cores.ts'
-import { type Options, parseOptions, USAGE, UsageError } from './options.ts'
+import { command, type Options } from './options.ts'
 import { startRedis } from './redis.ts'
 import { tables } from './report.ts'
 import { measure, orderOfRound, type Samples } from './rounds.ts'
@@ -15,26 +17,14 @@ import { openProgress } from './status-line.ts'
 import { judge } from './targets.ts'
 import { CONNECTIONS } from './wrk.ts'
 
-const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const
-
-let options: Options
-try {
-  options = parseOptions(Bun.argv.slice(2))
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`bench: ${error.message} (scripts/bench --help)`)
-  process.exit(EXIT.usage)
-}
-if (options.help) {
-  console.log(USAGE)
-  process.exit()
-}
-try {
-  await bench(options)
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`)
-  process.exit(EXIT.failure)
-}
+await runCommand(command, async ({ options: { only = [], ...options } }) => {
+  try {
+    await bench({ ...options, only })
+    return EXIT.ok
+  } catch (error) {
+    throw new Stop(error instanceof Error ? error.message : String(error))
+  }
+})
 
 async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   if (process.platform !== 'linux' || availableParallelism() < 2) {
@@ -43,7 +33,7 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   const packages = join(root, 'scripts/lib/shell/packages.sh')
   await run(['bash', '-c', 'source "$1" && need_packages wrk redis-server', 'bench', packages])
 
-  const folder = mkdtempSync(join(tmpdir(), 'hello-bench-'))
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => process.exit(EXIT.interrupted))

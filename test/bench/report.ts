@@ -1,3 +1,4 @@
+import { table } from '../../scripts/lib/format.ts'
 import type { Ratio, Row } from './comparison.ts'
 import type { Target } from './targets.ts'
 import { METHODS } from './wrk.ts'
@@ -11,7 +12,7 @@ export function tables(
   targets: readonly Target[],
 ): string[] {
   const sections = METHODS.map((method) =>
-    table(
+    tableOf(
       [
         method,
         'requests/s',
@@ -40,11 +41,11 @@ export function tables(
   )
   if (ratios.length > 0) {
     sections.push(
-      table(
+      tableOf(
         ['median ratio', 'requests/s', 'per core', 'p99', 'CPU/request'],
         ratios.map(
           ({ peer, method, requestsPerSecond, requestsPerCpuSecond, p99, cpuPerRequest }) => [
-            `${method} hello:${peer}`,
+            `${method} service:${peer}`,
             ...[requestsPerSecond, requestsPerCpuSecond, p99, cpuPerRequest].map((x) =>
               x.toFixed(2),
             ),
@@ -55,7 +56,7 @@ export function tables(
   }
   if (targets.length > 0) {
     sections.push(
-      table(
+      tableOf(
         ['target', 'measured', ''],
         targets.map(({ target, measured, met }) => [target, measured, met ? 'met' : 'missed']),
       ),
@@ -64,19 +65,6 @@ export function tables(
   return sections
 }
 
-/** Lines of columns, the first to the left and the others to the right. */
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const lines = [head, ...body]
-  const widths = head.map((_, column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  )
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join('  '),
-    )
-    .join('\n')
-}
+/** Lines of columns under their heads, the first to the left and the others to the right. */
+const tableOf = (head: string[], body: string[][]): string =>
+  table([head, ...body], { figures: true }).join('\n')

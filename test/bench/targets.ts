@@ -42,7 +42,7 @@ export function judge(rows: readonly Row[], ratios: readonly Ratio[]): Target[] 
     }
   }
 
-  const own = rows.filter((row) => row.contender === 'hello')
+  const own = rows.filter((row) => row.contender === 'service')
   const [{ firstAnswerMs } = { firstAnswerMs: undefined }] = own
   if (firstAnswerMs === undefined) return targets
   add(

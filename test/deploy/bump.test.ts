@@ -11,7 +11,9 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { noteAmi } from '../../scripts/lib/image/manifest.ts'
+import { $ } from 'bun'
+import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { NEW, NEW_IMAGE, OLD, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
 import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
 
@@ -20,7 +22,6 @@ setDefaultTimeout(PATIENCE_MS)
 let scene: Scene
 let folder: string
 const file = (): string => join(folder, 'release.auto.tfvars.json')
-const manifest = (): string => join(folder, 'manifest.json')
 
 beforeAll(async () => {
   scene = await startScene({ instances: 0 })
@@ -36,7 +37,7 @@ const pin = async (content: object): Promise<void> =>
   void (await Bun.write(file(), JSON.stringify(content)))
 const pinned = async () => await Bun.file(file()).json()
 const bump = async (...args: string[]): Promise<Ran> =>
-  await runScript('bump', [...args, '--file', file(), '--manifest', manifest()], scene.env)
+  await runScript('bump', [...args, '--file', file()], scene.env)
 
 describe('bump', () => {
   test('writes the release and its AMI by the tags, and keeps the one before', async () => {
@@ -49,11 +50,15 @@ describe('bump', () => {
     expect(Date.now() - Date.parse(history[0].bumped_at)).toBeLessThan(60_000)
   })
 
-  test('takes the last bake of the manifest without a release', async () => {
-    noteAmi(manifest(), OLD_IMAGE, 'eu-west-1', OLD)
-    noteAmi(manifest(), NEW_IMAGE, 'eu-west-1', NEW)
-    expect((await bump()).code).toBe(0)
-    expect(await pinned()).toMatchObject({ release: NEW, ami_id: NEW_IMAGE })
+  test('takes the commit that is checked out without a release', async () => {
+    const release = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
+    const image = { id: 'ami-0dddddddddddddddd', name: 'head', architecture: 'arm64' }
+    const tags = { service: service.name, release }
+    scene.plane.images.set(image.id, { ...image, createdAt: Date.now(), tags })
+    const { code } = await bump()
+    scene.plane.images.delete(image.id)
+    expect(code).toBe(0)
+    expect(await pinned()).toMatchObject({ release, ami_id: image.id })
   })
 
   test('changes nothing when the release is chosen already', async () => {
@@ -127,15 +132,6 @@ describe('bump refuses', () => {
     expect(err).toContain("'no-such-branch' is no commit that this clone knows")
   })
 
-  test('a manifest whose AMI is gone', async () => {
-    noteAmi(manifest(), 'ami-0eeeeeeeeeeeeeeee', 'eu-west-1', NEW)
-    const { code, err } = await bump()
-    expect(code).toBe(1)
-    expect(err).toContain(
-      'ami-0eeeeeeeeeeeeeeee, the last bake in packer/manifest.json, does not exist',
-    )
-  })
-
   test('to guess between two architectures', async () => {
     const twin = {
       id: 'ami-0b0b0b0b0b0b0b0b0',
@@ -143,13 +139,13 @@ describe('bump refuses', () => {
       architecture: 'x86_64',
       createdAt: Date.now(),
     }
-    scene.plane.images.set(twin.id, { ...twin, tags: { service: 'hello', release: NEW } })
+    scene.plane.images.set(twin.id, { ...twin, tags: { service: service.name, release: NEW } })
     const { code, err } = await bump(NEW)
-    const chosen = await bump(NEW, '--arch', 'x86_64', '--json')
+    const chosen = await bump(NEW, '--arch', 'x64', '--json')
     scene.plane.images.delete(twin.id)
     await pin({ release: OLD, ami_id: OLD_IMAGE, history: [] })
     expect(code).toBe(1)
-    expect(err).toContain('is baked for x86_64 and arm64: say which with --arch')
+    expect(err).toContain('is baked for x64 and arm64: say which with --arch')
     expect(JSON.parse(chosen.out).ami_id).toBe(twin.id)
   })
 
@@ -162,7 +158,7 @@ describe('bump refuses', () => {
   test.each([
     [[NEW, '--previous'], 'give one of RELEASE, --previous and --list'],
     [[NEW, OLD], 'is one argument too many'],
-    [['--arch', 'mips'], "--arch is arm64 or x86_64, got 'mips'"],
+    [['--arch', 'mips'], "--arch wants x64 or arm64, got 'mips'"],
     [['--latest'], "Unknown option '--latest'"],
   ])('%j with 2, in a line that says why', async (args, message) => {
     const { code, err } = await bump(...args)

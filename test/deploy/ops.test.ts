@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { age } from '../../scripts/lib/format.ts'
 import { unseen } from '../../scripts/lib/ops/logs.ts'
-import { age } from '../../scripts/lib/ops/status.ts'
 import type { Instance } from '../aws-double/model.ts'
 import { commands } from '../aws-double/wire/json.ts'
 import { stubCommand } from '../support/stub.ts'
@@ -276,7 +276,7 @@ describe('ops refuses', () => {
     [['restart'], 'restart wants --reason TEXT'],
     [['drain', '--reason', 'x'], 'drain wants one instance id'],
     [['logs', 'web-1'], "'web-1' is no instance id"],
-    [['logs', '--lines', 'all'], "--lines wants a number from 1 to 99999, got 'all'"],
+    [['logs', '--lines', 'all'], "--lines wants a whole number from 1 to 99999, got 'all'"],
   ])('%j with 2, in a line that says why', async (args, message) => {
     const { code, err } = await ops(...args)
     expect(code).toBe(2)

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { batchesOf, fittingCheckpoints } from '../../scripts/lib/aws/refresh.ts'
 import { type Finding, likelyCause } from '../../scripts/lib/rollout/cause.ts'
-import { figuresOf, percentile, type Sample } from '../../scripts/lib/rollout/figures.ts'
-import { type Observation, observeDirectly } from '../../scripts/lib/rollout/observe.ts'
+import { failuresText, figuresOf, type Sample } from '../../scripts/lib/rollout/figures.ts'
+import type { Observation } from '../../scripts/lib/rollout/observe.ts'
 import { judge } from '../../scripts/lib/rollout/receipt.ts'
-import { freePort } from '../support/process.ts'
+import { percentile } from '../../scripts/lib/statistics.ts'
 
 describe('checkpoints', () => {
   test.each([
@@ -36,7 +36,7 @@ describe('figures', () => {
     at,
     ms,
     phase: at < 1000 ? 'before' : 'during',
-    ...(failure ? { failure } : {}),
+    ...(failure ? { failure, detail: `GET /hc at ${at}` } : {}),
   })
 
   test('count failures by class and leave them out of the latencies', () => {
@@ -50,6 +50,14 @@ describe('figures', () => {
     expect(phases.before).toEqual({ requests: 1, failed: 0, p50: 1, p99: 1 })
     expect(phases.during).toEqual({ requests: 3, failed: 1, p50: 3, p99: 5 })
     expect(phases.after).toEqual({ requests: 0, failed: 0, p50: null, p99: null })
+  })
+
+  test('show of each kind of failure the first, with its request', () => {
+    const samples = [sample(5, 1, '502'), sample(6, 1, 'timeout'), sample(7, 1, '502')]
+    expect(failuresText(figuresOf(samples, 0, 10))).toBe(
+      '2 502 (GET /hc at 5), 1 timeout (GET /hc at 6)',
+    )
+    expect(failuresText(figuresOf([sample(5, 1)], 0, 10))).toBe('')
   })
 
   test('measure the longest time without a right answer, also at either end', () => {
@@ -66,35 +74,6 @@ describe('figures', () => {
     expect(percentile(hundred, 50)).toBe(50)
     expect(percentile([7], 99)).toBe(7)
     expect(percentile([], 50)).toBeNull()
-  })
-})
-
-describe('asking instances at their own address', () => {
-  const NEWER = 'b'.repeat(40)
-  const before: Observation = { seen: ['i-1'], inService: 1, ok: true, problem: '' }
-  const answering = (version: string) =>
-    Bun.serve({
-      port: 0,
-      hostname: '127.0.0.1',
-      fetch: () => Response.json({ version, instance: 'anything' }),
-    })
-
-  test('counts those that answer, and thinks nothing of one that cannot be reached', async () => {
-    using server = answering(NEWER)
-    const addresses = [
-      { id: 'i-1', url: server.url.origin },
-      { id: 'i-2', url: `http://127.0.0.1:${freePort()}` },
-    ]
-    const observed = await observeDirectly(before, addresses, NEWER)
-    expect(observed).toEqual({ ...before, direct: ['i-1'] })
-  })
-
-  test('finds one that serves another release', async () => {
-    using server = answering('a'.repeat(40))
-    const addresses = [{ id: 'i-1', url: server.url.origin }]
-    const observed = await observeDirectly(before, addresses, NEWER)
-    expect(observed.ok).toBe(false)
-    expect(observed.problem).toContain('i-1 itself answers /version with aaaa')
   })
 })
 

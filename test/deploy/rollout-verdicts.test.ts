@@ -266,7 +266,7 @@ describe('rollout start', () => {
     await begin()
     scene.fleet.tokens.add('secret')
     const without = await ship()
-    expect(without.out).toContain('the canary user is left out')
+    expect(without.out).toContain('the canary is left out')
     expect(without.code).toBe(0)
     expect(scene.fleet.store.has('Canary')).toBe(false)
   })

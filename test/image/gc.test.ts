@@ -193,8 +193,8 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   })
 
   test.each([
-    [['--keep', '0'], /--keep wants a number from 1/],
-    [['--keep', '1.5'], /--keep wants a whole number, got '1.5'/],
+    [['--keep', '0'], /--keep wants a whole number from 1/],
+    [['--keep', '1.5'], /--keep wants a whole number from 1 to 1000, got '1.5'/],
     [['--older-than', 'long'], /--older-than wants a number/],
     [['everything'], /it takes no argument, got 'everything'/],
     [['--all'], /Unknown option '--all'/],

@@ -54,7 +54,7 @@ describe.skipIf(cannotParse !== undefined)('publish, of the bake of an AMI,', ()
       join(folder.path, 'build.pkr.hcl'),
       'source "null" "none" {\n  communicator = "none"\n}\nbuild {\n  sources = ["source.null.none"]\n}\n',
     )
-    const values = { region: 'eu-west-1', manifest: 'm', publish }
+    const values = { region: 'eu-west-1', publish }
     writeFileSync(join(folder.path, 'values.auto.pkrvars.json'), JSON.stringify(values))
     const { exitCode, stdout, stderr } = await $`packer validate ${folder.path}`
       .env({ ...process.env, CHECKPOINT_DISABLE: '1' })
@@ -154,7 +154,6 @@ describe('the AMI', () => {
         executable_sha256: 'b',
         commit_time: '0',
         region: 'eu-west-1',
-        manifest: 'm',
       }
       const options = Object.entries(variables).flatMap(([name, value]) => [
         '-var',

@@ -1,8 +1,8 @@
 import type { Release } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
 
-/** What the stage is given to play. */
-export interface Plan {
+/** What the runner of a scenario is given. */
+export interface Assignment {
   scenario: ScenarioName
   root: string
   /** Where logs go. */

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { service } from '../../scripts/lib/service.ts'
 import type { TargetHealth } from '../aws-double/driver.ts'
-import { HOST_ADDRESS, RUN_FOLDER, SERVICE_PORT } from './names.ts'
+import { HOST_ADDRESS, RUN_FOLDER } from './names.ts'
 
 /** The load balancer's times in seconds, as in terraform/load_balancer.tf. */
 export const RULES = {
@@ -67,7 +68,7 @@ backend targets
   balance leastconn
   http-reuse always
   option httpchk
-  http-check send meth GET uri /hc ver HTTP/1.1 hdr host ${HOST_ADDRESS} hdr user-agent ELB-HealthChecker/2.0
+  http-check send meth GET uri ${service.health.path} ver HTTP/1.1 hdr host ${HOST_ADDRESS} hdr user-agent ELB-HealthChecker/2.0
   http-check expect status 200
   http-response set-header ${TARGET_HEADER} %s
 ${[502, 503, 504].map((status) => `  http-error status ${status} content-type text/html string "<h1>${status}</h1>" hdr ${OWN_HEADER} ${status}`).join('\n')}
@@ -138,7 +139,7 @@ export class Balancer {
     const server = `targets/${id}`
     const { interval, unhealthy, healthy } = RULES
     await this.tell(
-      `add server ${server} ${address}:${SERVICE_PORT} check inter ${interval}s fall ${unhealthy} rise ${healthy} pool-max-conn -1 pool-purge-delay ${PURGE_SECONDS}s`,
+      `add server ${server} ${address}:${service.port} check inter ${interval}s fall ${unhealthy} rise ${healthy} pool-max-conn -1 pool-purge-delay ${PURGE_SECONDS}s`,
     )
     // HAProxy holds a new server for healthy. Draining, it gets checks and no requests.
     await this.tell(`set server ${server} state drain`)

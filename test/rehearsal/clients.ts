@@ -6,9 +6,9 @@
  * then. Vegeta would do that too, but its results tell neither what was written before a read nor who answered, and the
  * Go of Debian 12 cannot build it.
  */
+import { type CanaryRequest, canary, NO_CANARY } from '../../scripts/lib/service.ts'
 import { OWN_HEADER, TARGET_HEADER } from './balancer.ts'
-import { userName } from './birthdays.ts'
-import { Person } from './expected-user.ts'
+import { ExpectedUser } from './expected-user.ts'
 import { type Latencies, note } from './latency.ts'
 import {
   CLIENT_TIMEOUT_MS,
@@ -27,6 +27,8 @@ const USERS_OF_CLIENT = 50
 const THINK_MS = 12
 const READ_BACK_AT_ONCE = 16
 
+/** A service without a canary is asked which version it is. */
+const keys = canary ?? NO_CANARY
 const options = JSON.parse(process.argv[2] ?? '') as LoadOptions
 const authorization = `Bearer ${options.token}`
 let second = blank(Math.floor(Date.now() / 1000))
@@ -61,15 +63,10 @@ function right(instance: string, ms: number): void {
   lastRightAt = now
 }
 
-/** Undefined when the answer is right. */
-type Check = (response: Response) => Promise<string | undefined>
-
-/** Sends a request, judges the answer and notes it. True when it was right. */
+/** Sends a request, judges the answer by `isRight` and notes it. True when it was right. */
 async function ask(
-  person: Person,
-  method: 'GET' | 'PUT',
-  body: string | null,
-  check: Check,
+  { method, path, body, status }: CanaryRequest,
+  isRight: (body: string, sentAt: Date) => boolean,
   dueAt = performance.now(),
 ): Promise<boolean> {
   const sentAt = Date.now()
@@ -79,27 +76,26 @@ async function ask(
     return false
   }
   try {
-    const response = await fetch(`${options.url}/hello/${person.name}`, {
+    const response = await fetch(options.url + path, {
       method,
-      body,
+      body: body ?? null,
       headers: body ? { authorization, 'content-type': 'application/json' } : { authorization },
       signal: AbortSignal.timeout(CLIENT_TIMEOUT_MS),
     })
-    const wanted = method === 'PUT' ? 204 : 200
     const instance = response.headers.get(TARGET_HEADER)
-    if (response.status !== wanted) {
-      const text = (await response.text()).slice(0, 200)
-      return fail(classOf(response, text), `${response.status} ${text}`, instance)
+    const text = await response.text()
+    const shown = text.slice(0, 200)
+    if (response.status !== status) {
+      return fail(classOf(response, shown), `${path} ${response.status} ${shown}`, instance)
     }
-    const wrong = await check(response)
-    if (wrong !== undefined) return fail('wrong body', wrong, instance)
+    if (!isRight(text, new Date(sentAt))) return fail('wrong body', `${path} ${shown}`, instance)
     right(instance ?? 'unknown', performance.now() - dueAt)
     return true
   } catch (error) {
     const { name, code, message } = error as Error & { code?: string }
     const what =
       name === 'TimeoutError' ? 'timeout' : /reset|closed/i.test(code ?? '') ? 'reset' : 'connect'
-    return fail(what, `${code ?? name}: ${message}`)
+    return fail(what, `${path} ${code ?? name}: ${message}`)
   }
 }
 
@@ -109,34 +105,29 @@ function classOf({ status, headers }: Response, text: string): FailureClass {
   return status >= 500 ? 'target 5xx' : 'unexpected status'
 }
 
-async function put(person: Person, seed: number, dueAt?: number): Promise<boolean> {
-  const date = person.next(seed)
-  const empty: Check = async (response) => (await response.text()) || undefined
-  const written = await ask(person, 'PUT', JSON.stringify({ dateOfBirth: date }), empty, dueAt)
-  if (written) person.written(date)
-  else person.failed(date)
+async function write(user: ExpectedUser, seed: number, dueAt?: number): Promise<boolean> {
+  const value = user.next(seed)
+  const request = keys.write(user.key, value)
+  const written = await ask(
+    request,
+    (body, sentAt) => request.isRight(body, sentAt, new Date()),
+    dueAt,
+  )
+  if (written) user.written(value)
+  else user.failed(value)
   return written
 }
 
-function get(person: Person, dueAt?: number): Promise<boolean> {
-  const sentAt = Date.now()
-  return ask(
-    person,
-    'GET',
-    null,
-    async (response) => {
-      const text = await response.text()
-      return text.startsWith('{') && person.accepts(JSON.parse(text).message, sentAt)
-        ? undefined
-        : text.slice(0, 200)
-    },
-    dueAt,
-  )
+function read(user: ExpectedUser, dueAt?: number): Promise<boolean> {
+  return ask(keys.read(user.key, ''), (body, sentAt) => user.accepts(body, sentAt), dueAt)
 }
 
-const people = Array.from({ length: USERS }, (_, index) => new Person(userName('Rate', index)))
+const users = Array.from(
+  { length: USERS },
+  (_, index) => new ExpectedUser(keys, keys.keyOf('Rate', index)),
+)
 
-/** PUT and GET in turn; a user is read half a round after it was written. */
+/** Writes and reads in turn; a user is read half a round after it was written. */
 async function constantRate(): Promise<void> {
   const startedAt = performance.now()
   for (let count = 0; running; ) {
@@ -144,10 +135,10 @@ async function constantRate(): Promise<void> {
     for (; count < due; count++) {
       const dueAt = startedAt + ((count + 1) * 1000) / options.rate
       const turn = Math.floor(count / 2)
-      const person = people[turn % USERS] as Person
-      const earlier = people[(turn + USERS / 2) % USERS] as Person
+      const user = users[turn % USERS] as ExpectedUser
+      const earlier = users[(turn + USERS / 2) % USERS] as ExpectedUser
       const reads = count % 2 === 1 && earlier.acknowledged > 0
-      track(reads ? get(earlier, dueAt) : put(count % 2 === 0 ? person : earlier, turn, dueAt))
+      track(reads ? read(earlier, dueAt) : write(count % 2 === 0 ? user : earlier, turn, dueAt))
     }
     await Bun.sleep(1)
   }
@@ -159,22 +150,22 @@ function track(request: Promise<unknown>): void {
 }
 
 /** Writes and reads its own users in turn: what was acknowledged is read at once. */
-async function closedLoop(own: Person[], seed: number): Promise<void> {
+async function closedLoop(own: ExpectedUser[], seed: number): Promise<void> {
   for (let count = 0; running; count++) {
-    const person = own[count % own.length] as Person
-    if (await put(person, seed)) await get(person)
+    const user = own[count % own.length] as ExpectedUser
+    if (await write(user, seed)) await read(user)
     await Bun.sleep(THINK_MS)
   }
 }
 
 /** Reads every user that was ever acknowledged. */
-async function readBack(everybody: Person[]): Promise<ReadBack> {
+async function readBack(everybody: ExpectedUser[]): Promise<ReadBack> {
   const lost: string[] = []
   const written = everybody.filter(({ acknowledged }) => acknowledged > 0)
   const queue = [...written]
   const reader = async () => {
-    for (let person = queue.pop(); person; person = queue.pop()) {
-      if (!(await get(person)) && !(await get(person))) lost.push(person.name)
+    for (let user = queue.pop(); user; user = queue.pop()) {
+      if (!(await read(user)) && !(await read(user))) lost.push(user.key)
     }
   }
   await Promise.all(Array.from({ length: READ_BACK_AT_ONCE }, reader))
@@ -188,7 +179,7 @@ async function readBack(everybody: Person[]): Promise<ReadBack> {
 const groups = Array.from({ length: options.clients }, (_, client) =>
   Array.from(
     { length: USERS_OF_CLIENT },
-    (_, index) => new Person(userName('Loop', client * 100 + index)),
+    (_, index) => new ExpectedUser(keys, keys.keyOf('Loop', client * 100 + index)),
   ),
 )
 const ticker = setInterval(current, 200)
@@ -199,6 +190,6 @@ for await (const _ of process.stdin) {
 running = false
 await Promise.all(load)
 await Promise.all(pending)
-say({ readBack: await readBack([...people, ...groups.flat()]) })
+say({ readBack: await readBack([...users, ...groups.flat()]) })
 clearInterval(ticker)
 say({ second })

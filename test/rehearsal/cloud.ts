@@ -1,3 +1,4 @@
+import { service } from '../../scripts/lib/service.ts'
 import { type Pace, wallClock } from '../aws-double/clock.ts'
 import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
@@ -45,7 +46,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       deregistrationSeconds: RULES.deregistration,
       minHealthyPercentage: GROUP_RULES.minHealthy,
       maxHealthyPercentage: GROUP_RULES.maxHealthy,
-      tags: { service: 'hello', environment: 'rehearsal' },
+      tags: { service: service.name, environment: 'rehearsal' },
       suspended: new Set(),
     },
     template: {
@@ -54,17 +55,17 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       versions: [...images].map(([image, { id }]) => ({
         imageId: image,
         userData,
-        tags: { service: 'hello', environment: 'rehearsal', release: id },
+        tags: { service: service.name, environment: 'rehearsal', release: id },
         description: id,
         createdAt: now,
       })),
     },
     images: [...images].map(([image, { id }]) => ({
       id: image,
-      name: `hello-${id.slice(0, 12)}-${process.arch}`,
+      name: `${service.name}-${id.slice(0, 12)}-${process.arch}`,
       architecture: process.arch,
       createdAt: now,
-      tags: { service: 'hello', release: id },
+      tags: { service: service.name, release: id },
     })),
     alarms: ALARM_NAMES.map((name) => ({ name, state: 'OK', reason: '' })),
     clock: wallClock(pace),
@@ -80,9 +81,9 @@ export const awsEnvironment = (double: Double, token: string): Record<string, st
   AWS_ACCESS_KEY_ID: 'rehearsal',
   AWS_SECRET_ACCESS_KEY: 'rehearsal',
   AWS_EC2_METADATA_DISABLED: 'true',
-  HELLO_TOKEN: token,
-  HELLO_ROLLOUT_GROUP: GROUP,
-  HELLO_ROLLOUT_URL: URL,
+  [`${service.environmentPrefix}_TOKEN`]: token,
+  [`${service.environmentPrefix}_ROLLOUT_GROUP`]: GROUP,
+  [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
 /** /etc/hello/hello.env but for the instance's own id. */

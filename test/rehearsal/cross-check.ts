@@ -1,35 +1,38 @@
-import { birthDate, greetingOf, userName } from './birthdays.ts'
-import { SERVICE_PORT } from './names.ts'
+import { type CanaryRequest, canary, service } from '../../scripts/lib/service.ts'
 
-const USERS = 100
+const KEYS = 100
 
-/** Writes, replaces and deletes users on one instance and reads them on another. What was wrong, in words. */
-export async function crossCheck(writer: string, reader: string, token: string): Promise<string[]> {
+/** Writes, replaces and deletes on one instance and reads on another. What was wrong, in words; undefined without a canary. */
+export async function crossCheck(
+  writer: string,
+  reader: string,
+  token: string,
+): Promise<string[] | undefined> {
+  if (!canary) return undefined
   const wrong: string[] = []
-  const ask = (address: string, user: string, method: string, body: string | null = null) =>
-    fetch(`http://${address}:${SERVICE_PORT}/hello/${user}`, {
+  const ask = async (address: string, request: CanaryRequest) => {
+    const { method, path, body, status } = request
+    const sentAt = new Date()
+    const response = await fetch(`http://${address}:${service.port}${path}`, {
       method,
-      body,
       headers: {
         authorization: `Bearer ${token}`,
-        ...(body ? { 'content-type': 'application/json' } : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
+      ...(body === undefined ? {} : { body }),
     })
-  for (let index = 0; index < USERS; index++) {
-    const user = userName('Cross', index)
-    for (const date of [birthDate(index), birthDate(index + 1)]) {
-      const put = await ask(writer, user, 'PUT', JSON.stringify({ dateOfBirth: date }))
-      const { message } = (await (await ask(reader, user, 'GET')).json()) as { message?: string }
-      const wanted = greetingOf(user, date, new Date())
-      if (put.status !== 204 || message !== wanted) {
-        wrong.push(`${user}: PUT ${put.status}, then '${message}' instead of '${wanted}'`)
-      }
+    const text = await response.text()
+    if (response.status === status && request.isRight(text, sentAt, new Date())) return
+    wrong.push(`${method} ${path} is answered ${response.status} ${text}`)
+  }
+  for (let index = 0; index < KEYS; index++) {
+    const key = canary.keyOf('Cross', index)
+    for (const value of [canary.value(index), canary.value(index + 1)]) {
+      await ask(writer, canary.write(key, value))
+      await ask(reader, canary.read(key, value))
     }
-    const gone = await ask(writer, user, 'DELETE')
-    const after = await ask(reader, user, 'GET')
-    if (gone.status !== 204 || after.status !== 404) {
-      wrong.push(`${user}: DELETE ${gone.status}, then GET ${after.status}`)
-    }
+    await ask(writer, canary.remove(key))
+    await ask(reader, canary.readNothing(key))
   }
   return wrong
 }

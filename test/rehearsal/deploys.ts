@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import type { Pace } from '../aws-double/clock.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
-import type { Plan } from './assignment.ts'
+import type { Assignment } from './assignment.ts'
 import type { Rollout } from './result.ts'
 
 /** The scripts of this tree, as somebody would run them who believes to talk to AWS. */
@@ -10,15 +10,15 @@ export class Deploys {
   readonly rollouts: Rollout[] = []
 
   constructor(
-    private readonly plan: Plan,
+    private readonly assignment: Assignment,
     private readonly plane: ControlPlane,
     private readonly env: Record<string, string>,
   ) {}
 
   /** Runs a script to its end; its exit code. What it prints goes to the file `log`. */
   async script(name: string, words: string[], log: string): Promise<number> {
-    const output = Bun.file(join(this.plan.folder, log)).writer()
-    const child = Bun.spawn([join(this.plan.root, 'scripts', name), ...words], {
+    const output = Bun.file(join(this.assignment.folder, log)).writer()
+    const child = Bun.spawn([join(this.assignment.root, 'scripts', name), ...words], {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
@@ -27,7 +27,7 @@ export class Deploys {
     const passOn = async (stream: ReadableStream<Uint8Array>) => {
       for await (const chunk of stream) {
         output.write(chunk)
-        if (this.plan.verbose) process.stderr.write(chunk)
+        if (this.assignment.verbose) process.stderr.write(chunk)
       }
     }
     await Promise.all([passOn(child.stdout), passOn(child.stderr), child.exited])
@@ -38,7 +38,7 @@ export class Deploys {
   /** Runs a verb of scripts/rollout that moves the fleet to release `to`; what its receipt says. */
   async rollout(to: string, words: string[], pace: Pace): Promise<Rollout> {
     const number = this.rollouts.length + 1
-    const receiptPath = join(this.plan.folder, `rollout-${number}.json`)
+    const receiptPath = join(this.assignment.folder, `rollout-${number}.json`)
     const startedAt = Date.now()
     const rollout: Rollout = {
       from: this.plane.template.versions[this.plane.group.version - 1]?.tags.release ?? '',
@@ -57,7 +57,7 @@ export class Deploys {
         ...words,
         ...['--poll-seconds', '1', '--before-seconds', '5', '--after-seconds', '5'],
         ...['--receipt', receiptPath],
-        ...['--evidence', join(this.plan.folder, `evidence-${number}`)],
+        ...['--evidence', join(this.assignment.folder, `evidence-${number}`)],
       ],
       `rollout-${number}.log`,
     )

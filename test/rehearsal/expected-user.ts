@@ -1,41 +1,43 @@
-import { birthDate, greetingOf } from './birthdays.ts'
+import type { Canary } from '../../scripts/lib/service.ts'
 
 /** How long a write that failed may still arrive: its outcome is unknown until then. */
 const UNKNOWN_MS = 60_000
 
-/** One user as the clients know it: what the service must tell of it. */
-export class Person {
+/** One key as the clients know it: what the service must answer of it. */
+export class ExpectedUser {
   acknowledged = 0
   private turn = 0
   private known: string | undefined
-  private unknown: { date: string; until: number }[] = []
+  private unknown: { value: string; until: number }[] = []
 
-  constructor(readonly name: string) {}
+  constructor(
+    private readonly canary: Canary,
+    readonly key: string,
+  ) {}
 
-  /** The next date to write. From now on it may be told, until `written` or `failed` says more. */
+  /** The next value to write. From now on it may be answered, until `written` or `failed` says more. */
   next(seed: number): string {
-    const date = birthDate(seed + this.turn++)
-    this.unknown.push({ date, until: Number.POSITIVE_INFINITY })
-    return date
+    const value = this.canary.value(seed + this.turn++)
+    this.unknown.push({ value, until: Number.POSITIVE_INFINITY })
+    return value
   }
 
-  written(date: string): void {
+  written(value: string): void {
     this.acknowledged += 1
-    this.known = date
-    this.unknown = this.unknown.filter((each) => each.date !== date && each.until > Date.now())
+    this.known = value
+    this.unknown = this.unknown.filter((each) => each.value !== value && each.until > Date.now())
   }
 
-  failed(date: string): void {
-    for (const each of this.unknown) if (each.date === date) each.until = Date.now() + UNKNOWN_MS
+  failed(value: string): void {
+    for (const each of this.unknown) if (each.value === value) each.until = Date.now() + UNKNOWN_MS
   }
 
-  /** Whether `message` is right for a request that was sent at `sentAt`: midnight may have passed meanwhile. */
-  accepts(message: string, sentAt: number): boolean {
-    const dates = [this.known, ...this.unknown.map(({ date }) => date)]
-    return dates.some(
-      (date) =>
-        date !== undefined &&
-        [new Date(sentAt), new Date()].some((now) => greetingOf(this.name, date, now) === message),
+  /** Whether `body` is right for a read that was sent at `sentAt`: midnight may have passed meanwhile. */
+  accepts(body: string, sentAt: Date): boolean {
+    const values = [this.known, ...this.unknown.map(({ value }) => value)]
+    return values.some(
+      (value) =>
+        value !== undefined && this.canary.read(this.key, value).isRight(body, sentAt, new Date()),
     )
   }
 }

@@ -20,7 +20,7 @@ export function merge(all: Latencies[]): Latencies {
 }
 
 /** The nearest-rank percentile in milliseconds, right to 1 %; null without any. */
-export function percentile(latencies: Latencies, percent: number): number | null {
+export function percentileOf(latencies: Latencies, percent: number): number | null {
   const buckets = Object.keys(latencies)
     .map(Number)
     .sort((a, b) => a - b)

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { Stop } from '../../scripts/lib/cli.ts'
+import { Stop } from '../../scripts/lib/errors.ts'
 import { cgroupProcesses, cgroupsNamed, removeCgroups } from '../../scripts/lib/image/cgroup.ts'
+import { cgroupOf } from '../../scripts/lib/image/container.ts'
 import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
 
 const PID_FILE = join(RUN_FOLDER, 'pid')
@@ -27,7 +28,7 @@ function runningRehearsal(): number | undefined {
 
 /** Ends and removes all that a rehearsal has, of this run or of one that was killed. True when there was anything. */
 export async function sweep(): Promise<boolean> {
-  const names = cgroupsNamed(`hello-${CONTAINER_PREFIX}`)
+  const names = cgroupsNamed(cgroupOf(CONTAINER_PREFIX))
   const found = names.length > 0 || existsSync(join('/run/netns', NAMESPACE))
   for (const pid of [...(await namespacePids()), ...names.flatMap(cgroupProcesses)]) kill(pid)
   for (const name of names) await removeCgroups(name)

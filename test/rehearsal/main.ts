@@ -1,12 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { EXIT, painter, runVerb, Stop } from '../../scripts/lib/cli.ts'
+import { interruption, runCommand } from '../../scripts/lib/cli.ts'
+import { EXIT, Stop } from '../../scripts/lib/errors.ts'
+import { painter } from '../../scripts/lib/format.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import type { Plan } from './assignment.ts'
+import type { Assignment } from './assignment.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
-import { type Options, readOptions, USAGE } from './options.ts'
+import { command, type Options, refuseContradictions } from './options.ts'
 import { pageOf } from './page.ts'
 import { makeReleases, type Release, type ReleaseName } from './releases.ts'
 import { receiptLines } from './report.ts'
@@ -16,14 +18,13 @@ import { SCENARIOS } from './scenarios.ts'
 import { type Summary, summarize } from './totals.ts'
 
 const lastFolder = join(root, '.rehearsal', 'last')
-const interruption = new AbortController()
+let interrupted: AbortSignal
 
-await runVerb('rehearse', USAGE, async (argv) => {
-  const options = readOptions(argv)
+await runCommand(command, async ({ options: { scenario, ...rest } }) => {
+  const options = { ...rest, scenarios: scenario ?? [] }
+  refuseContradictions(options)
   claimMachine()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => interruption.abort())
-  }
+  interrupted = interruption()
   if (await sweep()) say('removed what an earlier rehearsal had left')
   try {
     return await rehearse(options)
@@ -72,22 +73,27 @@ async function play(
 ): Promise<Result> {
   const folder = join(lastFolder, scenario)
   mkdirSync(folder, { recursive: true })
-  const plan: Plan = {
+  const assignment: Assignment = {
     ...options,
     scenario,
     root,
     folder,
     releases: SCENARIOS[scenario].releases.map((name) => releases.get(name) as Release),
   }
-  const planPath = join(folder, 'plan.json')
+  const assignmentPath = join(folder, 'assignment.json')
   const resultPath = join(folder, 'result.json')
-  await Bun.write(planPath, JSON.stringify(plan))
+  await Bun.write(assignmentPath, JSON.stringify(assignment))
 
   say(`scenario ${scenario}`)
   await makeNetwork()
   try {
-    const stage = Bun.spawn(
-      inNetwork([process.execPath, join(import.meta.dir, 'run-scenario.ts'), planPath, resultPath]),
+    const runner = Bun.spawn(
+      inNetwork([
+        process.execPath,
+        join(import.meta.dir, 'run-scenario.ts'),
+        assignmentPath,
+        resultPath,
+      ]),
       // What the containers need for themselves goes where it is swept up.
       {
         stdin: 'ignore',
@@ -96,10 +102,10 @@ async function play(
         env: { ...process.env, TMPDIR: RUN_FOLDER },
       },
     )
-    const stop = () => stage.kill('SIGTERM')
-    interruption.signal.addEventListener('abort', stop, { once: true })
-    if (interruption.signal.aborted) stop()
-    const code = await stage.exited
+    const stop = () => runner.kill('SIGTERM')
+    interrupted.addEventListener('abort', stop, { once: true })
+    if (interrupted.aborted) stop()
+    const code = await runner.exited
     stopIfInterrupted()
     if (code !== 0) throw new Stop(`the scenario ${scenario} broke off; its logs are in ${folder}`)
   } finally {
@@ -111,7 +117,7 @@ async function play(
 }
 
 function stopIfInterrupted(): void {
-  if (interruption.signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
+  if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
 }
 
 /** The receipt without what only the picture needs. */

@@ -1,8 +1,10 @@
+import { service } from '../../scripts/lib/service.ts'
+
 /** Everything of a rehearsal that others on the machine could meet bears one of these names. */
-export const NAMESPACE = 'hello-rehearsal'
+export const NAMESPACE = `${service.name}-rehearsal`
 /** Sockets, the process id and environment files, until the next boot. */
-export const RUN_FOLDER = '/run/hello-rehearsal'
-/** Containers are hr-1, hr-2 and so on; their control groups hello-hr-1 … */
+export const RUN_FOLDER = `/run/${NAMESPACE}`
+/** Containers are hr-1, hr-2 and so on; their control groups NAME-hr-1 … */
 export const CONTAINER_PREFIX = 'hr-'
 
 /** The bridge, inside the namespace, that the instances are on. */
@@ -12,11 +14,10 @@ const SUBNET = '10.0.0'
 export const HOST_ADDRESS = `${SUBNET}.1`
 export const PREFIX_LENGTH = 24
 export const URL = `http://${HOST_ADDRESS}`
-export const SERVICE_PORT = 5000
 export const STORE_PORT = 6379
 
 /** The address of the instance with this number, from 1; they are used again after 200 instances. */
 export const addressOf = (number: number): string => `${SUBNET}.${11 + ((number - 1) % 200)}`
 
-export const GROUP = 'hello-rehearsal'
+export const GROUP = NAMESPACE
 export const TEMPLATE = 'lt-0123456789abcdef0'

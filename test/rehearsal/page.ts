@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { clockTime } from '../../scripts/lib/cli.ts'
+import { clockTime } from '../../scripts/lib/format.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import { percentile } from './latency.ts'
+import { percentileOf } from './latency.ts'
 import type { Second } from './load-lines.ts'
 import { requestsOf } from './load-process.ts'
 import type { Result } from './result.ts'
@@ -56,8 +56,8 @@ function dataOf(result: Result, summary: Summary) {
       served: servedByRelease(second, result.releaseOf),
       failed: second.failed.length,
       requests: requestsOf(second),
-      p50: percentile(second.latencies, 50),
-      p99: percentile(second.latencies, 99),
+      p50: percentileOf(second.latencies, 50),
+      p99: percentileOf(second.latencies, 99),
     })),
     lives: result.lives.map((life) => ({
       id: life.id,

@@ -2,12 +2,12 @@ import { describe, expect, setSystemTime, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { root } from '../../scripts/lib/paths.ts'
+import { canary, greeting as expectedGreeting } from '../../scripts/lib/service.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
 import { RULES } from './balancer.ts'
-import { birthDate, greetingOf, userName } from './birthdays.ts'
 import { GROUP_RULES } from './cloud.ts'
-import { Person } from './expected-user.ts'
-import { type Latencies, note, percentile } from './latency.ts'
+import { ExpectedUser } from './expected-user.ts'
+import { type Latencies, note, percentileOf } from './latency.ts'
 
 /** The number that `name` is set to in a file of terraform/. */
 async function terraform(file: string, name: string): Promise<number> {
@@ -45,55 +45,68 @@ describe('the rehearsal keeps the rules of terraform/', () => {
   }
 })
 
-describe('the clients', () => {
-  test('know the greeting of everybody they write, on every day', () => {
+describe.skipIf(!canary)('the clients', () => {
+  const keys = canary as NonNullable<typeof canary>
+  const answer = (value: string, now = new Date()) =>
+    JSON.stringify({ message: expectedGreeting('Ada', value, now) })
+
+  test('know the answer to everybody they write, on every day', () => {
     const days = fc.date({
       min: new Date('2024-01-01'),
       max: new Date('2033-12-31'),
       noInvalidDate: true,
     })
     fc.assert(
-      fc.property(fc.nat(299), days, (turn, now) => {
-        const date = birthDate(turn)
+      fc.property(fc.nat(99), days, (turn, now) => {
+        const date = keys.value(turn)
         const today = Temporal.PlainDate.from(now.toISOString().slice(0, 10))
-        const days = daysUntilBirthday(parseDate(date) as Temporal.PlainDate, today)
-        expect(greetingOf('Ada', date, now)).toBe(greeting('Ada', days))
+        const until = daysUntilBirthday(parseDate(date) as Temporal.PlainDate, today)
+        expect(expectedGreeting('Ada', date, now)).toBe(greeting('Ada', until))
       }),
     )
   })
 
+  test('find the answer of no value right for another one, whatever the time zone', () => {
+    const values = Array.from({ length: 100 }, (_, turn) => keys.value(turn))
+    const now = new Date()
+    for (const value of values) {
+      const right = values.filter((each) => keys.read('Ada', each).isRight(answer(value), now, now))
+      expect(right).toEqual([value])
+    }
+  })
+
   test('write users that have a name of letters, each another', () => {
-    const names = Array.from({ length: 5000 }, (_, index) => userName('Rate', index))
+    const names = Array.from({ length: 5000 }, (_, index) => keys.keyOf('Rate', index))
     expect(names.every((name) => /^[A-Za-z]{1,64}$/.test(name))).toBe(true)
     expect(new Set(names).size).toBe(5000)
   })
 
   test('accept what was acknowledged last, and nothing older', () => {
-    const ada = new Person('Ada')
+    const ada = new ExpectedUser(keys, 'Ada')
     const first = ada.next(0)
     ada.written(first)
     const second = ada.next(0)
     expect(second).not.toBe(first)
-    const told = (date: string) => ada.accepts(greetingOf('Ada', date, new Date()), Date.now())
-    // Under way: the service may tell either.
-    expect([told(first), told(second)]).toEqual([true, true])
+    const accepts = (value: string) => ada.accepts(answer(value), new Date())
+    // Under way: the service may answer either.
+    expect([accepts(first), accepts(second)]).toEqual([true, true])
     ada.written(second)
-    expect([told(first), told(second)]).toEqual([false, true])
-    expect(ada.accepts('Hello, Ada!', Date.now())).toBe(false)
+    expect([accepts(first), accepts(second)]).toEqual([false, true])
+    expect(ada.accepts('{"message":"Hello, Ada!"}', new Date())).toBe(false)
   })
 
   test('accept for a minute that a failed write arrives late', () => {
-    const ada = new Person('Ada')
+    const ada = new ExpectedUser(keys, 'Ada')
     ada.written(ada.next(0))
     const lost = ada.next(0)
     ada.failed(lost)
     const third = ada.next(0)
     ada.written(third)
-    const told = (date: string) => ada.accepts(greetingOf('Ada', date, new Date()), Date.now())
-    expect([told(lost), told(third)]).toEqual([true, true])
+    const accepts = (value: string) => ada.accepts(answer(value), new Date())
+    expect([accepts(lost), accepts(third)]).toEqual([true, true])
     setSystemTime(Date.now() + 61_000)
     ada.written(ada.next(0))
-    expect(told(lost)).toBe(false)
+    expect(accepts(lost)).toBe(false)
     setSystemTime()
   })
 })
@@ -109,7 +122,7 @@ test('a percentile is right to two percent', () => {
         const exact = times.toSorted((a, b) => a - b)[
           Math.max(1, Math.ceil((percent / 100) * times.length)) - 1
         ] as number
-        const told = percentile(latencies, percent) as number
+        const told = percentileOf(latencies, percent) as number
         expect(Math.abs(told / exact - 1)).toBeLessThan(0.02)
       },
     ),

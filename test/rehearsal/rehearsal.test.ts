@@ -7,6 +7,7 @@ import { root } from '../../scripts/lib/paths.ts'
 import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { RUN_FOLDER } from './names.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
@@ -172,7 +173,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     async () => {
       const killed = start(['--instances', '2', '--rate', '50'])
       await untilSaid(killed, 'load begins')
-      process.kill(Number(await Bun.file('/run/hello-rehearsal/pid').text()), 'SIGKILL')
+      process.kill(Number(await Bun.file(join(RUN_FOLDER, 'pid')).text()), 'SIGKILL')
       await killed.exited
       expect(traces()).not.toEqual([])
 
@@ -184,7 +185,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
       expect(second.err).toContain('another rehearsal is running')
       // What a terminal does: the signal goes to the whole group.
       process.kill(
-        -(await groupOf(Number(await Bun.file('/run/hello-rehearsal/pid').text()))),
+        -(await groupOf(Number(await Bun.file(join(RUN_FOLDER, 'pid')).text()))),
         'SIGINT',
       )
       await interrupted.exited

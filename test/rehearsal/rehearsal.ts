@@ -4,7 +4,7 @@ import type { Pace } from '../aws-double/clock.ts'
 import { type Instance, isServing } from '../aws-double/model.ts'
 import type { Double } from '../aws-double/server.ts'
 import { ALARM_NAMES, AlarmWatch } from './alarms.ts'
-import type { Plan } from './assignment.ts'
+import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
@@ -45,12 +45,16 @@ export class Rehearsal {
   private alarms!: AlarmWatch
 
   constructor(
-    readonly plan: Plan,
+    readonly assignment: Assignment,
     private readonly setting: Setting,
   ) {
-    this.images = imageIds(plan.releases)
+    this.images = imageIds(assignment.releases)
     const roots = new Map([...this.images].map(([image, release]) => [image, release.image]))
-    this.instances = new Instances(this.balancer, roots, join(plan.root, 'terraform', 'documents'))
+    this.instances = new Instances(
+      this.balancer,
+      roots,
+      join(assignment.root, 'terraform', 'documents'),
+    )
   }
 
   get plane() {
@@ -59,23 +63,23 @@ export class Rehearsal {
 
   /** Starts everything, waits for the fleet, then lets the load in. */
   async begin(): Promise<void> {
-    mkdirSync(this.plan.folder, { recursive: true })
+    mkdirSync(this.assignment.folder, { recursive: true })
     await this.store.start()
     await this.balancer.start()
     this.double = await startCloud({
       driver: this.instances,
       images: this.images,
-      instances: this.plan.instances,
+      instances: this.assignment.instances,
       pace: this.setting.pace,
       tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
     })
-    this.deploys = new Deploys(this.plan, this.plane, awsEnvironment(this.double, this.token))
+    this.deploys = new Deploys(this.assignment, this.plane, awsEnvironment(this.double, this.token))
     await this.until(
-      `${this.plan.instances} instances serve`,
-      () => this.serving().length === this.plan.instances,
+      `${this.assignment.instances} instances serve`,
+      () => this.serving().length === this.assignment.instances,
       FLEET_TIMEOUT_MS,
     )
-    const { rate, clients } = this.plan
+    const { rate, clients } = this.assignment
     this.load = new Load({ url: URL, token: this.token, rate, clients })
     this.mark('load begins')
     await this.until('the first answers', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
@@ -101,7 +105,7 @@ export class Rehearsal {
       readBack.lost.length === 0 && readBack.users > 0,
       `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
     )
-    const { scenario, instances, rate, clients, pace, releases } = this.plan
+    const { scenario, instances, rate, clients, pace, releases } = this.assignment
     return {
       scenario,
       instances,
@@ -141,7 +145,7 @@ export class Rehearsal {
   }
 
   release(name: ReleaseName): Release {
-    const release = this.plan.releases.find((each) => each.name === name)
+    const release = this.assignment.releases.find((each) => each.name === name)
     if (!release) throw new Error(`release ${name} was not made`)
     return release
   }
@@ -155,7 +159,7 @@ export class Rehearsal {
 
   /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */
   async rollOut(to: ReleaseName, options: string[] = []): Promise<Rollout> {
-    const version = this.plan.releases.findIndex(({ name }) => name === to) + 1
+    const version = this.assignment.releases.findIndex(({ name }) => name === to) + 1
     return await this.rollout(to, [
       'start',
       ...['--launch-template-id', TEMPLATE, '--launch-template-version', String(version)],
@@ -198,13 +202,13 @@ export class Rehearsal {
     )
     this.expect(
       `the whole fleet serves release ${name}`,
-      this.serving(name).length === this.plan.instances,
-      `${this.serving(name).length} of ${this.plan.instances}`,
+      this.serving(name).length === this.assignment.instances,
+      `${this.serving(name).length} of ${this.assignment.instances}`,
     )
   }
 
-  /** Writes at one address and reads at another. What was wrong, in words. */
-  async crossCheck(writer: string, reader: string): Promise<string[]> {
+  /** Writes at one address and reads at another. What was wrong, in words; undefined without a canary. */
+  async crossCheck(writer: string, reader: string): Promise<string[] | undefined> {
     return await crossCheck(writer, reader, this.token)
   }
 

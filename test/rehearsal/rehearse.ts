@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cgroupsNamed } from '../../scripts/lib/image/cgroup.ts'
+import { cgroupOf } from '../../scripts/lib/image/container.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
 import type { Result } from './result.ts'
 import type { Summary } from './totals.ts'
 
@@ -56,6 +58,6 @@ export async function play(
 
 /** What of a rehearsal is on this machine. */
 export function traces(): string[] {
-  const paths = ['/run/netns/hello-rehearsal', '/run/hello-rehearsal'].filter(existsSync)
-  return [...cgroupsNamed('hello-hr-'), ...paths]
+  const paths = [join('/run/netns', NAMESPACE), RUN_FOLDER].filter(existsSync)
+  return [...cgroupsNamed(cgroupOf(CONTAINER_PREFIX)), ...paths]
 }

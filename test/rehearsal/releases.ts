@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { Stop } from '../../scripts/lib/cli.ts'
+import { Stop } from '../../scripts/lib/errors.ts'
 import { findLocalImage } from '../../scripts/lib/image/local.ts'
 
 /** Images of earlier rehearsals, each of about 400 MB. */

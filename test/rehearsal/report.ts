@@ -1,4 +1,4 @@
-import { clockTime, type painter, shortRelease, table } from '../../scripts/lib/cli.ts'
+import { clockTime, type painter, shortRelease, table } from '../../scripts/lib/format.ts'
 import type { Result } from './result.ts'
 import { type PhaseSummary, type Summary, spread } from './totals.ts'
 

@@ -29,7 +29,7 @@ export interface Rollout {
   probe: { requests: number; failed: number; longestGapSeconds: number } | undefined
 }
 
-/** All that a scenario left, as the stage hands it over. Times are milliseconds since the epoch. */
+/** All that a scenario left, as its runner hands it over. Times are milliseconds since the epoch. */
 export interface Result {
   scenario: ScenarioName
   instances: number

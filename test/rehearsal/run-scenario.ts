@@ -1,21 +1,21 @@
 /** Plays one scenario, inside the namespace: `run-scenario.ts ASSIGNMENT RESULT`, two files of JSON. */
 
-import type { Plan } from './assignment.ts'
+import type { Assignment } from './assignment.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 /** Of load before and after what a scenario does. */
 const QUIET_MS = 10_000
 
-const [planPath = '', resultPath = ''] = process.argv.slice(2)
-const plan = (await Bun.file(planPath).json()) as Plan
-const { play, setting } = SCENARIOS[plan.scenario]
+const [assignmentPath = '', resultPath = ''] = process.argv.slice(2)
+const assignment = (await Bun.file(assignmentPath).json()) as Assignment
+const { play, setting } = SCENARIOS[assignment.scenario]
 
 // Whoever starts this removes what it leaves: on a signal there is nothing to do but to go.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 try {
-  const rehearsal = new Rehearsal(plan, setting(plan.pace))
+  const rehearsal = new Rehearsal(assignment, setting(assignment.pace))
   await rehearsal.begin()
   await Bun.sleep(QUIET_MS)
   await play(rehearsal)

@@ -59,7 +59,7 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
 
 async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   let at: ReleaseName = 'a'
-  for (let round = 0; round < rehearsal.plan.rounds; round++) {
+  for (let round = 0; round < rehearsal.assignment.rounds; round++) {
     const to: ReleaseName = at === 'a' ? 'b' : 'a'
     const rollout = await rehearsal.rollOut(to)
     rehearsal.expectRollout(rollout, 0, to)
@@ -96,7 +96,7 @@ async function soak(): Promise<void> {
 async function badRelease(rehearsal: Rehearsal): Promise<void> {
   const rollout = await rehearsal.rollOut('never-healthy', [
     '--stall-seconds',
-    String(600 / rehearsal.plan.pace),
+    String(600 / rehearsal.assignment.pace),
   ])
   rehearsal.expectRollout(rollout, 3, 'a')
   const marked = rehearsal.plane.group.tags['rolled-back-release']
@@ -225,7 +225,7 @@ async function cancel(rehearsal: Rehearsal): Promise<void> {
   const [a, b] = [rehearsal.serving('a').length, rehearsal.serving('b').length]
   rehearsal.expect(
     'both releases serve on',
-    a > 0 && b > 0 && a + b === rehearsal.plan.instances,
+    a > 0 && b > 0 && a + b === rehearsal.assignment.instances,
     `${a} of a, ${b} of b`,
   )
 }
@@ -249,8 +249,8 @@ async function mixed(rehearsal: Rehearsal): Promise<void> {
     const wrong = await rehearsal.crossCheck(writer.privateIp ?? '', reader.privateIp ?? '')
     rehearsal.expect(
       how,
-      wrong.length === 0,
-      wrong[0] ?? '100 users written, read, replaced and deleted',
+      !wrong?.length,
+      wrong ? (wrong[0] ?? '100 keys written, read, replaced and deleted') : 'there is no canary',
     )
   }
 }

@@ -1,4 +1,4 @@
-import { type Latencies, merge, percentile } from './latency.ts'
+import { type Latencies, merge, percentileOf } from './latency.ts'
 import { requestsOf } from './load-process.ts'
 import type { Result } from './result.ts'
 
@@ -89,8 +89,8 @@ function phase(seconds: Result['seconds']): PhaseSummary {
     seconds: seconds.length,
     requests: sum(seconds.map(requestsOf)),
     failed: sum(seconds.map(({ failed }) => failed.length)),
-    p50: percentile(latencies, 50),
-    p99: percentile(latencies, 99),
+    p50: percentileOf(latencies, 50),
+    p99: percentileOf(latencies, 99),
   }
 }
 

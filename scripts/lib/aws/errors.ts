@@ -1,3 +1,5 @@
+import { service } from '../service.ts'
+
 /** What a call to AWS can fail with, as far as a caller would act differently. */
 export type ErrorKind =
   | 'credentials'
@@ -61,7 +63,7 @@ export function explain(error: unknown): string {
     case 'denied':
       return `AWS denied access: ${message}. Use credentials whose role allows this action, or have the role's policy extended by it.`
     case 'group':
-      return `AWS knows no such Auto Scaling group here (${message}). Check --group and --region; groups are named hello-<environment>.`
+      return `AWS knows no such Auto Scaling group here (${message}). Check --group and --region; groups are named ${service.name}-<environment>.`
     case 'throttled':
       return `AWS is throttling the calls of this account (${message}), also after several retries. Wait a minute and repeat the command.`
     case 'network':

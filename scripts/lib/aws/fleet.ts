@@ -6,8 +6,10 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
+import { service } from '../service.ts'
 import type { Aws } from './clients.ts'
+import { TAG, tagValue } from './tags.ts'
 
 /** One instance of the group, as Auto Scaling, EC2 and the load balancer see it together. */
 export interface Member {
@@ -43,7 +45,7 @@ export interface Fleet {
 type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
 type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 
-/** Looks at a group. What never changes about an instance is asked for once. */
+/** Takes snapshots of a group. What never changes about an instance is asked for once. */
 export class FleetWatch {
   private readonly facts = new Map<string, Facts>()
 
@@ -56,7 +58,7 @@ export class FleetWatch {
    * Refuses with one sentence when there is no such group. With a `refreshId` the fleet's refresh is that one, and
    * undefined as long as AWS does not tell of it; without, the newest.
    */
-  async look(refreshId?: string): Promise<Fleet> {
+  async snapshot(refreshId?: string): Promise<Fleet> {
     const { AutoScalingGroups } = await this.aws.autoScaling.send(
       new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [this.name] }),
     )
@@ -122,7 +124,7 @@ export class FleetWatch {
       ({ Instances }) => Instances ?? [],
     )) {
       this.facts.set(instance.InstanceId as string, {
-        release: instance.Tags?.find(({ Key }) => Key === 'release')?.Value,
+        release: tagValue(instance.Tags, TAG.release),
         privateIp: instance.PrivateIpAddress,
         launchedAt: instance.LaunchTime,
       })
@@ -139,6 +141,11 @@ const NOT_A_TARGET = {
   port: undefined,
 }
 
+const RUNNING = ['Pending', 'InProgress', 'Baking', 'Cancelling', 'RollbackInProgress']
+
+/** Whether a refresh status is one that AWS still works on. */
+export const isRunning = (status: string | undefined): boolean => RUNNING.includes(status ?? '')
+
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
 
@@ -151,13 +158,22 @@ export const present = (fleet: Fleet): Member[] =>
 export const isHealthy = (member: Member): boolean =>
   member.health === 'Healthy' && member.target === 'healthy'
 
-/** The value of a tag of the group. */
-export const groupTag = (fleet: Fleet, key: string): string | undefined =>
-  fleet.group.Tags?.find(({ Key }) => Key === key)?.Value
+/** Instances that are there to serve, by release. */
+export function countReleases(fleet: Fleet): Record<string, number> {
+  const counted: Record<string, number> = {}
+  for (const { release = 'unknown' } of inService(fleet)) {
+    counted[release] = (counted[release] ?? 0) + 1
+  }
+  return counted
+}
+
+/** The release that the group is marked with as rolled back. */
+export const rolledBackRelease = (fleet: Fleet): string | undefined =>
+  tagValue(fleet.group.Tags, TAG.rolledBack)
 
 function unknownGroup(name: string): Stop {
   return new Stop(
-    `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named hello-<environment>.`,
+    `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named ${service.name}-<environment>.`,
   )
 }
 

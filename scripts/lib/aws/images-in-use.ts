@@ -2,13 +2,9 @@ import {
   type AutoScalingGroup,
   paginateDescribeAutoScalingGroups,
 } from '@aws-sdk/client-auto-scaling'
-import {
-  type LaunchTemplateVersion,
-  paginateDescribeInstances,
-  paginateDescribeLaunchTemplates,
-  paginateDescribeLaunchTemplateVersions,
-} from '@aws-sdk/client-ec2'
+import { paginateDescribeInstances, paginateDescribeLaunchTemplates } from '@aws-sdk/client-ec2'
 import type { Aws } from './clients.ts'
+import { listVersions } from './images.ts'
 
 /** Why an AMI must stay, by its id. The first reason found is enough. */
 export type InUse = Map<string, string>
@@ -33,15 +29,10 @@ export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
 
   for await (const page of paginateDescribeLaunchTemplates({ client: aws.ec2 }, {})) {
     for (const { LaunchTemplateId: id, LaunchTemplateName: name } of page.LaunchTemplates ?? []) {
-      const all = await allVersions(aws, id as string)
-      for (const { VersionNumber: number, LaunchTemplateData: data } of all) {
-        if (data?.ImageId) {
-          imageOf.set(`${id}:${number}`, data.ImageId).set(`${name}:${number}`, data.ImageId)
-        }
-      }
-      const kept = all.filter(({ DefaultVersion }, index) => index < versions || DefaultVersion)
-      for (const { VersionNumber: number, LaunchTemplateData: data } of kept) {
-        keep(data?.ImageId, `${name} version ${number}`)
+      for (const [index, each] of (await listVersions(aws, id as string)).entries()) {
+        const { number, imageId, isDefault } = each
+        if (imageId) imageOf.set(`${id}:${number}`, imageId).set(`${name}:${number}`, imageId)
+        if (index < versions || isDefault) keep(imageId, `${name} version ${number}`)
       }
     }
   }
@@ -69,15 +60,4 @@ function templatesOf(group: AutoScalingGroup) {
     group.MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification,
     ...overridesOf(group).map((override) => override.LaunchTemplateSpecification),
   ].filter((template) => template !== undefined)
-}
-
-/** Newest first. */
-async function allVersions(aws: Aws, id: string): Promise<LaunchTemplateVersion[]> {
-  const versions: LaunchTemplateVersion[] = []
-  const pages = paginateDescribeLaunchTemplateVersions(
-    { client: aws.ec2 },
-    { LaunchTemplateId: id },
-  )
-  for await (const page of pages) versions.push(...(page.LaunchTemplateVersions ?? []))
-  return versions.sort((a, b) => (b.VersionNumber ?? 0) - (a.VersionNumber ?? 0))
 }

@@ -1,40 +1,63 @@
 import {
+  type Image as AwsImage,
   DescribeImagesCommand,
-  DescribeLaunchTemplateVersionsCommand,
-  type LaunchTemplateVersion,
+  type Filter,
+  paginateDescribeImages,
+  paginateDescribeLaunchTemplateVersions,
 } from '@aws-sdk/client-ec2'
+import { service } from '../service.ts'
 import type { Aws } from './clients.ts'
+import { TAG, tagValue } from './tags.ts'
 
-/** A launch template version with what its AMI says of itself. */
-export interface Version {
-  number: number
-  imageId: string | undefined
-  /** From the instance tags of the launch template version. */
-  release: string | undefined
-}
+export const ARCHITECTURES = ['x64', 'arm64'] as const
+export type Arch = (typeof ARCHITECTURES)[number]
 
-export interface ImageFacts {
+/** An AMI of this service, with what its tags say of it. */
+export interface Image {
   id: string
   state: string
+  /** Undefined for one that the service does not run on. */
+  arch: Arch | undefined
   release: string | undefined
-  createdAt: Date | undefined
+  createdAt: Date
+  /** As the bake noted it; undefined without its tag. */
+  bakedAt: string | undefined
+  snapshots: string[]
 }
 
-/** All versions of a launch template, newest first. */
-export async function listVersions(aws: Aws, templateId: string): Promise<Version[]> {
-  const found: Version[] = []
-  let NextToken: string | undefined
-  do {
-    const answer = await aws.ec2.send(
-      new DescribeLaunchTemplateVersionsCommand({
-        LaunchTemplateId: templateId,
-        ...(NextToken ? { NextToken } : {}),
-      }),
-    )
-    found.push(...(answer.LaunchTemplateVersions ?? []).map(toVersion))
-    NextToken = answer.NextToken
-  } while (NextToken)
-  return found.sort((a, b) => b.number - a.number)
+/** A version of a launch template. */
+export interface TemplateVersion {
+  number: number
+  imageId: string | undefined
+  /** From the instance tags of the version. */
+  release: string | undefined
+  isDefault: boolean
+}
+
+/** What tells the service's own images and snapshots from others. */
+export const OURS: Filter = { Name: `tag:${TAG.service}`, Values: [service.name] }
+
+/** Every AMI of the service (of one release, when given), newest first. */
+export async function listImages(aws: Aws, release?: string): Promise<Image[]> {
+  const Filters = release ? [OURS, { Name: `tag:${TAG.release}`, Values: [release] }] : [OURS]
+  const found: Image[] = []
+  const pages = paginateDescribeImages({ client: aws.ec2 }, { Owners: ['self'], Filters })
+  for await (const { Images = [] } of pages) found.push(...Images.map(toImage))
+  return found.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
+}
+
+/** Undefined when the image does not exist (any more) for this account. */
+export async function findImage(aws: Aws, id: string): Promise<Image | undefined> {
+  const answer = await aws.ec2
+    .send(new DescribeImagesCommand({ ImageIds: [id] }))
+    .catch(unlessNotFound)
+  const image = answer?.Images?.[0]
+  return image && toImage(image)
+}
+
+/** All versions of a launch template, newest first; none when there is no such template. */
+export async function listVersions(aws: Aws, templateId: string): Promise<TemplateVersion[]> {
+  return await versions(aws, { LaunchTemplateId: templateId })
 }
 
 /** One version, or undefined when the template or the version does not exist. */
@@ -42,40 +65,54 @@ export async function findVersion(
   aws: Aws,
   templateId: string,
   number: number,
-): Promise<Version | undefined> {
-  const command = new DescribeLaunchTemplateVersionsCommand({
+): Promise<TemplateVersion | undefined> {
+  const [found] = await versions(aws, {
     LaunchTemplateId: templateId,
     Versions: [String(number)],
   })
-  const answer = await aws.ec2.send(command).catch(unlessNotFound)
-  const version = answer?.LaunchTemplateVersions?.[0]
-  return version && toVersion(version)
+  return found
 }
 
-/** Undefined when the image does not exist (any more) for this account. */
-export async function findImage(aws: Aws, id: string): Promise<ImageFacts | undefined> {
-  const answer = await aws.ec2
-    .send(new DescribeImagesCommand({ ImageIds: [id] }))
-    .catch(unlessNotFound)
-  const image = answer?.Images?.[0]
-  if (!image) return undefined
-  return {
-    id,
-    state: image.State ?? 'unknown',
-    release: image.Tags?.find(({ Key }) => Key === 'release')?.Value,
-    createdAt: image.CreationDate ? new Date(image.CreationDate) : undefined,
+async function versions(
+  aws: Aws,
+  wanted: { LaunchTemplateId: string; Versions?: string[] },
+): Promise<TemplateVersion[]> {
+  const found: TemplateVersion[] = []
+  try {
+    const pages = paginateDescribeLaunchTemplateVersions({ client: aws.ec2 }, wanted)
+    for await (const { LaunchTemplateVersions = [] } of pages) {
+      for (const {
+        VersionNumber = 0,
+        LaunchTemplateData: data,
+        DefaultVersion,
+      } of LaunchTemplateVersions) {
+        const specification = data?.TagSpecifications?.find(
+          ({ ResourceType }) => ResourceType === 'instance',
+        )
+        found.push({
+          number: VersionNumber,
+          imageId: data?.ImageId,
+          release: tagValue(specification?.Tags, TAG.release),
+          isDefault: DefaultVersion === true,
+        })
+      }
+    }
+  } catch (error) {
+    unlessNotFound(error as Error)
   }
+  return found.sort((a, b) => b.number - a.number)
 }
 
-function toVersion(version: LaunchTemplateVersion): Version {
-  const data = version.LaunchTemplateData
-  const tags = data?.TagSpecifications?.find(
-    ({ ResourceType }) => ResourceType === 'instance',
-  )?.Tags
+function toImage(image: AwsImage): Image {
+  const { Architecture } = image
   return {
-    number: version.VersionNumber ?? 0,
-    imageId: data?.ImageId,
-    release: tags?.find(({ Key }) => Key === 'release')?.Value,
+    id: image.ImageId ?? '',
+    state: image.State ?? 'unknown',
+    arch: Architecture === 'x86_64' ? 'x64' : ARCHITECTURES.find((arch) => arch === Architecture),
+    release: tagValue(image.Tags, TAG.release),
+    createdAt: new Date(image.CreationDate ?? 0),
+    bakedAt: tagValue(image.Tags, TAG.bakedAt),
+    snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }
 

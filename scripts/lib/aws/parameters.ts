@@ -1,8 +1,9 @@
 import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
+import { service } from '../service.ts'
 
 export type SecretName = 'redis-password' | 'tokens'
 
-/** The secrets of one environment: SecureStrings under `/hello/<environment>/`. */
+/** The secrets of one environment: SecureStrings under `/<service>/<environment>/`. */
 export class Parameters {
   constructor(
     private readonly ssm: SSMClient,
@@ -10,7 +11,7 @@ export class Parameters {
   ) {}
 
   path(name: SecretName): string {
-    return `/hello/${this.environment}/${name}`
+    return `/${service.name}/${this.environment}/${name}`
   }
 
   /** Undefined when there is none. */

@@ -8,14 +8,7 @@ import {
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from './clients.ts'
-
-const RUNNING = ['Pending', 'InProgress', 'Baking', 'Cancelling', 'RollbackInProgress']
-
-/** Whether a refresh status is one that AWS still works on. */
-export const isRunning = (status: string | undefined): boolean => RUNNING.includes(status ?? '')
-
-/** Name of the group's tag whose value is the release that was rolled back. */
-export const ROLLED_BACK = 'rolled-back-release'
+import { TAG } from './tags.ts'
 
 export interface RefreshPlan {
   group: string
@@ -27,8 +20,6 @@ export interface RefreshPlan {
   checkpoints: number[]
   checkpointDelaySeconds: number
   bakeSeconds: number
-  /** Undefined leaves it to the group. */
-  warmupSeconds: number | undefined
   alarms: string[]
   autoRollback: boolean
 }
@@ -74,7 +65,6 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
     ...(checkpoints.length > 0
       ? { CheckpointPercentages: checkpoints, CheckpointDelay: plan.checkpointDelaySeconds }
       : {}),
-    ...(plan.warmupSeconds === undefined ? {} : { InstanceWarmup: plan.warmupSeconds }),
     ...(plan.alarms.length > 0 ? { AlarmSpecification: { Alarms: plan.alarms } } : {}),
   }
   const command = new StartInstanceRefreshCommand({
@@ -133,5 +123,5 @@ export async function unmarkRolledBack(aws: Aws, group: string): Promise<void> {
 const tagOf = (group: string) => ({
   ResourceId: group,
   ResourceType: 'auto-scaling-group',
-  Key: ROLLED_BACK,
+  Key: TAG.rolledBack,
 })

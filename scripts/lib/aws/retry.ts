@@ -2,7 +2,8 @@ import { explain, isTransient } from './errors.ts'
 
 const LONGEST_PAUSE_MS = 30_000
 
-export interface Patience {
+/** How a call to AWS that gets no answer is repeated. */
+export interface RetryPolicy {
   pollMs: number
   /** How long to go on without an answer. */
   patienceMs: number
@@ -26,9 +27,9 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
  * Repeats `call` through throttling and lost networks, with pauses that double from the poll interval up to half a
  * minute, until patience is at its end; then, and for any other error, throws. Undefined when aborted.
  */
-export async function steadily<T>(
+export async function withRetry<T>(
   call: () => Promise<T>,
-  { pollMs, patienceMs, signal, note }: Patience,
+  { pollMs, patienceMs, signal, note }: RetryPolicy,
 ): Promise<T | undefined> {
   const deadline = Date.now() + patienceMs
   for (let wait = pollMs; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {

@@ -1,109 +1,89 @@
-import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
-import { type Fleet, FleetWatch, inService, type Member } from '../aws/fleet.ts'
-import { commentFor, runDocument, runOnEach } from '../aws/ssm.ts'
-import { EXIT, runVerb, Stop } from '../cli.ts'
-import { runAutomation } from '../ops/automation.ts'
-import { logs } from '../ops/logs.ts'
-import { restart } from '../ops/restart.ts'
-import { type Ops, type OpsSettings, readSettings, USAGE } from '../ops/settings.ts'
-import { openShell } from '../ops/shell.ts'
-import { report, statusLines } from '../ops/status.ts'
+import { FleetWatch } from '../aws/fleet.ts'
+import { commentFor } from '../aws/ssm.ts'
+import { type Command, interruption, runCommand } from '../cli.ts'
+import { usageError } from '../errors.ts'
+import { operate } from '../ops/ops.ts'
+import { VERBS, type Verb } from '../ops/settings.ts'
+import { flag, number, text } from '../options.ts'
+import { service } from '../service.ts'
 
-async function run(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
-  const members = chosen(fleet, settings)
-  const ids = members.map(({ id }) => id)
-  const [id = ''] = ids
-  switch (settings.verb) {
-    case 'status': {
-      const reports = await report(ops, members)
-      if (settings.json) ops.print(JSON.stringify(reports, undefined, 2))
-      else for (const line of statusLines(fleet, reports)) ops.print(line)
-      return EXIT.ok
-    }
-    case 'logs':
-      return (await logs(ops, ids, settings.lines, settings.follows)) ? EXIT.ok : EXIT.failed
-    case 'bundle':
-      return await bundle(ops, ids, settings)
-    case 'restart':
-      await restart(ops, fleet, members)
-      return EXIT.ok
-    case 'drain':
-    case 'undrain':
-      return await standby(ops, id, settings.verb)
-    case 'shell':
-      return await openShell(id, settings)
+const CHANGES: Verb[] = ['restart', 'drain', 'undrain', 'shell']
+const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
+
+const options = {
+  group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
+  region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
+  reason: text('TEXT', 'why; kept beside the command', ''),
+  lines: number('lines of the journal', 200, { min: 1, max: 99_999, whole: true }),
+  follow: { ...flag('go on printing new lines until Ctrl-C'), short: 'f' },
+  out: text('DIR', 'where bundle writes its files', '.'),
+  json: flag('status as JSON'),
+  'poll-seconds': number('between two looks at a command', 1),
+  'timeout-seconds': number('for one command on one instance', 300),
+}
+
+const command: Command<typeof options> = {
+  name: 'ops',
+  synopsis: `
+usage: scripts/ops status [options]
+       scripts/ops logs [-f] [INSTANCE…] [options]
+       scripts/ops bundle [INSTANCE…] [options]
+       scripts/ops restart [INSTANCE…] --reason TEXT [options]
+       scripts/ops drain | undrain INSTANCE --reason TEXT [options]
+       scripts/ops shell INSTANCE --reason TEXT [options]
+
+Operates the instances of a group through SSM documents. Who did what, and why, stands in SSM's command history.
+
+  status     release, age, zone and health of each instance
+  logs       the last lines of the service's journal; -f follows
+  bundle     evidence for a post-mortem: units, journal, health, resources; one file for each instance
+  restart    the service, one instance at a time, each healthy before the next
+  drain      take an instance out of service without stopping it; another is launched in its place
+  undrain    put it back
+  shell      an interactive session (needs the AWS CLI and its session-manager-plugin)
+
+Without INSTANCE: every instance in service.`,
+  options,
+  notes:
+    'exit codes: 0 done, 1 refused, 2 usage, 4 failed on an instance, 5 timed out, 130 interrupted',
+  words: Infinity,
+}
+
+function readVerb(words: string[], reason: string): { verb: Verb; instances: string[] } {
+  const [word, ...instances] = words
+  if (!word) throw usageError(`say what to do: ${VERBS.join(', ')}`)
+  const verb = VERBS.find((each) => each === word)
+  if (!verb) throw usageError(`there is no verb '${word}'`)
+  const odd = instances.find((id) => !/^i-[0-9a-f]{8,17}$/.test(id))
+  if (odd) throw usageError(`'${odd}' is no instance id; scripts/ops status lists them`)
+  if (NEEDS_ONE.includes(verb) && instances.length !== 1) {
+    throw usageError(`${verb} wants one instance id`)
   }
-}
-
-/** The instances that were named, or all in service. */
-function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[] {
-  if (instances.length === 0) {
-    const all = verb === 'status' ? fleet.members : inService(fleet)
-    if (all.length === 0) throw new Stop(`${group} has no instance in service`)
-    return all
+  if (CHANGES.includes(verb) && !reason) {
+    throw usageError(`${verb} wants --reason TEXT, which is kept beside the command`)
   }
-  return instances.map((id) => {
-    const member = fleet.members.find((each) => each.id === id)
-    if (!member) throw new Stop(`${id} is no instance of ${group}; scripts/ops status lists them`)
-    return member
-  })
+  return { verb, instances }
 }
 
-async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Promise<number> {
-  const { aws, group, comment, pollMs, timeoutMs } = ops
-  const outcomes = await runOnEach(aws, ids, {
-    group,
-    verb: 'bundle',
-    parameters: { Reason: [plain(reason || 'asked for with scripts/ops')] },
-    comment,
-    pollMs,
-    timeoutMs,
-  })
-  for (const { id, status, stdout, stderr } of outcomes) {
-    const file = join(out, `${id}.txt`)
-    await Bun.write(file, `${stdout}${stderr}`)
-    ops.print(`${file} (${status})`)
-  }
-  return outcomes.every(({ status }) => status === 'Success') ? EXIT.ok : EXIT.failed
-}
-
-// An automation has no comment: the reason is left in the history of a command on the same instance.
-async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
-  const { aws, group, comment, pollMs, timeoutMs } = ops
-  await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
-  await runAutomation(aws, { group, verb, instance: id, pollMs, timeoutMs })
-  ops.print(
-    verb === 'drain'
-      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`
-      : `${id} is back in service`,
-  )
-  return EXIT.ok
-}
-
-/** As the document's parameter takes it. */
-const plain = (reason: string): string =>
-  reason.replace(/[^A-Za-z0-9 .,:;_/#@()+=-]/g, ' ').slice(0, 200)
-
-await runVerb('ops', USAGE, async (argv) => {
-  const settings = readSettings(argv)
-  const interruption = new AbortController()
-  process.once('SIGINT', () => interruption.abort())
-  const aws = connect(settings.region)
-  const watch = new FleetWatch(aws, settings.group)
-  const fleet = await watch.look()
-  const ops: Ops = {
+await runCommand(command, async ({ options, words }) => {
+  const { verb, instances } = readVerb(words, options.reason)
+  const { group, region, pollSeconds, timeoutSeconds } = options
+  const signal = interruption()
+  const aws = connect(region)
+  const watch = new FleetWatch(aws, group)
+  const ops = {
     aws,
     watch,
-    group: settings.group,
-    comment: await commentFor(aws, settings.verb, settings.reason),
-    pollMs: settings.pollMs,
-    followMs: settings.pollMs * 5,
-    timeoutMs: settings.timeoutMs,
-    signal: interruption.signal,
-    print: (line) => console.log(line),
-    say: (line) => console.error(line),
-    complain: (line) => console.error(line),
+    group,
+    comment: await commentFor(aws, verb, options.reason),
+    pollMs: pollSeconds * 1000,
+    followMs: pollSeconds * 5000,
+    timeoutMs: timeoutSeconds * 1000,
+    signal,
+    print: (line: string) => console.log(line),
+    say: (line: string) => console.error(line),
+    complain: (line: string) => console.error(line),
   }
-  return await run(ops, fleet, settings)
+  return await operate(ops, await watch.snapshot(), { ...options, verb, instances })
 })

@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
 import type { Receipt } from '../rollout/receipt.ts'
+import { service } from '../service.ts'
 import type { Change, Terraform } from '../terraform.ts'
 
 export interface ApplyOptions {
@@ -70,8 +71,8 @@ async function applyPlan(
   token: string | undefined,
 ): Promise<Receipt | undefined> {
   const code = await terraform.run(['apply', '-input=false', plan], {
-    HELLO_ROLLOUT_RECEIPT: receipt,
-    ...(token ? { HELLO_TOKEN: token } : {}),
+    [`${service.environmentPrefix}_ROLLOUT_RECEIPT`]: receipt,
+    ...(token ? { [`${service.environmentPrefix}_TOKEN`]: token } : {}),
   })
   const told = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
   if (code !== 0 && !told) {

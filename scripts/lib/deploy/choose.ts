@@ -1,73 +1,44 @@
-import { existsSync } from 'node:fs'
 import { DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling'
-import { DescribeImagesCommand, type Image } from '@aws-sdk/client-ec2'
 import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
-import { ROLLED_BACK } from '../aws/refresh.ts'
-import { Stop, shortRelease } from '../cli.ts'
-import { lastAmi } from '../image/manifest.ts'
+import { type Arch, type Image, listImages } from '../aws/images.ts'
+import { TAG, tagValue } from '../aws/tags.ts'
+import { Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import { root } from '../paths.ts'
 import type { Pinned, ReleaseFile } from '../release-file.ts'
 
-/** An AMI of this service, by its tags. */
+/** A release that can be launched. */
 export interface Baked extends Pinned {
-  architecture: string
+  arch: Arch | undefined
   createdAt: Date
 }
 
 export interface Wanted {
-  /** A commit id, a part of one, or a name that git knows; undefined takes the last bake. */
+  /** A commit id, a part of one, or a name that git knows; undefined is HEAD. */
   release: string | undefined
   previous: boolean
   /** Whose mark of a rolled-back release `previous` heeds; undefined before the first apply. */
   group: string | undefined
-  /** arm64 or x86_64; undefined must be unambiguous. */
-  architecture: string | undefined
+  /** Undefined must be unambiguous. */
+  arch: Arch | undefined
 }
 
 /** Finds the release that is meant and its AMI, and refuses one that is not there. */
-export async function choose(
-  aws: Aws,
-  root: string,
-  manifest: string,
-  file: ReleaseFile,
-  wanted: Wanted,
-): Promise<Baked> {
+export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
   if (wanted.previous) return await findPrevious(aws, file, wanted.group)
-  if (wanted.release !== undefined) {
-    const release = await commitOf(root, wanted.release)
-    return single(await listBaked(aws, release), release, wanted.architecture)
-  }
-  return await lastBake(aws, root, manifest, wanted)
+  const release = await commitOf(wanted.release ?? 'HEAD')
+  return single(await listBaked(aws, release), release, wanted.arch)
 }
 
-/** Every available AMI of the service (of one release, when given), newest first. */
+/** Every release that can be launched (one alone, when given), newest first. */
 export async function listBaked(aws: Aws, release?: string): Promise<Baked[]> {
-  const filters = [
-    { Name: 'tag:service', Values: ['hello'] },
-    { Name: 'state', Values: ['available'] },
-    ...(release ? [{ Name: 'tag:release', Values: [release] }] : []),
-  ]
-  const answer = await aws.ec2.send(
-    new DescribeImagesCommand({ Owners: ['self'], Filters: filters }),
-  )
-  return (answer.Images ?? [])
-    .map(toBaked)
-    .filter((baked) => baked !== undefined)
-    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
+  const images = await listImages(aws, release)
+  return images.filter(({ state }) => state === 'available').flatMap(toBaked)
 }
 
-async function lastBake(aws: Aws, root: string, manifest: string, wanted: Wanted): Promise<Baked> {
-  const region = await aws.ec2.config.region()
-  const ami = existsSync(manifest) ? lastAmi(manifest, region) : undefined
-  if (ami) {
-    const found = (await listBaked(aws)).find((baked) => baked.ami_id === ami)
-    if (found) return found
-    throw new Stop(
-      `${ami}, the last bake in packer/manifest.json, does not exist in ${region} (any more), or has no tags service and release: bake again, or name a release`,
-    )
-  }
-  const head = await commitOf(root, 'HEAD')
-  return single(await listBaked(aws, head), head, wanted.architecture)
+function toBaked({ id, release, arch, createdAt }: Image): Baked[] {
+  return release ? [{ release, ami_id: id, arch, createdAt }] : []
 }
 
 /** The newest release of the history that was not rolled back and whose AMI still exists. */
@@ -92,12 +63,12 @@ async function rolledBackRelease(aws: Aws, group: string | undefined): Promise<s
   const answer = await aws.autoScaling.send(
     new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [group] }),
   )
-  return answer.AutoScalingGroups?.[0]?.Tags?.find(({ Key }) => Key === ROLLED_BACK)?.Value
+  return tagValue(answer.AutoScalingGroups?.[0]?.Tags, TAG.rolledBack)
 }
 
-function single(baked: Baked[], release: string, architecture: string | undefined): Baked {
-  const fitting = architecture ? baked.filter((each) => each.architecture === architecture) : baked
-  const architectures = new Set(fitting.map((each) => each.architecture))
+function single(baked: Baked[], release: string, arch: Arch | undefined): Baked {
+  const fitting = arch ? baked.filter((each) => each.arch === arch) : baked
+  const architectures = new Set(fitting.map((each) => each.arch))
   if (architectures.size > 1) {
     throw new Stop(
       `release ${shortRelease(release)} is baked for ${[...architectures].join(' and ')}: say which with --arch`,
@@ -106,13 +77,13 @@ function single(baked: Baked[], release: string, architecture: string | undefine
   const [newest] = fitting
   if (!newest) {
     throw new Stop(
-      `there is no AMI of release ${shortRelease(release)}${architecture ? ` for ${architecture}` : ''} in this account and region: run scripts/build and scripts/bake on that commit`,
+      `there is no AMI of release ${shortRelease(release)}${arch ? ` for ${arch}` : ''} in this account and region: run scripts/build and scripts/bake on that commit`,
     )
   }
   return newest
 }
 
-async function commitOf(root: string, name: string): Promise<string> {
+async function commitOf(name: string): Promise<string> {
   const found = await $`git -C ${root} rev-parse --verify --quiet ${`${name}^{commit}`}`
     .quiet()
     .nothrow()
@@ -123,15 +94,4 @@ async function commitOf(root: string, name: string): Promise<string> {
   throw new Stop(
     `'${name}' is no commit that this clone knows: give a commit id, a tag or a branch`,
   )
-}
-
-function toBaked(image: Image): Baked | undefined {
-  const release = image.Tags?.find(({ Key }) => Key === 'release')?.Value
-  if (!release || !image.ImageId) return undefined
-  return {
-    release,
-    ami_id: image.ImageId,
-    architecture: image.Architecture ?? '',
-    createdAt: new Date(image.CreationDate ?? 0),
-  }
 }

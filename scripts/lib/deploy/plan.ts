@@ -1,14 +1,20 @@
 import { $ } from 'bun'
+import { findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
-import { type Fleet, FleetWatch, groupTag, inService, isHealthy } from '../aws/fleet.ts'
+import {
+  countReleases,
+  type Fleet,
+  FleetWatch,
+  inService,
+  isHealthy,
+  isRunning,
+  rolledBackRelease,
+} from '../aws/fleet.ts'
 import { findImage, listVersions } from '../aws/images.ts'
-import { batchesOf, fittingCheckpoints, isRunning, ROLLED_BACK } from '../aws/refresh.ts'
-import { clockTime, shortRelease } from '../cli.ts'
-import { age } from '../ops/status.ts'
-import { findAlarms } from '../rollout/preflight.ts'
-import { mix } from '../rollout/receipt.ts'
-import { releasesOf } from '../rollout/run.ts'
-import { readSettings } from '../rollout/settings.ts'
+import { batchesOf, fittingCheckpoints } from '../aws/refresh.ts'
+import { age, clockTime, releaseCounts, shortRelease } from '../format.ts'
+import { root } from '../paths.ts'
+import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
 import type { Baked } from './choose.ts'
 
 /** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */
@@ -17,14 +23,17 @@ const LEAVE_SECONDS = 45
 
 const COMMITS_SHOWN = 15
 
+/** How fast the rollout will be told to go. */
+export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'bakeSeconds'>
+
 export interface PlanOptions {
-  root: string
   /** Undefined before the first apply. */
   group: string | undefined
   alarms: string[]
   /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
   chosenRelease: string
   next: Baked
+  pace: Pace
 }
 
 export interface Plan {
@@ -35,8 +44,8 @@ export interface Plan {
 
 /** What a deploy of `next` would do, in words. */
 export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan> {
-  const { root, group, next, chosenRelease } = options
-  const image = `image       ${next.ami_id}, ${next.architecture}, baked ${age(new Date(), next.createdAt)} ago`
+  const { group, next, chosenRelease, pace } = options
+  const image = `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`
   if (group === undefined) {
     const lines = [
       `release     ${shortRelease(next.release)}, the first`,
@@ -45,21 +54,21 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     ]
     return { lines, wasRolledBack: false }
   }
-  const fleet = await new FleetWatch(aws, group).look()
-  const releases = releasesOf(fleet)
+  const fleet = await new FleetWatch(aws, group).snapshot()
+  const releases = countReleases(fleet)
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
   const [commits, alarms, wayBack] = await Promise.all([
-    commitLines(root, from, next.release),
+    commitLines(from, next.release),
     alarmLine(aws, options.alarms),
     wayBackLine(aws, fleet),
   ])
-  const wasRolledBack = groupTag(fleet, ROLLED_BACK) === next.release
+  const wasRolledBack = rolledBackRelease(fleet) === next.release
   const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
     image,
-    `in service  ${mix(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
-    ...durationLines(fleet),
+    `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
+    ...durationLines(fleet, pace),
     alarms,
     refreshLine(fleet),
     ...(wasRolledBack
@@ -70,29 +79,27 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   return { lines, wasRolledBack }
 }
 
-function durationLines(fleet: Fleet): string[] {
-  const { desired, group } = fleet
-  // As the rollout will read them: its defaults, and what the environment says.
-  const pace = readSettings(['status'], process.env)
-  const checkpoints = fittingCheckpoints(pace.checkpoints, desired)
-  const batches = batchesOf(checkpoints, desired, pace.maxHealthy)
-  const warmup = pace.warmupSeconds ?? group.DefaultInstanceWarmup ?? 0
+function durationLines({ desired, group }: Fleet, pace: Pace): string[] {
+  const checkpoints = fittingCheckpoints(pace.checkpoints ?? CHECKPOINTS, desired)
+  const bakeSeconds = pace.bakeSeconds ?? BAKE_SECONDS
+  const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
+  const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =
     batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
     checkpoints.length * pace.checkpointDelaySeconds +
-    pace.bakeSeconds
+    bakeSeconds
   const stops =
     checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
   return [
     `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
-    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(pace.bakeSeconds)} watch the alarms at the end`,
+    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(bakeSeconds)} watch the alarms at the end`,
   ]
 }
 
-async function commitLines(root: string, from: string, to: string): Promise<string[]> {
+async function commitLines(from: string, to: string): Promise<string[]> {
   if (from === to) return ['commits     none: the same release']
-  const ahead = await log(root, from, to)
-  const behind = await log(root, to, from)
+  const ahead = await log(from, to)
+  const behind = await log(to, from)
   if (!ahead || !behind) return ['commits     unknown: this clone does not have both']
   if (ahead.length === 0)
     return [`commits     goes back over ${behind.length}:`, ...indented(behind)]
@@ -100,7 +107,7 @@ async function commitLines(root: string, from: string, to: string): Promise<stri
   return [`commits     ${ahead.length} between${back}:`, ...indented(ahead)]
 }
 
-async function log(root: string, from: string, to: string): Promise<string[] | undefined> {
+async function log(from: string, to: string): Promise<string[] | undefined> {
   const range = `${from.slice(0, 40)}..${to.slice(0, 40)}`
   const found = await $`git -C ${root} log --oneline --no-decorate ${range}`.quiet().nothrow()
   return found.exitCode === 0 ? found.stdout.toString().split('\n').filter(Boolean) : undefined

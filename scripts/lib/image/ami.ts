@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
-import { Stop } from '../cli.ts'
-import { listBaked } from '../deploy/choose.ts'
-import type { Arch, BuiltRelease } from './built-release.ts'
-import { lastAmi, manifestPath, noteAmi } from './manifest.ts'
+import { type Arch, listImages } from '../aws/images.ts'
+import { Stop } from '../errors.ts'
+import type { BuiltRelease } from './built-release.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
 
@@ -35,14 +34,14 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   const { root, arch, release, force, say, interrupted } = bake
   const aws = connect(bake.region)
   const region = await aws.ec2.config.region()
-  const manifest = manifestPath(root)
 
-  const architecture = arch === 'x64' ? 'x86_64' : arch
-  const baked = await listBaked(aws, release.id)
-  const existing = baked.find((each) => each.architecture === architecture)?.ami_id
+  const baked = async () =>
+    (await listImages(aws, release.id)).find(
+      (image) => image.arch === arch && image.state === 'available',
+    )?.id
+  const existing = await baked()
   if (existing && !force) {
     say(`${region} has it already (--force bakes it again)`)
-    noteAmi(manifest, existing, region, release.id)
     return { release: release.id, arch, region, ami: existing, already: true }
   }
 
@@ -68,10 +67,11 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     executable_sha256: release.sha256,
     commit_time: String(release.commitTime),
     name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
-    manifest,
   }
   await runPacker({ command: ['build', folder], variables, start: packer, say, interrupted })
-  const ami = lastAmi(manifest, region)
-  if (!ami) throw new Stop(`packer left no AMI of ${region} in packer/manifest.json`)
+  const ami = await baked()
+  if (!ami || ami === existing) {
+    throw new Stop(`packer ended well, but ${region} has no new AMI with the tags of ${release.id}`)
+  }
   return { release: release.id, arch, region, ami, already: false }
 }

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { $ } from 'bun'
-import { Stop } from '../cli.ts'
-
-export type Arch = 'x64' | 'arm64'
+import type { Arch } from '../aws/images.ts'
+import { Stop } from '../errors.ts'
 
 export interface BuiltRelease {
   /** The full SHA of the commit. */

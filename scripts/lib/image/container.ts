@@ -1,6 +1,7 @@
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { service } from '../service.ts'
 import { makeCgroups, removeCgroups } from './cgroup.ts'
 
 const STOP_TIMEOUT_MS = 60_000
@@ -51,6 +52,9 @@ export interface Container {
   kill(): Promise<void>
 }
 
+/** The control group of the container with this name, or the beginning of that. */
+export const cgroupOf = (name: string): string => `${service.name}-${name}`
+
 /** A bridge of its own, with an address that is for documentation. */
 const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
 
@@ -60,8 +64,8 @@ const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
  */
 export async function bootContainer(options: BootOptions): Promise<Container> {
   const { name, root, log } = options
-  const cgroup = `hello-${name}`
-  const folder = mkdtempSync(join(tmpdir(), 'hello-container-'))
+  const cgroup = cgroupOf(name)
+  const folder = mkdtempSync(join(tmpdir(), `${service.name}-container-`))
   const command = nspawnCommand(options, makeCgroups(cgroup), folder)
   const console = openSync(log, 'a')
   const stdio = { stdin: 'ignore', stdout: console, stderr: console } as const

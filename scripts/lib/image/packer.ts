@@ -1,4 +1,4 @@
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
 
 interface PackerRun {
   /** Subcommand and folder. */

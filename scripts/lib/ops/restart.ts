@@ -1,8 +1,7 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
-import { type Fleet, inService, isHealthy, type Member } from '../aws/fleet.ts'
-import { isRunning } from '../aws/refresh.ts'
+import { type Fleet, inService, isHealthy, isRunning, type Member } from '../aws/fleet.ts'
 import { runDocument } from '../aws/ssm.ts'
-import { EXIT, Stop } from '../cli.ts'
+import { EXIT, Stop } from '../errors.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']
@@ -54,7 +53,7 @@ async function restartOne(ops: Ops, id: string): Promise<void> {
   }
   const deadline = Date.now() + timeoutMs
   for (;;) {
-    const fleet = await ops.watch.look()
+    const fleet = await ops.watch.snapshot()
     const member = fleet.members.find((each) => each.id === id)
     if (!member)
       throw new Stop(`${id} is gone after its restart; the others were left alone`, EXIT.failed)

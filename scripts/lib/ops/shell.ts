@@ -1,4 +1,4 @@
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
 import type { OpsSettings } from './settings.ts'
 
 /** Hands the terminal over to a Session Manager session; the reason is kept with it. Returns its exit code. */

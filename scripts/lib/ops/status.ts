@@ -1,8 +1,7 @@
 import { explain } from '../aws/errors.ts'
-import { type Fleet, groupTag, type Member } from '../aws/fleet.ts'
-import { ROLLED_BACK } from '../aws/refresh.ts'
+import { type Fleet, type Member, rolledBackRelease } from '../aws/fleet.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
-import { painter, shortRelease, table } from '../cli.ts'
+import { age, painter, shortRelease, table } from '../format.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance said of itself over SSM, beside what AWS says of it. */
@@ -66,7 +65,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     ]
   })
   const { refresh } = fleet
-  const marked = groupTag(fleet, ROLLED_BACK)
+  const marked = rolledBackRelease(fleet)
   return [
     `${fleet.name}: ${reports.length} instances, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
@@ -74,13 +73,4 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     '',
     ...table([heading, ...rows]),
   ]
-}
-
-/** `3 d`, `5 h`, `12 min` or `40 s`. */
-export function age(now: Date, then: Date | undefined): string {
-  if (!then) return '-'
-  const seconds = Math.max(0, Math.round((now.getTime() - then.getTime()) / 1000))
-  if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} d`
-  if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)} h`
-  return seconds >= 120 ? `${Math.floor(seconds / 60)} min` : `${seconds} s`
 }

@@ -1,3 +1,5 @@
+import { percentile } from '../statistics.ts'
+
 /** What a probe's request found: undefined is a right answer in time. */
 export type Failure =
   | 'connect'
@@ -19,6 +21,8 @@ export interface Sample {
   ms: number
   phase: Phase
   failure?: Failure
+  /** Which request failed and what came back. */
+  detail?: string
 }
 
 export interface PhaseFigures {
@@ -33,6 +37,8 @@ export interface Figures {
   requests: number
   failed: number
   failures: Partial<Record<Failure, number>>
+  /** The first failure of each kind: its request and what came back. */
+  examples: Partial<Record<Failure, string>>
   /** The longest time between two right answers. */
   longestGapSeconds: number
   phases: Record<Phase, PhaseFigures>
@@ -41,8 +47,11 @@ export interface Figures {
 /** Sums samples up. `startedAt` and `endedAt` (ms) bound the gaps, so that silence at either end counts. */
 export function figuresOf(samples: Sample[], startedAt: number, endedAt: number): Figures {
   const failures: Figures['failures'] = {}
-  for (const { failure } of samples) {
-    if (failure) failures[failure] = (failures[failure] ?? 0) + 1
+  const examples: Figures['examples'] = {}
+  for (const { failure, detail } of samples) {
+    if (!failure) continue
+    failures[failure] = (failures[failure] ?? 0) + 1
+    if (detail !== undefined) examples[failure] ??= detail
   }
   const right = samples.filter(({ failure }) => !failure).map(({ at }) => at)
   const times = [startedAt, ...right.sort((a, b) => a - b), endedAt]
@@ -53,6 +62,7 @@ export function figuresOf(samples: Sample[], startedAt: number, endedAt: number)
     requests: samples.length,
     failed: samples.filter(({ failure }) => failure).length,
     failures,
+    examples,
     longestGapSeconds: Math.max(0, ...gaps) / 1000,
     phases: { before: phase('before'), during: phase('during'), after: phase('after') },
   }
@@ -71,9 +81,8 @@ function phaseFigures(samples: Sample[]): PhaseFigures {
   }
 }
 
-/** The nearest-rank percentile of sorted numbers; null without any. */
-export function percentile(sorted: number[], percent: number): number | null {
-  if (sorted.length === 0) return null
-  const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length))
-  return sorted[rank - 1] as number
-}
+/** Failures by kind with an example of each: `3 502 (GET /hc answered 502), 1 timeout (…)`; empty without any. */
+export const failuresText = ({ failures, examples }: Figures): string =>
+  (Object.entries(failures) as [Failure, number][])
+    .map(([kind, count]) => `${count} ${kind}${examples[kind] ? ` (${examples[kind]})` : ''}`)
+    .join(', ')

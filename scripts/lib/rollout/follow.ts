@@ -1,14 +1,14 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { type Fleet, type FleetWatch, isHealthy, present } from '../aws/fleet.ts'
-import { isRunning, markRolledBack, rollBackRefresh } from '../aws/refresh.ts'
-import { type Patience, pause, steadily } from '../aws/retry.ts'
+import { type Fleet, type FleetWatch, isHealthy, isRunning, present } from '../aws/fleet.ts'
+import { markRolledBack, rollBackRefresh } from '../aws/refresh.ts'
+import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import type { Evidence } from './evidence.ts'
 import type { Probe } from './probe.ts'
 import type { Progress } from './progress.ts'
 import type { Ending } from './receipt.ts'
 
-export interface Course {
+export interface FollowOptions {
   aws: Aws
   watch: FleetWatch
   /** Where the fleet is to go. */
@@ -24,40 +24,46 @@ export interface Course {
   probe: Probe | undefined
   progress: Progress
   evidence: Evidence
-  patience: Patience
+  retryPolicy: RetryPolicy
 }
 
 /** Follows a refresh to its end. Undefined when interrupted; the refresh goes on. */
-export async function follow(course: Course): Promise<Ending | undefined> {
-  const { patience, progress, startedAt } = course
-  const deadline = startedAt.getTime() + course.timeoutMs
-  const stall = new Stall(course)
+export async function follow(options: FollowOptions): Promise<Ending | undefined> {
+  const { retryPolicy, progress, startedAt } = options
+  const deadline = startedAt.getTime() + options.timeoutMs
+  const stall = new Stall(options)
   let marked = false
   for (;;) {
-    const fleet = await steadily(() => course.watch.look(course.refreshId), patience)
+    const fleet = await withRetry(() => options.watch.snapshot(options.refreshId), retryPolicy)
     if (!fleet) return undefined
-    const figures = course.probe?.figures()
-    progress.update({ startedAt, fleet, release: course.release, version: course.version, figures })
-    expectReleases(course, fleet)
-    const status = course.refreshId ? (fleet.refresh?.Status ?? 'Pending') : undefined
-    gather(course, fleet, status)
+    const figures = options.probe?.figures()
+    progress.update({
+      startedAt,
+      fleet,
+      release: options.release,
+      version: options.version,
+      figures,
+    })
+    expectReleases(options, fleet)
+    const status = options.refreshId ? (fleet.refresh?.Status ?? 'Pending') : undefined
+    gather(options, fleet, status)
 
-    if (course.guarded && status?.startsWith('Rollback') && !marked && course.release) {
+    if (options.guarded && status?.startsWith('Rollback') && !marked && options.release) {
       marked = true
       await attempt(
-        () => markRolledBack(course.aws, fleet.name, course.release ?? ''),
-        `release ${course.release} is marked on the group as rolled back`,
+        () => markRolledBack(options.aws, fleet.name, options.release ?? ''),
+        `release ${options.release} is marked on the group as rolled back`,
         progress,
       )
     }
     if (status !== undefined && !isRunning(status)) {
       return { status, reason: reasonOf(fleet) }
     }
-    if (status === undefined && settled(fleet, course.version)) {
+    if (status === undefined && settled(fleet, options.version)) {
       return { status: 'Successful', reason: '' }
     }
     if (Date.now() > deadline) {
-      const seconds = Math.round(course.timeoutMs / 1000)
+      const seconds = Math.round(options.timeoutMs / 1000)
       return {
         status: 'timed out',
         reason: `not at its end after ${seconds} s; it goes on without being followed`,
@@ -65,15 +71,15 @@ export async function follow(course: Course): Promise<Ending | undefined> {
     }
     const stalled = stall.check(fleet, status)
     if (stalled && status === undefined) return { status: 'Failed', reason: stalled }
-    if (stalled && course.guarded) {
+    if (stalled && options.guarded) {
       progress.note(`${stalled}: rolling back`)
       await attempt(
-        () => rollBackRefresh(course.aws, fleet.name),
+        () => rollBackRefresh(options.aws, fleet.name),
         'asked AWS to roll back',
         progress,
       )
     }
-    await pause(patience.pollMs, patience.signal)
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
 }
 
@@ -93,18 +99,18 @@ function settled(fleet: Fleet, version: number | undefined): boolean {
   return up.length === members.length && up.length >= fleet.desired
 }
 
-function expectReleases({ probe, release }: Course, fleet: Fleet): void {
+function expectReleases({ probe, release }: FollowOptions, fleet: Fleet): void {
   if (!probe) return
   const releases = fleet.members.map((member) => member.release)
   const known = releases.every((each) => each !== undefined) && release !== undefined
-  // Also those of instances that went since the last look: they may have answered in between.
+  // Also those of instances that went since the last snapshot: they may have answered in between.
   probe.expected = known
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
 }
 
 function gather(
-  { evidence, version, guarded }: Course,
+  { evidence, version, guarded }: FollowOptions,
   fleet: Fleet,
   status: string | undefined,
 ): void {
@@ -125,7 +131,7 @@ class Stall {
   private since = Date.now()
   private told = false
 
-  constructor({ version, stallMs }: Course) {
+  constructor({ version, stallMs }: FollowOptions) {
     this.version = version
     this.limitMs = stallMs
   }

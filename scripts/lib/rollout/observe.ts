@@ -1,3 +1,5 @@
+import { service } from '../service.ts'
+
 /** What the instances said of themselves through the load balancer. */
 export interface Observation {
   /** Distinct `instance` values seen. */
@@ -6,8 +8,6 @@ export interface Observation {
   ok: boolean
   /** What is missing, in words; empty when ok. */
   problem: string
-  /** Ids of the instances that also answered at their own address; undefined when they were not asked. */
-  direct?: string[]
 }
 
 export interface ObserveOptions {
@@ -17,37 +17,6 @@ export interface ObserveOptions {
   inService: () => Promise<string[]>
   timeoutMs: number
   pauseMs: number
-}
-
-/** An instance and where it listens. */
-export interface Address {
-  id: string
-  /** `http://10.0.0.1:5000` */
-  url: string
-}
-
-/**
- * Asks each instance at its own address, past the load balancer. One that this machine does not reach proves nothing;
- * one that answers with another release is a problem.
- */
-export async function observeDirectly(
-  before: Observation,
-  addresses: Address[],
-  release: string,
-): Promise<Observation> {
-  const asked = await Promise.allSettled(addresses.map(({ url }) => ask(url)))
-  const answers = addresses.flatMap(({ id }, index) => {
-    const each = asked[index]
-    return each?.status === 'fulfilled' ? [{ id, release: each.value.release }] : []
-  })
-  const other = answers.find((answer) => answer.release !== release)
-  return {
-    ...before,
-    direct: answers.map(({ id }) => id),
-    ...(other
-      ? { ok: false, problem: `${other.id} itself answers /version with ${other.release}` }
-      : {}),
-  }
 }
 
 interface Answer {
@@ -79,14 +48,14 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
 
 function judge(ids: string[], seen: Set<string>, others: Answer[], answered: number): string {
   const [other] = others
-  if (other) return `${other.instance} still answers /version with ${other.release}`
+  if (other) return `${other.instance} still answers ${service.version.path} with ${other.release}`
   // An instance that names itself by its EC2 id can be matched; another name can only be counted.
   const named = [...seen].every((name) => /^i-[0-9a-f]{8,17}$/.test(name))
   const missing = named ? ids.filter((id) => !seen.has(id)) : []
-  if (answered === 0 && ids.length > 0) return 'nothing answered /version'
+  if (answered === 0 && ids.length > 0) return `nothing answered ${service.version.path}`
   if (missing.length > 0) return `no answer of ${missing.join(', ')} was seen`
   if (seen.size < ids.length) {
-    return `${seen.size} of ${ids.length} instances in service were seen to answer /version`
+    return `${seen.size} of ${ids.length} instances in service were seen to answer ${service.version.path}`
   }
   return ''
 }
@@ -98,11 +67,12 @@ async function askRound(url: string, times: number): Promise<Answer[]> {
 }
 
 async function ask(url: string): Promise<Answer> {
-  const response = await fetch(`${url}/version`, {
+  const response = await fetch(url + service.version.path, {
     keepalive: false,
     signal: AbortSignal.timeout(3_000),
   })
   if (!response.ok) throw new Error(`status ${response.status}`)
-  const { version, instance } = (await response.json()) as { version: string; instance: string }
-  return { release: version, instance }
+  const answer = service.version.read(await response.text())
+  if (!answer) throw new Error('no version')
+  return answer
 }

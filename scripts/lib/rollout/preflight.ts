@@ -1,13 +1,13 @@
-import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
+import { findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
-import { type Fleet, groupTag, inService, isHealthy } from '../aws/fleet.ts'
-import { findImage, findVersion, type Version } from '../aws/images.ts'
-import { isRunning, ROLLED_BACK } from '../aws/refresh.ts'
-import { shortRelease } from '../cli.ts'
+import { type Fleet, inService, isHealthy, isRunning } from '../aws/fleet.ts'
+import { findImage, findVersion, type TemplateVersion } from '../aws/images.ts'
+import { shortRelease } from '../format.ts'
 
-export interface Wish {
-  templateId: string
-  version: number
+/** Where a rollout is to go. */
+export interface Target {
+  launchTemplateId: string
+  launchTemplateVersion: number
   /** Undefined accepts whatever release the version has. */
   release: string | undefined
   alarms: string[]
@@ -24,10 +24,10 @@ export interface Preflight {
 }
 
 /** Everything that would make a refresh fail, or that AWS would not notice, found before anything is started. */
-export async function preflight(aws: Aws, fleet: Fleet, wish: Wish): Promise<Preflight> {
+export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
   const [version, alarms] = await Promise.all([
-    checkVersion(aws, fleet, wish),
-    checkAlarms(aws, wish.alarms, wish.ignoreAlarms),
+    checkVersion(aws, fleet, target),
+    checkAlarms(aws, target.alarms, target.ignoreAlarms),
   ])
   const problems = [
     ...checkRefresh(fleet),
@@ -42,10 +42,6 @@ export async function preflight(aws: Aws, fleet: Fleet, wish: Wish): Promise<Pre
   }
   return { problems, notes, alarms: alarms.usable }
 }
-
-/** The release that the group is marked with as rolled back, if it is this one. */
-export const isRolledBack = (fleet: Fleet, release: string): boolean =>
-  groupTag(fleet, ROLLED_BACK) === release
 
 function checkRefresh({ refresh, name }: Fleet): string[] {
   if (!isRunning(refresh?.Status)) return []
@@ -72,25 +68,25 @@ function checkProcesses({ group, name }: Fleet): string[] {
   ]
 }
 
-async function checkVersion(aws: Aws, fleet: Fleet, wish: Wish): Promise<string[]> {
+async function checkVersion(aws: Aws, fleet: Fleet, target: Target): Promise<string[]> {
   const own = fleet.group.LaunchTemplate?.LaunchTemplateId
-  if (own !== wish.templateId) {
+  if (own !== target.launchTemplateId) {
     return [
-      `the group uses launch template ${own ?? 'none'}, not ${wish.templateId}: check --launch-template-id and --group`,
+      `the group uses launch template ${own ?? 'none'}, not ${target.launchTemplateId}: check --launch-template-id and --group`,
     ]
   }
-  const version = await findVersion(aws, wish.templateId, wish.version)
+  const version = await findVersion(aws, target.launchTemplateId, target.launchTemplateVersion)
   if (!version) {
     return [
-      `launch template ${wish.templateId} has no version ${wish.version}: check --launch-template-version`,
+      `launch template ${target.launchTemplateId} has no version ${target.launchTemplateVersion}: check --launch-template-version`,
     ]
   }
-  return await checkImage(aws, version, wish.release)
+  return await checkImage(aws, version, target.release)
 }
 
 async function checkImage(
   aws: Aws,
-  version: Version,
+  version: TemplateVersion,
   release: string | undefined,
 ): Promise<string[]> {
   const { imageId, number } = version
@@ -146,10 +142,4 @@ async function checkAlarms(
     notes: ignore ? said.map((text) => `${text}; it is left out`) : [],
     usable: names.filter((name) => !ringingNames.includes(name)),
   }
-}
-
-/** These alarms, as far as they exist. */
-export async function findAlarms(aws: Aws, names: string[]): Promise<MetricAlarm[]> {
-  const answer = await aws.cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: names }))
-  return answer.MetricAlarms ?? []
 }

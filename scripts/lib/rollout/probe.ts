@@ -1,30 +1,30 @@
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
+import { type CanaryRequest, canary, service } from '../service.ts'
 import { type Failure, type Figures, figuresOf, type Phase, type Sample } from './figures.ts'
 
-/** Reserved for the probe: user names are letters only. */
-export const CANARY = 'Canary'
-const CANARY_BIRTH = { dateOfBirth: '2000-01-01' }
-const CANARY_ANSWER = /^Hello, Canary! (Your birthday is in \d{1,3} day\(s\)|Happy birthday!)$/
+const VALUE = '2000-01-01'
+const TIMEOUT_MS = 5_000
+const SHOWN_OF_BODY = 120
 
 export interface ProbeOptions {
   /** Of the load balancer. */
   url: string
   /** Requests a second, whatever the answers take. */
   rate: number
-  timeoutMs: number
   /** Bearer token with scope `write`. */
   token: string | undefined
 }
 
-type Check = (response: Response) => Promise<Failure | undefined>
+/** Undefined: the answer was right. */
+type Outcome = { failure: Failure; detail: string } | undefined
 
 /** Asks the service through the load balancer at a fixed rate, and keeps what it answered. */
 export class Probe {
   phase: Phase = 'before'
   /** Releases that /version may tell at this moment; undefined accepts any. */
   expected: Set<string> | undefined
-  /** False when the service wants a token for the canary and none was given. */
-  canary = true
+  /** False when there is no canary, or the service wants a token for it and none was given. */
+  hasCanary = canary !== undefined
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
   private readonly samples: Sample[] = []
@@ -36,18 +36,19 @@ export class Probe {
   constructor(private readonly options: ProbeOptions) {}
 
   /**
-   * Finds out whether the canary user can be written. Refuses a token that the service refuses; without one that it
-   * wants, the canary is left out.
+   * Finds out whether the canary can be written. Refuses a token that the service refuses; without one that it wants, the
+   * canary is left out.
    */
   async prepare(): Promise<void> {
-    const put = await this.send(`/hello/${CANARY}`, 'PUT').catch(() => undefined)
-    if (put?.status !== 401 && put?.status !== 403) return
+    if (!canary) return
+    const response = await this.send(canary.write(canary.key, VALUE)).catch(() => undefined)
+    if (response?.status !== 401 && response?.status !== 403) return
     if (this.options.token) {
       throw new Stop(
-        `the service refuses the probe's token (${put.status}). Give one with scope write (--token or HELLO_TOKEN), or none to leave the canary user out.`,
+        `the service refuses the probe's token (${response.status}). Give one with scope write (--token or ${service.environmentPrefix}_TOKEN), or none to leave the canary out.`,
       )
     }
-    this.canary = false
+    this.hasCanary = false
   }
 
   start(): void {
@@ -65,71 +66,76 @@ export class Probe {
   }
 
   private fire(): void {
-    const kinds = this.canary
-      ? [this.put, this.get, this.health, this.version]
-      : [this.health, this.version]
-    const kind = kinds[this.turn++ % kinds.length] as () => Promise<Failure | undefined>
+    const requests =
+      this.hasCanary && canary
+        ? [canary.write(canary.key, VALUE), canary.read(canary.key, VALUE), HEALTH, VERSION]
+        : [HEALTH, VERSION]
+    const request = requests[this.turn++ % requests.length] as CanaryRequest
     const { phase } = this
     const began = performance.now()
-    const request = kind
-      .call(this)
-      .catch(failureOf)
-      .then((failure) => {
-        const ms = performance.now() - began
-        this.samples.push({ at: Date.now(), ms, phase, ...(failure ? { failure } : {}) })
-        this.pending.delete(request)
+    const asked = this.ask(request).then((outcome) => {
+      const ms = performance.now() - began
+      this.samples.push({ at: Date.now(), ms, phase, ...outcome })
+      this.pending.delete(asked)
+    })
+    this.pending.add(asked)
+  }
+
+  /** Sends a request and judges what comes back. Never rejects. */
+  private async ask(request: CanaryRequest): Promise<Outcome> {
+    const name = `${request.method} ${request.path}`
+    const sentAt = new Date()
+    try {
+      const response = await this.send(request)
+      const body = await response.text()
+      const failed = (failure: Failure): Outcome => ({
+        failure,
+        detail: `${name} answered ${response.status} ${body.slice(0, SHOWN_OF_BODY)}`.trimEnd(),
       })
-    this.pending.add(request)
+      if (response.status !== request.status) return failed(statusFailure(response.status))
+      if (!request.isRight(body, sentAt, new Date())) return failed('wrong body')
+      if (request === VERSION && !this.isExpected(body)) return failed('wrong release')
+      return undefined
+    } catch (error) {
+      return { failure: failureOf(error), detail: `${name}: ${(error as Error).message}` }
+    }
   }
 
-  private put = (): Promise<Failure | undefined> =>
-    this.ask(`/hello/${CANARY}`, 204, async () => undefined, 'PUT')
-
-  private get = (): Promise<Failure | undefined> =>
-    this.ask(`/hello/${CANARY}`, 200, async (response) => {
-      const { message } = (await response.json()) as { message?: string }
-      return CANARY_ANSWER.test(message ?? '') ? undefined : 'wrong body'
-    })
-
-  private health = (): Promise<Failure | undefined> =>
-    this.ask('/hc', 200, async (response) => {
-      const { status } = (await response.json()) as { status?: string }
-      return status === 'ok' ? undefined : 'wrong body'
-    })
-
-  private version = (): Promise<Failure | undefined> =>
-    this.ask('/version', 200, async (response) => {
-      const { version } = (await response.json()) as { version?: string }
-      if (!version) return 'wrong body'
-      this.releases.set(version, (this.releases.get(version) ?? 0) + 1)
-      return this.expected && !this.expected.has(version) ? 'wrong release' : undefined
-    })
-
-  private async ask(
-    path: string,
-    wanted: number,
-    check: Check,
-    method = 'GET',
-  ): Promise<Failure | undefined> {
-    const response = await this.send(path, method)
-    if (response.status === wanted) return await check(response)
-    await response.arrayBuffer()
-    return statusFailure(response.status)
+  private isExpected(body: string): boolean {
+    const release = service.version.read(body)?.release ?? ''
+    this.releases.set(release, (this.releases.get(release) ?? 0) + 1)
+    return !this.expected || this.expected.has(release)
   }
 
-  private async send(path: string, method: string): Promise<Response> {
-    const { url, timeoutMs, token } = this.options
-    const headers: Record<string, string> = {}
-    if (token && path.startsWith('/hello/')) headers.authorization = `Bearer ${token}`
-    if (method === 'PUT') headers['content-type'] = 'application/json'
+  private async send({ method, path, body }: CanaryRequest): Promise<Response> {
+    const { url, token } = this.options
     return await fetch(url + path, {
       method,
-      headers,
+      headers: {
+        ...(token && path !== HEALTH.path && path !== VERSION.path
+          ? { authorization: `Bearer ${token}` }
+          : {}),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-      ...(method === 'PUT' ? { body: JSON.stringify(CANARY_BIRTH) } : {}),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body }),
     })
   }
+}
+
+const HEALTH: CanaryRequest = {
+  method: 'GET',
+  path: service.health.path,
+  status: 200,
+  isRight: service.health.isRight,
+}
+
+const VERSION: CanaryRequest = {
+  method: 'GET',
+  path: service.version.path,
+  status: 200,
+  isRight: (body) => service.version.read(body) !== undefined,
 }
 
 function statusFailure(status: number): Failure {
@@ -140,6 +146,5 @@ function statusFailure(status: number): Failure {
 function failureOf(error: unknown): Failure {
   const { name, code } = error as { name?: string; code?: string }
   if (name === 'TimeoutError') return 'timeout'
-  if (name === 'SyntaxError') return 'wrong body'
   return code === 'ECONNRESET' || code === 'ConnectionClosed' ? 'reset' : 'connect'
 }

@@ -1,5 +1,5 @@
 import type { Fleet, Member } from '../aws/fleet.ts'
-import { clockTime, painter, shortRelease, table } from '../cli.ts'
+import { clockTime, painter, shortRelease, table } from '../format.ts'
 import type { Figures } from './figures.ts'
 
 /** What there is to show at one moment. */
@@ -12,7 +12,7 @@ export interface View {
   figures: Figures | undefined
 }
 
-/** Shows how a rollout goes on: `update` at every look, `note` for what a person should read once. */
+/** Shows how a rollout goes on: `update` with every snapshot, `note` for what a person should read once. */
 export interface Progress {
   update(view: View): void
   note(text: string): void

@@ -1,5 +1,7 @@
-import { clockTime, EXIT, shortRelease } from '../cli.ts'
-import type { Figures, Phase } from './figures.ts'
+import { EXIT } from '../errors.ts'
+import { clockTime, releaseCounts, shortRelease } from '../format.ts'
+import { service } from '../service.ts'
+import { type Figures, failuresText, type Phase } from './figures.ts'
 import type { Observation } from './observe.ts'
 
 export type Verdict = 'shipped' | 'rolled back' | 'failed' | 'cancelled' | 'timed out' | 'skipped'
@@ -43,7 +45,7 @@ export interface Receipt {
 export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
 
 /**
- * The verdict by what was seen. `wantsRollback` turns round what AWS's RollbackSuccessful means: it was asked for; and
+ * The verdict by what was seen. `isRollback` turns round what AWS's RollbackSuccessful means: it was asked for; and
  * requests that failed on the way back are the fault of what is left behind.
  */
 export function judge(
@@ -51,15 +53,16 @@ export function judge(
   observed: Observation | undefined,
   probe: Figures | undefined,
   budget: number,
-  wantsRollback: boolean,
+  isRollback: boolean,
 ): { verdict: Verdict; reason: string } {
   const arrived =
-    ending.status === 'Successful' || (wantsRollback && ending.status === 'RollbackSuccessful')
-  if (!arrived) return { verdict: unhappy(ending.status), reason: ending.reason || ending.status }
+    ending.status === 'Successful' || (isRollback && ending.status === 'RollbackSuccessful')
+  if (!arrived)
+    return { verdict: verdictWithoutSuccess(ending.status), reason: ending.reason || ending.status }
   if (observed && !observed.ok) {
     return { verdict: 'failed', reason: `AWS reports success, but ${observed.problem}` }
   }
-  const failed = wantsRollback ? probe?.phases.after.failed : probe?.failed
+  const failed = isRollback ? probe?.phases.after.failed : probe?.failed
   if (probe && failed !== undefined && failed > budget) {
     return {
       verdict: 'failed',
@@ -69,7 +72,7 @@ export function judge(
   return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }
 }
 
-function unhappy(status: string): Verdict {
+function verdictWithoutSuccess(status: string): Verdict {
   if (status === 'RollbackSuccessful') return 'rolled back'
   if (status === 'Cancelled') return 'cancelled'
   return status === 'timed out' ? 'timed out' : 'failed'
@@ -83,12 +86,11 @@ export function receiptLines(receipt: Receipt): string[] {
     `group       ${receipt.group}`,
     `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}`,
     `took        ${clockTime(receipt.seconds)}`,
-    `in service  ${mix(receipt.releases)}`,
+    `in service  ${releaseCounts(receipt.releases)}`,
   ]
   if (observed) {
-    const direct = observed.direct ? `, ${observed.direct.length} at their own address` : ''
     lines.push(
-      `observed    ${observed.seen.length} of ${observed.inService} instances answered /version with the release${direct}`,
+      `observed    ${observed.seen.length} of ${observed.inService} instances answered ${service.version.path} with the release`,
     )
   }
   if (probe) lines.push(...probeLines(probe))
@@ -98,26 +100,18 @@ export function receiptLines(receipt: Receipt): string[] {
 }
 
 function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
-  const classes = Object.entries(probe.failures).map(([name, count]) => `${count} ${name}`)
+  const failures = failuresText(probe)
   const latency = (name: Phase): string => {
     const { p50, p99, requests } = probe.phases[name]
     if (p50 === null || p99 === null) return `${name} none of ${requests} answered`
     return `${name} ${p50.toFixed(0)}/${p99.toFixed(0)} ms`
   }
   return [
-    `requests    ${probe.requests}, ${probe.failed} failed (budget ${probe.failureBudget})${classes.length ? `: ${classes.join(', ')}` : ''}`,
+    `requests    ${probe.requests}, ${probe.failed} failed (budget ${probe.failureBudget})${failures && `: ${failures}`}`,
     `longest gap ${probe.longestGapSeconds.toFixed(1)} s`,
     `p50/p99     ${(['before', 'during', 'after'] as Phase[])
       .filter((name) => probe.phases[name].requests > 0)
       .map(latency)
       .join(', ')}`,
   ]
-}
-
-/** `2 bbbb…, 1 aaaa…` */
-export function mix(releases: Record<string, number>): string {
-  const parts = Object.entries(releases).map(
-    ([release, count]) => `${count} ${shortRelease(release)}`,
-  )
-  return parts.join(', ') || 'no instance'
 }

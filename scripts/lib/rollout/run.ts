@@ -1,13 +1,16 @@
 import { rm } from 'node:fs/promises'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { type Fleet, FleetWatch, groupTag, inService } from '../aws/fleet.ts'
-import { ROLLED_BACK, unmarkRolledBack } from '../aws/refresh.ts'
-import { type Patience, pause } from '../aws/retry.ts'
-import { EXIT, painter, Stop } from '../cli.ts'
+import { countReleases, FleetWatch, inService, rolledBackRelease } from '../aws/fleet.ts'
+import { unmarkRolledBack } from '../aws/refresh.ts'
+import { pause, type RetryPolicy } from '../aws/retry.ts'
+import { EXIT, Stop } from '../errors.ts'
+import { painter } from '../format.ts'
+import { service } from '../service.ts'
 import { Evidence } from './evidence.ts'
-import { type Course, follow } from './follow.ts'
-import { type Address, type Observation, observe, observeDirectly } from './observe.ts'
+import { failuresText } from './figures.ts'
+import { follow } from './follow.ts'
+import { type Observation, observe } from './observe.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
 import {
@@ -26,82 +29,85 @@ export interface Context {
   settings: Settings
   watch: FleetWatch
   progress: Progress
-  patience: Patience
+  retryPolicy: RetryPolicy
 }
 
 export function createContext(aws: Aws, settings: Settings, signal: AbortSignal): Context {
   const progress = progressOn(settings.json ? process.stderr : process.stdout)
-  const { pollMs, patienceMs } = settings
   return {
     aws,
     settings,
     watch: new FleetWatch(aws, settings.group),
     progress,
-    patience: { pollMs, patienceMs, signal, note: (text) => progress.note(text) },
+    retryPolicy: {
+      pollMs: settings.pollSeconds * 1000,
+      patienceMs: settings.patienceSeconds * 1000,
+      signal,
+      note: (text) => progress.note(text),
+    },
   }
 }
 
-/** A way to a version: what to start, and what it means when it ends. */
-export interface Journey {
+/** A move of the fleet to a version: how it starts, and what it means when it ends. */
+export interface Rollout {
   version: number | undefined
   release: string | undefined
   previousRelease: string | undefined
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
-  begin: () => Promise<string | undefined>
+  start: () => Promise<string | undefined>
   /** Set when the aim is to go back. */
-  goesBack: boolean
+  isRollback: boolean
   /**
    * `throughout` measures before anything is started, too; `from now` where a refresh runs already; `afterwards` where
    * the fleet may only now be coming up, so that failures until then mean nothing.
    */
-  probes: 'throughout' | 'from now' | 'afterwards'
+  probing: 'throughout' | 'from now' | 'afterwards'
   notes: string[]
 }
 
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
-export async function travel(context: Context, journey: Journey): Promise<number> {
-  const { aws, settings, patience, progress } = context
-  const { signal } = patience
+export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
+  const { aws, settings, retryPolicy, progress } = context
+  const { signal } = retryPolicy
   const startedAt = new Date()
-  const { probes } = journey
-  let probe = probes === 'afterwards' ? undefined : await startProbe(context)
+  const { probing } = rollout
+  let probe = probing === 'afterwards' ? undefined : await startProbe(context)
   const evidence = new Evidence(aws, {
     group: settings.group,
     folder: settings.evidence,
-    pollMs: Math.min(1000, settings.pollMs),
+    pollMs: Math.min(1000, retryPolicy.pollMs),
     timeoutMs: 30_000,
   })
   try {
-    if (probe && probes === 'throughout') await measureBefore(context, probe)
+    if (probe && probing === 'throughout') await measureBefore(context, probe)
     if (signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
-    const refreshId = await journey.begin()
-    const course: Course = {
+    const refreshId = await rollout.start()
+    const ending = await follow({
       ...context,
-      version: journey.version,
-      release: journey.release,
+      version: rollout.version,
+      release: rollout.release,
       refreshId,
       startedAt,
-      timeoutMs: settings.timeoutMs,
-      stallMs: settings.stallMs,
-      guarded: !journey.goesBack,
+      timeoutMs: settings.timeoutSeconds * 1000,
+      stallMs: settings.stallSeconds * 1000,
+      guarded: !rollout.isRollback,
       probe,
       evidence,
-    }
-    const ending = await follow(course).catch((error: Error) => {
+    }).catch((error: Error) => {
       if (!refreshId || error instanceof Stop) throw error
       throw new Stop(`${explain(error)} ${stillRunning(settings)}`)
     })
     if (!ending) throw interrupted(stillRunning(settings))
     if (probe) probe.phase = 'after'
-    const observed = await arrive(context, journey, ending)
-    if (probes === 'afterwards' && observed) probe = await startProbe(context)
-    if (probe) await measureAfter(context, probe, observed?.ok ? journey.release : undefined)
+    const observed = await observeRelease(context, rollout, ending)
+    if (probing === 'afterwards' && observed) probe = await startProbe(context)
+    if (probe) await measureAfter(context, probe, observed?.ok ? rollout.release : undefined)
     await probe?.stop()
     progress.end()
     return await conclude({
       context,
-      journey,
+      rollout,
       ending,
       observed,
       probe,
@@ -115,68 +121,61 @@ export async function travel(context: Context, journey: Journey): Promise<number
 }
 
 async function startProbe({ settings, progress }: Context): Promise<Probe | undefined> {
-  const { url, rate, token, probeTimeoutMs } = settings
-  if (!settings.probe || !url) return undefined
-  const probe = new Probe({ url, rate, token, timeoutMs: probeTimeoutMs })
+  const { url, rate, token } = settings
+  if (settings.noProbe || !url) return undefined
+  const probe = new Probe({ url, rate, token })
+  const hadCanary = probe.hasCanary
   await probe.prepare()
-  if (!probe.canary) {
+  if (hadCanary && !probe.hasCanary) {
     progress.note(
-      'The service wants a token: without --token or HELLO_TOKEN the canary user is left out of the probe.',
+      `The service wants a token: without --token or ${service.environmentPrefix}_TOKEN the canary is left out of the probe.`,
     )
   }
   probe.start()
   return probe
 }
 
-async function measureBefore({ settings, patience }: Context, probe: Probe): Promise<void> {
-  await pause(settings.beforeMs, patience.signal)
-  const { failed, requests, failures } = probe.figures()
+async function measureBefore({ settings, retryPolicy }: Context, probe: Probe): Promise<void> {
+  await pause(settings.beforeSeconds * 1000, retryPolicy.signal)
+  const figures = probe.figures()
+  const { failed, requests } = figures
   if (failed <= settings.failureBudget) return
   await probe.stop()
-  const classes = Object.entries(failures).map(([name, count]) => `${count} ${name}`)
   throw new Stop(
-    `${failed} of ${requests} requests failed before anything was started (${classes.join(', ')}). Mend that first, or accept failures with --failure-budget N or any. Nothing was started.`,
+    `${failed} of ${requests} requests failed before anything was started (${failuresText(figures)}). Mend that first, or accept failures with --failure-budget N or any. Nothing was started.`,
   )
 }
 
 async function measureAfter(
-  { settings, patience }: Context,
+  { settings, retryPolicy }: Context,
   probe: Probe,
   release: string | undefined,
 ): Promise<void> {
   probe.phase = 'after'
   if (release) probe.expected = new Set([release])
-  await pause(settings.afterMs, patience.signal)
+  await pause(settings.afterSeconds * 1000, retryPolicy.signal)
 }
 
 /** After success: asks every instance what it runs. */
-async function arrive(
+async function observeRelease(
   { settings, watch }: Context,
-  { release, goesBack }: Journey,
+  { release, isRollback }: Rollout,
   { status }: Ending,
 ): Promise<Observation | undefined> {
-  const arrived = status === 'Successful' || (goesBack && status === 'RollbackSuccessful')
+  const arrived = status === 'Successful' || (isRollback && status === 'RollbackSuccessful')
   if (!arrived || !settings.url || !release) return undefined
-  const seen = await observe({
+  return await observe({
     url: settings.url,
     release,
-    inService: async () => inService(await watch.look()).map(({ id }) => id),
-    timeoutMs: settings.observeMs,
-    pauseMs: Math.min(1000, settings.pollMs),
+    inService: async () => inService(await watch.snapshot()).map(({ id }) => id),
+    timeoutMs: settings.observeSeconds * 1000,
+    pauseMs: Math.min(1, settings.pollSeconds) * 1000,
   })
-  if (!settings.direct) return seen
-  return await observeDirectly(seen, addressesOf(await watch.look()), release)
-}
-
-function addressesOf(fleet: Fleet): Address[] {
-  return inService(fleet).flatMap(({ id, privateIp, port }) =>
-    privateIp && port ? [{ id, url: `http://${privateIp}:${port}` }] : [],
-  )
 }
 
 interface Outcome {
   context: Context
-  journey: Journey
+  rollout: Rollout
   ending: Ending
   observed: Observation | undefined
   probe: Probe | undefined
@@ -186,7 +185,7 @@ interface Outcome {
 }
 
 async function conclude(outcome: Outcome): Promise<number> {
-  const { context, journey, ending, observed, probe, evidence, startedAt } = outcome
+  const { context, rollout, ending, observed, probe, evidence, startedAt } = outcome
   const { settings, watch, aws } = context
   const figures = probe?.figures()
   const { verdict, reason } = judge(
@@ -194,19 +193,19 @@ async function conclude(outcome: Outcome): Promise<number> {
     observed,
     figures,
     settings.failureBudget,
-    journey.goesBack,
+    rollout.isRollback,
   )
-  const notes = [...journey.notes]
-  const fleet = await watch.look().catch((error) => void notes.push(explain(error)))
+  const notes = [...rollout.notes]
+  const fleet = await watch.snapshot().catch((error) => void notes.push(explain(error)))
   const shipped = verdict === 'shipped'
   if (shipped) await rm(evidence.folder, { recursive: true, force: true })
-  if (shipped && fleet && journey.release && groupTag(fleet, ROLLED_BACK) === journey.release) {
+  if (shipped && fleet && rollout.release && rolledBackRelease(fleet) === rollout.release) {
     await unmarkRolledBack(aws, settings.group).catch((error) => void notes.push(explain(error)))
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()
-  await deliver(context, {
-    ...blank(settings, journey),
+  await writeReceipt(context, {
+    ...emptyReceipt(settings, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),
     reason: verdict === 'timed out' ? `${reason}. ${stillRunning(settings)}` : reason,
@@ -214,13 +213,13 @@ async function conclude(outcome: Outcome): Promise<number> {
     startedAt: startedAt.toISOString(),
     endedAt: endedAt.toISOString(),
     seconds: (endedAt.getTime() - startedAt.getTime()) / 1000,
-    releases: fleet ? releasesOf(fleet) : {},
+    releases: fleet ? countReleases(fleet) : {},
     observed,
     probe: probe &&
       figures && {
         ...figures,
         failureBudget: Number.isFinite(settings.failureBudget) ? settings.failureBudget : 'any',
-        canary: probe.canary,
+        canary: probe.hasCanary,
       },
     notes,
     evidence: shipped
@@ -230,10 +229,10 @@ async function conclude(outcome: Outcome): Promise<number> {
   return exitCodeOf(verdict)
 }
 
-/** A receipt for a journey that never began. */
-export function blank(
+/** The receipt of a rollout that was not started. */
+export function emptyReceipt(
   settings: Settings,
-  journey: Omit<Journey, 'begin' | 'goesBack' | 'probes'>,
+  rollout: Pick<Rollout, 'version' | 'release' | 'previousRelease' | 'notes'>,
 ): Receipt {
   const now = new Date().toISOString()
   return {
@@ -241,9 +240,9 @@ export function blank(
     exitCode: EXIT.ok,
     reason: '',
     group: settings.group,
-    release: journey.release,
-    previousRelease: journey.previousRelease,
-    launchTemplateVersion: journey.version,
+    release: rollout.release,
+    previousRelease: rollout.previousRelease,
+    launchTemplateVersion: rollout.version,
     refreshId: undefined,
     startedAt: now,
     endedAt: now,
@@ -251,13 +250,13 @@ export function blank(
     releases: {},
     observed: undefined,
     probe: undefined,
-    notes: journey.notes,
+    notes: rollout.notes,
     evidence: undefined,
   }
 }
 
 /** Prints the receipt, and writes it where it was asked for. */
-export async function deliver({ settings }: Context, receipt: Receipt): Promise<void> {
+export async function writeReceipt({ settings }: Context, receipt: Receipt): Promise<void> {
   const json = `${JSON.stringify(receipt, undefined, 2)}\n`
   if (settings.receipt) await Bun.write(settings.receipt, json)
   if (settings.json) process.stdout.write(json)
@@ -275,15 +274,6 @@ const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
   failed: 'red',
   cancelled: 'red',
   'timed out': 'red',
-}
-
-/** Instances that are there to serve, by release. */
-export function releasesOf(fleet: Fleet): Record<string, number> {
-  const counted: Record<string, number> = {}
-  for (const { release = 'unknown' } of inService(fleet)) {
-    counted[release] = (counted[release] ?? 0) + 1
-  }
-  return counted
 }
 
 const stillRunning = ({ group }: Settings): string =>

@@ -7,7 +7,7 @@ import {
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import type { Fleet } from '../aws/fleet.ts'
-import { Stop } from '../cli.ts'
+import { Stop } from '../errors.ts'
 import { root } from '../paths.ts'
 import { Terraform } from '../terraform.ts'
 

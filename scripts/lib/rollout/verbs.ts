@@ -1,51 +1,57 @@
-import { type Fleet, groupTag, inService, isHealthy, present } from '../aws/fleet.ts'
-import { findImage, findVersion, listVersions, type Version } from '../aws/images.ts'
 import {
-  cancelRefresh,
+  countReleases,
+  type Fleet,
+  inService,
+  isHealthy,
   isRunning,
-  markRolledBack,
-  ROLLED_BACK,
-  rollBackRefresh,
-  startRefresh,
-} from '../aws/refresh.ts'
-import { pause, steadily } from '../aws/retry.ts'
-import { EXIT, painter, Stop, shortRelease } from '../cli.ts'
-import { isRolledBack, preflight } from './preflight.ts'
+  present,
+  rolledBackRelease,
+} from '../aws/fleet.ts'
+import { findImage, findVersion, listVersions, type TemplateVersion } from '../aws/images.ts'
+import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
+import { pause, withRetry } from '../aws/retry.ts'
+import { EXIT, Stop } from '../errors.ts'
+import { painter, releaseCounts, shortRelease } from '../format.ts'
+import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
-import { mix } from './receipt.ts'
-import { blank, type Context, deliver, releasesOf, travel } from './run.ts'
+import { type Context, emptyReceipt, runRollout, writeReceipt } from './run.ts'
 import { findUrl } from './service-url.ts'
+import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
 export async function start(context: Context): Promise<number> {
   const { aws, settings, progress } = context
-  const { templateId = '', version = 0, release } = settings
-  const fleet = await look(context)
-  const journey = {
+  const { launchTemplateId = '', launchTemplateVersion: version = 0, release } = settings
+  const fleet = await snapshot(context)
+  const rollout = {
     version,
     release,
     previousRelease: releaseInService(fleet, version),
-    goesBack: false,
+    isRollback: false,
     notes: [] as string[],
   }
-  if (release && isRolledBack(fleet, release) && !settings.retry) {
+  if (release && rolledBackRelease(fleet) === release && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
-    await deliver(context, {
-      ...blank(settings, journey),
+    await writeReceipt(context, {
+      ...emptyReceipt(settings, rollout),
       reason: text,
-      releases: releasesOf(fleet),
+      releases: countReleases(fleet),
     })
     return EXIT.ok
   }
-  const checked = await preflight(aws, fleet, { ...settings, templateId, version })
+  const checked = await preflight(aws, fleet, {
+    ...settings,
+    launchTemplateId,
+    launchTemplateVersion: version,
+  })
   if (checked.problems.length > 0) {
     throw new Stop(
       `nothing was started:\n${checked.problems.map((text) => `- ${text}`).join('\n')}`,
     )
   }
   for (const note of checked.notes) progress.note(`note: ${note}`)
-  journey.notes.push(...checked.notes)
+  rollout.notes.push(...checked.notes)
 
   // A new group launches this version by itself; so does one whose refresh succeeded before.
   const there =
@@ -53,21 +59,26 @@ export async function start(context: Context): Promise<number> {
   if (there) {
     progress.note(`version ${version} is the group's own already: nothing to replace`)
     const serving = inService(fleet).filter(isHealthy).length
-    return await travel(context, {
-      ...journey,
-      probes: serving < fleet.desired ? 'afterwards' : 'from now',
-      begin: async () => undefined,
+    return await runRollout(context, {
+      ...rollout,
+      probing: serving < fleet.desired ? 'afterwards' : 'from now',
+      start: async () => undefined,
     })
   }
-  return await travel(context, {
-    ...journey,
-    probes: 'throughout',
-    begin: () =>
+  return await runRollout(context, {
+    ...rollout,
+    probing: 'throughout',
+    start: () =>
       startRefresh(aws, {
-        ...settings,
-        templateId,
+        group: settings.group,
+        templateId: launchTemplateId,
         version,
         desired: fleet.desired,
+        minHealthy: MIN_HEALTHY,
+        maxHealthy: MAX_HEALTHY,
+        checkpoints: settings.checkpoints ?? CHECKPOINTS,
+        checkpointDelaySeconds: settings.checkpointDelaySeconds,
+        bakeSeconds: settings.bakeSeconds ?? BAKE_SECONDS,
         alarms: checked.alarms,
         autoRollback: true,
       }),
@@ -77,7 +88,7 @@ export async function start(context: Context): Promise<number> {
 /** Follows the refresh that runs, or tells how the newest one ended. */
 export async function watch(context: Context): Promise<number> {
   const { aws, settings } = context
-  const fleet = await look(context)
+  const fleet = await snapshot(context)
   const { refresh } = fleet
   if (!refresh) throw new Stop(`there was no refresh of ${settings.group} yet: nothing to watch`)
   const wanted = refresh.DesiredConfiguration?.LaunchTemplate
@@ -86,23 +97,23 @@ export async function watch(context: Context): Promise<number> {
     wanted?.LaunchTemplateId && version
       ? await findVersion(aws, wanted.LaunchTemplateId, version)
       : undefined
-  return await travel(await probing(context, fleet), {
+  return await runRollout(await probing(context, fleet), {
     version,
     release: found?.release ?? settings.release,
     previousRelease: releaseInService(fleet, version),
-    goesBack: false,
-    probes: 'from now',
+    isRollback: false,
+    probing: 'from now',
     notes: [],
-    begin: async () => refresh.InstanceRefreshId,
+    start: async () => refresh.InstanceRefreshId,
   })
 }
 
 /** Prints the group once. */
 export async function status(context: Context): Promise<number> {
   const { settings } = context
-  const fleet = await look(context)
+  const fleet = await snapshot(context)
   const { refresh } = fleet
-  const marked = groupTag(fleet, ROLLED_BACK)
+  const marked = rolledBackRelease(fleet)
   if (settings.json) {
     const { name, desired, version, members } = fleet
     const report = {
@@ -126,7 +137,7 @@ export async function status(context: Context): Promise<number> {
   const reason = refresh?.StatusReason ? ` (${refresh.StatusReason})` : ''
   console.log(
     [
-      `group       ${fleet.name}: ${mix(releasesOf(fleet))}, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
+      `group       ${fleet.name}: ${releaseCounts(countReleases(fleet))}, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
       `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %${reason}, started ${refresh.StartTime?.toISOString()}` : 'none yet'}`,
       ...(marked ? [`rolled back ${shortRelease(marked)}`] : []),
       '',
@@ -138,12 +149,12 @@ export async function status(context: Context): Promise<number> {
 
 /** Stops the refresh where it is, and waits until AWS says so. */
 export async function cancel(context: Context): Promise<number> {
-  const { aws, settings, patience, progress } = context
-  await look(context)
+  const { aws, settings, retryPolicy, progress } = context
+  await snapshot(context)
   await cancelRefresh(aws, settings.group)
-  const deadline = Date.now() + settings.timeoutMs
+  const deadline = Date.now() + settings.timeoutSeconds * 1000
   for (;;) {
-    const fleet = await look(context)
+    const fleet = await snapshot(context)
     progress.update({
       startedAt: fleet.at,
       fleet,
@@ -154,19 +165,19 @@ export async function cancel(context: Context): Promise<number> {
     if (!isRunning(fleet.refresh?.Status)) {
       progress.end()
       progress.note(
-        `refresh ${fleet.refresh?.Status}; in service: ${mix(releasesOf(fleet))}. Instances stay as they are: 'scripts/rollout rollback' goes back, a new deploy goes on.`,
+        `refresh ${fleet.refresh?.Status}; in service: ${releaseCounts(countReleases(fleet))}. Instances stay as they are: 'scripts/rollout rollback' goes back, a new deploy goes on.`,
       )
       return fleet.refresh?.Status === 'Cancelled' ? EXIT.ok : EXIT.failed
     }
     if (Date.now() > deadline) throw new Stop('AWS is still cancelling the refresh', EXIT.timedOut)
-    await pause(patience.pollMs, patience.signal)
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
 }
 
 /** Goes back: turns a running refresh round, else refreshes to an earlier version. */
 export async function rollback(context: Context): Promise<number> {
   const { aws, settings, progress } = context
-  const fleet = await look(context)
+  const fleet = await snapshot(context)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const own = fleet.version
   if (!templateId || own === undefined) {
@@ -182,14 +193,14 @@ export async function rollback(context: Context): Promise<number> {
   if (isRunning(fleet.refresh?.Status)) {
     const bad = Number(fleet.refresh?.DesiredConfiguration?.LaunchTemplate?.Version)
     progress.note(`turning the running refresh round, back to version ${own}`)
-    return await travel(measured, {
+    return await runRollout(measured, {
       version: own,
       release: releaseOf(own),
       previousRelease: releaseOf(bad),
-      goesBack: true,
-      probes: 'from now',
+      isRollback: true,
+      probing: 'from now',
       notes: [],
-      begin: async () => {
+      start: async () => {
         await rollBackRefresh(aws, settings.group)
         await mark(context, releaseOf(bad), releaseOf(own))
         return fleet.refresh?.InstanceRefreshId
@@ -201,20 +212,26 @@ export async function rollback(context: Context): Promise<number> {
   progress.note(
     `going back from version ${own} to version ${target.number}, release ${shortRelease(target.release)}`,
   )
-  return await travel(measured, {
+  return await runRollout(measured, {
     version: target.number,
     release: target.release,
     previousRelease: releaseOf(own),
-    goesBack: true,
-    probes: 'from now',
+    isRollback: true,
+    probing: 'from now',
     notes: [],
-    begin: async () => {
+    start: async () => {
       // No alarms, which may well ring now, and no way back to the version that is being left.
       const id = await startRefresh(aws, {
-        ...settings,
+        group: settings.group,
         templateId,
         version: target.number,
         desired: fleet.desired,
+        minHealthy: MIN_HEALTHY,
+        maxHealthy: MAX_HEALTHY,
+        // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
+        checkpoints: settings.checkpoints ?? [],
+        checkpointDelaySeconds: settings.checkpointDelaySeconds,
+        bakeSeconds: settings.bakeSeconds ?? 0,
         alarms: [],
         autoRollback: false,
       })
@@ -225,34 +242,26 @@ export async function rollback(context: Context): Promise<number> {
 }
 
 async function previousVersion(
-  { aws, settings }: Context,
-  versions: Version[],
+  { aws }: Context,
+  versions: TemplateVersion[],
   fleet: Fleet,
-): Promise<Version> {
-  const { toVersion } = settings
+): Promise<TemplateVersion> {
   const { version: own = 0 } = fleet
-  const bad = [groupTag(fleet, ROLLED_BACK), versions.find(({ number }) => number === own)?.release]
-  const isBad = ({ release }: Version): boolean => release !== undefined && bad.includes(release)
-  const candidates = versions.filter((version) =>
-    toVersion === undefined
-      ? version.number < own && !isBad(version)
-      : version.number === toVersion,
-  )
-  for (const version of candidates) {
+  const bad = [rolledBackRelease(fleet), versions.find(({ number }) => number === own)?.release]
+  for (const version of versions) {
+    if (version.number >= own || (version.release && bad.includes(version.release))) continue
     const image = version.imageId ? await findImage(aws, version.imageId) : undefined
     if (image?.state === 'available') return version
   }
   throw new Stop(
-    toVersion === undefined
-      ? `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: name one with --to-version, or bake an older commit and deploy it`
-      : `launch template version ${toVersion} does not exist, or its AMI does not`,
+    `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: bake an older commit and deploy it`,
   )
 }
 
 /** With the service's URL in the settings: without --url it is looked for, unless no probe is wanted. */
 async function probing(context: Context, fleet: Fleet): Promise<Context> {
   const { aws, settings } = context
-  if (settings.url || !settings.probe) return context
+  if (settings.url || settings.noProbe) return context
   return { ...context, settings: { ...settings, url: await findUrl(aws, fleet) } }
 }
 
@@ -269,8 +278,8 @@ function releaseInService(fleet: Fleet, version: number | undefined): string | u
   return (fleet.members.find((member) => member.version !== version) ?? fleet.members[0])?.release
 }
 
-async function look({ watch, patience }: Context): Promise<Fleet> {
-  const fleet = await steadily(() => watch.look(), patience)
+async function snapshot({ watch, retryPolicy }: Context): Promise<Fleet> {
+  const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
   if (!fleet) throw new Stop('interrupted', EXIT.interrupted)
   return fleet
 }

@@ -1,3 +1,4 @@
+import { service } from '../../../scripts/lib/service.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Query, Xml } from './query.ts'
@@ -39,7 +40,7 @@ export const elb: Record<string, Action> = {
         TargetGroupName: plane.group.name,
         Protocol: 'HTTP',
         Port: PORT,
-        HealthCheckPath: '/hc',
+        HealthCheckPath: service.health.path,
         HealthCheckIntervalSeconds: 5,
         HealthyThresholdCount: 2,
         UnhealthyThresholdCount: 3,

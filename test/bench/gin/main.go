@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/redis/go-redis/v9"
 
-	"hello.bench/birthday"
+	"bench.local/birthday"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"hello.bench/birthday"
+	"bench.local/birthday"
 )
 
 const (

@@ -1,0 +1,14 @@
+/** The value of a tag, wherever in AWS it is; undefined when there is none of that name. */
+export const tagValue = (
+  tags: { Key?: string | undefined; Value?: string | undefined }[] | undefined,
+  key: string,
+): string | undefined => tags?.find(({ Key }) => Key === key)?.Value
+
+/** Names of the tags by which scripts and roles know what belongs to the service, and of which release it is. */
+export const TAG = {
+  service: 'service',
+  release: 'release',
+  bakedAt: 'baked-at',
+  /** On the group: the release that was rolled back. */
+  rolledBack: 'rolled-back-release',
+} as const

@@ -1,0 +1,49 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
+
+type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim' | 'cyan'
+
+/** Colours text for `stream`, when that is a terminal and NO_COLOR is not set. */
+export function painter(stream: NodeJS.WriteStream): (colour: Colour, text: string) => string {
+  const colourful = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+  return (colour, text) => (colourful ? styleText(colour, text, { validateStream: false }) : text)
+}
+
+/** Columns as wide as their widest cell, which may be coloured; with `figures` all but the first to the right. */
+export function table(rows: string[][], { figures = false } = {}): string[] {
+  const width = (cell: string): number => Bun.stringWidth(stripVTControlCharacters(cell))
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => width(row[column] ?? ''))),
+  )
+  const padded = (cell: string, column: number): string => {
+    const blanks = ' '.repeat(Math.max(0, (widths[column] ?? 0) - width(cell)))
+    return figures && column > 0 ? blanks + cell : cell + blanks
+  }
+  return rows.map((row) => row.map(padded).join('  ').trimEnd())
+}
+
+/** A release id short enough for a table: twelve digits, and whether the tree was dirty. */
+export const shortRelease = (release: string | undefined): string =>
+  release ? release.replace(/^([0-9a-f]{12})[0-9a-f]+/, '$1') : 'unknown'
+
+/** Counts by release: `2 bbbb…, 1 aaaa…`. */
+export function releaseCounts(releases: Record<string, number>): string {
+  const parts = Object.entries(releases).map(
+    ([release, count]) => `${count} ${shortRelease(release)}`,
+  )
+  return parts.join(', ') || 'no instance'
+}
+
+/** `75` as `1:15`. */
+export function clockTime(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`
+}
+
+/** `3 d`, `5 h`, `12 min` or `40 s`. */
+export function age(now: Date, then: Date | undefined): string {
+  if (!then) return '-'
+  const seconds = Math.max(0, Math.round((now.getTime() - then.getTime()) / 1000))
+  if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} d`
+  if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)} h`
+  return seconds >= 120 ? `${Math.floor(seconds / 60)} min` : `${seconds} s`
+}

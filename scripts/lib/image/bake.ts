@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Arch } from '../aws/images.ts'
+import { Stop, usageError } from '../errors.ts'
+import { root } from '../paths.ts'
+import { service } from '../service.ts'
+import { bakeAmi } from './ami.ts'
+import { readBuiltRelease } from './built-release.ts'
+import { bakeLocally, findLocalImage } from './local.ts'
+import { needImagePackages } from './packages.ts'
+
+export interface BakeOptions {
+  local: boolean
+  /** Undefined: arm64 for an AMI, this machine's for a local image. */
+  arch: Arch | undefined
+  region: string | undefined
+  force: boolean
+  json: boolean
+}
+
+const started = performance.now()
+
+function say(line: string): void {
+  console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+}
+
+/** Bakes the built commit unless it is baked already. Returns the AMI id or the image directory, or all of it as JSON. */
+export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
+  const { local, region, force, json } = options
+  const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
+  if (local && arch !== process.arch) {
+    throw usageError(
+      `--local boots the image on this machine, which is ${process.arch}, got --arch ${arch}`,
+    )
+  }
+  if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
+    throw new Stop('--local boots a container, so it wants root on Linux')
+  }
+  const release = await readBuiltRelease(root, arch)
+  say(`release ${release.id}, ${arch}`)
+  if (local) {
+    const found = force ? undefined : findLocalImage(root, release.id)
+    if (found) say('baked already (--force bakes it again)')
+    else await needImagePackages(root)
+    const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
+    return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
+  }
+  const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
+  try {
+    const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
+    return json ? JSON.stringify(baked, null, 2) : baked.ami
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}

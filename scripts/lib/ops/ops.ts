@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { type Fleet, inService, type Member } from '../aws/fleet.ts'
+import { runAutomation, runDocument, runOnEach } from '../aws/ssm.ts'
+import { EXIT, Stop } from '../errors.ts'
+import { logs } from './logs.ts'
+import { restart } from './restart.ts'
+import type { Ops, OpsSettings } from './settings.ts'
+import { openShell } from './shell.ts'
+import { report, statusLines } from './status.ts'
+
+/** Does what the verb says. Returns the exit code. */
+export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
+  const members = chosen(fleet, settings)
+  const ids = members.map(({ id }) => id)
+  const [id = ''] = ids
+  switch (settings.verb) {
+    case 'status': {
+      const reports = await report(ops, members)
+      if (settings.json) ops.print(JSON.stringify(reports, undefined, 2))
+      else for (const line of statusLines(fleet, reports)) ops.print(line)
+      return EXIT.ok
+    }
+    case 'logs':
+      return (await logs(ops, ids, settings.lines, settings.follow)) ? EXIT.ok : EXIT.failed
+    case 'bundle':
+      return await bundle(ops, ids, settings)
+    case 'restart':
+      await restart(ops, fleet, members)
+      return EXIT.ok
+    case 'drain':
+    case 'undrain':
+      return await standby(ops, id, settings.verb)
+    case 'shell':
+      return await openShell(id, settings)
+  }
+}
+
+/** The instances that were named, or all in service. */
+function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[] {
+  if (instances.length === 0) {
+    const all = verb === 'status' ? fleet.members : inService(fleet)
+    if (all.length === 0) throw new Stop(`${group} has no instance in service`)
+    return all
+  }
+  return instances.map((id) => {
+    const member = fleet.members.find((each) => each.id === id)
+    if (!member) throw new Stop(`${id} is no instance of ${group}; scripts/ops status lists them`)
+    return member
+  })
+}
+
+async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Promise<number> {
+  const { aws, group, comment, pollMs, timeoutMs } = ops
+  const outcomes = await runOnEach(aws, ids, {
+    group,
+    verb: 'bundle',
+    parameters: { Reason: [plain(reason || 'asked for with scripts/ops')] },
+    comment,
+    pollMs,
+    timeoutMs,
+  })
+  for (const { id, status, stdout, stderr } of outcomes) {
+    const file = join(out, `${id}.txt`)
+    await Bun.write(file, `${stdout}${stderr}`)
+    ops.print(`${file} (${status})`)
+  }
+  return outcomes.every(({ status }) => status === 'Success') ? EXIT.ok : EXIT.failed
+}
+
+// An automation has no comment: the reason is left in the history of a command on the same instance.
+async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
+  const { aws, group, comment, pollMs, timeoutMs } = ops
+  await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
+  await runAutomation(aws, { group, verb, instance: id, pollMs, timeoutMs })
+  ops.print(
+    verb === 'drain'
+      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`
+      : `${id} is back in service`,
+  )
+  return EXIT.ok
+}
+
+/** As the document's parameter takes it. */
+const plain = (reason: string): string =>
+  reason.replace(/[^A-Za-z0-9 .,:;_/#@()+=-]/g, ' ').slice(0, 200)

@@ -1,0 +1,217 @@
+import { parseArgs } from 'node:util'
+import { usageError } from './errors.ts'
+
+/** One option of a command: how it is read, what holds without it, what the help says. */
+export interface Option<T> {
+  /** Stands for the value in the help; undefined: a flag. */
+  readonly placeholder?: string
+  readonly help: string
+  readonly fallback: T
+  /** The fallback in the help, where it is not simply itself. */
+  readonly shownFallback?: string
+  readonly short?: string
+  readonly multiple?: boolean
+  /** Heading above this option in the help. */
+  readonly heading?: string
+  /** The value of the texts given, at least one. Throws a usage error that begins with `name`. */
+  parse(texts: string[], name: string): T
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a table has options of any type
+export type OptionTable = Record<string, Option<any>>
+
+type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : S
+
+/** What the options of a table were set to: `--poll-seconds` is `pollSeconds`. */
+export type Values<T extends OptionTable> = {
+  [Name in keyof T & string as CamelCase<Name>]: T[Name] extends Option<infer V> ? V : never
+}
+
+const last = (texts: string[]): string => texts.at(-1) as string
+
+export const flag = (help: string): Option<boolean> => ({
+  help,
+  fallback: false,
+  parse: ([text]) => text === '1' || text === 'true',
+})
+
+export function text(placeholder: string, help: string): Option<string | undefined>
+export function text(placeholder: string, help: string, fallback: string): Option<string>
+export function text(
+  placeholder: string,
+  help: string,
+  fallback?: string,
+): Option<string | undefined> {
+  return { placeholder, help, fallback, parse: last }
+}
+
+/** An option that may be given several times; in the environment with commas between. */
+export const list = (placeholder: string, help: string): Option<string[]> => ({
+  placeholder,
+  help,
+  fallback: [],
+  shownFallback: '',
+  multiple: true,
+  parse: (texts) => texts,
+})
+
+interface Limits {
+  min?: number
+  max?: number
+  whole?: boolean
+}
+
+export function number(help: string, fallback: number, limits?: Limits): Option<number>
+export function number(
+  help: string,
+  fallback: undefined,
+  limits: Limits & { shown: string },
+): Option<number | undefined>
+export function number(
+  help: string,
+  fallback: number | undefined,
+  { min = 0, max = 1e9, whole = false, shown }: Limits & { shown?: string } = {},
+): Option<number | undefined> {
+  return {
+    placeholder: 'N',
+    help,
+    fallback,
+    ...(shown !== undefined && { shownFallback: shown }),
+    parse(texts, name) {
+      const value = last(texts).trim() === '' ? Number.NaN : Number(last(texts))
+      if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
+      throw usageError(
+        `${name} wants a ${whole ? 'whole ' : ''}number from ${min} to ${max}, got '${last(texts)}'`,
+      )
+    },
+  }
+}
+
+/** One of `choices`; undefined when it is not given. */
+export const oneOf = <const T extends readonly string[]>(
+  placeholder: string,
+  help: string,
+  choices: T,
+): Option<T[number] | undefined> =>
+  parsed(placeholder, help, (text) => choices.find((choice) => choice === text), {
+    wants: choices.join(' or '),
+  })
+
+/** A value that `parse` makes of a text, or undefined of one that it cannot take; `wants` says what it can. */
+export function parsed<T>(
+  placeholder: string,
+  help: string,
+  parse: (text: string) => T | undefined,
+  { wants, shown }: { wants: string; shown?: string },
+): Option<T | undefined> {
+  return {
+    placeholder,
+    help,
+    fallback: undefined,
+    ...(shown !== undefined && { shownFallback: shown }),
+    parse(texts, name) {
+      const value = parse(last(texts))
+      if (value === undefined) throw usageError(`${name} wants ${wants}, got '${last(texts)}'`)
+      return value
+    },
+  }
+}
+
+/** These options under a heading of their own in the help. */
+export function under<T extends OptionTable>(heading: string, table: T): T {
+  const [first, ...rest] = Object.entries(table)
+  if (!first) return table
+  return Object.fromEntries([[first[0], { ...first[1], heading }], ...rest]) as T
+}
+
+/**
+ * What `argv` sets the options of `table` to, and its other words. An option that is not given is taken from the
+ * variable of its name after `prefix`, such as PREFIX_POLL_SECONDS. Throws a usage error for anything it cannot take.
+ */
+export function readOptions<T extends OptionTable>(
+  table: T,
+  argv: string[],
+  env: Record<string, string | undefined> = {},
+  prefix?: string,
+): { values: Values<T>; words: string[] } {
+  const { given, words } = parseWords(table, argv)
+  const values = Object.entries(table).map(([name, option]) => {
+    const variable = `${prefix}_${name.replaceAll('-', '_').toUpperCase()}`
+    const fromEnvironment = prefix === undefined ? undefined : env[variable]
+    const texts = given[name]
+    if (texts) return [camelCase(name), option.parse(texts, `--${name}`)]
+    if (!fromEnvironment) return [camelCase(name), option.fallback]
+    if (option.placeholder === undefined && !/^(0|1|true|false)$/.test(fromEnvironment)) {
+      throw usageError(`${variable} wants 1 or 0, got '${fromEnvironment}'`)
+    }
+    const parts = option.multiple ? fromEnvironment.split(',') : [fromEnvironment]
+    return [camelCase(name), option.parse(parts, variable)]
+  })
+  return { values: Object.fromEntries(values) as Values<T>, words }
+}
+
+function parseWords(
+  table: OptionTable,
+  argv: string[],
+): { given: Record<string, string[] | undefined>; words: string[] } {
+  const options = Object.fromEntries(
+    Object.entries(table).map(([name, { placeholder, short }]) => [
+      name,
+      {
+        type: placeholder ? 'string' : 'boolean',
+        multiple: true,
+        ...(short && { short }),
+      } as const,
+    ]),
+  )
+  try {
+    const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
+    const given = Object.entries(values).map(([name, all]) => [
+      name,
+      (all as (string | boolean)[]).map(String),
+    ])
+    return { given: Object.fromEntries(given), words: positionals }
+  } catch (error) {
+    throw usageError((error as Error).message.split('. To specify')[0] as string)
+  }
+}
+
+const camelCase = (name: string): string =>
+  name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+const HELP_COLUMNS = 118
+
+/** The options as lines of a help text. */
+export function optionLines(table: OptionTable): string[] {
+  const rows = Object.entries(table).map(([name, option]) => {
+    const { placeholder, short, help, heading, fallback, shownFallback } = option
+    const shown = shownFallback ?? (typeof fallback === 'boolean' ? '' : (fallback ?? ''))
+    return {
+      heading,
+      form: `${short ? `-${short}, ` : ''}--${name}${placeholder ? ` ${placeholder}` : ''}`,
+      text: shown === '' ? help : `${help} (${shown})`,
+    }
+  })
+  const width = Math.max(...rows.map(({ form }) => form.length)) + 4
+  return rows.flatMap(({ heading, form, text }, index) => {
+    const [first = '', ...more] = wrapped(text, HELP_COLUMNS - width)
+    return [
+      ...(heading ? [...(index > 0 ? [''] : []), heading] : []),
+      `  ${form.padEnd(width - 2)}${first}`,
+      ...more.map((line) => ' '.repeat(width) + line),
+    ]
+  })
+}
+
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + word.length < columns)
+      lines.push(`${lines.pop()} ${word}`)
+    else lines.push(word)
+  }
+  return lines
+}

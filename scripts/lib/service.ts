@@ -1,0 +1,139 @@
+import { config, name } from '../../package.json'
+
+/**
+ * The service as its road to production knows it: what the probe of a rollout, the rehearsal, its load and the double of
+ * AWS ask it, and what the right answers are. Whoever changes the routes changes `canary`, or sets it to undefined.
+ */
+export const service = {
+  name,
+  port: config.port,
+  /** Of its own listener for /metrics and /ready, of the first worker; the next has the next port. */
+  adminPort: config.adminPort,
+  /** Of the variables that its scripts read: HELLO_TOKEN, TEAM_NOTES_TOKEN. */
+  environmentPrefix: name.toUpperCase().replaceAll('-', '_'),
+  health: {
+    path: '/hc',
+    isRight: (body: string): boolean => parse(body).status === 'ok',
+  },
+  version: {
+    path: '/version',
+    /** Which release answered, and on which instance; undefined when the body tells neither. */
+    read(body: string): { release: string; instance: string } | undefined {
+      const { version, instance } = parse(body)
+      if (typeof version !== 'string' || typeof instance !== 'string') return undefined
+      return { release: version, instance }
+    },
+  },
+}
+
+/** A request and what must come back. */
+export interface CanaryRequest {
+  method: 'GET' | 'PUT' | 'DELETE'
+  path: string
+  body?: string
+  status: number
+  /** Whether the body is one that may be answered between `sentAt` and `now`. */
+  isRight(body: string, sentAt: Date, now: Date): boolean
+}
+
+/** Requests that write and read under a key of their own, and so tell whether the service does its work. */
+export interface Canary {
+  /** Reserved for the probe of a rollout. */
+  key: string
+  /** Key number `index` with this first word. */
+  keyOf(word: string, index: number): string
+  /** A value that is another one for each of 100 turns in a row. */
+  value(turn: number): string
+  write(key: string, value: string): CanaryRequest
+  /** Reads what must be `value`. */
+  read(key: string, value: string): CanaryRequest
+  remove(key: string): CanaryRequest
+  /** Reads what must not be there. */
+  readNothing(key: string): CanaryRequest
+}
+
+const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+
+/** Days are counted where the service is told to count them: time zones go from UTC-12 to UTC+14. */
+const OFFSETS_MS = [0, -12 * HOUR_MS, 14 * HOUR_MS]
+
+/** So that no answer is right for two values, whatever the time zone. */
+const APART_MS = 3 * DAY_MS
+
+const pathOf = (key: string): string => `/hello/${key}`
+const isEmpty = (body: string): boolean => body === ''
+
+/** Birthdays. User names are letters only. */
+export const canary: Canary | undefined = {
+  key: 'Canary',
+  keyOf: (word, index) =>
+    word + [...String(index)].map((digit) => String.fromCharCode(97 + Number(digit))).join(''),
+  value: (turn) =>
+    new Date(Date.UTC(1990, 0, 1) + (turn % 100) * APART_MS).toISOString().slice(0, 10),
+  write: (key, value) => ({
+    method: 'PUT',
+    path: pathOf(key),
+    body: JSON.stringify({ dateOfBirth: value }),
+    status: 204,
+    isRight: isEmpty,
+  }),
+  read: (key, value) => ({
+    method: 'GET',
+    path: pathOf(key),
+    status: 200,
+    isRight(body, sentAt, now) {
+      const { message } = parse(body)
+      return [sentAt, now].some((moment) =>
+        OFFSETS_MS.some(
+          (offset) => greeting(key, value, new Date(moment.getTime() + offset)) === message,
+        ),
+      )
+    },
+  }),
+  remove: (key) => ({ method: 'DELETE', path: pathOf(key), status: 204, isRight: isEmpty }),
+  readNothing: (key) => ({
+    method: 'GET',
+    path: pathOf(key),
+    status: 404,
+    isRight: (body) => parse(body).status === 404,
+  }),
+}
+
+const VERSION: CanaryRequest = {
+  method: 'GET',
+  path: service.version.path,
+  status: 200,
+  isRight: (body) => service.version.read(body) !== undefined,
+}
+
+/** For a service without a canary: every request asks which version it is. */
+export const NO_CANARY: Canary = {
+  key: '',
+  keyOf: (word, index) => word + index,
+  value: String,
+  write: () => VERSION,
+  read: () => VERSION,
+  remove: () => VERSION,
+  readNothing: () => VERSION,
+}
+
+/** What the service says of somebody born on `date`, not a 29 February, on the day of `now` in UTC. */
+export function greeting(user: string, date: string, now: Date): string {
+  const [, month, day] = date.split('-').map(Number) as [number, number, number]
+  const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())
+  const thisYear = Date.UTC(now.getUTCFullYear(), month - 1, day)
+  const next = thisYear >= today ? thisYear : Date.UTC(now.getUTCFullYear() + 1, month - 1, day)
+  const days = (next - today) / DAY_MS
+  return days === 0
+    ? `Hello, ${user}! Happy birthday!`
+    : `Hello, ${user}! Your birthday is in ${days} day(s)`
+}
+
+function parse(body: string): Record<string, unknown> {
+  try {
+    return (JSON.parse(body) ?? {}) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
