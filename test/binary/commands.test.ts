@@ -91,7 +91,7 @@ describe('scripts/start', () => {
 })
 
 describe('scripts/check', () => {
-  test('says how formatting is repaired, and with --fix repairs it', () => {
+  test('says how formatting is repaired, with --fix repairs it, and finds imports in circles and upwards', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const check = (...words: string[]) => Bun.spawnSync(['scripts/check', ...words], { cwd: clone })
@@ -102,6 +102,22 @@ describe('scripts/check', () => {
     expect(failing.stderr.toString()).toContain('scripts/check --fix repairs')
     expect(check('--fix').exitCode).toBe(0)
     expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
+    writeFileSync(
+      join(clone, 'src/telemetry/upward.ts'),
+      "import type { Service } from '../service.ts'\n\nexport type Upward = Service\n",
+    )
+    expect(check().stderr.toString()).toContain(
+      'src/telemetry/upward.ts imports src/service.ts, which is on a higher floor',
+    )
+    for (const [one, other] of [
+      ['left', 'right'],
+      ['right', 'left'],
+    ]) {
+      const text = `import type { ${other} } from './${other}.ts'\n\nexport type ${one} = ${other} | 1\n`
+      writeFileSync(join(clone, `src/telemetry/${one}.ts`), text)
+    }
+    const circular = check()
+    expect(circular.stdout.toString() + circular.stderr.toString()).toContain('part of a cycle')
     const wrong = check('--repair')
     expect(wrong.exitCode).toBe(2)
     expect(wrong.stderr.toString()).toBe(

@@ -1,0 +1,34 @@
+import { expect, test } from 'bun:test'
+import { findMisplaced, misplaced } from '../../scripts/lib/floors.ts'
+
+test('no import of this tree goes up', async () => {
+  expect(await findMisplaced()).toEqual([])
+})
+
+test.each([
+  ['src/telemetry/log.ts', 'src/config/config.ts', 'higher floor'],
+  ['src/config/config.ts', 'src/context.ts', 'higher floor'],
+  ['src/http/respond.ts', 'src/app.ts', 'higher floor'],
+  ['src/birthday.ts', 'src/telemetry/log.ts', 'higher floor'],
+  ['src/main.ts', 'scripts/lib/service.ts', 'higher floor'],
+  ['scripts/lib/errors.ts', 'scripts/lib/aws/clients.ts', 'higher floor'],
+  ['scripts/lib/aws/fleet.ts', 'scripts/lib/rollout/run.ts', 'higher floor'],
+  ['scripts/lib/rollout/run.ts', 'scripts/lib/deploy/apply.ts', 'higher floor'],
+  ['scripts/lib/deploy/apply.ts', 'scripts/lib/commands/rollout.ts', 'higher floor'],
+  ['scripts/lib/commands/rollout.ts', 'test/support/app.ts', 'higher floor'],
+  ['scripts/lib/ops/ops.ts', 'scripts/lib/rollout/run.ts', 'beside each other'],
+  ['scripts/lib/service.ts', 'src/birthday.ts', 'of src, scripts know'],
+])('%s does not import %s', (path, target, reason) => {
+  expect(misplaced(path, target)).toContain(reason)
+})
+
+test.each([
+  ['src/service.ts', 'src/store/open.ts'],
+  ['src/store/birthdays.ts', 'package.json'],
+  ['scripts/lib/cli.ts', 'scripts/lib/aws/errors.ts'],
+  ['scripts/lib/deploy/plan.ts', 'scripts/lib/rollout/settings.ts'],
+  ['scripts/lib/secrets/secrets.ts', 'src/config/tokens.ts'],
+  ['test/rehearsal/cloud.ts', 'test/aws-double/server.ts'],
+])('%s may import %s', (path, target) => {
+  expect(misplaced(path, target)).toBeUndefined()
+})
