@@ -7,7 +7,7 @@ variable "release" {
 
 variable "payload" {
   type        = string
-  description = "The archive that 10-install.sh installs: the executable and systemd/."
+  description = "The archive that 10-install.sh installs: the executable, its default ports and systemd/."
 }
 
 variable "executable_sha256" {
@@ -21,7 +21,10 @@ variable "commit_time" {
 }
 
 locals {
-  upload = "/tmp/hello-payload.tar.gz"
+  # The one place of the name.
+  service = jsondecode(file("${path.root}/../../package.json")).name
+
+  upload = "/tmp/payload.tar.gz"
 
   provision = [
     "${path.root}/../provision/00-packages.sh",

@@ -53,8 +53,8 @@ resource "aws_cloudwatch_metric_alarm" "rollout" {
   ok_actions                            = [aws_sns_topic.alarms.arn]
 
   dimensions = merge(
-    { LoadBalancer = aws_lb.hello.arn_suffix },
-    each.key == "elb-5xx" ? {} : { TargetGroup = aws_lb_target_group.hello.arn_suffix },
+    { LoadBalancer = aws_lb.main.arn_suffix },
+    each.key == "elb-5xx" ? {} : { TargetGroup = aws_lb_target_group.main.arn_suffix },
   )
 }
 

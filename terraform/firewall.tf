@@ -2,7 +2,7 @@
 # Web application firewall
 ################################################################################
 
-resource "aws_wafv2_web_acl" "hello" {
+resource "aws_wafv2_web_acl" "main" {
   count = var.waf ? 1 : 0
 
   # checkov:skip=CKV_AWS_175:it has three rules; the check does not read rule_json
@@ -45,17 +45,17 @@ resource "aws_wafv2_web_acl" "hello" {
   }
 }
 
-resource "aws_wafv2_web_acl_association" "hello" {
+resource "aws_wafv2_web_acl_association" "main" {
   count = var.waf ? 1 : 0
 
-  resource_arn = aws_lb.hello.arn
-  web_acl_arn  = aws_wafv2_web_acl.hello[0].arn
+  resource_arn = aws_lb.main.arn
+  web_acl_arn  = aws_wafv2_web_acl.main[0].arn
 }
 
-resource "aws_wafv2_web_acl_logging_configuration" "hello" {
+resource "aws_wafv2_web_acl_logging_configuration" "main" {
   count = var.waf ? 1 : 0
 
-  resource_arn            = aws_wafv2_web_acl.hello[0].arn
+  resource_arn            = aws_wafv2_web_acl.main[0].arn
   log_destination_configs = [aws_cloudwatch_log_group.waf[0].arn]
 
   redacted_fields {

@@ -22,7 +22,7 @@ locals {
 # Launch template: each apply that changes it makes a new, numbered version
 ################################################################################
 
-resource "aws_launch_template" "hello" {
+resource "aws_launch_template" "main" {
   name                   = local.name
   description            = "release ${var.release}"
   image_id               = var.ami_id
@@ -31,7 +31,7 @@ resource "aws_launch_template" "hello" {
 
   user_data = base64encode(templatefile("${path.module}/user-data/instance.sh.tftpl", {
     environment = local.service_environment
-    log_group   = aws_cloudwatch_log_group.hello["journal"].name
+    log_group   = aws_cloudwatch_log_group.main["journal"].name
   }))
 
   iam_instance_profile {
@@ -87,12 +87,12 @@ resource "aws_launch_template" "hello" {
 # Auto Scaling group
 ################################################################################
 
-resource "aws_autoscaling_group" "hello" {
+resource "aws_autoscaling_group" "main" {
   name                      = local.name
   min_size                  = var.min_size
   max_size                  = var.max_size
   vpc_zone_identifier       = [for subnet in aws_subnet.private : subnet.id]
-  target_group_arns         = [aws_lb_target_group.hello.arn]
+  target_group_arns         = [aws_lb_target_group.main.arn]
   health_check_type         = "ELB"
   health_check_grace_period = 120
   default_instance_warmup   = 60
@@ -101,8 +101,8 @@ resource "aws_autoscaling_group" "hello" {
   enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances", "GroupStandbyInstances", "GroupTerminatingInstances"]
 
   launch_template {
-    id      = aws_launch_template.hello.id
-    version = aws_launch_template.hello.latest_version
+    id      = aws_launch_template.main.id
+    version = aws_launch_template.main.latest_version
   }
 
   instance_maintenance_policy {
@@ -145,7 +145,7 @@ resource "aws_autoscaling_group" "hello" {
 
 resource "aws_autoscaling_policy" "cpu" {
   name                   = "${local.name}-cpu"
-  autoscaling_group_name = aws_autoscaling_group.hello.name
+  autoscaling_group_name = aws_autoscaling_group.main.name
   policy_type            = "TargetTrackingScaling"
 
   target_tracking_configuration {
@@ -159,7 +159,7 @@ resource "aws_autoscaling_policy" "cpu" {
 
 resource "aws_autoscaling_policy" "requests" {
   name                   = "${local.name}-requests"
-  autoscaling_group_name = aws_autoscaling_group.hello.name
+  autoscaling_group_name = aws_autoscaling_group.main.name
   policy_type            = "TargetTrackingScaling"
 
   target_tracking_configuration {
@@ -167,7 +167,7 @@ resource "aws_autoscaling_policy" "requests" {
 
     predefined_metric_specification {
       predefined_metric_type = "ALBRequestCountPerTarget"
-      resource_label         = "${aws_lb.hello.arn_suffix}/${aws_lb_target_group.hello.arn_suffix}"
+      resource_label         = "${aws_lb.main.arn_suffix}/${aws_lb_target_group.main.arn_suffix}"
     }
   }
 
@@ -182,16 +182,16 @@ resource "aws_autoscaling_policy" "requests" {
 resource "terraform_data" "rollout" {
   triggers_replace = {
     release                 = var.release
-    launch_template_version = aws_launch_template.hello.latest_version
+    launch_template_version = aws_launch_template.main.latest_version
     retry                   = var.retry_rolled_back
   }
 
   provisioner "local-exec" {
     command = join(" ", concat(
       ["'${path.module}/../scripts/rollout'", "start"],
-      ["--group", aws_autoscaling_group.hello.name],
-      ["--launch-template-id", aws_launch_template.hello.id],
-      ["--launch-template-version", aws_launch_template.hello.latest_version],
+      ["--group", aws_autoscaling_group.main.name],
+      ["--launch-template-id", aws_launch_template.main.id],
+      ["--launch-template-version", aws_launch_template.main.latest_version],
       ["--release", var.release],
       ["--url", local.url],
       ["--region", var.region],
@@ -203,8 +203,8 @@ resource "terraform_data" "rollout" {
   depends_on = [
     aws_autoscaling_policy.cpu,
     aws_autoscaling_policy.requests,
-    aws_route53_record.hello,
+    aws_route53_record.main,
     aws_ssm_document.command,
-    aws_wafv2_web_acl_association.hello,
+    aws_wafv2_web_acl_association.main,
   ]
 }

@@ -1,14 +1,14 @@
 locals {
   https          = var.domain != null
   listener_ports = local.https ? [443, 80] : [local.port]
-  url            = local.https ? "https://${var.domain}" : "http://${aws_lb.hello.dns_name}:${local.port}"
+  url            = local.https ? "https://${var.domain}" : "http://${aws_lb.main.dns_name}:${local.port}"
 }
 
 ################################################################################
 # Load balancer
 ################################################################################
 
-resource "aws_lb" "hello" {
+resource "aws_lb" "main" {
   # checkov:skip=CKV2_AWS_20:with a domain port 80 redirects to HTTPS; without one there is no certificate to redirect to
   # checkov:skip=CKV2_AWS_76:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
   # checkov:skip=CKV2_AWS_28:the web ACL is on by default, and a variable for those who do without
@@ -30,10 +30,10 @@ resource "aws_lb" "hello" {
   depends_on = [aws_s3_bucket_policy.access_logs]
 }
 
-resource "aws_lb_target_group" "hello" {
+resource "aws_lb_target_group" "main" {
   # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it only its security group reaches the instances
   name                          = local.name
-  vpc_id                        = aws_vpc.hello.id
+  vpc_id                        = aws_vpc.main.id
   port                          = local.port
   protocol                      = "HTTP"
   target_type                   = "instance"
@@ -58,24 +58,24 @@ resource "aws_lb_target_group" "hello" {
 resource "aws_lb_listener" "https" {
   count = local.https ? 1 : 0
 
-  load_balancer_arn = aws_lb.hello.arn
+  load_balancer_arn = aws_lb.main.arn
   port              = 443
   protocol          = "HTTPS"
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-  certificate_arn   = aws_acm_certificate_validation.hello[0].certificate_arn
+  certificate_arn   = aws_acm_certificate_validation.main[0].certificate_arn
 
   routing_http_response_strict_transport_security_header_value = "max-age=31536000"
 
   default_action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.hello.arn
+    target_group_arn = aws_lb_target_group.main.arn
   }
 }
 
 resource "aws_lb_listener" "redirect" {
   count = local.https ? 1 : 0
 
-  load_balancer_arn = aws_lb.hello.arn
+  load_balancer_arn = aws_lb.main.arn
   port              = 80
   protocol          = "HTTP"
 
@@ -95,13 +95,13 @@ resource "aws_lb_listener" "plain" {
 
   # checkov:skip=CKV_AWS_2:without a domain there can be no certificate; the output "warning" says so
   # checkov:skip=CKV_AWS_103:without a domain there can be no certificate; the output "warning" says so
-  load_balancer_arn = aws_lb.hello.arn
+  load_balancer_arn = aws_lb.main.arn
   port              = local.port
   protocol          = "HTTP"
 
   default_action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.hello.arn
+    target_group_arn = aws_lb_target_group.main.arn
   }
 }
 
@@ -109,7 +109,7 @@ resource "aws_lb_listener" "plain" {
 # Certificate and names
 ################################################################################
 
-resource "aws_acm_certificate" "hello" {
+resource "aws_acm_certificate" "main" {
   count = local.https ? 1 : 0
 
   domain_name       = var.domain
@@ -124,22 +124,22 @@ resource "aws_route53_record" "validation" {
   count = var.zone_id == null ? 0 : 1
 
   zone_id         = var.zone_id
-  name            = tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_name
-  type            = tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_type
-  records         = [tolist(aws_acm_certificate.hello[0].domain_validation_options)[0].resource_record_value]
+  name            = tolist(aws_acm_certificate.main[0].domain_validation_options)[0].resource_record_name
+  type            = tolist(aws_acm_certificate.main[0].domain_validation_options)[0].resource_record_type
+  records         = [tolist(aws_acm_certificate.main[0].domain_validation_options)[0].resource_record_value]
   ttl             = 300
   allow_overwrite = true
 }
 
 # Waits until the certificate is issued; without zone_id somebody has to make the record of the output "certificate_records".
-resource "aws_acm_certificate_validation" "hello" {
+resource "aws_acm_certificate_validation" "main" {
   count = local.https ? 1 : 0
 
-  certificate_arn         = aws_acm_certificate.hello[0].arn
+  certificate_arn         = aws_acm_certificate.main[0].arn
   validation_record_fqdns = var.zone_id == null ? null : [aws_route53_record.validation[0].fqdn]
 }
 
-resource "aws_route53_record" "hello" {
+resource "aws_route53_record" "main" {
   count = var.zone_id == null ? 0 : 1
 
   zone_id = var.zone_id
@@ -147,8 +147,8 @@ resource "aws_route53_record" "hello" {
   type    = "A"
 
   alias {
-    name                   = aws_lb.hello.dns_name
-    zone_id                = aws_lb.hello.zone_id
+    name                   = aws_lb.main.dns_name
+    zone_id                = aws_lb.main.zone_id
     evaluate_target_health = true
   }
 }

@@ -2,7 +2,7 @@
 # Network: instances and store in private subnets without a way out
 ################################################################################
 
-resource "aws_vpc" "hello" {
+resource "aws_vpc" "main" {
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -10,12 +10,12 @@ resource "aws_vpc" "hello" {
 }
 
 resource "aws_default_security_group" "closed" {
-  vpc_id = aws_vpc.hello.id
+  vpc_id = aws_vpc.main.id
   tags   = { Name = "${local.name}-closed" }
 }
 
-resource "aws_internet_gateway" "hello" {
-  vpc_id = aws_vpc.hello.id
+resource "aws_internet_gateway" "main" {
+  vpc_id = aws_vpc.main.id
   tags   = { Name = local.name }
 }
 
@@ -26,7 +26,7 @@ resource "aws_internet_gateway" "hello" {
 resource "aws_subnet" "public" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.hello.id
+  vpc_id            = aws_vpc.main.id
   availability_zone = each.key
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value)
   tags              = { Name = "${local.name}-public-${each.key}" }
@@ -35,21 +35,21 @@ resource "aws_subnet" "public" {
 resource "aws_subnet" "private" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.hello.id
+  vpc_id            = aws_vpc.main.id
   availability_zone = each.key
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
   tags              = { Name = "${local.name}-private-${each.key}" }
 }
 
 resource "aws_route_table" "public" {
-  vpc_id = aws_vpc.hello.id
+  vpc_id = aws_vpc.main.id
   tags   = { Name = "${local.name}-public" }
 }
 
 resource "aws_route" "public" {
   route_table_id         = aws_route_table.public.id
   destination_cidr_block = "0.0.0.0/0"
-  gateway_id             = aws_internet_gateway.hello.id
+  gateway_id             = aws_internet_gateway.main.id
 }
 
 resource "aws_route_table_association" "public" {
@@ -62,7 +62,7 @@ resource "aws_route_table_association" "public" {
 resource "aws_route_table" "private" {
   for_each = toset(local.zones)
 
-  vpc_id = aws_vpc.hello.id
+  vpc_id = aws_vpc.main.id
   tags   = { Name = "${local.name}-private-${each.key}" }
 }
 
@@ -90,7 +90,7 @@ resource "aws_nat_gateway" "nat" {
   allocation_id = each.value.id
   subnet_id     = aws_subnet.public[each.key].id
   tags          = { Name = "${local.name}-${each.key}" }
-  depends_on    = [aws_internet_gateway.hello]
+  depends_on    = [aws_internet_gateway.main]
 }
 
 resource "aws_route" "nat" {
@@ -108,7 +108,7 @@ resource "aws_route" "nat" {
 resource "aws_vpc_endpoint" "interface" {
   for_each = toset(["ssm", "ssmmessages", "logs"])
 
-  vpc_id              = aws_vpc.hello.id
+  vpc_id              = aws_vpc.main.id
   service_name        = "com.amazonaws.${var.region}.${each.key}"
   vpc_endpoint_type   = "Interface"
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
@@ -118,7 +118,7 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 resource "aws_vpc_endpoint" "s3" {
-  vpc_id            = aws_vpc.hello.id
+  vpc_id            = aws_vpc.main.id
   service_name      = "com.amazonaws.${var.region}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [for table in aws_route_table.private : table.id]
@@ -132,7 +132,7 @@ resource "aws_vpc_endpoint" "s3" {
 resource "aws_security_group" "load_balancer" {
   name        = "${local.name}-load-balancer"
   description = "The load balancer: from callers, to instances"
-  vpc_id      = aws_vpc.hello.id
+  vpc_id      = aws_vpc.main.id
   tags        = { Name = "${local.name}-load-balancer" }
 }
 
@@ -160,7 +160,7 @@ resource "aws_vpc_security_group_egress_rule" "load_balancer_to_instances" {
 resource "aws_security_group" "instances" {
   name        = "${local.name}-instances"
   description = "Instances: from the load balancer, to the store and AWS"
-  vpc_id      = aws_vpc.hello.id
+  vpc_id      = aws_vpc.main.id
   tags        = { Name = "${local.name}-instances" }
 }
 
@@ -214,7 +214,7 @@ resource "aws_vpc_security_group_egress_rule" "instances_to_internet" {
 resource "aws_security_group" "endpoints" {
   name        = "${local.name}-endpoints"
   description = "Endpoints of AWS services: from instances"
-  vpc_id      = aws_vpc.hello.id
+  vpc_id      = aws_vpc.main.id
   tags        = { Name = "${local.name}-endpoints" }
 }
 
@@ -230,7 +230,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints_from_instances" {
 resource "aws_security_group" "store" {
   name        = "${local.name}-store"
   description = "The store: from instances"
-  vpc_id      = aws_vpc.hello.id
+  vpc_id      = aws_vpc.main.id
   tags        = { Name = "${local.name}-store" }
 }
 
@@ -247,11 +247,11 @@ resource "aws_vpc_security_group_ingress_rule" "store_from_instances" {
 # Flow logs
 ################################################################################
 
-resource "aws_flow_log" "hello" {
-  vpc_id                   = aws_vpc.hello.id
+resource "aws_flow_log" "main" {
+  vpc_id                   = aws_vpc.main.id
   traffic_type             = "ALL"
   log_destination_type     = "cloud-watch-logs"
-  log_destination          = aws_cloudwatch_log_group.hello["flow"].arn
+  log_destination          = aws_cloudwatch_log_group.main["flow"].arn
   iam_role_arn             = aws_iam_role.flow_logs.arn
   max_aggregation_interval = 600
   tags                     = { Name = local.name }

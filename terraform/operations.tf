@@ -2,16 +2,16 @@
 # Key: logs, alarms, store
 ################################################################################
 
-resource "aws_kms_key" "hello" {
+resource "aws_kms_key" "main" {
   description             = "Logs, alarms and store of ${local.name}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
   policy                  = data.aws_iam_policy_document.key.json
 }
 
-resource "aws_kms_alias" "hello" {
+resource "aws_kms_alias" "main" {
   name          = "alias/${local.name}"
-  target_key_id = aws_kms_key.hello.key_id
+  target_key_id = aws_kms_key.main.key_id
 }
 
 data "aws_iam_policy_document" "key" {
@@ -97,13 +97,13 @@ data "aws_iam_policy_document" "key" {
 # Logs: journal has a stream for each instance and release
 ################################################################################
 
-resource "aws_cloudwatch_log_group" "hello" {
+resource "aws_cloudwatch_log_group" "main" {
   for_each = toset(concat(["journal", "flow"], var.store_engine == "elasticache" ? ["store"] : []))
 
   # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
-  name              = "/hello/${var.environment}/${each.key}"
+  name              = "/${local.service}/${var.environment}/${each.key}"
   retention_in_days = var.log_retention_days
-  kms_key_id        = aws_kms_key.hello.arn
+  kms_key_id        = aws_kms_key.main.arn
 }
 
 resource "aws_cloudwatch_log_group" "waf" {
@@ -112,7 +112,7 @@ resource "aws_cloudwatch_log_group" "waf" {
   # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
   name              = "aws-waf-logs-${local.name}"
   retention_in_days = var.log_retention_days
-  kms_key_id        = aws_kms_key.hello.arn
+  kms_key_id        = aws_kms_key.main.arn
 }
 
 ################################################################################
@@ -121,7 +121,7 @@ resource "aws_cloudwatch_log_group" "waf" {
 
 resource "aws_sns_topic" "alarms" {
   name              = "${local.name}-alarms"
-  kms_master_key_id = aws_kms_key.hello.arn
+  kms_master_key_id = aws_kms_key.main.arn
 }
 
 resource "aws_sns_topic_subscription" "email" {
@@ -164,8 +164,8 @@ resource "aws_ssm_document" "automation" {
 ################################################################################
 
 locals {
-  load_balancer_dimensions = ["LoadBalancer", aws_lb.hello.arn_suffix]
-  target_group_dimensions  = ["TargetGroup", aws_lb_target_group.hello.arn_suffix]
+  load_balancer_dimensions = ["LoadBalancer", aws_lb.main.arn_suffix]
+  target_group_dimensions  = ["TargetGroup", aws_lb_target_group.main.arn_suffix]
   store_namespace          = var.store_engine == "memorydb" ? "AWS/MemoryDB" : "AWS/ElastiCache"
   store_dimensions = {
     for node in local.store_nodes : node => var.store_engine == "memorydb" ? { ClusterName = local.name, NodeName = node } : { CacheClusterId = node }
@@ -196,7 +196,7 @@ locals {
   }
 }
 
-resource "aws_cloudwatch_dashboard" "hello" {
+resource "aws_cloudwatch_dashboard" "main" {
   dashboard_name = local.name
 
   dashboard_body = jsonencode({

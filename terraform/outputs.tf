@@ -12,13 +12,13 @@ output "warning" {
 output "certificate_records" {
   description = "Records that validate the certificate, to make by hand when domain is given without zone_id"
   value = local.https && var.zone_id == null ? [
-    for option in aws_acm_certificate.hello[0].domain_validation_options : "${option.resource_record_name} ${option.resource_record_type} ${option.resource_record_value}"
+    for option in aws_acm_certificate.main[0].domain_validation_options : "${option.resource_record_name} ${option.resource_record_type} ${option.resource_record_value}"
   ] : []
 }
 
 output "dns_records" {
   description = "Records that lead to the load balancer, to make by hand when domain is given without zone_id"
-  value       = local.https && var.zone_id == null ? ["${var.domain} CNAME ${aws_lb.hello.dns_name}"] : []
+  value       = local.https && var.zone_id == null ? ["${var.domain} CNAME ${aws_lb.main.dns_name}"] : []
 }
 
 output "region" {
@@ -33,22 +33,22 @@ output "release" {
 
 output "group_name" {
   description = "Auto Scaling group"
-  value       = aws_autoscaling_group.hello.name
+  value       = aws_autoscaling_group.main.name
 }
 
 output "launch_template_id" {
   description = "Launch template"
-  value       = aws_launch_template.hello.id
+  value       = aws_launch_template.main.id
 }
 
 output "launch_template_version" {
   description = "Its version for the release"
-  value       = aws_launch_template.hello.latest_version
+  value       = aws_launch_template.main.latest_version
 }
 
 output "target_group_arn" {
   description = "Target group"
-  value       = aws_lb_target_group.hello.arn
+  value       = aws_lb_target_group.main.arn
 }
 
 output "alarm_names" {
@@ -58,7 +58,7 @@ output "alarm_names" {
 
 output "log_group" {
   description = "Log group of the instances' journals, a stream for each instance and release"
-  value       = aws_cloudwatch_log_group.hello["journal"].name
+  value       = aws_cloudwatch_log_group.main["journal"].name
 }
 
 output "store_endpoint" {

@@ -1,5 +1,5 @@
 locals {
-  log_group_arns = { for key, group in aws_cloudwatch_log_group.hello : key => "${group.arn}:*" }
+  log_group_arns = { for key, group in aws_cloudwatch_log_group.main : key => "${group.arn}:*" }
   group_arn      = "arn:${local.partition}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${local.name}"
 
   ssm_arn = "arn:${local.partition}:ssm:${var.region}:${local.account_id}"

@@ -2,15 +2,15 @@ locals {
   store_port         = 6379
   store_user         = local.name
   store_node_type    = coalesce(var.store_node_type, var.store_engine == "memorydb" ? "db.t4g.small" : "cache.t4g.small")
-  store_endpoint     = var.store_engine == "memorydb" ? aws_memorydb_cluster.hello[0].cluster_endpoint[0].address : aws_elasticache_replication_group.hello[0].configuration_endpoint_address
-  password_parameter = "/hello/${var.environment}/redis-password"
-  tokens_parameter   = "/hello/${var.environment}/tokens"
+  store_endpoint     = var.store_engine == "memorydb" ? aws_memorydb_cluster.main[0].cluster_endpoint[0].address : aws_elasticache_replication_group.main[0].configuration_endpoint_address
+  password_parameter = "/${local.service}/${var.environment}/redis-password"
+  tokens_parameter   = "/${local.service}/${var.environment}/tokens"
 
   # Both engines name a node after its shard and its place in it.
   store_nodes = toset([for pair in setproduct(range(1, var.store_shards + 1), range(1, var.store_replicas + 2)) : format("%s-%04d-%03d", local.name, pair[0], pair[1])])
 
   # What the service sends, on its own keys, and what a client needs to find its way in a cluster.
-  store_access = "on ~hello:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
+  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
 
 # Made by scripts/secrets before the first apply. Its value is in the state, which is why that is kept encrypted, but
@@ -24,14 +24,14 @@ data "aws_ssm_parameter" "redis_password" {
 # MemoryDB: an answered write is in the transaction log of several zones
 ################################################################################
 
-resource "aws_memorydb_subnet_group" "hello" {
+resource "aws_memorydb_subnet_group" "main" {
   count = var.store_engine == "memorydb" ? 1 : 0
 
   name       = local.name
   subnet_ids = [for subnet in aws_subnet.private : subnet.id]
 }
 
-resource "aws_memorydb_user" "hello" {
+resource "aws_memorydb_user" "main" {
   count = var.store_engine == "memorydb" ? 1 : 0
 
   user_name     = local.store_user
@@ -43,14 +43,14 @@ resource "aws_memorydb_user" "hello" {
   }
 }
 
-resource "aws_memorydb_acl" "hello" {
+resource "aws_memorydb_acl" "main" {
   count = var.store_engine == "memorydb" ? 1 : 0
 
   name       = local.name
-  user_names = [aws_memorydb_user.hello[0].user_name]
+  user_names = [aws_memorydb_user.main[0].user_name]
 }
 
-resource "aws_memorydb_cluster" "hello" {
+resource "aws_memorydb_cluster" "main" {
   count = var.store_engine == "memorydb" ? 1 : 0
 
   name                     = local.name
@@ -60,11 +60,11 @@ resource "aws_memorydb_cluster" "hello" {
   num_shards               = var.store_shards
   num_replicas_per_shard   = var.store_replicas
   port                     = local.store_port
-  acl_name                 = aws_memorydb_acl.hello[0].name
-  subnet_group_name        = aws_memorydb_subnet_group.hello[0].name
+  acl_name                 = aws_memorydb_acl.main[0].name
+  subnet_group_name        = aws_memorydb_subnet_group.main[0].name
   security_group_ids       = [aws_security_group.store.id]
   tls_enabled              = true
-  kms_key_arn              = aws_kms_key.hello.arn
+  kms_key_arn              = aws_kms_key.main.arn
   snapshot_retention_limit = var.store_snapshot_days
   snapshot_window          = "02:00-03:00"
   maintenance_window       = "sun:03:30-sun:04:30"
@@ -80,14 +80,14 @@ resource "aws_memorydb_cluster" "hello" {
 # ElastiCache: cheaper, and a write may be lost with its node
 ################################################################################
 
-resource "aws_elasticache_subnet_group" "hello" {
+resource "aws_elasticache_subnet_group" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
   name       = local.name
   subnet_ids = [for subnet in aws_subnet.private : subnet.id]
 }
 
-resource "aws_elasticache_parameter_group" "hello" {
+resource "aws_elasticache_parameter_group" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
   name        = local.name
@@ -105,7 +105,7 @@ resource "aws_elasticache_parameter_group" "hello" {
   }
 }
 
-resource "aws_elasticache_user" "hello" {
+resource "aws_elasticache_user" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
   user_id       = local.store_user
@@ -119,15 +119,15 @@ resource "aws_elasticache_user" "hello" {
   }
 }
 
-resource "aws_elasticache_user_group" "hello" {
+resource "aws_elasticache_user_group" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
   user_group_id = local.name
   engine        = "valkey"
-  user_ids      = [aws_elasticache_user.hello[0].user_id]
+  user_ids      = [aws_elasticache_user.main[0].user_id]
 }
 
-resource "aws_elasticache_replication_group" "hello" {
+resource "aws_elasticache_replication_group" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
   # checkov:skip=CKV_AWS_31:callers authenticate as a user of the group, which excludes an auth token
@@ -140,16 +140,16 @@ resource "aws_elasticache_replication_group" "hello" {
   num_node_groups            = var.store_shards
   replicas_per_node_group    = var.store_replicas
   port                       = local.store_port
-  parameter_group_name       = aws_elasticache_parameter_group.hello[0].name
-  subnet_group_name          = aws_elasticache_subnet_group.hello[0].name
+  parameter_group_name       = aws_elasticache_parameter_group.main[0].name
+  subnet_group_name          = aws_elasticache_subnet_group.main[0].name
   security_group_ids         = [aws_security_group.store.id]
-  user_group_ids             = [aws_elasticache_user_group.hello[0].user_group_id]
+  user_group_ids             = [aws_elasticache_user_group.main[0].user_group_id]
   automatic_failover_enabled = true
   multi_az_enabled           = true
   at_rest_encryption_enabled = true
   transit_encryption_enabled = true
   transit_encryption_mode    = "required"
-  kms_key_id                 = aws_kms_key.hello.arn
+  kms_key_id                 = aws_kms_key.main.arn
   snapshot_retention_limit   = var.store_snapshot_days
   snapshot_window            = "02:00-03:00"
   maintenance_window         = "sun:03:30-sun:04:30"
@@ -157,7 +157,7 @@ resource "aws_elasticache_replication_group" "hello" {
   apply_immediately          = true
 
   log_delivery_configuration {
-    destination      = aws_cloudwatch_log_group.hello["store"].name
+    destination      = aws_cloudwatch_log_group.main["store"].name
     destination_type = "cloudwatch-logs"
     log_format       = "json"
     log_type         = "engine-log"

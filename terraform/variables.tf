@@ -94,13 +94,13 @@ variable "nat" {
 ################################################################################
 
 variable "domain" {
-  description = "Host name to serve under with HTTPS; without it the service is on plain HTTP, port 5000"
+  description = "Host name to serve under with HTTPS; without it the service is on plain HTTP, on its own port"
   type        = string
   default     = null
 
   validation {
     condition     = var.domain == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain))
-    error_message = "domain is \"${coalesce(var.domain, "null")}\", but must be a host name in lower case, such as hello.example.com, without https:// and without a path."
+    error_message = "domain is \"${coalesce(var.domain, "null")}\", but must be a host name in lower case, such as www.example.com, without https:// and without a path."
   }
 }
 

@@ -37,14 +37,16 @@ data "aws_availability_zones" "available" {
 }
 
 locals {
-  name       = "hello-${var.environment}"
+  package    = jsondecode(file("${path.module}/../package.json"))
+  service    = local.package.name
+  name       = "${local.service}-${var.environment}"
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
   zones      = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
-  port       = 5000
+  port       = local.package.config.port
 
   tags = {
-    service     = "hello"
+    service     = local.service
     environment = var.environment
   }
 }

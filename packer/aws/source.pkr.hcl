@@ -11,8 +11,8 @@ locals {
   copied = length(var.publish.regions) > 0 || length(var.publish.accounts) > 0
 
   tags = {
-    Name       = "hello ${substr(var.release, 0, 12)}"
-    service    = "hello"
+    Name       = "${local.service} ${substr(var.release, 0, 12)}"
+    service    = local.service
     release    = var.release
     commit     = var.release
     baked-at   = local.baked_at
@@ -34,8 +34,8 @@ source "amazon-ebs" "al2023" {
   instance_type = var.arch == "arm64" ? "t4g.small" : "t3.small"
   subnet_id     = var.subnet_id
   # A left-over of the bake, and no instance of the service: scripts/ops must not find it.
-  run_tags          = { Name = "packer hello ${substr(var.release, 0, 12)}" }
-  run_volume_tags   = { Name = "packer hello ${substr(var.release, 0, 12)}" }
+  run_tags          = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
+  run_volume_tags   = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
   skip_ami_run_tags = true
   # When Packer dies, its instance goes with the next shutdown.
   shutdown_behavior = "terminate"
@@ -43,7 +43,7 @@ source "amazon-ebs" "al2023" {
   communicator         = "ssh"
   ssh_interface        = "session_manager"
   ssh_username         = "ec2-user"
-  iam_instance_profile = var.instance_profile
+  iam_instance_profile = coalesce(var.instance_profile, "${local.service}-bake")
   # The agent registers some time after the instance runs; a tunnel before that is refused.
   pause_before_ssm = "30s"
   ssh_timeout      = "15m"
@@ -65,8 +65,8 @@ source "amazon-ebs" "al2023" {
     delete_on_termination = true
   }
 
-  ami_name        = "hello-${substr(var.release, 0, 12)}-${var.arch}${var.name_suffix}"
-  ami_description = "hello, release ${var.release}"
+  ami_name        = "${local.service}-${substr(var.release, 0, 12)}-${var.arch}${var.name_suffix}"
+  ami_description = "${local.service}, release ${var.release}"
   deprecate_at    = timeadd(local.baked_at, "${var.deprecate_after_days * 24}h")
   tags            = local.tags
   snapshot_tags   = local.tags

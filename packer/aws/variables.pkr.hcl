@@ -16,8 +16,8 @@ variable "arch" {
 
 variable "instance_profile" {
   type        = string
-  description = "An instance profile with AmazonSSMManagedInstanceCore, made beforehand: a temporary one is often not yet known to EC2 when the agent asks for it."
-  default     = "hello-bake"
+  description = "An instance profile with AmazonSSMManagedInstanceCore (NAME-bake by default), made beforehand: a temporary one is often not yet known to EC2 when the agent asks for it."
+  default     = null
 }
 
 variable "subnet_id" {

@@ -5,23 +5,24 @@ set -euo pipefail
 from=$(mktemp -d)
 tar -xzf "$PAYLOAD" -C "$from"
 
-install -D -m 755 "$from/hello" /usr/local/bin/hello
-install -D -m 755 -t /usr/local/lib/hello "$from/systemd/worker-wanted" "$from/systemd/last-words"
-install -D -m 755 "$from/systemd/hello-generator" /usr/local/lib/systemd/system-generators/hello-generator
-install -D -m 644 -t /usr/local/lib/systemd/system "$from/systemd/hello@.service" "$from/systemd/hello.target"
-install -D -m 644 "$from/systemd/journald.conf" /usr/local/lib/systemd/journald.conf.d/50-hello.conf
-install -D -m 644 "$from/systemd/sysusers.conf" /usr/local/lib/sysusers.d/hello.conf
-install -D -m 644 "$from/systemd/sysctl.conf" /usr/local/lib/sysctl.d/50-hello.conf
-install -d -m 755 /etc/hello
-echo "$RELEASE" >/etc/hello/release
+install -D -m 755 "$from/app" /usr/local/bin/app
+install -D -m 755 -t /usr/local/lib/app "$from/systemd/worker-condition" "$from/systemd/report-exit"
+install -D -m 755 "$from/systemd/app-generator" /usr/local/lib/systemd/system-generators/app-generator
+install -D -m 644 -t /usr/local/lib/systemd/system "$from/systemd/app@.service" "$from/systemd/app.target"
+install -D -m 644 "$from/systemd/journald.conf" /usr/local/lib/systemd/journald.conf.d/50-app.conf
+install -D -m 644 "$from/systemd/sysusers.conf" /usr/local/lib/sysusers.d/app.conf
+install -D -m 644 "$from/systemd/sysctl.conf" /usr/local/lib/sysctl.d/50-app.conf
+install -m 644 -t /usr/local/lib/app "$from/defaults.env"
+install -d -m 755 /etc/app
+echo "$RELEASE" >/etc/app/release
 rm -rf "$from"
 
 # Where SELinux is on, files from an archive carry no label that init may use.
 if command -v restorecon >/dev/null; then
-  restorecon -RF /usr/local /etc/hello
+  restorecon -RF /usr/local /etc/app
 fi
 
 systemd-sysusers
 systemctl daemon-reload
-systemctl --quiet enable hello.target
+systemctl --quiet enable app.target
 echo "installed release $RELEASE"

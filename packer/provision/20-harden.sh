@@ -36,7 +36,7 @@ done
 
 # It would answer the names that its neighbours ask for, on an open port.
 if exists systemd-resolved.service; then
-  install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/50-hello.conf <<<$'[Resolve]\nLLMNR=no\nMulticastDNS=no'
+  install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/50-app.conf <<<$'[Resolve]\nLLMNR=no\nMulticastDNS=no'
   systemctl try-restart systemd-resolved.service
 fi
 

@@ -28,7 +28,7 @@ fi
 
 # This session goes through the SSM agent, so what the agent knows of the build instance goes when the agent has
 # stopped: a unit that is ordered before another is stopped after it. It is in /run, and so not in the image.
-cat >/run/systemd/system/hello-forget-instance.service <<'EOF'
+cat >/run/systemd/system/app-forget-instance.service <<'EOF'
 [Unit]
 Description=Remove what the SSM agent keeps of the instance that builds
 Before=amazon-ssm-agent.service
@@ -39,7 +39,7 @@ ExecStart=/bin/true
 ExecStop=/bin/sh -c 'rm -rf /var/lib/amazon/ssm/i-* /var/log/amazon/ssm/*'
 EOF
 systemctl daemon-reload
-systemctl start hello-forget-instance.service
+systemctl start app-forget-instance.service
 
 find /var/log -type f ! -path '/var/log/journal/*' -exec truncate --size 0 {} +
 find /var/tmp -mindepth 1 -delete

@@ -3,6 +3,9 @@
 # nothing that belongs to the build. Prints every problem; any of them fails the bake.
 set -uo pipefail
 
+# shellcheck source=/dev/null
+source /usr/local/lib/app/defaults.env || exit 1
+
 problems=0
 problem() {
   echo "not accepted: $*" >&2
@@ -24,22 +27,22 @@ main() {
 
 check_executable() {
   local sum line
-  sum=$(sha256sum /usr/local/bin/hello 2>/dev/null | cut -d' ' -f1)
+  sum=$(sha256sum /usr/local/bin/app 2>/dev/null | cut -d' ' -f1)
   [[ $sum == "$EXECUTABLE_SHA256" ]] ||
-    problem "the checksum of /usr/local/bin/hello is ${sum:-not there}, wanted $EXECUTABLE_SHA256"
-  line=$(/usr/local/bin/hello --version 2>&1)
-  [[ $line == "hello $RELEASE "* ]] || problem "hello --version says \"$line\", wanted release $RELEASE"
-  [[ $(cat /etc/hello/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/hello/release is not $RELEASE"
+    problem "the checksum of /usr/local/bin/app is ${sum:-not there}, wanted $EXECUTABLE_SHA256"
+  line=$(/usr/local/bin/app --version 2>&1)
+  [[ $line == *" $RELEASE built "* ]] || problem "app --version says \"$line\", wanted release $RELEASE"
+  [[ $(cat /etc/app/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/app/release is not $RELEASE"
 }
 
 # Of all that is loaded with the units, what is wrong with other people's is shown and no problem.
 check_units() {
   local units=/usr/local/lib/systemd/system output status=0 ours unit
-  output=$(systemd-analyze verify "$units/hello.target" "$units/hello@.service" 2>&1) || status=$?
-  ours=$(grep -E 'hello|ordering cycle' <<<"$output")
+  output=$(systemd-analyze verify "$units/app.target" "$units/app@.service" 2>&1) || status=$?
+  ours=$(grep -E '\bapp[@.-]|ordering cycle' <<<"$output")
   [[ -z $output ]] || echo "systemd-analyze verify: $output"
   [[ $status == 0 && -z $ours ]] || problem "systemd-analyze verify: ${ours:-$output} (status $status)"
-  for unit in hello.target ${REQUIRED_UNITS:-}; do
+  for unit in app.target ${REQUIRED_UNITS:-}; do
     systemctl --quiet is-enabled "$unit" 2>/dev/null || problem "$unit is not enabled"
   done
   for unit in chronyd chrony systemd-timesyncd; do
@@ -62,12 +65,12 @@ check_way_in() {
 
 # Every worker, on every core, with a configuration that the gate brings and takes away again.
 check_serving() {
-  local environment=/etc/hello/hello.env core worker body deadline=$((SECONDS + 10))
+  local environment=/etc/app/app.env core worker body deadline=$((SECONDS + 10))
   [[ ! -e $environment ]] || problem "left over: $environment"
   printf 'ENVIRONMENT=bake\nAUTH=none\nDRAIN_SECONDS=0\n' >"$environment"
-  systemctl start hello.target
+  systemctl start app.target
   for ((core = 0; core < $(nproc); core++)); do
-    worker=hello@$((9464 + core)).service
+    worker=app@$((FIRST_ADMIN_PORT + core)).service
     until systemctl --quiet is-active "$worker" || ((SECONDS >= deadline)); do sleep 0.5; done
     systemctl --quiet is-active "$worker" || problem "$(explain "$worker")"
   done
@@ -78,23 +81,23 @@ check_serving() {
 
   check_ports
 
-  systemctl stop 'hello@*' hello.target
-  rm -rf "$environment" /var/lib/hello
-  systemctl reset-failed 'hello@*' 2>/dev/null
+  systemctl stop 'app@*' app.target
+  rm -rf "$environment" /var/lib/app
+  systemctl reset-failed 'app@*' 2>/dev/null
   # From here on the journal goes to /run: what is written after the removal would be left in the image.
   journalctl --relinquish-var
   rm -rf /var/log/journal/*
 }
 
 # get PATH [OPTION…]
-get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:5000/$1" || echo "(nothing: curl status $?)"; }
+get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:$PORT/$1" || echo "(nothing: curl status $?)"; }
 
-# Why a unit is not active: the last sentence of hello, else the last of systemd. All journals: without a machine-id no
+# Why a unit is not active: the last sentence of the service, else the last of systemd. All journals: without a machine-id no
 # one of them is this machine's.
 explain() {
   local lines
   lines=$(journalctl --quiet --merge --output cat --lines 100 --unit "$1")
-  echo "$1: $(grep '^hello: ' <<<"$lines" | tail -n 1)"
+  echo "$1: $(grep -E '^[a-z][a-z0-9-]*: ' <<<"$lines" | tail -n 1)"
   tail -n 5 <<<"$lines"
 }
 
@@ -102,7 +105,7 @@ explain() {
 check_ports() {
   local sockets open
   sockets=$(ss -Hlntu) || problem 'ss does not list the open ports'
-  open=$(awk 'NF && $5 !~ /^(127\.|\[::1\])/ && $5 !~ /:(5000|22)$/ && !($1 == "udp" && $5 ~ /:(68|546)$/) { print $1, $5 }' <<<"$sockets")
+  open=$(awk -v served=":($PORT|22)\$" 'NF && $5 !~ /^(127\.|\[::1\])/ && $5 !~ served && !($1 == "udp" && $5 ~ /:(68|546)$/) { print $1, $5 }' <<<"$sockets")
   [[ -z $open ]] || problem "open ports: $open"
 }
 

@@ -1,5 +1,5 @@
 ################################################################################
-# Bake: Packer's builder and what it leaves, told by its name "packer hello …"
+# Bake: Packer's builder and what it leaves, told by its name "packer NAME …"
 ################################################################################
 
 locals {
@@ -75,7 +75,7 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ec2:ResourceTag/Name"
-      values   = ["packer hello *"]
+      values   = ["packer ${local.service} *"]
     }
   }
 
@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ssm:resourceTag/Name"
-      values   = ["packer hello *"]
+      values   = ["packer ${local.service} *"]
     }
   }
 
@@ -133,12 +133,12 @@ data "aws_iam_policy_document" "bake" {
 ################################################################################
 
 resource "aws_iam_role" "bake" {
-  name               = "hello-bake"
+  name               = "${local.service}-bake"
   assume_role_policy = data.aws_iam_policy_document.ec2.json
 }
 
 resource "aws_iam_instance_profile" "bake" {
-  name = "hello-bake"
+  name = "${local.service}-bake"
   role = aws_iam_role.bake.name
 }
 

@@ -17,7 +17,7 @@ data "aws_iam_policy_document" "deploy" {
     condition {
       test     = "StringEquals"
       variable = "ec2:ResourceTag/service"
-      values   = ["hello"]
+      values   = [local.service]
     }
 
     condition {
@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "deploy" {
     condition {
       test     = "StringEquals"
       variable = "ec2:ResourceTag/service"
-      values   = ["hello"]
+      values   = [local.service]
     }
 
     condition {
@@ -131,7 +131,7 @@ data "aws_iam_policy_document" "deploy" {
     condition {
       test     = "StringEquals"
       variable = "ssm:resourceTag/service"
-      values   = ["hello"]
+      values   = [local.service]
     }
 
     condition {

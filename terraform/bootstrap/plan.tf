@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "plan" {
   statement {
     sid       = "Password"
     actions   = ["ssm:GetParameter"]
-    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/hello/${var.environment}/redis-password"]
+    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/redis-password"]
   }
 
   statement {

@@ -6,7 +6,7 @@ resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18:reads and writes of the state are in CloudTrail; a second bucket for logs adds nothing
   # checkov:skip=CKV_AWS_144:a state can be imported anew; it is versioned, and not worth a second region
   # checkov:skip=CKV2_AWS_62:nobody waits for a change of the state
-  bucket = "hello-state-${local.account_id}-${var.region}"
+  bucket = "${local.service}-state-${local.account_id}-${var.region}"
 
   lifecycle {
     prevent_destroy = true
@@ -91,12 +91,12 @@ data "aws_iam_policy_document" "state_bucket" {
 # The state holds the password of the store, so it has a key of its own.
 resource "aws_kms_key" "state" {
   # checkov:skip=CKV2_AWS_64:the default policy is meant: access is given by the roles of this module
-  description             = "Terraform state of hello"
+  description             = "Terraform state of ${local.service}"
   enable_key_rotation     = true
   deletion_window_in_days = 30
 }
 
 resource "aws_kms_alias" "state" {
-  name          = "alias/hello-state"
+  name          = "alias/${local.service}-state"
   target_key_id = aws_kms_key.state.key_id
 }

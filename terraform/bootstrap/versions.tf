@@ -13,7 +13,7 @@ provider "aws" {
   region = var.region
 
   default_tags {
-    tags = { service = "hello" }
+    tags = { service = local.service }
   }
 }
 
@@ -24,6 +24,7 @@ data "aws_partition" "current" {}
 locals {
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  name       = "hello-${var.environment}"
+  service    = jsondecode(file("${path.module}/../../package.json")).name
+  name       = "${local.service}-${var.environment}"
   arn        = "arn:${local.partition}"
 }

@@ -16,59 +16,59 @@ run "defaults" {
 
   assert {
     condition = (
-      aws_lb.hello.idle_timeout == 60 &&
-      tonumber(aws_lb_target_group.hello.deregistration_delay) == 30 &&
-      one(aws_lb_target_group.hello.health_check).path == "/hc" &&
-      one(aws_lb_target_group.hello.health_check).interval == 5 &&
-      one(aws_lb_target_group.hello.health_check).timeout == 3 &&
-      one(aws_lb_target_group.hello.health_check).healthy_threshold == 2 &&
-      one(aws_lb_target_group.hello.health_check).unhealthy_threshold == 3 &&
-      aws_autoscaling_group.hello.health_check_grace_period == 120 &&
-      aws_autoscaling_group.hello.default_instance_warmup == 60
+      aws_lb.main.idle_timeout == 60 &&
+      tonumber(aws_lb_target_group.main.deregistration_delay) == 30 &&
+      one(aws_lb_target_group.main.health_check).path == "/hc" &&
+      one(aws_lb_target_group.main.health_check).interval == 5 &&
+      one(aws_lb_target_group.main.health_check).timeout == 3 &&
+      one(aws_lb_target_group.main.health_check).healthy_threshold == 2 &&
+      one(aws_lb_target_group.main.health_check).unhealthy_threshold == 3 &&
+      aws_autoscaling_group.main.health_check_grace_period == 120 &&
+      aws_autoscaling_group.main.default_instance_warmup == 60
     )
     error_message = "A timeout is not the one of the design; see src/config/timeouts.ts before changing it."
   }
 
   assert {
-    condition     = aws_autoscaling_group.hello.health_check_type == "ELB"
+    condition     = aws_autoscaling_group.main.health_check_type == "ELB"
     error_message = "An instance whose service is dead would be kept for ever."
   }
 
   assert {
     condition = (
-      one(aws_autoscaling_group.hello.instance_maintenance_policy).min_healthy_percentage == 100 &&
-      one(aws_autoscaling_group.hello.instance_maintenance_policy).max_healthy_percentage == 200
+      one(aws_autoscaling_group.main.instance_maintenance_policy).min_healthy_percentage == 100 &&
+      one(aws_autoscaling_group.main.instance_maintenance_policy).max_healthy_percentage == 200
     )
     error_message = "A replacement must be in service before what it replaces is taken out."
   }
 
   assert {
-    condition     = can(tonumber(one(aws_autoscaling_group.hello.launch_template).version))
+    condition     = can(tonumber(one(aws_autoscaling_group.main.launch_template).version))
     error_message = "The version of the launch template must be a number: with $Latest no refresh starts and none rolls back."
   }
 
   assert {
-    condition     = length(aws_autoscaling_group.hello.instance_refresh) == 0
+    condition     = length(aws_autoscaling_group.main.instance_refresh) == 0
     error_message = "The rollout starts the refresh; the group's own block would roll back to the bad version."
   }
 
   assert {
-    condition     = aws_launch_template.hello.key_name == null && !one(aws_launch_template.hello.network_interfaces).associate_public_ip_address
+    condition     = aws_launch_template.main.key_name == null && !one(aws_launch_template.main.network_interfaces).associate_public_ip_address
     error_message = "No key pair and no public address: operations go through SSM."
   }
 
   assert {
     condition = (
-      one(aws_launch_template.hello.metadata_options).http_tokens == "required" &&
-      one(aws_launch_template.hello.metadata_options).http_put_response_hop_limit == 1 &&
-      one(one(aws_launch_template.hello.block_device_mappings).ebs).encrypted == "true" &&
-      one(aws_launch_template.hello.monitoring).enabled
+      one(aws_launch_template.main.metadata_options).http_tokens == "required" &&
+      one(aws_launch_template.main.metadata_options).http_put_response_hop_limit == 1 &&
+      one(one(aws_launch_template.main.block_device_mappings).ebs).encrypted == "true" &&
+      one(aws_launch_template.main.monitoring).enabled
     )
     error_message = "Instances need IMDSv2 at hop limit 1, an encrypted volume and detailed monitoring."
   }
 
   assert {
-    condition     = alltrue([for each in aws_launch_template.hello.tag_specifications : each.tags.release == var.release && each.tags.service == "hello"])
+    condition     = alltrue([for each in aws_launch_template.main.tag_specifications : each.tags.release == var.release && each.tags.service == "hello"])
     error_message = "Instances and their volumes must carry the release and the service as tags."
   }
 
@@ -92,7 +92,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = !strcontains(base64decode(aws_launch_template.hello.user_data), data.aws_ssm_parameter.redis_password.value)
+    condition     = !strcontains(base64decode(aws_launch_template.main.user_data), data.aws_ssm_parameter.redis_password.value)
     error_message = "The user data holds the password of the store; it may only name it."
   }
 
@@ -107,7 +107,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_memorydb_cluster.hello) == 1 && length(aws_elasticache_replication_group.hello) == 0 && aws_memorydb_cluster.hello[0].tls_enabled && aws_memorydb_cluster.hello[0].snapshot_retention_limit > 0
+    condition     = length(aws_memorydb_cluster.main) == 1 && length(aws_elasticache_replication_group.main) == 0 && aws_memorydb_cluster.main[0].tls_enabled && aws_memorydb_cluster.main[0].snapshot_retention_limit > 0
     error_message = "By default the store is MemoryDB, with TLS and snapshots."
   }
 
@@ -117,18 +117,18 @@ run "defaults" {
   }
 
   assert {
-    condition     = output.url == "http://hello.elb.example:5000" && strcontains(output.warning, "Plain HTTP")
+    condition     = output.url == "http://lb.elb.example:${local.port}" && strcontains(output.warning, "Plain HTTP")
     error_message = "Without a domain the service is on port 5000, and the output warns of it."
   }
 
   assert {
-    condition     = aws_lb.hello.enable_deletion_protection && aws_lb.hello.drop_invalid_header_fields && length(aws_wafv2_web_acl.hello) == 1
+    condition     = aws_lb.main.enable_deletion_protection && aws_lb.main.drop_invalid_header_fields && length(aws_wafv2_web_acl.main) == 1
     error_message = "By default the load balancer is protected from deletion, from invalid headers, and by a web ACL."
   }
 
   assert {
     condition = alltrue([
-      for rule in jsondecode(aws_wafv2_web_acl.hello[0].rule_json) :
+      for rule in jsondecode(aws_wafv2_web_acl.main[0].rule_json) :
       [for override in rule.Statement.ManagedRuleGroupStatement.RuleActionOverrides : override.Name if can(override.ActionToUse.Count)] == ["SizeRestrictions_BODY"]
       if rule.Name == "AWSManagedRulesCommonRuleSet"
     ])
@@ -140,7 +140,7 @@ run "https" {
   command = plan
 
   variables {
-    domain  = "hello.example.com"
+    domain  = "www.example.com"
     zone_id = "Z0123456789ABCDEFGHIJ"
   }
 
@@ -150,12 +150,12 @@ run "https" {
   }
 
   assert {
-    condition     = length(aws_lb_listener.plain) == 0 && output.url == "https://hello.example.com" && output.warning == null
+    condition     = length(aws_lb_listener.plain) == 0 && output.url == "https://www.example.com" && output.warning == null
     error_message = "With a domain nothing is served in plain text."
   }
 
   assert {
-    condition     = length(aws_route53_record.validation) == 1 && length(aws_route53_record.hello) == 1 && length(output.certificate_records) + length(output.dns_records) == 0
+    condition     = length(aws_route53_record.validation) == 1 && length(aws_route53_record.main) == 1 && length(output.certificate_records) + length(output.dns_records) == 0
     error_message = "With a zone the records are made."
   }
 }
@@ -164,11 +164,11 @@ run "https_without_zone" {
   command = plan
 
   variables {
-    domain = "hello.example.com"
+    domain = "www.example.com"
   }
 
   assert {
-    condition     = output.dns_records == tolist(["hello.example.com CNAME hello.elb.example"]) && length(output.certificate_records) == 1
+    condition     = output.dns_records == tolist(["www.example.com CNAME lb.elb.example"]) && length(output.certificate_records) == 1
     error_message = "Without a zone the records to make are told."
   }
 }
@@ -183,17 +183,17 @@ run "elasticache" {
 
   assert {
     condition = (
-      length(aws_memorydb_cluster.hello) == 0 &&
-      aws_elasticache_replication_group.hello[0].transit_encryption_mode == "required" &&
-      aws_elasticache_replication_group.hello[0].automatic_failover_enabled &&
-      aws_elasticache_replication_group.hello[0].snapshot_retention_limit > 0 &&
-      anytrue([for parameter in aws_elasticache_parameter_group.hello[0].parameter : parameter.name == "maxmemory-policy" && parameter.value == "noeviction"])
+      length(aws_memorydb_cluster.main) == 0 &&
+      aws_elasticache_replication_group.main[0].transit_encryption_mode == "required" &&
+      aws_elasticache_replication_group.main[0].automatic_failover_enabled &&
+      aws_elasticache_replication_group.main[0].snapshot_retention_limit > 0 &&
+      anytrue([for parameter in aws_elasticache_parameter_group.main[0].parameter : parameter.name == "maxmemory-policy" && parameter.value == "noeviction"])
     )
     error_message = "ElastiCache needs TLS, failover, snapshots, and must not evict."
   }
 
   assert {
-    condition     = strcontains(base64decode(aws_launch_template.hello.user_data), "REDIS_WAIT_REPLICAS=1")
+    condition     = strcontains(base64decode(aws_launch_template.main.user_data), "REDIS_WAIT_REPLICAS=1")
     error_message = "The service is not told to wait for replicas."
   }
 }
@@ -220,5 +220,5 @@ run "no_release_yet" {
     ami_id  = "ami-00000000000000000"
   }
 
-  expect_failures = [aws_launch_template.hello]
+  expect_failures = [aws_launch_template.main]
 }

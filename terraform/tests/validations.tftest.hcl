@@ -72,7 +72,7 @@ run "domain" {
   command = plan
 
   variables {
-    domain = "https://hello.example.com/"
+    domain = "https://www.example.com/"
   }
 
   expect_failures = [var.domain]

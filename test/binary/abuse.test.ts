@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
+import { name } from '../../package.json'
 import { healthy, type RunningService, save, startService } from '../support/executable.ts'
 import { eventually } from '../support/process.ts'
 
@@ -149,7 +150,7 @@ describe('a malformed request', () => {
         body: sent,
       })
       expect(response.status).toBe(413)
-      expect(await response.json()).toMatchObject({ type: 'urn:hello:problem:body-too-large' })
+      expect(await response.json()).toMatchObject({ type: `urn:${name}:problem:body-too-large` })
     }
     await expectService()
   })

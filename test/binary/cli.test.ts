@@ -1,22 +1,25 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { config, name as service } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { executable, healthy, run, save, startService } from '../support/executable.ts'
 import { temporaryFolder } from '../support/process.ts'
 
-describe('hello', () => {
+describe('the command line', () => {
   test('--version names the release, its time and Bun', async () => {
     const { stdout, exitCode } = await run(['--version'])
     expect(stdout).toMatch(
-      /^hello [0-9a-f]{40}(-dirty)? built \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ bun \d+\.\d+\.\d+\n$/,
+      new RegExp(
+        `^${service} [0-9a-f]{40}(-dirty)? built \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ bun \\d+\\.\\d+\\.\\d+\\n$`,
+      ),
     )
     expect(exitCode).toBe(0)
   })
 
   test('--help says how it is used', async () => {
     const { stdout, exitCode } = await run(['--help'])
-    expect(stdout).toStartWith('usage: hello [PORT] [ENVIRONMENT]')
+    expect(stdout).toStartWith(`usage: ${service} [PORT] [ENVIRONMENT]`)
     expect(exitCode).toBe(0)
   })
 
@@ -26,7 +29,7 @@ describe('hello', () => {
       const { stdout, stderr, exitCode } = await run(args)
       expect(exitCode).toBe(2)
       expect(stdout).toBe('')
-      expect(stderr).toMatch(/^usage: (?:.*\n)+\nhello: got .*\n$/)
+      expect(stderr).toMatch(new RegExp(`^usage: (?:.*\\n)+\\n${service}: got .*\\n$`))
     },
   )
 
@@ -37,7 +40,7 @@ describe('hello', () => {
     const lines = stderr.trimEnd().split('\n')
     expect(lines).toHaveLength(5)
     for (const name of [...Object.keys(env), 'TOKENS']) {
-      expect(lines.some((line) => line.startsWith(`hello: ${name}: `))).toBe(true)
+      expect(lines.some((line) => line.startsWith(`${service}: ${name}: `))).toBe(true)
     }
     expect(stderr).not.toContain(' at ')
   })
@@ -50,22 +53,24 @@ describe('hello', () => {
     })
     expect(exitCode).toBe(1)
     expect(stderr).toBe(
-      `hello: cannot start: ADMIN_PORT: ${port} is taken by another process, wants a free port (0 takes any)\n`,
+      `${service}: cannot start: ADMIN_PORT: ${port} is taken by another process, wants a free port (0 takes any)\n`,
     )
     using squatter = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const taken = await run([String(squatter.port)], {
       env: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', STATE_DIRECTORY: other.folder },
     })
-    expect(taken.stderr).toStartWith(`hello: cannot start: PORT: ${squatter.port} is taken by `)
+    expect(taken.stderr).toStartWith(
+      `${service}: cannot start: PORT: ${squatter.port} is taken by `,
+    )
     const foreign = await run(['0'], {
       env: { ADMIN_PORT: '0', BIND_ADDRESS: '192.0.2.7', STATE_DIRECTORY: other.folder },
     })
     expect(foreign.stderr).toStartWith(
-      'hello: cannot start: BIND_ADDRESS: 192.0.2.7 is no address ',
+      `${service}: cannot start: BIND_ADDRESS: 192.0.2.7 is no address `,
     )
     const unwritable = await run(['0'], { env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' } })
     expect(unwritable.exitCode).toBe(1)
-    expect(unwritable.stderr).toMatch(/^hello: cannot start: .*\/proc\/none.*\n$/)
+    expect(unwritable.stderr).toMatch(new RegExp(`^${service}: cannot start: .*/proc/none.*\\n$`))
   })
 
   test('token makes a token that the service then knows', async () => {
@@ -115,7 +120,7 @@ describe('the executable', () => {
     }
     const plain = await run(['config'], { cwd: folder.path })
     expect(plain.exitCode).toBe(0)
-    expect(plain.stdout).toContain('ADMIN_PORT=9464\n')
+    expect(plain.stdout).toContain(`ADMIN_PORT=${config.adminPort}\n`)
     await run(['config'], { cwd: folder.path, env })
     expect(await Bun.file(marker).exists()).toBe(false)
   })
@@ -143,7 +148,7 @@ describe('the executable', () => {
     }
     const first = build()
     expect(build()).toEqual(first)
-    expect(first.sums).toMatch(/^[0-9a-f]{64} {2}hello-linux-(x64|arm64)\n$/)
+    expect(first.sums).toMatch(new RegExp(`^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n$`))
     expect(first.output).not.toContain('dirty')
     writeFileSync(join(clone, 'src', 'stray.ts'), '')
     expect(build().output).toMatch(/^release [0-9a-f]{40}-dirty/)

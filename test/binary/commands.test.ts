@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
 import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
@@ -40,7 +41,7 @@ describe('scripts/start', () => {
       },
       { withinMs: 60_000 },
     )
-    expect(printed).toContain(`hello is serving at http://localhost:${port}`)
+    expect(printed).toContain(`${name} is serving at http://localhost:${port}`)
 
     const run = (line: string) =>
       Bun.spawnSync(['bash', '-c', line.replaceAll('5000', port)]).stdout.toString()
@@ -55,7 +56,7 @@ describe('scripts/start', () => {
     expect(run(own[0] ?? '')).toStartWith('HTTP/1.1 204')
     expect(run(own[1] ?? '')).toContain('Hello, Ada!')
 
-    const log = join(clone, 'hello.log')
+    const log = join(clone, `${name}.log`)
     const logged = await Bun.file(log).text()
     const second = Bun.spawnSync(['scripts/start', '0'], {
       cwd: clone,
@@ -65,7 +66,9 @@ describe('scripts/start', () => {
       },
     })
     expect(second.exitCode).toBe(1)
-    expect(second.stderr.toString()).toMatch(/^hello: cannot start: ADMIN_PORT: \d+ is taken /)
+    expect(second.stderr.toString()).toMatch(
+      new RegExp(`^${name}: cannot start: ADMIN_PORT: \\d+ is taken `),
+    )
     expect((await Bun.file(log).text()).startsWith(logged)).toBe(true)
 
     child.kill('SIGINT')
@@ -85,7 +88,7 @@ describe('scripts/start', () => {
     })
     expect(done.exitCode).toBe(78)
     expect(done.stderr.toString()).toBe(
-      'hello: TIMEZONE: got "Mars", wants an IANA time zone, such as Europe/Berlin\n',
+      `${name}: TIMEZONE: got "Mars", wants an IANA time zone, such as Europe/Berlin\n`,
     )
   }, 60_000)
 })

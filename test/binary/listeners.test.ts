@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { name } from '../../package.json'
 import { healthy, save, startService } from '../support/executable.ts'
 import { eventually } from '../support/process.ts'
 import { makeCertificate } from '../support/tls.ts'
@@ -41,7 +42,7 @@ test('/metrics counts requests by route and status, store operations, and says w
   expect(value('http_requests_total{method="GET",route="none",status="404"}')).toBe(1)
   expect(value(`http_request_duration_seconds_count{method="GET",${hello},status="200"}`)).toBe(3)
   expect(value('store_operations_total{operation="birthdayOf"}')).toBe(3)
-  expect(text).toContain('hello_build_info{version="')
+  expect(text).toContain(`${name.replaceAll('-', '_')}_build_info{version="`)
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/)
   expect(text).toMatch(/process_resident_memory_bytes \d/)
   expect(text).not.toContain('Ada')

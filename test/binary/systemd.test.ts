@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
+import { name } from '../../package.json'
 import { healthy, startService } from '../support/executable.ts'
 import { end, eventually, temporaryFolder } from '../support/process.ts'
 
@@ -29,7 +30,7 @@ test.each(['path', 'abstract'])(
   'systemd is told READY, WATCHDOG and STOPPING by the process itself, over a %s socket',
   async (kind) => {
     using folder = temporaryFolder()
-    const path = kind === 'path' ? join(folder.path, 'notify') : `@hello-test-${process.pid}`
+    const path = kind === 'path' ? join(folder.path, 'notify') : `@${name}-test-${process.pid}`
     await using notifications = listenForNotifications(path)
     await eventually('the socket is there', () => notifications.lines.includes('bound'))
     await using service = await startService({ NOTIFY_SOCKET: path, WATCHDOG_USEC: '400000' })

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, te
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { classifyError, explain, isTransient } from '../../scripts/lib/aws/errors.ts'
 import { denied, expired, type Fault, throttled } from '../aws-double/faults.ts'
 import { freePort } from '../support/process.ts'
@@ -121,10 +122,10 @@ describe('an unknown group', () => {
     ['rollout', () => ['rollback']],
     ['ops', () => ['logs']],
   ])('is named by %s', async (verb, args) => {
-    const named = [...args(), '--group', 'hello-staging']
+    const named = [...args(), '--group', `${name}-staging`]
     const { code, err } = await complaint(verb, named, scene.env)
     expect(code).toBe(1)
-    expect(err).toContain("there is no Auto Scaling group 'hello-staging'")
+    expect(err).toContain(`there is no Auto Scaling group '${name}-staging'`)
     expect(err).toContain('Check --group and --region')
   })
 })

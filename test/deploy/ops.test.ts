@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { age } from '../../scripts/lib/format.ts'
 import { unseen } from '../../scripts/lib/ops/logs.ts'
 import type { Instance } from '../aws-double/model.ts'
@@ -287,7 +288,7 @@ describe('ops refuses', () => {
   test('an instance of somewhere else', async () => {
     const { code, err } = await ops('logs', 'i-0123456789abcdef0')
     expect(code).toBe(1)
-    expect(err).toContain('i-0123456789abcdef0 is no instance of hello-production')
+    expect(err).toContain(`i-0123456789abcdef0 is no instance of ${name}-production`)
   })
 })
 

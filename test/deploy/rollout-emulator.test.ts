@@ -16,6 +16,7 @@ import {
   EC2Client,
   RegisterImageCommand,
 } from '@aws-sdk/client-ec2'
+import { name } from '../../package.json'
 import { type Ministack, startMinistack } from '../aws-double/ministack.ts'
 import { awsEnvironment, GROUP, NEW, OLD } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
@@ -35,13 +36,13 @@ let images: string[]
 async function bake(release: string): Promise<string> {
   const answer = await ec2.send(
     new RegisterImageCommand({
-      Name: `hello-${release.slice(0, 12)}-arm64`,
+      Name: `${name}-${release.slice(0, 12)}-arm64`,
       Architecture: 'arm64',
       TagSpecifications: [
         {
           ResourceType: 'image',
           Tags: [
-            { Key: 'service', Value: 'hello' },
+            { Key: 'service', Value: name },
             { Key: 'release', Value: release },
           ],
         },
@@ -132,8 +133,8 @@ describe('against ministack', () => {
     expect((await rollout(...start(2, OLD))).err).toContain(
       'holds release bbbbbbbbbbbb, not aaaaaaaaaaaa',
     )
-    const unknown = await rollout('status', '--group', 'hello-staging')
-    expect(unknown.err).toContain("there is no Auto Scaling group 'hello-staging'")
+    const unknown = await rollout('status', '--group', `${name}-staging`)
+    expect(unknown.err).toContain(`there is no Auto Scaling group '${name}-staging'`)
   })
 
   test('start refuses while an alarm rings', async () => {

@@ -118,7 +118,7 @@ describe('the likely cause', () => {
     ['Main process exited, code=exited, status=78/CONFIG', 'refuses its configuration'],
     ['Failed at step EXEC: status=203/EXEC', 'cannot be run'],
     [
-      'hello@9464.service: A process of this unit has been killed by the OOM killer (oom-kill)',
+      'app@9464.service: A process of this unit has been killed by the OOM killer (oom-kill)',
       'memory',
     ],
     [

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { name } from '../../package.json'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import { denied } from '../aws-double/faults.ts'
 import { commands } from '../aws-double/wire/json.ts'
@@ -79,7 +80,7 @@ describe('rollout start', () => {
     scene.plane.addVersion({
       imageId: OLD_IMAGE,
       userData: '',
-      tags: { service: 'hello', release: OLD },
+      tags: { service: name, release: OLD },
       description: '',
     })
     scene.plane.refreshLagMs = 700
@@ -195,7 +196,7 @@ describe('rollout start', () => {
     await begin()
     const ran = await ship(['--bake-seconds', '2000', '--timeout-seconds', '2'])
     expect(ran.code).toBe(5)
-    expect(ran.out).toContain('scripts/rollout watch --group hello-production')
+    expect(ran.out).toContain(`scripts/rollout watch --group ${name}-production`)
     expect(scene.plane.refreshes[0]?.status).toBe('Baking')
   })
 

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
+import { name } from '../../package.json'
 import { parseTokenHashes, scopeOf } from '../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from '../aws-double/ministack.ts'
 import { awsEnvironment } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
 
 // The first run installs the emulator.
+/** With which every token begins. */
+const tokenPrefix = name.replaceAll('-', '_')
+
 setDefaultTimeout(180_000)
 
 let emulator: Ministack
@@ -36,7 +40,7 @@ async function stored(name: string) {
 }
 
 const tokenIn = (out: string, scope: string): string =>
-  new RegExp(`^${scope} +(hello_\\S+)$`, 'm').exec(out)?.[1] ?? ''
+  new RegExp(`^${scope} +(${tokenPrefix}_\\S+)$`, 'm').exec(out)?.[1] ?? ''
 
 async function scopeAsStored(token: string, environment: string) {
   const list = (await stored(`/hello/${environment}/tokens`))?.Value ?? ''
@@ -47,7 +51,7 @@ describe('scripts/secrets', () => {
   test('makes a password that both stores take, and two tokens that the service knows', async () => {
     const { code, out } = await secrets('--environment', 'fresh')
     expect(code).toBe(0)
-    const password = await stored('/hello/fresh/redis-password')
+    const password = await stored(`/${name}/fresh/redis-password`)
     expect(password?.Type).toBe('SecureString')
     expect(password?.Value).toMatch(/^[\w-]{64}$/)
     expect(out).not.toContain(password?.Value as string)
@@ -58,15 +62,15 @@ describe('scripts/secrets', () => {
   test('never replaces what is there', async () => {
     await secrets('--environment', 'twice')
     const before = [
-      await stored('/hello/twice/redis-password'),
-      await stored('/hello/twice/tokens'),
+      await stored(`/${name}/twice/redis-password`),
+      await stored(`/${name}/twice/tokens`),
     ].map((parameter) => parameter?.Value)
     const { code, out } = await secrets('--environment', 'twice')
     expect(code).toBe(0)
     expect(out.match(/is there already/g)).toHaveLength(2)
-    expect(out).not.toContain('hello_')
-    expect((await stored('/hello/twice/redis-password'))?.Value).toBe(before[0])
-    expect((await stored('/hello/twice/tokens'))?.Value).toBe(before[1])
+    expect(out).not.toContain(`${tokenPrefix}_`)
+    expect((await stored(`/${name}/twice/redis-password`))?.Value).toBe(before[0])
+    expect((await stored(`/${name}/twice/tokens`))?.Value).toBe(before[1])
   })
 
   test('adds a token beside the others, and revokes one by the first digits of its hash', async () => {
@@ -94,7 +98,7 @@ describe('scripts/secrets', () => {
     await secrets('--environment', 'last')
     const unknown = await secrets('--environment', 'last', '--revoke-token', '0'.repeat(40))
     expect(unknown.err).toContain('no token has a hash that begins with')
-    const hashes = (await stored('/hello/last/tokens'))?.Value?.match(/[0-9a-f]{64}/g) ?? []
+    const hashes = (await stored(`/${name}/last/tokens`))?.Value?.match(/[0-9a-f]{64}/g) ?? []
     expect(
       (await secrets('--environment', 'last', '--revoke-token', hashes[0] as string)).code,
     ).toBe(0)
@@ -111,7 +115,7 @@ describe('scripts/secrets', () => {
         "--environment wants lower-case letters, digits and hyphens, got 'Prod'",
       ],
       [['--list', '--add-token', 'read'], 'give one of --add-token, --revoke-token and --list'],
-      [['--revoke-token', 'hello_x'], '--revoke-token wants 4 to 64 hexadecimal digits'],
+      [['--revoke-token', `${tokenPrefix}_x`], '--revoke-token wants 4 to 64 hexadecimal digits'],
       [['now'], "it takes no argument, got 'now'"],
     ] as const) {
       const { code, err } = await secrets(...args)

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { name } from '../../package.json'
 import { createToken, parseTokenHashes } from '../../src/config/tokens.ts'
 import { UnreadableRecord } from '../../src/store/key-value.ts'
 import { memoryLog, memoryStore, testApp } from '../support/app.ts'
@@ -15,7 +16,7 @@ async function expectProblem(response: Response, status: number, type: string) {
   expect(response.status).toBe(status)
   expect(response.headers.get('content-type')).toBe('application/problem+json')
   const problem = (await response.json()) as Record<string, unknown>
-  expect(problem).toMatchObject({ type: `urn:hello:problem:${type}`, status })
+  expect(problem).toMatchObject({ type: `urn:${name}:problem:${type}`, status })
   expect(problem.instance).toBe(response.headers.get('x-request-id'))
   expect(problem.title).toBeString()
   expect(problem.detail).toBeString()
@@ -219,12 +220,12 @@ describe('tokens', () => {
 
   test.each([
     ['none', {}],
-    ['an unknown one', bearer('hello_nobody')],
+    ['an unknown one', bearer(`${name}_nobody`)],
     ['an empty one', { Authorization: 'Bearer ' }],
     ['another scheme', { Authorization: `Basic ${btoa('a:b')}` }],
   ])('%s is a 401 with a challenge', async (_, headers) => {
     const response = await app.request('/hello/Ada', { headers: headers as Record<string, string> })
-    expect(response.headers.get('www-authenticate')).toStartWith('Bearer realm="hello"')
+    expect(response.headers.get('www-authenticate')).toStartWith(`Bearer realm="${name}"`)
     await expectProblem(response, 401, 'unauthorized')
   })
 
@@ -271,14 +272,14 @@ describe('the log', () => {
     const store = {
       ...memoryStore(),
       birthdayOf: async () => {
-        throw new UnreadableRecord('hello:v1:key')
+        throw new UnreadableRecord(`${name}:v1:key`)
       },
     }
     const response = await testApp({ log, store }).request('/hello/Ada')
     const problem = await expectProblem(response, 500, 'internal-error')
-    expect(JSON.stringify(problem)).not.toContain('hello:v1')
+    expect(JSON.stringify(problem)).not.toContain(`${name}:v1`)
     const { err, requestId } = log.lines[0] as unknown as { err: Error; requestId: unknown }
-    expect(err.message).toContain('hello:v1:key')
+    expect(err.message).toContain(`${name}:v1:key`)
     expect(requestId).toBe(problem.instance)
   })
 

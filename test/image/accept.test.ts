@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readBuiltRelease } from '../../scripts/lib/image/built-release.ts'
 import { bakeLocally, imageFolder, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot } from './image.ts'
 
@@ -70,20 +71,20 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
   test.each([
     [
       'another executable',
-      'printf x >>/usr/local/bin/hello',
-      /the checksum of .*hello is \w{64}, wanted/,
+      'printf x >>/usr/local/bin/app',
+      /the checksum of .*app is \w{64}, wanted/,
     ],
-    ['no executable', 'rm /usr/local/bin/hello', /hello --version says/],
-    ['another release noted', 'echo 0000 >/etc/hello/release', /\/etc\/hello\/release is not/],
+    ['no executable', 'rm /usr/local/bin/app', /app --version says/],
+    ['another release noted', 'echo 0000 >/etc/app/release', /\/etc\/app\/release is not/],
     [
       'a unit with a mistake',
-      'echo Rest=1 >>/usr/local/lib/systemd/system/hello@.service',
+      'echo Rest=1 >>/usr/local/lib/systemd/system/app@.service',
       /systemd-analyze verify: .*Rest/,
     ],
     [
       'a target that is not enabled',
-      'systemctl -q disable hello.target',
-      /hello.target is not enabled/,
+      'systemctl -q disable app.target',
+      /app.target is not enabled/,
     ],
     [
       'nothing that keeps the time',
@@ -100,13 +101,13 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     ],
     [
       'workers that do not start',
-      'chmod -x /usr/local/lib/hello/worker-wanted',
-      /hello@9464.service: [\s\S]*Permission denied[\s\S]*\/hc says "\(nothing: curl status 7\)"/,
+      'chmod -x /usr/local/lib/app/worker-condition',
+      /app@\d+.service: [\s\S]*Permission denied[\s\S]*\/hc says "\(nothing: curl status 7\)"/,
     ],
     [
       'workers that fail',
-      'mkdir -p /run/systemd/system/hello@.service.d; printf "[Service]\\nEnvironment=PORT=none\\n" >/run/systemd/system/hello@.service.d/a.conf; systemctl daemon-reload',
-      /hello@9464.service: hello: .*none/,
+      'mkdir -p /run/systemd/system/app@.service.d; printf "[Service]\\nEnvironment=PORT=none\\n" >/run/systemd/system/app@.service.d/a.conf; systemctl daemon-reload',
+      new RegExp(`app@${service.adminPort}.service: ${service.name}: .*none`),
     ],
     [
       'an open port',
@@ -118,11 +119,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'systemd-run --quiet --socket-property=ListenDatagram=4445 --unit=open true',
       /open ports: udp \S+:4445$/m,
     ],
-    [
-      'a left-over configuration',
-      'touch /etc/hello/hello.env',
-      /left over: \/etc\/hello\/hello.env/,
-    ],
+    ['a left-over configuration', 'touch /etc/app/app.env', /left over: \/etc\/app\/app.env/],
     ['a left-over payload', 'touch /tmp/payload', /left over: \/tmp\/payload/],
     [
       'a machine-id',
@@ -133,8 +130,8 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     ['host keys', 'touch /etc/ssh/ssh_host_rsa_key', /host keys that every instance would share/],
     [
       'a private key',
-      'echo "-----BEGIN PRIVATE KEY-----" >/etc/hello/tls.key',
-      /something secret: \/etc\/hello/,
+      'echo "-----BEGIN PRIVATE KEY-----" >/etc/app/tls.key',
+      /something secret: \/etc\/app/,
     ],
     ['an access key', 'echo AKIAABCDEFGHIJKLMNOP >/root/notes', /something secret: \/root\/notes/],
     ['a temporary access key', 'echo ASIAABCDEFGHIJKLMNOP >/root/c', /something secret: \/root\/c/],
@@ -192,7 +189,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       const bake = bakeLocally(root, image.arch, other, (line) => said.push(line), signal)
       expect(bake).rejects.toThrow('packer build failed')
       await bake.catch(() => {})
-      expect(said.join('\n')).toContain('hello --version says')
+      expect(said.join('\n')).toContain('app --version says')
       expect(existsSync(imageFolder(root, other.id))).toBe(false)
     },
     BAKE_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { name } from '../../package.json'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
@@ -22,7 +23,7 @@ async function makeTree(path: string) {
   await git('init', '--quiet')
   mkdirSync(join(path, 'systemd'))
   mkdirSync(join(path, 'packer', 'aws'), { recursive: true })
-  writeFileSync(join(path, 'systemd', 'hello.target'), '[Unit]\n')
+  writeFileSync(join(path, 'systemd', 'app.target'), '[Unit]\n')
   writeFileSync(join(path, '.gitignore'), 'dist/\npacker/manifest.json\nbin/\n')
   await git('add', '.')
   await git('commit', '--quiet', '--message', 'first')
@@ -33,8 +34,8 @@ async function makeTree(path: string) {
 
 async function build(path: string, content: string) {
   mkdirSync(join(path, 'dist'), { recursive: true })
-  writeFileSync(join(path, 'dist', 'hello-linux-arm64'), content)
-  await $`sha256sum hello-linux-arm64 >SHA256SUMS`.cwd(join(path, 'dist'))
+  writeFileSync(join(path, 'dist', `${name}-linux-arm64`), content)
+  await $`sha256sum ${name}-linux-arm64 >SHA256SUMS`.cwd(join(path, 'dist'))
 }
 
 describe('a release', () => {
@@ -60,7 +61,7 @@ describe('a release', () => {
     using folder = temporaryFolder()
     await makeTree(folder.path)
     expect(readBuiltRelease(folder.path, 'x64')).rejects.toThrow(
-      'there is no dist/hello-linux-x64: run scripts/build --arch x64',
+      `there is no dist/${name}-linux-x64: run scripts/build --arch x64`,
     )
   })
 
@@ -76,7 +77,7 @@ describe('a release', () => {
   test('is refused when the executable is not what SHA256SUMS says', async () => {
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)
-    writeFileSync(join(folder.path, 'dist', 'hello-linux-arm64'), `${id} and more`)
+    writeFileSync(join(folder.path, 'dist', `${name}-linux-arm64`), `${id} and more`)
     expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
       'is not what dist/SHA256SUMS says',
     )
@@ -204,8 +205,8 @@ END
       }
       const payload = /payload=(.*)/.exec(calls)?.[1] as string
       const content = (await $`tar -tzf ${payload}`.text()).split('\n')
-      expect(content).toContain('./hello')
-      expect(content).toContain('./systemd/hello.target')
+      expect(content).toContain('./app')
+      expect(content).toContain('./systemd/app.target')
     } finally {
       process.env.PATH = path
     }

@@ -26,7 +26,7 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     using folder = temporaryFolder()
     await $`tar -C ${folder.path} -xpf ${image.base}`
     const added = (await bytesIn(image.root)) - (await bytesIn(folder.path))
-    const executable = statSync(join(image.root, 'usr/local/bin/hello')).size
+    const executable = statSync(join(image.root, 'usr/local/bin/app')).size
     console.log(`added: the executable (${executable} bytes) and ${added - executable} bytes`)
     expect(added - executable).toBeLessThan(1_000_000)
   })

@@ -3,11 +3,15 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { service } from '../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { end, eventually, temporaryFolder } from '../support/process.ts'
 import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot, ENV } from './image.ts'
 
-const workers = Array.from({ length: availableParallelism() }, (_, core) => `hello@${9464 + core}`)
+const workers = Array.from(
+  { length: availableParallelism() },
+  (_, core) => `app@${service.adminPort + core}`,
+)
 
 sayWhatIsLeftOut('booting the image', cannotBoot)
 
@@ -28,7 +32,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect(seconds).toBeLessThan(5)
 
     await machine.settled()
-    expect(await machine.property('hello.target', 'ActiveState')).toBe('active')
+    expect(await machine.property('app.target', 'ActiveState')).toBe('active')
     for (const worker of workers)
       expect(await machine.property(worker, 'ActiveState')).toBe('active')
     expect(JSON.parse((await machine.get('/version')).body)).toMatchObject({
@@ -44,8 +48,10 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     const listening = (await machine.sh('ss -H -lntup'))
       .split('\n')
       .map((line) => line.split(/\s+/)[4])
-    const metrics = workers.map((worker) => `127.0.0.1:${worker.slice('hello@'.length)}`)
-    expect(listening.sort()).toEqual([...workers.map(() => '0.0.0.0:5000'), ...metrics].sort())
+    const metrics = workers.map((worker) => `127.0.0.1:${worker.slice('app@'.length)}`)
+    expect(listening.sort()).toEqual(
+      [...workers.map(() => `0.0.0.0:${service.port}`), ...metrics].sort(),
+    )
     for (const address of metrics) {
       expect(await machine.sh(`curl --silent --fail http://${address}/metrics`)).toContain('# HELP')
     }
@@ -65,9 +71,9 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
       await machine.sh(`kill -STOP ${stopped}`)
       const clients = Array.from({ length: 40 }, () => machine.get('/hc'))
       const waiting = async () => {
-        const queues = (await machine.sh(`ss -Hlntp sport = :5000 | grep pid=${stopped},`)).split(
-          /\s+/,
-        )
+        const queues = (
+          await machine.sh(`ss -Hlntp sport = :${service.port} | grep pid=${stopped},`)
+        ).split(/\s+/)
         return Number(queues[1])
       }
       expect(
@@ -115,7 +121,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
       await Bun.sleep(1000)
       // systemctl returns when the target has stopped, the workers after their drain.
       const stoppedAt = performance.now()
-      await machine.sh(`systemctl ${verb} hello.target`)
+      await machine.sh(`systemctl ${verb} app.target`)
       await eventually('the clients have ended', () => load.exitCode !== null)
       const lines = (await new Response(load.stdout).text()).trim().split('\n')
       const { requests, failures } = JSON.parse(lines.at(-1) as string)
@@ -138,7 +144,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     await using machine = await boot({
       root,
       env: { ...ENV, DRAIN_SECONDS: '3' },
-      files: { '/etc/systemd/system/hello@.service.d/stop.conf': '[Service]\nTimeoutStopSec=1\n' },
+      files: { '/etc/systemd/system/app@.service.d/stop.conf': '[Service]\nTimeoutStopSec=1\n' },
     })
     await machine.healthy()
     const [worker] = workers as [string]
@@ -154,7 +160,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     await $`cp --archive --reflink=auto ${root} ${copy}`
     await using machine = await boot({ root: copy, env: ENV, persistent: true })
     await machine.healthy()
-    const url = 'http://127.0.0.1:5000/hello/ada'
+    const url = `http://127.0.0.1:${service.port}/hello/ada`
     const json = `--header 'Content-Type: application/json' --data '{"dateOfBirth":"1815-12-10"}'`
     await machine.sh(`curl --silent --fail --request PUT ${json} ${url}`)
     const identity = await machine.sh('cat /etc/machine-id')
@@ -172,7 +178,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
   }, 60_000)
 
   test('boots more than once at a time, each with its address on one bridge', async () => {
-    const netns = `hello-${process.pid}`
+    const netns = `${service.name}-${process.pid}`
     await $`ip netns add ${netns} && ip -n ${netns} link add br0 type bridge && ip -n ${netns} link set br0 up`
     try {
       const network = { namespace: `/run/netns/${netns}`, bridge: 'br0' }
@@ -187,8 +193,12 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
         network: { ...network, address: '192.0.2.12/24' },
       })
       await Promise.all([one.healthy(), two.healthy()])
-      expect(await one.sh('curl --silent --fail http://192.0.2.12:5000/hc')).toBe('{"status":"ok"}')
-      expect(await two.sh('curl --silent --fail http://192.0.2.11:5000/hc')).toBe('{"status":"ok"}')
+      expect(await one.sh(`curl --silent --fail http://192.0.2.12:${service.port}/hc`)).toBe(
+        '{"status":"ok"}',
+      )
+      expect(await two.sh(`curl --silent --fail http://192.0.2.11:${service.port}/hc`)).toBe(
+        '{"status":"ok"}',
+      )
       await one.stop()
       expect((await two.get('/hc')).status).toBe(200)
     } finally {
@@ -201,7 +211,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/etc/hello/hello.env'
+ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/etc/app/app.env'
 `
     await using machine = await boot({
       root,
@@ -229,7 +239,7 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
   })
 
   test('takes no order from the environment file that is meant for Bun or the loader', async () => {
-    const unit = await Bun.file(join(root, 'usr/local/lib/systemd/system/hello@.service')).text()
+    const unit = await Bun.file(join(root, 'usr/local/lib/systemd/system/app@.service')).text()
     const unset = [...unit.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(
       ([, names]) => names?.split(' ') ?? [],
     )
@@ -250,11 +260,11 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     await using machine = await boot({ root, env: { ...ENV, REDIS_ENDPOINT: '127.0.0.1:6379' } })
     const redis = machine.beside(['redis-server', '--save', '', '--appendonly', 'no'])
     await eventually('every worker has reached the store', async () => {
-      const latches = await machine.sh('find /run/hello -name store-reached')
+      const latches = await machine.sh('find /run/app -name store-reached')
       return latches.split('\n').filter(Boolean).length === workers.length
     })
     await end(redis)
-    await machine.sh('systemctl restart hello.target')
+    await machine.sh('systemctl restart app.target')
     for (const worker of workers)
       expect(await machine.property(worker, 'ActiveState')).toBe('active')
     for (const _ of Array(10)) expect((await machine.get('/hc')).status).toBe(200)
@@ -291,10 +301,10 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     await using machine = await boot({ root })
     await machine.settled()
     await machine.sh(`
-      install -d /etc/systemd/system/hello@.service.d
-      (umask 077; echo "read:$(printf x | sha256sum | cut -d' ' -f1)" >/etc/hello/tokens)
-      printf '[Service]\\nLoadCredential=tokens:/etc/hello/tokens\\nEnvironment=TOKENS=file:%%d/tokens\\n' \
-        >/etc/systemd/system/hello@.service.d/credentials.conf
+      install -d /etc/systemd/system/app@.service.d
+      (umask 077; echo "read:$(printf x | sha256sum | cut -d' ' -f1)" >/etc/app/tokens)
+      printf '[Service]\\nLoadCredential=tokens:/etc/app/tokens\\nEnvironment=TOKENS=file:%%d/tokens\\n' \
+        >/etc/systemd/system/app@.service.d/credentials.conf
       systemctl daemon-reload`)
     await configure(machine, { ENVIRONMENT: 'test', DRAIN_SECONDS: '0' })
     await machine.healthy()
@@ -322,16 +332,16 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
   test('a missing environment file', async () => {
     await using machine = await boot({ root })
     await machine.settled()
-    expect(await machine.property('hello.target', 'ActiveState')).toBe('active')
-    expect(await statusOf(machine)).toContain('AssertPathExists=/etc/hello/hello.env was not met')
+    expect(await machine.property('app.target', 'ActiveState')).toBe('active')
+    expect(await statusOf(machine)).toContain('AssertPathExists=/etc/app/app.env was not met')
   })
 
   test('a malformed environment file, and goes on trying', async () => {
     const malformed = { DRAIN_SECONDS: 'soon', REDIS_PORT: '6379' }
     await using machine = await boot({ root, env: { ...ENV, ...malformed } })
     const status = await explained(machine, /DRAIN_SECONDS/)
-    expect(status).toContain('hello: DRAIN_SECONDS: got "soon", wants a whole number')
-    expect(status).toContain('hello: REDIS_PORT: there is no such setting')
+    expect(status).toContain(`${service.name}: DRAIN_SECONDS: got "soon", wants a whole number`)
+    expect(status).toContain(`${service.name}: REDIS_PORT: there is no such setting`)
     await eventually('it is tried again and again', async () => {
       return Number(await machine.property(worker, 'NRestarts')) > 1
     })
@@ -347,14 +357,14 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
   test('what the environment file must leave to systemd', async () => {
     await using machine = await boot({ root, env: { ...ENV, ADMIN_PORT: '9999' } })
     expect(await explained(machine, /ADMIN_PORT/)).toContain(
-      'ADMIN_PORT: got "9999", but systemd sets it to "9464": remove it from /etc/hello/hello.env',
+      `ADMIN_PORT: got "9999", but systemd sets it to "${service.adminPort}": remove it from /etc/app/app.env`,
     )
   })
 
   test('a port that is none, without the usage that follows', async () => {
     await using machine = await boot({ root, env: { ...ENV, PORT: 'none' } })
     const status = await explained(machine, /none/)
-    expect(status).toContain('failed: hello: ')
+    expect(status).toContain(`failed: ${service.name}: `)
     expect(status).not.toContain('Exit codes')
   })
 
@@ -362,14 +372,14 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     await using machine = await boot({ root })
     await machine.settled()
     await machine.sh(`
-      install -d -o hello -g hello -m 750 /var/lib/hello
-      mount -t tmpfs -o size=256k none /var/lib/hello
-      dd if=/dev/zero of=/var/lib/hello/filling bs=4k 2>/dev/null || true`)
+      install -d -o app -g app -m 750 /var/lib/app
+      mount -t tmpfs -o size=256k none /var/lib/app
+      dd if=/dev/zero of=/var/lib/app/filling bs=4k 2>/dev/null || true`)
     await configure(machine, ENV)
     expect(await explained(machine, /disk/)).toMatch(
-      /hello: cannot start: .*database or disk is full/,
+      new RegExp(`${service.name}: cannot start: .*database or disk is full`),
     )
-    await machine.sh('rm /var/lib/hello/filling')
+    await machine.sh('rm /var/lib/app/filling')
     await machine.healthy()
   })
 
@@ -387,9 +397,9 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
 
 /** Writes the environment file and restarts the service, as a person would. */
 async function configure(machine: Booted, env: Record<string, string>): Promise<void> {
-  const lines = Object.entries(env).map(([name, value]) => `'${name}=${value}'`)
+  const lines = Object.entries(env).map(([name, value]) => `'${service.name}=${value}'`)
   await machine.sh(
-    `printf '%s\\n' ${lines.join(' ')} >/etc/hello/hello.env; systemctl restart hello.target`,
+    `printf '%s\\n' ${lines.join(' ')} >/etc/app/app.env; systemctl restart app.target`,
   )
 }
 

@@ -1,8 +1,10 @@
+import { config } from '../../package.json'
+
 /**
  * Clients behind a load balancer, to run beside a container: 8 of them write and read one after another, while /hc is
  * asked every 200 ms. Three bad answers of /hc, as many as the real load balancer wants, end it. Prints what came of it.
  */
-const base = 'http://127.0.0.1:5000'
+const base = `http://127.0.0.1:${config.port}`
 const CLIENTS = 8
 const HEALTH_INTERVAL_MS = 200
 const UNHEALTHY_THRESHOLD = 3

@@ -8,6 +8,7 @@ import {
   RegisterImageCommand,
   type Tag,
 } from '@aws-sdk/client-ec2'
+import { name } from '../../package.json'
 import { type Aws, connect } from '../../scripts/lib/aws/clients.ts'
 import { startMinistack } from '../aws-double/ministack.ts'
 
@@ -52,11 +53,11 @@ export async function registerAmi(
   release: string,
   bakedAt: Date,
 ): Promise<FakeAmi> {
-  const tags = tagsOf({ service: 'hello', release, 'baked-at': bakedAt.toISOString() })
+  const tags = tagsOf({ service: name, release, 'baked-at': bakedAt.toISOString() })
   const snapshot = await makeSnapshot(ec2, tags)
   const { ImageId } = await ec2.send(
     new RegisterImageCommand({
-      Name: `hello-${release.slice(0, 12)}-arm64`,
+      Name: `${name}-${release.slice(0, 12)}-arm64`,
       Architecture: 'arm64',
       RootDeviceName: '/dev/xvda',
       BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId: snapshot } }],

@@ -6,6 +6,7 @@ import {
   DescribeSnapshotsCommand,
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
+import { name } from '../../package.json'
 import { imagesInUse } from '../../scripts/lib/aws/images-in-use.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { noMinistack } from '../aws-double/ministack.ts'
@@ -45,9 +46,9 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     }
     const ids = amis.map(({ ami }) => ami)
     // Versions 1 to 6; the first is the default. The groups and instances below use old ones.
-    await makeLaunchTemplate(ec2, 'hello-production', ids.slice(0, 6))
+    await makeLaunchTemplate(ec2, `${name}-production`, ids.slice(0, 6))
     await makeLaunchTemplate(ec2, 'other', [ids[6] as string, ids[4] as string, ids[5] as string])
-    await launch(ec2, 'hello-production', '2')
+    await launch(ec2, `${name}-production`, '2')
     const share = { LaunchPermission: { Add: [{ UserId: '210987654321' }] } }
     await ec2.send(new ModifyImageAttributeCommand({ ImageId: ids[9], ...share }))
     await Bun.write(
@@ -59,8 +60,8 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     )
     await autoScaling.send(
       new CreateAutoScalingGroupCommand({
-        AutoScalingGroupName: 'hello-production',
-        LaunchTemplate: { LaunchTemplateName: 'hello-production', Version: '3' },
+        AutoScalingGroupName: `${name}-production`,
+        LaunchTemplate: { LaunchTemplateName: `${name}-production`, Version: '3' },
         MinSize: 0,
         MaxSize: 0,
         AvailabilityZones: ['eu-west-1a'],
@@ -69,7 +70,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     const old = daysAgo(300).toISOString()
     orphan = await makeSnapshot(
       ec2,
-      tagsOf({ service: 'hello', release: 'f'.repeat(40), 'baked-at': old }),
+      tagsOf({ service: name, release: 'f'.repeat(40), 'baked-at': old }),
     )
     foreign = await makeSnapshot(ec2, tagsOf({ service: 'database', 'baked-at': old }))
   }, 180_000)
@@ -97,7 +98,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     const images = await cloud.aws.ec2.send(
       new DescribeImagesCommand({
         Owners: ['self'],
-        Filters: [{ Name: 'tag:service', Values: ['hello'] }],
+        Filters: [{ Name: 'tag:service', Values: [name] }],
       }),
     )
     const snapshots = await cloud.aws.ec2.send(new DescribeSnapshotsCommand({ OwnerIds: ['self'] }))
@@ -121,9 +122,9 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(exitCode).toBe(0)
     const said = reasons(stdout)
     const of = (index: number) => said[amis[index]?.ami as string]
-    expect(of(0)).toBe('hello-production version 1')
+    expect(of(0)).toBe(`${name}-production version 1`)
     expect(of(1)).toMatch(/^instance i-/)
-    expect(of(2)).toBe('group hello-production')
+    expect(of(2)).toBe(`group ${name}-production`)
     expect(of(3)).toBeUndefined()
     expect(of(4)).toMatch(/version/)
     expect(of(5)).toMatch(/version/)
@@ -175,7 +176,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
 
   test('counts what a group of mixed instances launches as in use', async () => {
     const template = (version: number) =>
-      `<LaunchTemplateSpecification><LaunchTemplateName>hello-production</LaunchTemplateName><Version>${version}</Version></LaunchTemplateSpecification>`
+      `<LaunchTemplateSpecification><LaunchTemplateName>${name}-production</LaunchTemplateName><Version>${version}</Version></LaunchTemplateSpecification>`
     const answer = `<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
       <AutoScalingGroupName>mixed</AutoScalingGroupName>
       <MixedInstancesPolicy><LaunchTemplate>${template(4)}<Overrides><member>${template(3)}</member><member><ImageId>ami-0override</ImageId></member></Overrides></LaunchTemplate></MixedInstancesPolicy>

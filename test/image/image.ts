@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { config, name } from '../../package.json'
 import { bootContainer, type Container, type Network } from '../../scripts/lib/image/container.ts'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { needImagePackages } from '../../scripts/lib/image/packages.ts'
@@ -57,7 +58,7 @@ export interface Booted extends Container, AsyncDisposable {
 
 interface BootOptions {
   root: string
-  /** The content of /etc/hello/hello.env; undefined: there is none. */
+  /** The content of /etc/app/app.env; undefined: there is none. */
   env?: Record<string, string>
   /** More files: where in the container, to content. */
   files?: Record<string, string>
@@ -80,8 +81,8 @@ export async function boot({
   persistent,
   network,
 }: BootOptions): Promise<Booted> {
-  const folder = mkdtempSync(join(tmpdir(), 'hello-boot-'))
-  const all = { ...files, ...(env && { '/etc/hello/hello.env': envFile(env) }) }
+  const folder = mkdtempSync(join(tmpdir(), `${name}-boot-`))
+  const all = { ...files, ...(env && { '/etc/app/app.env': envFile(env) }) }
   const bind: Record<string, string> = {}
   for (const [index, [path, content]] of Object.entries(all).entries()) {
     const source = join(folder, String(index))
@@ -101,7 +102,7 @@ export async function boot({
   const get = async (path: string) => {
     const child = container.beside([
       ...['curl', '--silent', '--max-time', '5', '--write-out', '\n%{http_code}'],
-      `http://127.0.0.1:5000${path}`,
+      `http://127.0.0.1:${config.port}${path}`,
     ])
     const text = await new Response(child.stdout).text()
     const at = text.lastIndexOf('\n')

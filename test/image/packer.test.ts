@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { name } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -45,7 +46,7 @@ describe.skipIf(cannotParse !== undefined)('the HCL', () => {
 })
 
 describe.skipIf(cannotParse !== undefined)('publish, of the bake of an AMI,', () => {
-  const KEY = 'alias/hello'
+  const KEY = `alias/${name}`
   /** Only Packer's own language, so that Debian's can judge it. */
   async function judge(publish: object) {
     using folder = temporaryFolder()

@@ -8,7 +8,7 @@ import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../src/config/timeout
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 
 const systemd = join(root, 'systemd')
-const unit = readFileSync(join(systemd, 'hello@.service'), 'utf8')
+const unit = readFileSync(join(systemd, 'app@.service'), 'utf8')
 
 /** What systemd sets for a worker, and what the unit reads itself. */
 const SET_BY_SYSTEMD = [
@@ -21,7 +21,7 @@ const SET_BY_SYSTEMD = [
 const READ_BY_UNIT = ['PORT', 'ENVIRONMENT', 'WORKERS']
 
 describe('the example environment file', () => {
-  const example = readFileSync(join(systemd, 'hello.env.example'), 'utf8')
+  const example = readFileSync(join(systemd, 'app.env.example'), 'utf8')
   const lines = [...example.matchAll(/^#?([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => ({
     name,
     value,
@@ -68,7 +68,7 @@ describe('the unit of a worker', () => {
     'is rated 1.5 or better by systemd-analyze security',
     async () => {
       const { stdout } =
-        await $`systemd-analyze security --offline=true --threshold=15 ${systemd}/hello@.service`
+        await $`systemd-analyze security --offline=true --threshold=15 ${systemd}/app@.service`
           .nothrow()
           .quiet()
       const rating = /Overall exposure level for .*: ([\d.]+)/.exec(stdout.toString())?.[1]
@@ -78,14 +78,15 @@ describe('the unit of a worker', () => {
   )
 })
 
-describe('worker-wanted', () => {
+describe('worker-condition', () => {
   const ask = async (port: number, workers?: string, more: Record<string, string> = {}) => {
     const env = {
       PATH: process.env.PATH as string,
+      FIRST_ADMIN_PORT: '9464',
       ...(workers !== undefined && { WORKERS: workers }),
       ...more,
     }
-    const { exitCode, stderr } = await $`${systemd}/worker-wanted ${port}`
+    const { exitCode, stderr } = await $`${systemd}/worker-condition ${port}`
       .env(env)
       .nothrow()
       .quiet()
@@ -115,8 +116,8 @@ describe('worker-wanted', () => {
 
   const SET: [string, string][] = [
     ['ADMIN_PORT', '9464'],
-    ['STATE_DIRECTORY', '/var/lib/hello'],
-    ['RUNTIME_DIRECTORY', '/run/hello/9464'],
+    ['STATE_DIRECTORY', '/var/lib/app'],
+    ['RUNTIME_DIRECTORY', '/run/app/9464'],
     ['NOTIFY_SOCKET', '/run/systemd/notify'],
     ['WATCHDOG_USEC', `${Number(/^WatchdogSec=(.*)$/m.exec(unit)?.[1]) * 1e6}`],
   ]
@@ -125,7 +126,7 @@ describe('worker-wanted', () => {
     expect((await ask(9464, undefined, Object.fromEntries(SET))).exitCode).toBe(0)
     expect(await ask(9464, undefined, { ...Object.fromEntries(SET), [name]: '/else' })).toEqual({
       exitCode: 255,
-      stderr: `${name}: got "/else", but systemd sets it to "${value}": remove it from /etc/hello/hello.env\n`,
+      stderr: `${name}: got "/else", but systemd sets it to "${value}": remove it from /etc/app/app.env\n`,
     })
     expect(SET_BY_SYSTEMD).toContain(name)
   })

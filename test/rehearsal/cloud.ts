@@ -86,7 +86,7 @@ export const awsEnvironment = (double: Double, token: string): Record<string, st
   [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
-/** /etc/hello/hello.env but for the instance's own id. */
+/** /etc/app/app.env but for the instance's own id. */
 function environment(tokenHash: string): string {
   return [
     'ENVIRONMENT=rehearsal',

@@ -79,13 +79,13 @@ export class Instances implements InstanceDriver {
     const folder = join(RUN_FOLDER, id)
     mkdirSync(folder, { recursive: true })
     // What user data writes on EC2 before the workers start.
-    writeFileSync(join(folder, 'hello.env'), `${userData}INSTANCE_ID=${id}\n`, { mode: 0o600 })
+    writeFileSync(join(folder, 'app.env'), `${userData}INSTANCE_ID=${id}\n`, { mode: 0o600 })
     const life: Life = { id, imageId, launchedAt: Date.now() }
     const booting = bootContainer({
       root,
       name: `${CONTAINER_PREFIX}${number}`,
       volatile: true,
-      bind: { [join(folder, 'hello.env')]: '/etc/hello/hello.env' },
+      bind: { [join(folder, 'app.env')]: '/etc/app/app.env' },
       network: {
         namespace: `/run/netns/${NAMESPACE}`,
         bridge: BRIDGE,

@@ -35,7 +35,7 @@ const PATCHES: Record<
   'turns-bad': {
     file: 'src/routes/hello.ts',
     from: 'const username = usernameFrom(c.req',
-    to: "if (require('node:fs').existsSync('/etc/hello/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
+    to: "if (require('node:fs').existsSync('/etc/app/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
   },
   'no-drain': {
     file: 'src/config/timeouts.ts',

@@ -1,3 +1,4 @@
+import { service } from '../../scripts/lib/service.ts'
 import { RULES } from './balancer.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
@@ -124,7 +125,7 @@ async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.checkpoint()
   rehearsal.mark('it starts to answer 500')
   for (const { id } of rehearsal.serving('turns-bad')) {
-    await rehearsal.instances.shell(id, 'touch /etc/hello/turn-bad')
+    await rehearsal.instances.shell(id, 'touch /etc/app/turn-bad')
   }
   rehearsal.expectRollout(await going, 3, 'a')
   const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
@@ -184,7 +185,10 @@ async function hung(rehearsal: Rehearsal): Promise<void> {
   if (!victim) throw new Error('no instance of release b serves at the checkpoint')
   const pid = async () =>
     (
-      await rehearsal.instances.shell(victim.id, 'systemctl show -P MainPID hello@9464')
+      await rehearsal.instances.shell(
+        victim.id,
+        `systemctl show -P MainPID app@${service.adminPort}`,
+      )
     ).stdout.trim()
   const before = await pid()
   rehearsal.beginMinute()

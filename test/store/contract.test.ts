@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Cluster } from 'ioredis'
+import { name } from '../../package.json'
 import { birthdayKey, storeBirthdaysIn } from '../../src/store/birthdays.ts'
 import { openDatabase, openSqlite } from '../../src/store/sqlite.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -16,7 +17,7 @@ afterAll(() => stack.disposeAsync())
 
 describe('SQLite', () => {
   keepsTheContract(async () => {
-    const file = join(stack.use(temporaryFolder()).path, 'state', 'hello.db')
+    const file = join(stack.use(temporaryFolder()).path, 'state', `${name}.db`)
     const store = storeBirthdaysIn(openSqlite(file))
     stack.defer(() => store.close())
     const other = stack.adopt(new Database(file), (db) => db.close())
@@ -29,7 +30,7 @@ describe('SQLite', () => {
 
   test('several processes may have the file open', async () => {
     const { path } = stack.use(temporaryFolder())
-    const file = join(path, 'hello.db')
+    const file = join(path, `${name}.db`)
     const [one, two] = [storeBirthdaysIn(openSqlite(file)), storeBirthdaysIn(openSqlite(file))]
     await one.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))
     expect(String(await two.birthdayOf('Ada'))).toBe('1815-12-10')
@@ -38,7 +39,7 @@ describe('SQLite', () => {
   })
 
   test('a write is synced before it returns, and nobody else may read the file', () => {
-    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     const db = openDatabase(file)
     const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0]
     const FULL = 2
@@ -49,13 +50,13 @@ describe('SQLite', () => {
   })
 
   test('what is no database is refused by name', () => {
-    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     writeFileSync(file, 'not a database, but long enough to be mistaken for one '.repeat(50))
     expect(() => openSqlite(file)).toThrow(`the store ${file}: file is not a database`)
   })
 
   test('a file of another version is refused by name', () => {
-    const file = join(stack.use(temporaryFolder()).path, 'hello.db')
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     const db = new Database(file)
     db.run('PRAGMA user_version = 2')
     db.close()
@@ -90,16 +91,16 @@ describe('Redis with TLS, user and password', () => {
         [
           ...['--port', '0', '--tls-auth-clients', 'no'],
           ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
-          ...['--user', 'default', 'off', '--user', 'hello', 'on', '>s3cret', '~hello:*', '+@all'],
+          ...['--user', 'default', 'off', '--user', name, 'on', '>s3cret', `~${name}:*`, '+@all'],
         ],
-        { tls: { ca: certificate.pem }, username: 'hello', password: 's3cret' },
+        { tls: { ca: certificate.pem }, username: name, password: 's3cret' },
         '--tls-port',
       ),
     )
     const store = await redisStore(server.endpoint, {
       tls: true,
       tlsCaFile: certificate.certFile,
-      username: 'hello',
+      username: name,
       password: 's3cret',
     })
     stack.defer(() => store.close())

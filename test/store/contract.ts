@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'bun:test'
+import { name } from '../../package.json'
 import { birthdayKey } from '../../src/store/birthdays.ts'
 import { UnreadableRecord } from '../../src/store/key-value.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -73,7 +74,7 @@ export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
 
   test('keys carry a version and no name', () => {
     expect(birthdayKey('Ada')).toBe(
-      `hello:v1:${new Bun.CryptoHasher('sha256').update('Ada').digest('hex')}`,
+      `${name}:v1:${new Bun.CryptoHasher('sha256').update('Ada').digest('hex')}`,
     )
   })
 

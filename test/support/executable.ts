@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
+import { name as service } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { end, eventually, temporaryFolder } from './process.ts'
 
 /** The architecture that is tested: this machine's unless scripts/test says otherwise. */
-const arch = process.env.HELLO_TEST_ARCH || process.arch
+const arch = process.env.TEST_ARCH || process.arch
 
 /** The executable that scripts/build made; scripts/test builds it before these tests. */
-export const executable = join(root, `dist/hello-linux-${arch}`)
+export const executable = join(root, `dist/${service}-linux-${arch}`)
 
 /** What starts it: itself, or for another architecture an emulator. */
 const command =

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
+import { name } from '../../package.json'
 
 /** A folder that is gone when `using` goes out of scope. */
 export function temporaryFolder(parent = tmpdir()): Disposable & { path: string } {
-  const path = mkdtempSync(join(parent, 'hello-test-'))
+  const path = mkdtempSync(join(parent, `${name}-test-`))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
+import { service } from '../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import type { Ran } from '../support/tools.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
@@ -58,7 +59,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
   }
 
   beforeAll(async () => {
-    emulator = await startEmulator({ '/hello/production/redis-password': PASSWORD })
+    emulator = await startEmulator({ [`/${service.name}/production/redis-password`]: PASSWORD })
     workspace = new Workspace({})
     if (provider?.cliConfiguration) {
       workspace.write('mirror.rc', provider.cliConfiguration)
@@ -78,7 +79,9 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
 
   test('it applies, tells the address and warns of plain HTTP', () => {
     expect(applied.output).toContain('Apply complete!')
-    expect(applied.output).toMatch(/url += "http:\/\/hello-production.*:5000"/)
+    expect(applied.output).toMatch(
+      new RegExp(`url += "http://${service.name}-production.*:${service.port}"`),
+    )
     expect(applied.output).toMatch(/warning += "Plain HTTP:/)
     expect(workspace.rollouts()).toHaveLength(1)
   })
@@ -115,7 +118,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
       new CreateOrUpdateTagsCommand({
         Tags: [
           {
-            ResourceId: 'hello-production',
+            ResourceId: `${service.name}-production`,
             ResourceType: 'auto-scaling-group',
             Key: 'rolled-back-release',
             Value: NEW.release,

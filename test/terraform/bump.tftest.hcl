@@ -25,12 +25,12 @@ run "bump" {
   }
 
   assert {
-    condition     = aws_launch_template.hello.image_id == "ami-22222222222222222"
+    condition     = aws_launch_template.main.image_id == "ami-22222222222222222"
     error_message = "The launch template does not take the new image."
   }
 
   assert {
-    condition     = one(aws_autoscaling_group.hello.launch_template).version == "1"
+    condition     = one(aws_autoscaling_group.main.launch_template).version == "1"
     error_message = "The group is given the new version at once; that is the rollout's to do."
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { LOG_LEVELS } from '../../src/telemetry/log.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -14,6 +15,8 @@ setDefaultTimeout(300_000)
 
 const INSTANCE = 'i-0123456789abcdef0'
 const RELEASE = '1'.repeat(40)
+/** What terraform test calls the environment's group. */
+const MOCKED = `${service.name}-mocked`
 
 describe('the user data', () => {
   const folder = temporaryFolder()
@@ -36,24 +39,28 @@ describe('the user data', () => {
   })
 
   test('names the secrets and holds none', () => {
-    expect(script).toContain('REDIS_PASSWORD=ssm:/hello/mocked/redis-password')
-    expect(script).toContain('TOKENS=ssm:/hello/mocked/tokens')
+    expect(script).toContain(`REDIS_PASSWORD=ssm:/${service.name}/mocked/redis-password`)
+    expect(script).toContain(`TOKENS=ssm:/${service.name}/mocked/tokens`)
     expect(script).not.toContain('correct horse battery staple')
   })
 
   test('writes an environment file that the service takes as a whole', async () => {
     const env = Object.fromEntries(
-      read('hello/hello.env')
+      read('app/app.env')
         .trim()
         .split('\n')
         .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
     )
-    expect(env).toMatchObject({ PORT: '5000', ENVIRONMENT: 'mocked', INSTANCE_ID: INSTANCE })
+    expect(env).toMatchObject({
+      PORT: String(service.port),
+      ENVIRONMENT: 'mocked',
+      INSTANCE_ID: INSTANCE,
+    })
     const config = await loadConfig(
       { port: Number(env.PORT), environment: String(env.ENVIRONMENT) },
       { ...env, TOKENS: `write:${'0'.repeat(64)}`, REDIS_PASSWORD: 'x', AWS_REGION: 'eu-west-1' },
     )
-    expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: 'hello-mocked' })
+    expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: MOCKED })
     expect(config.instance).toBe(INSTANCE)
   })
 
@@ -64,22 +71,22 @@ describe('the user data', () => {
   })
 
   test('has the journal shipped in a stream for this instance and release', () => {
-    const { logs } = JSON.parse(read('agent/hello.json'))
+    const { logs } = JSON.parse(read('agent/app.json'))
     expect(logs.logs_collected.files.collect_list).toEqual([
       {
-        file_path: '/var/log/hello/journal.jsonl',
-        log_group_name: '/hello/mocked/journal',
+        file_path: '/var/log/app/journal.jsonl',
+        log_group_name: `/${service.name}/mocked/journal`,
         log_stream_name: `${INSTANCE}/${RELEASE}`,
       },
     ])
-    expect(read('units/hello-journal.service')).toContain('append:/var/log/hello/journal.jsonl')
+    expect(read('units/app-journal.service')).toContain('append:/var/log/app/journal.jsonl')
   })
 
   test('writes units that systemd finds nothing wrong with', async () => {
     const units = readdirSync(join(out, 'units')).map((name) => join(out, 'units', name))
     expect(units).toHaveLength(3)
     const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], root)
-    expect(output.split('\n').filter((line) => line.includes('hello-journal'))).toEqual([])
+    expect(output.split('\n').filter((line) => line.includes('app-journal'))).toEqual([])
   })
 
   test('does not wait for logging, for which the workers would wait in turn', () => {
@@ -117,10 +124,10 @@ for each in etc opt var; do
   mkdir -p '${bin}/../mnt/'$each/upper '${bin}/../mnt/'$each/work
   mount -t overlay overlay -o lowerdir=/$each,upperdir='${bin}/../mnt/'$each/upper,workdir='${bin}/../mnt/'$each/work /$each
 done
-mkdir -p /etc/hello && echo ${RELEASE} >/etc/hello/release
+mkdir -p /etc/app && echo ${RELEASE} >/etc/app/release
 PATH='${bin}':$PATH bash '${out}/user-data.sh'
-mkdir '${out}/units' '${out}/agent' && cp -r /etc/hello '${out}/hello'
-cp /etc/systemd/system/hello-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/hello.json '${out}/agent'`
+mkdir '${out}/units' '${out}/agent' && cp -r /etc/app '${out}/app'
+cp /etc/systemd/system/app-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/app.json '${out}/agent'`
     mkdirSync(join(folder.path, 'mnt'))
     const isRoot = process.getuid?.() === 0
     const { status, output } = await run(
@@ -138,7 +145,7 @@ describe('the SSM documents', () => {
   const documents = readdirSync(folder)
     .sort()
     .map((name) => {
-      const text = readFileSync(join(folder, name), 'utf8').replaceAll(/\$\{\w+\}/g, 'hello-mocked')
+      const text = readFileSync(join(folder, name), 'utf8').replaceAll(/\$\{\w+\}/g, MOCKED)
       return { name: name.replace('.yaml', ''), document: Bun.YAML.parse(text) as Document }
     })
   const of = (version: string) =>
@@ -166,7 +173,7 @@ describe('the SSM documents', () => {
   test('leave a line in the journal, which tells what was done', () => {
     for (const { name, document } of of('2.2'))
       expect(scriptOf(document)).toContain(
-        `logger -t hello-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
+        `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
       )
   })
 
@@ -175,7 +182,8 @@ describe('the SSM documents', () => {
     for (const { name, document } of of('2.2')) {
       const path = join(temporary.path, `${name}.sh`)
       writeFileSync(path, `#!/bin/sh\n${scriptOf(document)}`)
-      const { output } = await run(['shellcheck', path], temporary.path)
+      // defaults.env is on the instance alone.
+      const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], temporary.path)
       expect(output).toBe('')
     }
   })
@@ -190,8 +198,8 @@ describe('the SSM documents', () => {
 
   test('drain and undrain act on this group alone, by a role of their own', () => {
     for (const { document } of of('0.3')) {
-      expect(document.assumeRole).toBe('hello-mocked')
-      expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual(['hello-mocked'])
+      expect(document.assumeRole).toBe(MOCKED)
+      expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual([MOCKED])
       expect(document.mainSteps.map(({ action }) => action)).toEqual([
         'aws:executeAwsApi',
         'aws:waitForAwsResourceProperty',

@@ -110,7 +110,7 @@ describe('the roles', () => {
     for (const { resources, conditions } of launches) {
       if (resources.includes('launch-template/')) {
         expect(conditions).toEqual({
-          'StringEquals ec2:ResourceTag/service': '["hello"]',
+          'StringEquals ec2:ResourceTag/service': '[local.service]',
           'StringEquals ec2:ResourceTag/environment': '[var.environment]',
         })
       } else {

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { storeBirthdaysIn } from '../../src/store/birthdays.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
 import { connectRedis } from '../../src/store/redis-client.ts'
@@ -14,7 +15,10 @@ setDefaultTimeout(120_000)
 
 const text = readFileSync(join(root, 'terraform/store.tf'), 'utf8')
 // Redis before 7.2 does not know CLIENT SETINFO, which the engines in AWS do.
-const rules = /store_access = "(.*)"/.exec(text)?.[1]?.replace(' +client|setinfo', '') as string
+const rules = /store_access = "(.*)"/
+  .exec(text)?.[1]
+  ?.replace(/\$\{local\.service\}/, service.name)
+  .replace(' +client|setinfo', '') as string
 const redis = Bun.which('redis-server')
 sayWhatIsLeftOut('the rights of the store user', redis ? undefined : 'redis-server is not here')
 
@@ -22,7 +26,7 @@ describe.skipIf(!redis)('the rights of the store user', () => {
   test('suffice for all that the service does in a cluster, and for no command that administers one', async () => {
     await using cluster = await startCluster()
     for (const { client } of cluster.servers) {
-      await client.call('ACL', 'SETUSER', 'hello', ...rules.split(' '), '>secret')
+      await client.call('ACL', 'SETUSER', 'app', ...rules.split(' '), '>secret')
     }
     const { log } = createLog('silent', {})
     for (const waitReplicas of [0, 1]) {
@@ -32,7 +36,7 @@ describe.skipIf(!redis)('the rights of the store user', () => {
           endpoints: cluster.servers.slice(0, 3).map(({ port }) => ({ host: '127.0.0.1', port })),
           sentinelMaster: '',
           tls: false,
-          username: 'hello',
+          username: 'app',
           password: 'secret',
           waitReplicas,
           commandTimeoutMs: 500,
@@ -53,8 +57,8 @@ describe.skipIf(!redis)('the rights of the store user', () => {
 
     const [{ client } = { client: undefined }] = cluster.servers
     const may = async (...command: string[]) =>
-      String(await client?.call('ACL', 'DRYRUN', 'hello', ...command))
-    expect(await may('GET', 'hello:v1:abc')).toBe('OK')
+      String(await client?.call('ACL', 'DRYRUN', 'app', ...command))
+    expect(await may('GET', `${service.name}:v1:abc`)).toBe('OK')
     expect(await may('GET', 'other')).toContain('no permissions to access')
     for (const command of [['FLUSHALL'], ['KEYS', '*'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST']]) {
       expect(await may(...command)).toContain('no permissions to run')

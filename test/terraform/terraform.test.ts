@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import type { Ran } from '../support/tools.ts'
 import { providerEnvironment, Workspace } from './workspace.ts'
 
@@ -31,7 +32,7 @@ beforeAll(async () => {
   plans = await workspace.terraform(['test', '-no-color', '-verbose'])
   // After a test that applies everything is destroyed, which the configuration refuses.
   for (const store of STORES) {
-    const override = `resource "${store}" "hello" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
+    const override = `resource "${store}" "main" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
     workspace.write(`${store}_override.tf`, override)
   }
   const name = 'tests/bump.tftest.hcl'
@@ -110,7 +111,7 @@ describe('the configuration', () => {
 
   test('refuses to destroy a store', () => {
     for (const store of STORES) {
-      const [, body = ''] = read('store.tf').split(`resource "${store}" "hello" {`)
+      const [, body = ''] = read('store.tf').split(`resource "${store}" "main" {`)
       expect(body.split(/^\}/m)[0], store).toMatch(/^ *prevent_destroy = true$/m)
     }
   })
@@ -167,7 +168,7 @@ describe('a bump', () => {
   test('updates the launch template and replaces the rollout, and nothing else', () => {
     const plan = outputOf('bump')
     expect(plan).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
-    expect(plan).toContain('aws_launch_template.hello will be updated in-place')
+    expect(plan).toContain('aws_launch_template.main will be updated in-place')
     expect(plan).toContain('terraform_data.rollout must be replaced')
   })
 
@@ -183,10 +184,10 @@ describe('a bump', () => {
   test('hands the rollout the group, the numbered version, the release, the address and the alarms', () => {
     const [call = ''] = workspace.rollouts()
     const alarms = ['elb-5xx', 'p99', 'target-5xx', 'unhealthy-hosts'].map(
-      (name) => `--alarm hello-mocked-${name}`,
+      (name) => `--alarm ${service.name}-mocked-${name}`,
     )
     expect(call).toBe(
-      `start --group hello-mocked --launch-template-id lt-0123456789abcdef0 --launch-template-version 1 --release ${'1'.repeat(40)} --url http://hello.elb.example:5000 --region xx-mock-1 ${alarms.join(' ')} --skip-rolled-back`,
+      `start --group ${service.name}-mocked --launch-template-id lt-0123456789abcdef0 --launch-template-version 1 --release ${'1'.repeat(40)} --url http://lb.elb.example:${service.port} --region xx-mock-1 ${alarms.join(' ')} --skip-rolled-back`,
     )
   })
 })

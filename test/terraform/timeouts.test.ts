@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import {
   DRAIN_SECONDS,
   IDLE_TIMEOUT_SECONDS,
@@ -10,7 +11,7 @@ import {
 } from '../../src/config/timeouts.ts'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
-const unit = read('systemd/hello@.service')
+const unit = read('systemd/app@.service')
 const balancer = read('terraform/load_balancer.tf')
 const group = read('terraform/group.tf')
 
@@ -76,12 +77,12 @@ describe('the timeouts of src, systemd and terraform', () => {
   })
 
   test('the launch template version is a number', () => {
-    expect(group).toMatch(/^ *version = aws_launch_template\.hello\.latest_version$/m)
+    expect(group).toMatch(/^ *version = aws_launch_template\.main\.latest_version$/m)
   })
 
   test('both ends speak of the same port and path', () => {
-    expect(read('terraform/versions.tf')).toMatch(/^ *port *= 5000$/m)
-    expect(unit).toMatch(/^Environment=PORT=5000\b/m)
-    expect(balancer).toMatch(/^ *path *= "\/hc"$/m)
+    expect(read('terraform/versions.tf')).toMatch(/^ *port *= local\.package\.config\.port$/m)
+    expect(unit).toMatch(/^EnvironmentFile=\/usr\/local\/lib\/app\/defaults\.env$/m)
+    expect(balancer).toContain(`path                = "${service.health.path}"`)
   })
 })

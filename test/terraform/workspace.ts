@@ -18,7 +18,7 @@ export const offline = resolve(root, '../shared/terraform-offline/install')
 
 /** A copy of terraform/ beside a scripts/rollout that only writes down how it was called. */
 export class Workspace implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'hello-terraform-'))
+  readonly path = mkdtempSync(join(tmpdir(), 'terraform-test-'))
   readonly module = join(this.path, 'terraform')
   private readonly calls = join(this.path, 'calls')
 
@@ -27,6 +27,7 @@ export class Workspace implements Disposable {
       recursive: true,
       filter: (source) => !/^(\.terraform.*|.*\.tfstate.*)$/.test(basename(source)),
     })
+    cpSync(join(root, 'package.json'), join(this.path, 'package.json'))
     const scripts = join(this.path, 'scripts')
     mkdirSync(scripts)
     const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`

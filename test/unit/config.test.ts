@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { ConfigError, describeConfig, loadConfig } from '../../src/config/config.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
 import { createToken } from '../../src/config/tokens.ts'
@@ -41,7 +42,7 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
   REDIS_WAIT_REPLICAS: '-1',
   REDIS_COMMAND_TIMEOUT_MS: '5000',
   ETCD_ENDPOINTS: 'etcd:2379',
-  ETCD_PREFIX: 'hello',
+  ETCD_PREFIX: name,
   ETCD_USERNAME: '',
   ETCD_PASSWORD: '',
   ETCD_LEASE_SECONDS: '1',
@@ -61,7 +62,7 @@ describe('the configuration', () => {
       timeZone: 'UTC',
       tokens: undefined,
       drainSeconds: 20,
-      sqliteFile: 'data/hello.db',
+      sqliteFile: `data/${name}.db`,
       redis: undefined,
       etcd: undefined,
     })
@@ -164,6 +165,8 @@ describe('the configuration', () => {
     const secrets = { TOKENS: 'write:hunter2', REDIS_PASSWORD: 'hunter2', ETCD_PASSWORD: 'hunter2' }
     expect((await problemsOf(secrets)).join()).not.toContain('hunter2')
     expect(describeConfig(secrets)).not.toContain('hunter2')
-    expect(describeConfig({ TOKENS: 'ssm:/hello/tokens' })).toContain('TOKENS=ssm:/hello/tokens')
+    expect(describeConfig({ TOKENS: `ssm:/${name}/tokens` })).toContain(
+      `TOKENS=ssm:/${name}/tokens`,
+    )
   })
 })

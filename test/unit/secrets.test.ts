@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { name } from '../../package.json'
 import { resolveSecret } from '../../src/config/secrets.ts'
 
 /** Answers as the Parameter Store does (AWS JSON 1.1), for one parameter. */
@@ -42,9 +43,9 @@ test('ssm: reads a SecureString, and says which parameter it could not read', as
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
   })
-  expect(await resolveSecret('ssm:/hello/test/tokens', 'eu-west-1')).toBe('the secret')
-  expect(resolveSecret('ssm:/hello/test/none', 'eu-west-1')).rejects.toThrow(
-    /cannot read the SSM parameter \/hello\/test\/none: ParameterNotFound/,
+  expect(await resolveSecret(`ssm:/${name}/test/tokens`, 'eu-west-1')).toBe('the secret')
+  expect(resolveSecret(`ssm:/${name}/test/none`, 'eu-west-1')).rejects.toThrow(
+    `cannot read the SSM parameter /${name}/test/none: ParameterNotFound`,
   )
 })
 

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { name } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { goTool, run } from '../support/tools.ts'
@@ -122,7 +123,7 @@ describe('the workflows', () => {
     const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
     expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
     const script = steps.find(({ run }) => run?.includes('git push'))?.run as string
-    const at = mkdtempSync(join(tmpdir(), 'hello-push-'))
+    const at = mkdtempSync(join(tmpdir(), `${name}-push-`))
     const git = async (folder: string, ...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
       const { status, output } = await run(['git', ...as, '-C', join(at, folder), ...args], at)

@@ -1,11 +1,5 @@
-import {
-  GetAutomationExecutionCommand,
-  GetCommandInvocationCommand,
-  SendCommandCommand,
-  StartAutomationExecutionCommand,
-} from '@aws-sdk/client-ssm'
+import { GetCommandInvocationCommand, SendCommandCommand } from '@aws-sdk/client-ssm'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
-import { EXIT, Stop } from '../errors.ts'
 import type { Aws } from './clients.ts'
 import { explain, isTransient } from './errors.ts'
 
@@ -111,49 +105,4 @@ export async function commentFor(aws: Aws, verb: string, reason: string): Promis
   const { Arn } = await aws.sts.send(new GetCallerIdentityCommand({}))
   const who = Arn?.split('/').at(-1) ?? 'unknown'
   return `${verb} by ${who}${reason ? `: ${reason}` : ''}`
-}
-
-export interface AutomationOptions {
-  group: string
-  verb: 'drain' | 'undrain'
-  instance: string
-  pollMs: number
-  timeoutMs: number
-}
-
-/** Runs one of Terraform's automation documents on one instance, to its end. */
-export async function runAutomation(aws: Aws, options: AutomationOptions): Promise<void> {
-  const { group, verb, instance, pollMs, timeoutMs } = options
-  const { AutomationExecutionId } = await aws.ssm.send(
-    new StartAutomationExecutionCommand({
-      DocumentName: `${group}-${verb}`,
-      Parameters: { InstanceId: [instance], AutoScalingGroupName: [group] },
-    }),
-  )
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    await Bun.sleep(pollMs)
-    const answer = await aws.ssm
-      .send(new GetAutomationExecutionCommand({ AutomationExecutionId }))
-      .catch(unlessTransient)
-    const execution = answer?.AutomationExecution
-    const status = execution?.AutomationExecutionStatus ?? 'Pending'
-    if (status === 'Success') return
-    if (/^(Failed|TimedOut|Cancelled)$/.test(status)) {
-      throw new Stop(
-        `${verb} of ${instance}: ${status}. ${execution?.FailureMessage ?? ''}`.trim(),
-        EXIT.failed,
-      )
-    }
-    if (Date.now() > deadline) {
-      throw new Stop(
-        `${verb} of ${instance} is still ${status}; it goes on as automation ${AutomationExecutionId}`,
-        EXIT.timedOut,
-      )
-    }
-  }
-}
-
-function unlessTransient(error: Error): undefined {
-  if (!isTransient(error)) throw error
 }

@@ -14,8 +14,8 @@ debootstrap --variant=minbase --include="$packages" bookworm "$root" >"$work/log
   exit 1
 }
 
-echo hello >"$root/etc/hostname"
-printf '127.0.0.1 localhost hello\n::1 localhost\n' >"$root/etc/hosts"
+echo app >"$root/etc/hostname"
+printf '127.0.0.1 localhost app\n::1 localhost\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
 rm -rf "$root"/etc/resolv.conf "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id "$root"/etc/*- \
   "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/debootstrap

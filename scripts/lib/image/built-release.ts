@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { $ } from 'bun'
 import type { Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
+import { service } from '../service.ts'
 
 export interface BuiltRelease {
   /** The full SHA of the commit. */
@@ -30,7 +31,7 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   const id = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
 
-  const executable = join(root, 'dist', `hello-linux-${arch}`)
+  const executable = join(root, 'dist', `${service.name}-linux-${arch}`)
   const build = `run scripts/build --arch ${arch}`
   if (!existsSync(executable)) throw new Stop(`there is no dist/${basename(executable)}: ${build}`)
   const bytes = readFileSync(executable)

@@ -1,6 +1,7 @@
-import { cpSync, mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { service } from '../service.ts'
 import type { BuiltRelease } from './built-release.ts'
 
 /** Writes what packer/provision/10-install.sh installs into `folder`. Returns the archive's path. */
@@ -12,7 +13,11 @@ export async function packPayload(
   const content = join(folder, 'payload')
   const archive = join(folder, 'payload.tar.gz')
   mkdirSync(content)
-  cpSync(release.executable, join(content, 'hello'))
+  cpSync(release.executable, join(content, 'app'))
+  writeFileSync(
+    join(content, 'defaults.env'),
+    `PORT=${service.port}\nFIRST_ADMIN_PORT=${service.adminPort}\n`,
+  )
   cpSync(join(root, 'systemd'), join(content, 'systemd'), { recursive: true })
   const options = ['--sort=name', '--owner=0', '--group=0', `--mtime=@${release.commitTime}`]
   await $`tar ${options} --use-compress-program=${'gzip -1 -n'} -cf ${archive} -C ${content} .`

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { runAutomation } from '../aws/automation.ts'
 import { type Fleet, inService, type Member } from '../aws/fleet.ts'
-import { runAutomation, runDocument, runOnEach } from '../aws/ssm.ts'
+import { runDocument, runOnEach } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { logs } from './logs.ts'
 import { restart } from './restart.ts'

@@ -6,7 +6,7 @@ import type { Ops } from './settings.ts'
 
 /** What an instance said of itself over SSM, beside what AWS says of it. */
 export interface Report extends Member {
-  /** From /etc/hello/release. */
+  /** From /etc/app/release. */
   saidRelease: string | undefined
   /** Status of the local /hc. */
   saidHealth: string | undefined

@@ -20,19 +20,19 @@ mock_data "aws_ssm_parameter" {
 }
 
 mock_resource "aws_memorydb_cluster" {
-  defaults = { cluster_endpoint = [{ address = "clustercfg.hello.memorydb.example", port = 6379 }] }
+  defaults = { cluster_endpoint = [{ address = "clustercfg.store.memorydb.example", port = 6379 }] }
 }
 
 mock_resource "aws_elasticache_replication_group" {
-  defaults = { configuration_endpoint_address = "clustercfg.hello.cache.example" }
+  defaults = { configuration_endpoint_address = "clustercfg.store.cache.example" }
 }
 
 mock_resource "aws_acm_certificate" {
-  defaults = { domain_validation_options = [{ domain_name = "hello.example.com", resource_record_name = "_1.hello.example.com", resource_record_type = "CNAME", resource_record_value = "_2.acm.example" }] }
+  defaults = { domain_validation_options = [{ domain_name = "www.example.com", resource_record_name = "_1.www.example.com", resource_record_type = "CNAME", resource_record_value = "_2.acm.example" }] }
 }
 
 mock_resource "aws_lb" {
-  defaults = { dns_name = "hello.elb.example", arn_suffix = "app/hello-production/50dc6c495c0c9188" }
+  defaults = { dns_name = "lb.elb.example", arn_suffix = "app/lb/50dc6c495c0c9188" }
 }
 
 mock_resource "aws_launch_template" {

@@ -5,7 +5,7 @@ import type { Query, Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
 
-const PORT = 5000
+const PORT = service.port
 
 /** The actions of Elastic Load Balancing v2 (2015-12-01) that the scripts use. */
 export const elb: Record<string, Action> = {
