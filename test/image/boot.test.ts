@@ -397,7 +397,7 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
 
 /** Writes the environment file and restarts the service, as a person would. */
 async function configure(machine: Booted, env: Record<string, string>): Promise<void> {
-  const lines = Object.entries(env).map(([name, value]) => `'${service.name}=${value}'`)
+  const lines = Object.entries(env).map(([name, value]) => `'${name}=${value}'`)
   await machine.sh(
     `printf '%s\\n' ${lines.join(' ')} >/etc/app/app.env; systemctl restart app.target`,
   )
