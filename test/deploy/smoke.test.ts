@@ -44,13 +44,14 @@ describe('smoke, against the service', () => {
   test('shows the line that failed when the release is another', async () => {
     const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
     expect(code).toBe(1)
-    expect(err).toMatch(/smoke: line \d+: .*\.version ==/)
+    expect(err).toMatch(/smoke: smoke line \d+: .*\.version ==/)
     expect(err).toContain('asked   GET /version')
   })
 
   test('fails with a token that is not accepted', async () => {
     const { code, err } = await smoke(guarded.url, '--token', 'wrong')
     expect(code).toBe(1)
+    expect(err).toMatch(/smoke: contract.sh line \d+: is_status 204/)
     expect(err).toContain('status 401')
   })
 })
@@ -76,7 +77,7 @@ describe('smoke, against a service that', () => {
     const { code, err } = await smoke(server.url.origin)
     await server.stop(true)
     expect(code).toBe(1)
-    expect(err).toMatch(new RegExp(`smoke: line \\d+: ${line}`))
+    expect(err).toMatch(new RegExp(`smoke: smoke line \\d+: ${line}`))
     expect(err).toContain(`asked   GET ${path}`)
   })
 
