@@ -68,7 +68,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for each in aws_launch_template.main.tag_specifications : each.tags.release == var.release && each.tags.service == "hello"])
+    condition     = alltrue([for each in aws_launch_template.main.tag_specifications : each.tags.release == var.release && each.tags.service == local.service])
     error_message = "Instances and their volumes must carry the release and the service as tags."
   }
 

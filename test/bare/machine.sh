@@ -49,12 +49,12 @@ if npm=$(command -v npm); then
   lend "$modules"
   ln -s "$modules/npm/bin/npm-cli.js" usr/local/bin/npm
 fi
-git clone --quiet "$repository" root/hello
+git clone --quiet "$repository" root/repository
 
 status=0
 # The variables that name certificates are needed there, too.
 chroot . env HOME=/root TMPDIR=/tmp "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${node:+:${node%/*}}" \
-  bash -c 'cd /root/hello && "$@"' bash "$@" </dev/null || status=$?
+  bash -c 'cd /root/repository && "$@"' bash "$@" </dev/null || status=$?
 
 # Of what dpkg finds changed, "c" are configuration files, which are the machine's to change.
 damaged=$(chroot . dpkg --verify | awk '$2 != "c"' || true)

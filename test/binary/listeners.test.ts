@@ -35,12 +35,12 @@ test('/metrics counts requests by route and status, store operations, and says w
         ?.split(' ')
         .at(-1),
     )
-  const hello = 'route="/hello/:username"'
-  expect(value(`http_requests_total{method="GET",${hello},status="200"}`)).toBe(3)
-  expect(value(`http_requests_total{method="PUT",${hello},status="204"}`)).toBe(1)
-  expect(value(`http_requests_total{method="PUT",${hello},status="400"}`)).toBe(1)
+  const route = 'route="/hello/:username"'
+  expect(value(`http_requests_total{method="GET",${route},status="200"}`)).toBe(3)
+  expect(value(`http_requests_total{method="PUT",${route},status="204"}`)).toBe(1)
+  expect(value(`http_requests_total{method="PUT",${route},status="400"}`)).toBe(1)
   expect(value('http_requests_total{method="GET",route="none",status="404"}')).toBe(1)
-  expect(value(`http_request_duration_seconds_count{method="GET",${hello},status="200"}`)).toBe(3)
+  expect(value(`http_request_duration_seconds_count{method="GET",${route},status="200"}`)).toBe(3)
   expect(value('store_operations_total{operation="birthdayOf"}')).toBe(3)
   expect(text).toContain(`${name.replaceAll('-', '_')}_build_info{version="`)
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/)

@@ -65,7 +65,7 @@ describe('usage', () => {
     [['watch', '--fast'], "Unknown option '--fast'"],
     [['start'], 'start needs --launch-template-id, --launch-template-version, --release, --url'],
     [['watch', '--rate', 'fast'], "--rate wants a number from 0.1 to 1000, got 'fast'"],
-    [['watch', '--url', 'hello'], "--url wants an http or https URL, got 'hello'"],
+    [['watch', '--url', 'here'], "--url wants an http or https URL, got 'here'"],
     [
       ['watch', '--checkpoints', '50,20,100'],
       'rising whole percentages that end with 100, or none',

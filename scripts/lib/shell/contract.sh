@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by scripts/smoke, whose words it uses: what this service promises beyond health and release. Whoever changes the
 # routes changes this file, or empties it.
 

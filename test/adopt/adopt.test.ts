@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { name } from '../../package.json'
+import { root } from '../../scripts/lib/paths.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import { temporaryFolder } from '../support/process.ts'
+
+/** With a hyphen, and of no word that is in this tree. */
+const NAME = 'team-notes'
+const TIMEOUT_MS = 900_000
+
+const folder = temporaryFolder()
+const clone = join(folder.path, 'clone')
+afterAll(() => folder[Symbol.dispose]())
+
+const cannotBake =
+  process.getuid?.() === 0 && process.platform === 'linux' && Bun.which('packer')
+    ? undefined
+    : 'it wants root on Linux, and Packer'
+sayWhatIsLeftOut(`a bake as ${NAME}`, cannotBake)
+
+const foldersOf = (path: string): string[] =>
+  readdirSync(join(root, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(path, entry.name))
+
+/** Runs a command in the clone; fails with the end of what it said unless it ends with 0. */
+async function succeeds(...words: string[]): Promise<void> {
+  const { exitCode, stdout, stderr } = await $`${words}`.cwd(clone).nothrow().quiet()
+  const said = `${stdout}${stderr}`.trimEnd().split('\n').slice(-40).join('\n')
+  expect(exitCode === 0 ? '' : said).toBe('')
+}
+
+describe(`a clone that is adopted as ${NAME}`, () => {
+  beforeAll(async () => {
+    await $`git clone --quiet ${root} ${clone}`
+    cpSync(join(root, 'node_modules'), join(clone, 'node_modules'), { recursive: true })
+    // Tools and the base of an image are the same under any name, and take minutes to get.
+    mkdirSync(join(clone, 'packer/.images'))
+    mkdirSync(join(clone, 'test/.cache'))
+    for (const tool of ['.tools', ...foldersOf('test/.cache')]) {
+      if (existsSync(join(root, tool))) symlinkSync(join(root, tool), join(clone, tool))
+    }
+    for (const base of new Bun.Glob('debian-*.tar').scanSync(join(root, 'packer/.images'))) {
+      symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
+    }
+    await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
+    await succeeds('scripts/adopt', NAME)
+    await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')
+  }, TIMEOUT_MS)
+
+  test('has the former name in routes and prose alone', async () => {
+    const found = await $`git grep -n -i -e ${name} -- ':!*.md'`.cwd(clone).text()
+    const left = found
+      .trim()
+      .split('\n')
+      // A route, a greeting, and a command of Redis.
+      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello /.test(line))
+    expect(left).toEqual([])
+  })
+
+  test.each(['check', 'unit', 'http', 'terraform'])(
+    'passes scripts/test %s',
+    async (part) => await succeeds('scripts/test', part),
+    TIMEOUT_MS,
+  )
+
+  test.skipIf(cannotBake !== undefined)(
+    'is baked into an image that serves it',
+    async () => {
+      await succeeds('scripts/build')
+      await succeeds('scripts/bake', '--local')
+    },
+    TIMEOUT_MS,
+  )
+})
+
+test.each([
+  [[], "got ''"],
+  [['Notes'], "got 'Notes'"],
+  [['team_notes'], "got 'team_notes'"],
+  [['a', 'b'], "got 'a b'"],
+])('scripts/adopt %j ends with 2 and says what it wants', async (words, got) => {
+  const { exitCode, stderr } = await $`scripts/adopt ${words}`.cwd(root).nothrow().quiet()
+  expect(exitCode).toBe(2)
+  expect(stderr.toString()).toBe(`adopt: ${got}, wants a NAME (scripts/adopt --help)\n`)
+})
