@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { name } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
@@ -193,18 +193,36 @@ echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${pro
   }, 60_000)
 })
 
-describe('the README', () => {
-  test('names every setting', () => {
+/** As GitHub makes anchors of them. */
+const headingsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
+describe('the documents', () => {
+  test('name every setting in src/README.md', async () => {
+    const settings = await Bun.file(join(root, 'src/README.md')).text()
     const own = Object.keys(SETTINGS).filter(
       (name) => !['NOTIFY_SOCKET', 'WATCHDOG_USEC'].includes(name),
     )
-    const missing = own.filter((name) => !readme.includes(`\`${name}\``))
+    const missing = own.filter((name) => !settings.includes(`\`${name}\``))
     expect(missing).toEqual([])
   })
 
-  test('links to nothing that is not there', async () => {
-    const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path as string)
-    for (const path of links)
-      expect([path, await Bun.file(join(root, path)).exists()]).toEqual([path, true])
+  test('link to nothing that is not there', async () => {
+    const documents = Bun.spawnSync(['git', 'ls-files', '*.md'], { cwd: root }).stdout.toString()
+    for (const document of documents.trim().split('\n')) {
+      const text = await Bun.file(join(root, document)).text()
+      for (const [, path = '', heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)) {
+        // What GitHub serves beside the files.
+        if (path.startsWith('../../actions/')) continue
+        const target = path ? join(root, dirname(document), path) : join(root, document)
+        expect([document, path, existsSync(target)]).toEqual([document, path, true])
+        if (heading) expect(headingsOf(await Bun.file(target).text())).toContain(heading)
+      }
+    }
   })
 })
