@@ -97,7 +97,7 @@ get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:$PORT/$1" || echo 
 explain() {
   local lines
   lines=$(journalctl --quiet --merge --output cat --lines 100 --unit "$1")
-  echo "$1: $(grep -E '^[a-z][a-z0-9-]*: ' <<<"$lines" | tail -n 1)"
+  echo "$1: $(grep -E '^[a-z][a-z0-9-]*: ' <<<"$lines" | grep -v '^usage: ' | tail -n 1)"
   tail -n 5 <<<"$lines"
 }
 

@@ -1,7 +1,7 @@
 /**
  * A double of the AWS APIs that the scripts use, for the unmodified SDK (AWS_ENDPOINT_URL): Auto Scaling, EC2 and
  * Elastic Load Balancing v2 in their Query protocols, STS in Query, CloudWatch and SSM in JSON. The control plane behind
- * it (plane.ts) decides as AWS does; an InstanceDriver (driver.ts) acts on machines, real or not.
+ * it (control-plane.ts) decides as AWS does; an InstanceDriver (driver.ts) acts on machines, real or not.
  *
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance

@@ -32,11 +32,3 @@ export async function run(command: string[], cwd?: string): Promise<string> {
   }
   return output
 }
-
-/** A port of the loopback interface that nothing listens on just now. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
-}

@@ -1,4 +1,5 @@
-import { freePort, LOAD_CORE, onCore, owned } from './cores.ts'
+import { freePort } from '../support/process.ts'
+import { LOAD_CORE, onCore, owned } from './cores.ts'
 
 export interface RedisServer {
   endpoint: string

@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../support/process.ts'
 import type { Contender } from './contenders.ts'
-import { freePort, onCore, owned, SERVER_CORE } from './cores.ts'
+import { onCore, owned, SERVER_CORE } from './cores.ts'
 
 /** The birthday that is read and written. */
 export const PATH = '/hello/Ada'

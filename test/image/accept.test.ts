@@ -106,7 +106,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     ],
     [
       'workers that fail',
-      'mkdir -p /run/systemd/system/app@.service.d; printf "[Service]\\nEnvironment=PORT=none\\n" >/run/systemd/system/app@.service.d/a.conf; systemctl daemon-reload',
+      'mkdir -p /run/systemd/system/app@.service.d; echo PORT=none >/run/none.env; printf "[Service]\\nEnvironmentFile=/run/none.env\\n" >/run/systemd/system/app@.service.d/a.conf; systemctl daemon-reload',
       new RegExp(`app@${service.adminPort}.service: ${service.name}: .*none`),
     ],
     [

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../package.json'
+import { listImages } from '../../scripts/lib/aws/images.ts'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
@@ -24,7 +25,7 @@ async function makeTree(path: string) {
   mkdirSync(join(path, 'systemd'))
   mkdirSync(join(path, 'packer', 'aws'), { recursive: true })
   writeFileSync(join(path, 'systemd', 'app.target'), '[Unit]\n')
-  writeFileSync(join(path, '.gitignore'), 'dist/\npacker/manifest.json\nbin/\n')
+  writeFileSync(join(path, '.gitignore'), 'dist/\nbin/\n')
   await git('add', '.')
   await git('commit', '--quiet', '--message', 'first')
   const id = (await git('rev-parse', 'HEAD')).text().trim()
@@ -147,27 +148,27 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
 sayWhatIsLeftOut('baking an AMI against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
-  /** Stands in for the current Packer: notes how it was called and leaves the manifest of a bake. */
+  /** Stands in for the current Packer: notes how it was called, and leaves an AMI with the tags of a bake. */
   function standInForPacker(path: string): string {
     const bin = join(path, 'bin')
     mkdirSync(bin)
+    const register = `import { registerAmi } from '${join(import.meta.dir, 'emulated-aws.ts')}'
+import { EC2Client } from '@aws-sdk/client-ec2'
+await registerAmi(new EC2Client({}), process.argv.at(-1), new Date())
+`
+    writeFileSync(join(bin, 'register.ts'), register)
     const script = `#!/usr/bin/env bash
 printf '%s\\n' "$@" >>${bin}/calls
 [[ $1 == build ]] || exit 0
-for word; do case $word in manifest=*) manifest=\${word#manifest=} ;; esac; done
-cat >"$manifest" <<'END'
-{"builds": [
-  {"artifact_id": "eu-west-1:ami-0old", "packer_run_uuid": "old"},
-  {"artifact_id": "eu-central-1:ami-0copy,eu-west-1:ami-0new", "packer_run_uuid": "new"}
-], "last_run_uuid": "new"}
-END
+for word; do case $word in release=*) release=\${word#release=} ;; esac; done
+cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
 `
     stubCommand(bin, 'packer', script)
     stubCommand(bin, 'session-manager-plugin', '#!/bin/sh\n')
     return bin
   }
 
-  test('hands Packer the release and takes the AMI of this region from its manifest', async () => {
+  test('hands Packer the release, and finds the AMI that it left by its tags', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     using work = temporaryFolder()
@@ -186,11 +187,12 @@ END
         },
         ...{ ...QUIET, work: work.path },
       })
+      const [left] = await listImages(cloud.aws, id)
       expect(baked).toEqual({
         release: id,
         arch: 'arm64',
         region: 'eu-west-1',
-        ami: 'ami-0new',
+        ami: left?.id as string,
         already: false,
       })
       const calls = readFileSync(join(folder.path, 'bin', 'calls'), 'utf8')
@@ -212,7 +214,7 @@ END
     }
   }, 90_000)
 
-  test('stops at the AMI that the release has, and notes it in the manifest', async () => {
+  test('stops at the AMI that the release has', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)
@@ -221,13 +223,6 @@ END
     const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
     const found = await bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path })
     expect(found).toEqual({ release: id, arch: 'arm64', region: 'eu-west-1', ami, already: true })
-    const { builds, last_run_uuid } = await Bun.file(
-      join(folder.path, 'packer/manifest.json'),
-    ).json()
-    expect(builds.at(-1)).toMatchObject({
-      artifact_id: `eu-west-1:${ami}`,
-      packer_run_uuid: last_run_uuid,
-    })
   }, 90_000)
 
   test('says which tool is missing', async () => {

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import {
   findLocalImage,
-  forgetImages,
   imageFolder,
   type LocalImage,
+  pruneImages,
 } from '../../scripts/lib/image/local.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
@@ -92,7 +92,7 @@ test('of the images of a tree those used last are kept', () => {
   const images = join(folder.path, 'packer', '.images')
   writeFileSync(join(images, 'debian-12.tar'), '')
   findLocalImage(folder.path, 'oldest')
-  forgetImages(folder.path, 2)
+  pruneImages(folder.path, 2)
   expect(readdirSync(images).sort()).toEqual(['debian-12.tar', 'new', 'oldest'])
 })
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { SETTINGS } from '../../src/config/settings.ts'
 import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../src/config/timeouts.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
@@ -24,7 +25,7 @@ describe('the example environment file', () => {
   const example = readFileSync(join(systemd, 'app.env.example'), 'utf8')
   const lines = [...example.matchAll(/^#?([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => ({
     name,
-    value,
+    value: value?.replace('NAME', service.name),
   }))
 
   test('has every variable that the service reads, each once, and no other', () => {

@@ -1,17 +1,8 @@
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-} from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../../scripts/lib/errors.ts'
-import { findLocalImage } from '../../scripts/lib/image/local.ts'
+import { findLocalImage, pruneImages } from '../../scripts/lib/image/local.ts'
 
 /** Images of earlier rehearsals, each of about 400 MB. */
 const OTHERS_KEPT = 4
@@ -86,8 +77,10 @@ export async function makeReleases(
     made.set(name, { name, id, image: image.root })
   }
   shareBase(clone, root)
-  forgetOthers(
+  // A few besides, so that going back and forth between commits costs nothing.
+  pruneImages(
     clone,
+    OTHERS_KEPT,
     [...made.values()].map(({ id }) => id),
   )
   return made
@@ -164,14 +157,4 @@ async function bake(clone: string, id: string): Promise<void> {
       )
     }
   }
-}
-
-/** Keeps the newest few besides, so that going back and forth between commits costs nothing. */
-function forgetOthers(clone: string, wanted: string[]): void {
-  const folder = join(clone, 'packer', '.images')
-  const others = readdirSync(folder)
-    .filter((name) => /^[0-9a-f]{40}$/.test(name) && !wanted.includes(name))
-    .map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
-    .sort((a, b) => b.at - a.at)
-  for (const { path } of others.slice(OTHERS_KEPT)) rmSync(path, { recursive: true, force: true })
 }

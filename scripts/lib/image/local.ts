@@ -40,7 +40,7 @@ export function imageFolder(root: string, release: string): string {
   return join(root, 'packer', '.images', release)
 }
 
-/** The image of `release` if it was baked; it then counts as used just now, for `forgetImages`. */
+/** The image of `release` if it was baked; it then counts as used just now, for `pruneImages`. */
 export function findLocalImage(root: string, release: string): LocalImage | undefined {
   const path = join(imageFolder(root, release), 'image.json')
   if (!existsSync(path)) return undefined
@@ -49,10 +49,11 @@ export function findLocalImage(root: string, release: string): LocalImage | unde
   return JSON.parse(readFileSync(path, 'utf8'))
 }
 
-/** Removes all images of this tree but the `kept` last used ones. */
-export function forgetImages(root: string, kept: number): void {
+/** Removes all images of this tree but the `kept` last used ones, and those of the releases `wanted`. */
+export function pruneImages(root: string, kept: number, wanted: readonly string[] = []): void {
   const used = (folder: string) => statSync(join(folder, 'image.json')).mtimeMs
   const folders = readdirSync(join(root, 'packer', '.images'))
+    .filter((release) => !wanted.includes(release))
     .map((release) => imageFolder(root, release))
     .filter((folder) => existsSync(join(folder, 'image.json')))
     .sort((a, b) => used(b) - used(a))
@@ -123,7 +124,7 @@ export async function bakeLocally(
     renameSync(target, image.root)
     renameSync(packed, image.archive)
     writeFileSync(join(folder, 'image.json'), `${JSON.stringify(image, null, 2)}\n`)
-    forgetImages(root, KEPT_IMAGES)
+    pruneImages(root, KEPT_IMAGES)
     return image
   } finally {
     rmSync(work, { recursive: true, force: true })

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by every script: sets $root and $service, puts the pinned Bun on PATH and installs the locked dependencies when they changed.
+# Sourced by every script: sets $root and $service_name, puts the pinned Bun on PATH and installs the locked dependencies when they changed.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 # shellcheck disable=SC2034 # used by those who source this
-service=$(sed -n 's/^  "name": "\(.*\)",$/\1/p' "$root/package.json")
+service_name=$(sed -n 's/^  "name": "\(.*\)",$/\1/p' "$root/package.json")
 bun_version=$(sed -n 's/.*"packageManager": "bun@\([^"]*\)".*/\1/p' "$root/package.json")
 
 bun_is_right() { [[ $(bun --version 2>/dev/null) == "$bun_version" ]]; }

@@ -68,35 +68,6 @@ export const autoScaling: Record<string, Action> = {
     return {}
   },
 
-  EnterStandby: (plane, query) => {
-    known(plane, query)
-    const instances = query.list('InstanceIds').map((id) => plane.instance(id))
-    if (query.flag('ShouldDecrementDesiredCapacity')) plane.group.desired -= instances.length
-    return {
-      Activities: instances.map((each) => activityOf(plane, plane.machines.standby(each, true))),
-    }
-  },
-
-  ExitStandby: (plane, query) => {
-    known(plane, query)
-    const instances = query.list('InstanceIds').map((id) => plane.instance(id))
-    plane.group.desired += instances.length
-    return {
-      Activities: instances.map((each) => activityOf(plane, plane.machines.standby(each, false))),
-    }
-  },
-
-  SetDesiredCapacity: (plane, query) => {
-    known(plane, query)
-    const desired = query.number('DesiredCapacity') ?? 0
-    const { minSize, maxSize } = plane.group
-    if (desired < minSize || desired > maxSize) {
-      throw invalid(`New SetDesiredCapacity value ${desired} is outside ${minSize} to ${maxSize}.`)
-    }
-    plane.group.desired = desired
-    return {}
-  },
-
   SuspendProcesses: (plane, query) => {
     known(plane, query)
     for (const name of query.list('ScalingProcesses')) plane.group.suspended.add(name)
@@ -106,12 +77,6 @@ export const autoScaling: Record<string, Action> = {
   ResumeProcesses: (plane, query) => {
     known(plane, query)
     for (const name of query.list('ScalingProcesses')) plane.group.suspended.delete(name)
-    return {}
-  },
-
-  SetInstanceHealth: (plane, query) => {
-    const health = query.text('HealthStatus') === 'Unhealthy' ? 'Unhealthy' : 'Healthy'
-    plane.instance(query.text('InstanceId') ?? '').health = health
     return {}
   },
 }

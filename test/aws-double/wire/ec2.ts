@@ -74,12 +74,6 @@ export const ec2: Record<string, Action> = {
         .map((number) => versionOf(plane, number)),
     }
   },
-
-  GetConsoleOutput: (plane, query) => {
-    const id = query.text('InstanceId') ?? ''
-    plane.instance(id)
-    return { instanceId: id, output: btoa(`console of ${id}\n`), timestamp: new Date() }
-  },
 }
 
 /** Whether the request's filters on tags and on these fields let it through; other filters are not modelled. */

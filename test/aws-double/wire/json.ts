@@ -26,12 +26,6 @@ export const cloudwatch: Record<string, Action> = {
       CompositeAlarms: [],
     }
   },
-
-  SetAlarmState: (plane, input) => {
-    const state = input.StateValue as 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
-    plane.setAlarm(String(input.AlarmName), state, String(input.StateReason))
-    return {}
-  },
 }
 
 /** One command on one instance, as SSM keeps it. */
@@ -96,12 +90,6 @@ export const ssm: Record<string, Action> = {
     return { ...found }
   },
 
-  ListCommandInvocations: (plane, input) => ({
-    CommandInvocations: commands(plane)
-      .filter(({ CommandId }) => !input.CommandId || CommandId === input.CommandId)
-      .map((found) => ({ ...found })),
-  }),
-
   // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.
   StartAutomationExecution: (plane, input) => {
     const name = String(input.DocumentName)
@@ -132,12 +120,6 @@ export const ssm: Record<string, Action> = {
       },
     }
   },
-
-  DescribeInstanceInformation: (plane) => ({
-    InstanceInformationList: plane.instances
-      .filter(({ lifecycle, privateIp }) => privateIp !== undefined && lifecycle !== 'Terminated')
-      .map(({ id }) => ({ InstanceId: id, PingStatus: 'Online' })),
-  }),
 }
 
 function send(plane: ControlPlane, id: string, CommandId: string, input: Json): void {
