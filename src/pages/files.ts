@@ -3,11 +3,11 @@ import swaggerJs from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file'
 import docsJs from './docs.client.js' with { type: 'file' }
 import docsCss from './docs.css' with { type: 'file' }
 import docsHtml from './docs.html' with { type: 'file' }
+import type { EmbeddedFile } from './embedded.ts'
 import icon from './icon.svg' with { type: 'file' }
 import indexJs from './index.client.js' with { type: 'file' }
 import indexCss from './index.css' with { type: 'file' }
 import indexHtml from './index.html' with { type: 'file' }
-import type { EmbeddedFile } from './pages.ts'
 
 // The types of these imports are those of modules; with { type: 'file' } each is a path.
 const file = (path: unknown, mediaType: string): EmbeddedFile => ({

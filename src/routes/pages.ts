@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import type { AppDependencies, AppEnv } from '../context.ts'
 import { openapiDocument } from '../http/openapi.ts'
+import { createPages } from '../pages/embedded.ts'
 import { assetFiles, pageFiles } from '../pages/files.ts'
-import { createPages } from '../pages/pages.ts'
 
 /** The page to try the service, the reference, and the document that the reference shows. */
 export function pageRoutes({ release }: Pick<AppDependencies, 'release'>): Hono<AppEnv> {

@@ -2,6 +2,7 @@ import { decide } from './capacity.ts'
 import type { Clock } from './clock.ts'
 import type { InstanceDriver } from './driver.ts'
 import { ApiError, invalid } from './errors.ts'
+import { advance, startRollback, type World } from './instance-refresh.ts'
 import { hex, Machines } from './machines.ts'
 import {
   type Alarm,
@@ -14,7 +15,6 @@ import {
   type RefreshPreferences,
   type TemplateVersion,
 } from './model.ts'
-import { advance, startRollback, type World } from './refresh.ts'
 
 export interface PlaneOptions {
   group: Group

@@ -144,3 +144,11 @@ export function envFile(env: Record<string, string>): string {
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 }
+
+/** Writes the environment file and restarts the service, as a person would. */
+export async function configure(machine: Booted, env: Record<string, string>): Promise<void> {
+  const lines = Object.entries(env).map(([name, value]) => `'${name}=${value}'`)
+  await machine.sh(
+    `printf '%s\\n' ${lines.join(' ')} >/etc/app/app.env; systemctl restart app.target`,
+  )
+}

@@ -10,7 +10,7 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.process = Bun.spawn(
-      [process.execPath, join(import.meta.dir, 'clients.ts'), JSON.stringify(options)],
+      [process.execPath, join(import.meta.dir, 'load-clients.ts'), JSON.stringify(options)],
       { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' },
     )
     this.reading = this.read()

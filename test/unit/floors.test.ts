@@ -16,7 +16,7 @@ test.each([
   ['scripts/lib/rollout/run.ts', 'scripts/lib/deploy/apply.ts', 'higher floor'],
   ['scripts/lib/deploy/apply.ts', 'scripts/lib/commands/rollout.ts', 'higher floor'],
   ['scripts/lib/commands/rollout.ts', 'test/support/app.ts', 'higher floor'],
-  ['scripts/lib/ops/ops.ts', 'scripts/lib/rollout/run.ts', 'beside each other'],
+  ['scripts/lib/ops/operate.ts', 'scripts/lib/rollout/run.ts', 'beside each other'],
   ['scripts/lib/service.ts', 'src/birthday.ts', 'of src, scripts know'],
 ])('%s does not import %s', (path, target, reason) => {
   expect(misplaced(path, target)).toContain(reason)
@@ -27,7 +27,7 @@ test.each([
   ['src/store/birthdays.ts', 'package.json'],
   ['scripts/lib/cli.ts', 'scripts/lib/aws/errors.ts'],
   ['scripts/lib/deploy/plan.ts', 'scripts/lib/rollout/settings.ts'],
-  ['scripts/lib/secrets/secrets.ts', 'src/config/tokens.ts'],
+  ['scripts/lib/secrets/tokens.ts', 'src/config/tokens.ts'],
   ['test/rehearsal/cloud.ts', 'test/aws-double/server.ts'],
 ])('%s may import %s', (path, target) => {
   expect(misplaced(path, target)).toBeUndefined()

@@ -1,7 +1,7 @@
 import { ARCHITECTURES } from '../aws/images.ts'
 import { type Command, interruption, runCommand } from '../cli.ts'
 import { EXIT, Stop } from '../errors.ts'
-import { bake } from '../image/bake.ts'
+import { bake } from '../image/bake-release.ts'
 import { flag, oneOf, text } from '../options.ts'
 
 const options = {

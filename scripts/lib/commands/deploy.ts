@@ -1,6 +1,6 @@
 import { ARCHITECTURES } from '../aws/images.ts'
 import { type Command, runCommand } from '../cli.ts'
-import { deploy } from '../deploy/deploy.ts'
+import { deploy } from '../deploy/ship.ts'
 import { usageError } from '../errors.ts'
 import { flag, oneOf, readOptions, text } from '../options.ts'
 import { service } from '../service.ts'

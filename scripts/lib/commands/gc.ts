@@ -1,6 +1,6 @@
 import { connect } from '../aws/clients.ts'
 import { type Command, runCommand } from '../cli.ts'
-import { collectGarbage } from '../image/gc.ts'
+import { collectGarbage } from '../image/garbage.ts'
 import { flag, number, text } from '../options.ts'
 import { RELEASE_FILE } from '../release-file.ts'
 import { service } from '../service.ts'

@@ -4,7 +4,7 @@ import { Parameters } from '../aws/parameters.ts'
 import { type Command, runCommand } from '../cli.ts'
 import { EXIT, usageError } from '../errors.ts'
 import { flag, oneOf, parsed, text } from '../options.ts'
-import { addToken, listSecrets, makeSecrets, revokeToken } from '../secrets/secrets.ts'
+import { addToken, listSecrets, makeSecrets, revokeToken } from '../secrets/tokens.ts'
 
 const options = {
   'add-token': oneOf('SCOPE', 'one more token, for read or for write', SCOPES),

@@ -1,5 +1,5 @@
 /**
- * The clients, in a process of their own inside the namespace: `clients.ts OPTIONS` with LoadOptions as JSON. Writes a
+ * The clients, in a process of their own inside the namespace: `load-clients.ts OPTIONS` with LoadOptions as JSON. Writes a
  * line of JSON for each second; told to stop by the end of its input, it reads everything back and ends.
  *
  * Requests at a constant rate are sent when they are due, whatever became of those before, and their latency counts from
