@@ -1,7 +1,4 @@
-/** The domain: user names, dates of birth, days until a birthday. Pure. */
-
-/** Letters of any script, each with the combining marks that follow it. */
-export const USERNAME_PATTERN = /^(?:\p{L}\p{M}*){1,64}$/u
+/** The domain: dates of birth, days until a birthday. Pure. */
 
 /** Year 0001 or later; `Temporal` alone would also take `20240229` and `+002024-02-29`. */
 export const DATE_PATTERN = /^(?!0000)\d{4}-\d{2}-\d{2}$/

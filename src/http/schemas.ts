@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { parseDate, USERNAME_PATTERN } from '../birthday.ts'
+import { parseDate } from '../birthday.ts'
+import { USERNAME_PATTERN } from '../username.ts'
 
 /** What comes in and goes out; validation and the OpenAPI document are both made from these. */
 

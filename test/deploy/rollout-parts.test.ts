@@ -3,7 +3,7 @@ import { batchesOf, fittingCheckpoints } from '../../scripts/lib/aws/refresh.ts'
 import { type Finding, likelyCause } from '../../scripts/lib/rollout/cause.ts'
 import { failuresText, figuresOf, type Sample } from '../../scripts/lib/rollout/figures.ts'
 import type { Observation } from '../../scripts/lib/rollout/observe.ts'
-import { judge } from '../../scripts/lib/rollout/receipt.ts'
+import { judge } from '../../scripts/lib/rollout/verdict.ts'
 import { percentile } from '../../scripts/lib/statistics.ts'
 
 describe('checkpoints', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { daysUntilBirthday, greeting, parseDate, USERNAME_PATTERN } from '../../src/birthday.ts'
+import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
 import { Username } from '../../src/http/schemas.ts'
+import { USERNAME_PATTERN } from '../../src/username.ts'
 
 const day = (text: string) => Temporal.PlainDate.from(text)
 const anyDay = fc

@@ -6,7 +6,7 @@ import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import type { Evidence } from './evidence.ts'
 import type { Probe } from './probe.ts'
 import type { Progress } from './progress.ts'
-import type { Ending } from './receipt.ts'
+import type { Ending } from './verdict.ts'
 
 export interface FollowOptions {
   aws: Aws

@@ -1,25 +1,8 @@
-import { EXIT } from '../errors.ts'
 import { clockTime, releaseCounts, shortRelease } from '../format.ts'
 import { service } from '../service.ts'
 import { type Figures, failuresText, type Phase } from './figures.ts'
 import type { Observation } from './observe.ts'
-
-export type Verdict = 'shipped' | 'rolled back' | 'failed' | 'cancelled' | 'timed out' | 'skipped'
-
-const EXIT_CODES: Record<Verdict, number> = {
-  shipped: EXIT.ok,
-  skipped: EXIT.ok,
-  'rolled back': EXIT.rolledBack,
-  failed: EXIT.failed,
-  cancelled: EXIT.failed,
-  'timed out': EXIT.timedOut,
-}
-
-/** How following a refresh ended: AWS's terminal status, or our own limit. */
-export interface Ending {
-  status: string
-  reason: string
-}
+import type { Verdict } from './verdict.ts'
 
 /** What a rollout ends with, as it is written for machines. */
 export interface Receipt {
@@ -40,42 +23,6 @@ export interface Receipt {
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
   notes: string[]
   evidence: { folder: string; likelyCause: string } | undefined
-}
-
-export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
-
-/**
- * The verdict by what was seen. `isRollback` turns round what AWS's RollbackSuccessful means: it was asked for; and
- * requests that failed on the way back are the fault of what is left behind.
- */
-export function judge(
-  ending: Ending,
-  observed: Observation | undefined,
-  probe: Figures | undefined,
-  budget: number,
-  isRollback: boolean,
-): { verdict: Verdict; reason: string } {
-  const arrived =
-    ending.status === 'Successful' || (isRollback && ending.status === 'RollbackSuccessful')
-  if (!arrived)
-    return { verdict: verdictWithoutSuccess(ending.status), reason: ending.reason || ending.status }
-  if (observed && !observed.ok) {
-    return { verdict: 'failed', reason: `AWS reports success, but ${observed.problem}` }
-  }
-  const failed = isRollback ? probe?.phases.after.failed : probe?.failed
-  if (probe && failed !== undefined && failed > budget) {
-    return {
-      verdict: 'failed',
-      reason: `every instance serves the release, but ${failed} of ${probe.requests} requests failed (budget ${budget})`,
-    }
-  }
-  return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }
-}
-
-function verdictWithoutSuccess(status: string): Verdict {
-  if (status === 'RollbackSuccessful') return 'rolled back'
-  if (status === 'Cancelled') return 'cancelled'
-  return status === 'timed out' ? 'timed out' : 'failed'
 }
 
 /** The receipt for a person, line by line, without colour. */

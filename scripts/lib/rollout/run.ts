@@ -13,15 +13,9 @@ import { follow } from './follow.ts'
 import { type Observation, observe } from './observe.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
-import {
-  type Ending,
-  exitCodeOf,
-  judge,
-  type Receipt,
-  receiptLines,
-  type Verdict,
-} from './receipt.ts'
+import { type Receipt, receiptLines } from './receipt.ts'
 import type { Settings } from './settings.ts'
+import { type Ending, exitCodeOf, judge, type Verdict } from './verdict.ts'
 
 /** What every verb works with. */
 export interface Context {

@@ -4,7 +4,7 @@ import { root } from './paths.ts'
 /** From the ground up: a file imports from its own floor and those below. A file is on the last floor that has it. */
 const FLOORS = [
   'package.json',
-  'src/*.ts', // the domain and what stands by itself: birthday, deadline, notify, release
+  'src/*.ts', // the domain and what stands by itself: birthday, username, deadline, notify, release
   'src/telemetry/**',
   'src/config/**',
   'src/{store,discovery}/**',

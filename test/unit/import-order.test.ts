@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { findMisplaced, misplaced } from '../../scripts/lib/floors.ts'
+import { findMisplaced, misplaced } from '../../scripts/lib/import-order.ts'
 
 test('no import of this tree goes up', async () => {
   expect(await findMisplaced()).toEqual([])
