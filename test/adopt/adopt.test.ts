@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../package.json'
@@ -46,6 +46,8 @@ describe(`a clone that is adopted as ${NAME}`, () => {
     for (const base of new Bun.Glob('debian-*.tar').scanSync(join(root, 'packer/.images'))) {
       symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
     }
+    // A link is not the folder that .gitignore names.
+    appendFileSync(join(clone, '.git/info/exclude'), '.tools\n')
     await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
     await succeeds('scripts/adopt', NAME)
     await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')
