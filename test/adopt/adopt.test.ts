@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { offline } from '../terraform/workspace.ts'
 
 /** With a hyphen, and of no word that is in this tree. */
 const NAME = 'team-notes'
@@ -46,6 +47,9 @@ describe(`a clone that is adopted as ${NAME}`, () => {
     for (const base of new Bun.Glob('debian-*.tar').scanSync(join(root, 'packer/.images'))) {
       symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
     }
+    // Where the registry of Terraform is not to be reached, its provider is beside the repository.
+    const beside = join(dirname(offline), '..')
+    if (existsSync(beside)) symlinkSync(beside, join(folder.path, basename(beside)))
     // A link is not the folder that .gitignore names.
     appendFileSync(join(clone, '.git/info/exclude'), '.tools\n')
     await $`git config user.name test && git config user.email test@example.com`.cwd(clone)

@@ -37,7 +37,7 @@ function useEnvironment(values: Record<string, string>): Disposable {
 }
 
 test('ssm: reads a SecureString, and says which parameter it could not read', async () => {
-  await using server = startParameterStore({ '/hello/test/tokens': 'the secret' })
+  await using server = startParameterStore({ [`/${name}/test/tokens`]: 'the secret' })
   using _ = useEnvironment({
     AWS_ENDPOINT_URL: String(server.url),
     AWS_ACCESS_KEY_ID: 'test',
