@@ -6,6 +6,7 @@ export const EXIT = {
   rolledBack: 3,
   failed: 4,
   timedOut: 5,
+  lostSight: 6,
   interrupted: 130,
 } as const
 

@@ -48,6 +48,8 @@ export class FakeFleet implements InstanceDriver {
   readonly tokens = new Set<string>()
   /** Set: requests but /hc and /version go to the service at this URL. */
   upstream: string | undefined
+  /** How many requests came so far. */
+  requests = 0
   /** Status that the load balancer itself answers with instead of forwarding. */
   outage: number | undefined
   private readonly server: Bun.Server<undefined>
@@ -166,6 +168,7 @@ export class FakeFleet implements InstanceDriver {
   }
 
   private async forward(request: Request): Promise<Response> {
+    this.requests++
     if (this.outage) return new Response('', { status: this.outage })
     const healthy = [...this.machines.values()].filter(
       ({ registered, draining, state }) => registered && !draining && state.state === 'healthy',

@@ -112,7 +112,9 @@ export interface Group {
   desired: number
   zones: string[]
   targetGroupArn: string
+  /** Without a port, as AWS has it; the listener tells that. */
   loadBalancerDns: string
+  listenerPort: number
   /** Whether the load balancer serves HTTPS, too. */
   https?: boolean
   graceSeconds: number

@@ -3,7 +3,7 @@ import { batchesOf, fittingCheckpoints } from '../../scripts/lib/aws/refresh.ts'
 import { type Finding, likelyCause } from '../../scripts/lib/rollout/cause.ts'
 import { failuresText, figuresOf, type Sample } from '../../scripts/lib/rollout/figures.ts'
 import type { Observation } from '../../scripts/lib/rollout/observe.ts'
-import { judge } from '../../scripts/lib/rollout/verdict.ts'
+import { type Ending, judge } from '../../scripts/lib/rollout/verdict.ts'
 import { percentile } from '../../scripts/lib/statistics.ts'
 
 describe('checkpoints', () => {
@@ -81,7 +81,7 @@ describe('the verdict', () => {
   const good: Observation = { seen: ['i-1'], inService: 1, ok: true, problem: '' }
   const figures = (failed: number) => ({ ...figuresOf([], 0, 0), requests: 100, failed })
   const verdict = (
-    status: string,
+    status: Ending['status'],
     options: { observed?: Observation; failed?: number; budget?: number; back?: boolean } = {},
   ) => {
     const { observed = good, failed = 0, budget = 0, back = false } = options
@@ -101,6 +101,7 @@ describe('the verdict', () => {
     ['Failed', {}, 'failed'],
     ['Cancelled', {}, 'cancelled'],
     ['timed out', {}, 'timed out'],
+    ['lost sight', {}, 'lost sight'],
   ] as const)('of %s with %j is %s', (status, options, expected) => {
     expect<string>(verdict(status, options)).toBe(expected)
   })

@@ -41,6 +41,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       zones: [`${REGION}a`, `${REGION}b`, `${REGION}c`],
       targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:123456789012:targetgroup/${GROUP}/0123456789abcdef`,
       loadBalancerDns: HOST_ADDRESS,
+      listenerPort: 80,
       graceSeconds: GROUP_RULES.grace,
       warmupSeconds: GROUP_RULES.warmup,
       deregistrationSeconds: RULES.deregistration,

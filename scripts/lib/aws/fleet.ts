@@ -9,6 +9,7 @@ import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balanc
 import { Stop } from '../errors.ts'
 import { service } from '../service.ts'
 import type { Aws } from './clients.ts'
+import { classifyError } from './errors.ts'
 import { TAG, tagValue } from './tags.ts'
 
 /** One instance of the group, as Auto Scaling, EC2 and the load balancer see it together. */
@@ -47,6 +48,8 @@ type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 
 /** Takes snapshots of a group. What never changes about an instance is asked for once. */
 export class FleetWatch {
+  /** Go on without the health of targets when the caller may not ask for it. */
+  toleratesDeniedHealth = false
   private readonly facts = new Map<string, Facts>()
 
   constructor(
@@ -97,9 +100,13 @@ export class FleetWatch {
   private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
     const arn = group.TargetGroupARNs?.[0]
     if (!arn) return new Map()
-    const answer = await this.aws.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
+    const answer = await this.aws.elb
+      .send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
+      .catch((error) => {
+        if (!this.toleratesDeniedHealth || classifyError(error) !== 'denied') throw error
+      })
     return new Map(
-      (answer.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [
+      (answer?.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [
         Target?.Id ?? '',
         {
           target: TargetHealth?.State ?? 'unknown',
@@ -167,9 +174,9 @@ export function countReleases(fleet: Fleet): Record<string, number> {
   return counted
 }
 
-/** The release that the group is marked with as rolled back. */
-export const rolledBackRelease = (fleet: Fleet): string | undefined =>
-  tagValue(fleet.group.Tags, TAG.rolledBack)
+/** The releases that the group is marked with as rolled back, the newest last. */
+export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
+  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(Boolean) ?? []
 
 function unknownGroup(name: string): Stop {
   return new Stop(

@@ -3,11 +3,14 @@ import {
   CreateOrUpdateTagsCommand,
   DeleteTagsCommand,
   DescribeInstanceRefreshesCommand,
+  type InstanceRefresh,
+  paginateDescribeInstanceRefreshes,
   type RefreshPreferences,
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from './clients.ts'
+import { type Fleet, markedReleases } from './fleet.ts'
 import { TAG } from './tags.ts'
 
 export interface RefreshPlan {
@@ -48,6 +51,17 @@ export function batchesOf(checkpoints: number[], desired: number, maxHealthy: nu
     done = until
   }
   return batches
+}
+
+/** All refreshes that AWS still knows of, which it keeps for six weeks; newest first. */
+export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRefresh[]> {
+  const found: InstanceRefresh[] = []
+  const pages = paginateDescribeInstanceRefreshes(
+    { client: aws.autoScaling },
+    { AutoScalingGroupName: group },
+  )
+  for await (const { InstanceRefreshes = [] } of pages) found.push(...InstanceRefreshes)
+  return found.sort((a, b) => (b.StartTime?.getTime() ?? 0) - (a.StartTime?.getTime() ?? 0))
 }
 
 /** Starts the refresh; returns its id. */
@@ -110,14 +124,34 @@ export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** Marks `release` on the group as rolled back, so that it is not tried again by accident. */
-export async function markRolledBack(aws: Aws, group: string, release: string): Promise<void> {
-  const tag = { ...tagOf(group), Value: release, PropagateAtLaunch: false }
-  await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
+/** A tag's value has 256 characters: that is so many releases. */
+const MARKS = 6
+
+/** Marks `release` on the group as rolled back, beside those that are marked already. */
+export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
+  const others = markedReleases(group).filter((each) => each !== release)
+  await writeMarks(aws, name, [...others, release].slice(-MARKS))
 }
 
-export async function unmarkRolledBack(aws: Aws, group: string): Promise<void> {
-  await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group)] }))
+/** Takes the mark of `release` away, if it has one. */
+export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
+  const marked = markedReleases(group)
+  if (!marked.includes(release)) return
+  await writeMarks(
+    aws,
+    name,
+    marked.filter((each) => each !== release),
+  )
+}
+
+async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
+  const command =
+    releases.length === 0
+      ? new DeleteTagsCommand({ Tags: [tagOf(group)] })
+      : new CreateOrUpdateTagsCommand({
+          Tags: [{ ...tagOf(group), Value: releases.join(' '), PropagateAtLaunch: false }],
+        })
+  await aws.autoScaling.send(command as DeleteTagsCommand)
 }
 
 const tagOf = (group: string) => ({

@@ -9,6 +9,6 @@ export const TAG = {
   service: 'service',
   release: 'release',
   bakedAt: 'baked-at',
-  /** On the group: the release that was rolled back. */
+  /** On the group: the releases that were rolled back, with blanks between. */
   rolledBack: 'rolled-back-release',
 } as const

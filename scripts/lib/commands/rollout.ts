@@ -28,7 +28,7 @@ const options = {
       { wants: 'an http or https URL' },
     ),
   }),
-  ...under('what (start)', {
+  ...under('what (start, rollback)', {
     'launch-template-id': text('ID', 'of the group'),
     'launch-template-version': parsed('N', 'a number, never $Latest', readVersion, {
       wants: 'a number: with $Latest or $Default AWS cannot go back',
@@ -42,6 +42,7 @@ const options = {
     alarm: list('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
     'ignore-alarms': flag('leave out alarms that ring already, instead of refusing'),
     retry: flag('try a release again that was rolled back before'),
+    further: flag('rollback: go back beyond a change that was undone already'),
     'skip-rolled-back': flag('end with 0 for such a release instead of refusing'),
   }),
   ...under('how', {
@@ -99,14 +100,15 @@ verdict by what the instances answer.
   watch      follow the refresh that runs; Ctrl-C leaves it running
   status     the group, its instances and its newest refresh, once
   cancel     stop the refresh where it is
-  rollback   go back: turn the running refresh round, or refresh to the newest version before it whose AMI still
-             exists, of another release that was not rolled back`,
+  rollback   undo the newest change that is not undone: turn a running refresh round, follow one that goes back
+             already, go back to the saved version after one that stopped early, or to the newest version before the
+             one that runs whose AMI still exists, of another release that was not rolled back`,
   options,
   notes: `
 Every option can be given in the environment: --bake-seconds as ${service.environmentPrefix}_ROLLOUT_BAKE_SECONDS.
 
 exit codes: 0 shipped (watch, start), done (others), 1 refused, 2 usage, 3 rolled back, 4 failed or cancelled,
-            5 timed out, 130 interrupted`,
+            5 timed out, 6 lost sight of a refresh that goes on, 130 interrupted`,
   words: 2,
   environmentPrefix: `${service.environmentPrefix}_ROLLOUT`,
 }

@@ -1,12 +1,11 @@
-import { DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling'
 import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
 import { type Arch, type Image, listImages } from '../aws/images.ts'
-import { TAG, tagValue } from '../aws/tags.ts'
 import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { root } from '../paths.ts'
 import type { Pinned, ReleaseFile } from '../release-file.ts'
+import { findRolledBack } from '../rollout/survey.ts'
 
 /** A release that can be launched. */
 export interface Baked extends Pinned {
@@ -47,23 +46,17 @@ async function findPrevious(
   file: ReleaseFile,
   group: string | undefined,
 ): Promise<Baked> {
-  const [baked, rolledBack] = await Promise.all([listBaked(aws), rolledBackRelease(aws, group)])
+  const [baked, rolledBack] = await Promise.all([
+    listBaked(aws),
+    group ? findRolledBack(aws, group) : ([] as string[]),
+  ])
   for (const past of file.history) {
     const found = baked.find(({ ami_id }) => ami_id === past.ami_id)
-    if (found && found.release !== file.release && found.release !== rolledBack) return found
+    if (found && found.release !== file.release && !rolledBack.includes(found.release)) return found
   }
   throw new Stop(
     'there is no earlier release in the history that was not rolled back and whose AMI still exists: bake an older commit, and bump to it',
   )
-}
-
-/** The release that the group is marked with; undefined also when there is no such group (yet). */
-async function rolledBackRelease(aws: Aws, group: string | undefined): Promise<string | undefined> {
-  if (!group) return undefined
-  const answer = await aws.autoScaling.send(
-    new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [group] }),
-  )
-  return tagValue(answer.AutoScalingGroups?.[0]?.Tags, TAG.rolledBack)
 }
 
 function single(baked: Baked[], release: string, arch: Arch | undefined): Baked {

@@ -8,13 +8,13 @@ import {
   inService,
   isHealthy,
   isRunning,
-  rolledBackRelease,
 } from '../aws/fleet.ts'
 import { findImage, listVersions } from '../aws/images.ts'
 import { batchesOf, fittingCheckpoints } from '../aws/refresh.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../format.ts'
 import { root } from '../paths.ts'
 import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
+import { survey } from '../rollout/survey.ts'
 import type { Baked } from './choose.ts'
 
 /** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */
@@ -38,7 +38,7 @@ export interface PlanOptions {
 
 export interface Plan {
   lines: string[]
-  /** Whether the group is marked with this release as rolled back. */
+  /** Whether this release was rolled back on the group. */
   wasRolledBack: boolean
 }
 
@@ -54,7 +54,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     ]
     return { lines, wasRolledBack: false }
   }
-  const fleet = await new FleetWatch(aws, group).snapshot()
+  const { fleet, rolledBack } = await survey(aws, new FleetWatch(aws, group))
   const releases = countReleases(fleet)
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
   const [commits, alarms, wayBack] = await Promise.all([
@@ -62,7 +62,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     alarmLine(aws, options.alarms),
     wayBackLine(aws, fleet),
   ])
-  const wasRolledBack = rolledBackRelease(fleet) === next.release
+  const wasRolledBack = rolledBack.includes(next.release)
   const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,

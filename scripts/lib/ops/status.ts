@@ -1,5 +1,5 @@
 import { explain } from '../aws/errors.ts'
-import { type Fleet, type Member, rolledBackRelease } from '../aws/fleet.ts'
+import { type Fleet, type Member, markedReleases } from '../aws/fleet.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
 import { age, painter, shortRelease, table } from '../format.ts'
 import type { Ops } from './settings.ts'
@@ -65,11 +65,11 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     ]
   })
   const { refresh } = fleet
-  const marked = rolledBackRelease(fleet)
+  const marked = markedReleases(fleet.group)
   return [
     `${fleet.name}: ${reports.length} instances, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
-    ...(marked ? [`rolled back: ${shortRelease(marked)}`] : []),
+    ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),
     '',
     ...table([heading, ...rows]),
   ]

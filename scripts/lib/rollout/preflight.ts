@@ -25,9 +25,10 @@ export interface Preflight {
 
 /** Everything that would make a refresh fail, or that AWS would not notice, found before anything is started. */
 export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
-  const [version, alarms] = await Promise.all([
+  const [version, alarms, wayBack] = await Promise.all([
     checkVersion(aws, fleet, target),
     checkAlarms(aws, target.alarms, target.ignoreAlarms),
+    checkWayBack(aws, fleet),
   ])
   const problems = [
     ...checkRefresh(fleet),
@@ -36,7 +37,7 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
     ...alarms.problems,
   ]
   const serving = inService(fleet).filter(isHealthy).length
-  const notes = [...alarms.notes]
+  const notes = [...alarms.notes, ...wayBack]
   if (serving < fleet.desired) {
     notes.push(`only ${serving} of ${fleet.desired} instances are healthy at the start`)
   }
@@ -52,6 +53,7 @@ function checkRefresh({ refresh, name }: Fleet): string[] {
 
 /** Without these a refresh waits until it times out. */
 const NEEDED_PROCESSES = [
+  'InstanceRefresh',
   'Launch',
   'Terminate',
   'HealthCheck',
@@ -82,6 +84,18 @@ async function checkVersion(aws: Aws, fleet: Fleet, target: Target): Promise<str
     ]
   }
   return await checkImage(aws, version, target.release)
+}
+
+/** What AWS would launch when it rolls back, found while there is no hurry. */
+async function checkWayBack(aws: Aws, { group, version }: Fleet): Promise<string[]> {
+  const id = group.LaunchTemplate?.LaunchTemplateId
+  const saved = id && version !== undefined ? await findVersion(aws, id, version) : undefined
+  if (!saved?.imageId) return []
+  const image = await findImage(aws, saved.imageId)
+  if (image?.state === 'available') return []
+  return [
+    `there is no way back: the AMI ${saved.imageId} of version ${version}, which runs now, does not exist any more`,
+  ]
 }
 
 async function checkImage(

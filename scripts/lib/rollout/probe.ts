@@ -1,4 +1,3 @@
-import { Stop } from '../errors.ts'
 import { type CanaryRequest, canary, service } from '../service.ts'
 import { type Failure, type Figures, figuresOf, type Phase, type Sample } from './figures.ts'
 
@@ -35,20 +34,13 @@ export class Probe {
 
   constructor(private readonly options: ProbeOptions) {}
 
-  /**
-   * Finds out whether the canary can be written. Refuses a token that the service refuses; without one that it wants, the
-   * canary is left out.
-   */
-  async prepare(): Promise<void> {
-    if (!canary) return
+  /** Finds out whether the canary can be written, and leaves it out otherwise. What the service says of the token. */
+  async prepare(): Promise<'accepted' | 'missing' | 'refused'> {
+    if (!canary) return 'accepted'
     const response = await this.send(canary.write(canary.key, VALUE)).catch(() => undefined)
-    if (response?.status !== 401 && response?.status !== 403) return
-    if (this.options.token) {
-      throw new Stop(
-        `the service refuses the probe's token (${response.status}). Give one with scope write (--token or ${service.environmentPrefix}_TOKEN), or none to leave the canary out.`,
-      )
-    }
+    if (response?.status !== 401 && response?.status !== 403) return 'accepted'
     this.hasCanary = false
+    return this.options.token ? 'refused' : 'missing'
   }
 
   start(): void {

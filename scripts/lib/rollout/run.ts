@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { countReleases, FleetWatch, inService, rolledBackRelease } from '../aws/fleet.ts'
+import { countReleases, FleetWatch, inService } from '../aws/fleet.ts'
 import { unmarkRolledBack } from '../aws/refresh.ts'
-import { pause, type RetryPolicy } from '../aws/retry.ts'
+import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { painter } from '../format.ts'
 import { service } from '../service.ts'
+import type { Goal } from './controller.ts'
 import { Evidence } from './evidence.ts'
 import { failuresText } from './figures.ts'
 import { follow } from './follow.ts'
@@ -51,6 +52,8 @@ export interface Rollout {
   start: () => Promise<string | undefined>
   /** Set when the aim is to go back. */
   isRollback: boolean
+  /** Whether it is turned round when it makes no progress: what `start` started, and nothing else. */
+  guarded: boolean
   /**
    * `throughout` measures before anything is started, too; `from now` where a refresh runs already; `afterwards` where
    * the fleet may only now be coming up, so that failures until then mean nothing.
@@ -65,7 +68,7 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
   const { signal } = retryPolicy
   const startedAt = new Date()
   const { probing } = rollout
-  let probe = probing === 'afterwards' ? undefined : await startProbe(context)
+  let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
   const evidence = new Evidence(aws, {
     group: settings.group,
     folder: settings.evidence,
@@ -77,25 +80,25 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     if (signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
     const refreshId = await rollout.start()
-    const ending = await follow({
-      ...context,
+    const goal: Goal = {
       version: rollout.version,
-      release: rollout.release,
       refreshId,
-      startedAt,
-      timeoutMs: settings.timeoutSeconds * 1000,
+      isRollback: rollout.isRollback,
+      guarded: rollout.guarded,
+      deadline: startedAt.getTime() + settings.timeoutSeconds * 1000,
       stallMs: settings.stallSeconds * 1000,
-      guarded: !rollout.isRollback,
-      probe,
-      evidence,
-    }).catch((error: Error) => {
-      if (!refreshId || error instanceof Stop) throw error
-      throw new Stop(`${explain(error)} ${stillRunning(settings)}`)
-    })
+    }
+    const { release } = rollout
+    const ending = await follow({ ...context, goal, release, startedAt, probe, evidence }).catch(
+      (error: Error): Ending => {
+        if (!refreshId || error instanceof Stop) throw error
+        return { status: 'lost sight', reason: explain(error) }
+      },
+    )
     if (!ending) throw interrupted(stillRunning(settings))
     if (probe) probe.phase = 'after'
     const observed = await observeRelease(context, rollout, ending)
-    if (probing === 'afterwards' && observed) probe = await startProbe(context)
+    if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
     if (probe) await measureAfter(context, probe, observed?.ok ? rollout.release : undefined)
     await probe?.stop()
     progress.end()
@@ -114,16 +117,28 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
   }
 }
 
-async function startProbe({ settings, progress }: Context): Promise<Probe | undefined> {
+async function startProbe(
+  { settings, progress }: Context,
+  rollout: Rollout,
+): Promise<Probe | undefined> {
   const { url, rate, token } = settings
   if (settings.noProbe || !url) return undefined
   const probe = new Probe({ url, rate, token })
-  const hadCanary = probe.hasCanary
-  await probe.prepare()
-  if (hadCanary && !probe.hasCanary) {
-    progress.note(
-      `The service wants a token: without --token or ${service.environmentPrefix}_TOKEN the canary is left out of the probe.`,
-    )
+  const where = `--token or ${service.environmentPrefix}_TOKEN`
+  switch (await probe.prepare()) {
+    case 'missing':
+      progress.note(
+        `The service wants a token: without ${where} the canary is left out of the probe.`,
+      )
+      break
+    case 'refused': {
+      const refused = `the service refuses the probe's token (${where})`
+      // Nothing stands in the way of going back.
+      if (!rollout.isRollback) {
+        throw new Stop(`${refused}. Give one with scope write, or none to leave the canary out.`)
+      }
+      rollout.notes.push(`${refused}: the canary was left out of the probe`)
+    }
   }
   probe.start()
   return probe
@@ -152,16 +167,19 @@ async function measureAfter(
 
 /** After success: asks every instance what it runs. */
 async function observeRelease(
-  { settings, watch }: Context,
+  { settings, watch, retryPolicy }: Context,
   { release, isRollback }: Rollout,
   { status }: Ending,
 ): Promise<Observation | undefined> {
   const arrived = status === 'Successful' || (isRollback && status === 'RollbackSuccessful')
-  if (!arrived || !settings.url || !release) return undefined
+  if (!arrived || settings.noProbe || !settings.url || !release) return undefined
   return await observe({
     url: settings.url,
     release,
-    inService: async () => inService(await watch.snapshot()).map(({ id }) => id),
+    inService: async () => {
+      const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
+      return fleet ? inService(fleet).map(({ id }) => id) : []
+    },
     timeoutMs: settings.observeSeconds * 1000,
     pauseMs: Math.min(1, settings.pollSeconds) * 1000,
   })
@@ -190,11 +208,17 @@ async function conclude(outcome: Outcome): Promise<number> {
     rollout.isRollback,
   )
   const notes = [...rollout.notes]
-  const fleet = await watch.snapshot().catch((error) => void notes.push(explain(error)))
+  const fleet = await (ending.status === 'lost sight'
+    ? undefined
+    : withRetry(() => watch.snapshot(), context.retryPolicy).catch(
+        (error) => void notes.push(explain(error)),
+      ))
   const shipped = verdict === 'shipped'
   if (shipped) await rm(evidence.folder, { recursive: true, force: true })
-  if (shipped && fleet && rollout.release && rolledBackRelease(fleet) === rollout.release) {
-    await unmarkRolledBack(aws, settings.group).catch((error) => void notes.push(explain(error)))
+  if (shipped && fleet && rollout.release) {
+    await unmarkRolledBack(aws, fleet, rollout.release).catch(
+      (error) => void notes.push(explain(error)),
+    )
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()
@@ -202,7 +226,7 @@ async function conclude(outcome: Outcome): Promise<number> {
     ...emptyReceipt(settings, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),
-    reason: verdict === 'timed out' ? `${reason}. ${stillRunning(settings)}` : reason,
+    reason: goesOn(ending) ? `${reason}. ${stillRunning(settings)}` : reason,
     refreshId: outcome.refreshId,
     startedAt: startedAt.toISOString(),
     endedAt: endedAt.toISOString(),
@@ -268,7 +292,10 @@ const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
   failed: 'red',
   cancelled: 'red',
   'timed out': 'red',
+  'lost sight': 'red',
 }
+
+const goesOn = ({ status }: Ending): boolean => status === 'timed out' || status === 'lost sight'
 
 const stillRunning = ({ group }: Settings): string =>
   `The refresh goes on. Follow it with 'scripts/rollout watch --group ${group}', stop it with 'scripts/rollout cancel --group ${group}'.`

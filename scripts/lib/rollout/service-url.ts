@@ -7,33 +7,33 @@ import {
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import type { Fleet } from '../aws/fleet.ts'
-import { Stop } from '../errors.ts'
 import { root } from '../paths.ts'
 import { Terraform } from '../terraform.ts'
 
 const folder = join(root, 'terraform')
 
 /**
- * Where the service answers through its load balancer: the balancer's own name, or with HTTPS, whose certificate is for
- * another one, what Terraform tells. Refuses when neither is to be found.
+ * Where the service answers through its load balancer: the balancer's own name and port, or with HTTPS, whose
+ * certificate is for another name, what Terraform tells. Throws with the reason when neither is to be found.
  */
 export async function findUrl(aws: Aws, fleet: Fleet): Promise<string> {
-  const found = await fromBalancer(aws, fleet).catch((error) => refuse(explain(error)))
+  const found = await fromBalancer(aws, fleet).catch((error) => notFound(explain(error)))
   return found === 'https' ? await fromTerraform(fleet.name) : found
 }
 
 async function fromBalancer({ elb }: Aws, { group, name }: Fleet): Promise<string> {
   const TargetGroupArns = group.TargetGroupARNs ?? []
-  if (TargetGroupArns.length === 0) return refuse(`${name} has no target group`)
+  if (TargetGroupArns.length === 0) return notFound(`${name} has no target group`)
   const { TargetGroups } = await elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns }))
   const LoadBalancerArn = TargetGroups?.[0]?.LoadBalancerArns?.[0]
-  if (!LoadBalancerArn) return refuse(`no load balancer sends to the target group of ${name}`)
-  const [{ LoadBalancers }, { Listeners }] = await Promise.all([
+  if (!LoadBalancerArn) return notFound(`no load balancer sends to the target group of ${name}`)
+  const [{ LoadBalancers }, { Listeners = [] }] = await Promise.all([
     elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [LoadBalancerArn] })),
     elb.send(new DescribeListenersCommand({ LoadBalancerArn })),
   ])
-  if (Listeners?.some(({ Protocol }) => Protocol === 'HTTPS')) return 'https'
-  return `http://${LoadBalancers?.[0]?.DNSName}`
+  if (Listeners.some(({ Protocol }) => Protocol === 'HTTPS')) return 'https'
+  const port = Listeners.find(({ Protocol }) => Protocol === 'HTTP')?.Port ?? 80
+  return new URL(`http://${LoadBalancers?.[0]?.DNSName}:${port}`).origin
 }
 
 async function fromTerraform(group: string): Promise<string> {
@@ -41,13 +41,11 @@ async function fromTerraform(group: string): Promise<string> {
     ? await new Terraform(folder).outputs().catch(() => undefined)
     : undefined
   if (told?.url && told.group === group) return told.url
-  return refuse(
+  return notFound(
     `the load balancer speaks HTTPS, and terraform output tells no url of ${group} here`,
   )
 }
 
-function refuse(why: string): never {
-  throw new Stop(
-    `the service's URL was not found (${why}): give --url URL, or --no-probe to go without it. Nothing was started.`,
-  )
+function notFound(why: string): never {
+  throw new Error(`without a probe, as the service's URL was not found: ${why} (--url gives it)`)
 }

@@ -9,6 +9,8 @@ export interface Settings {
   alarms: string[]
   ignoreAlarms: boolean
   retry: boolean
+  /** Go back again after a change that was undone already. */
+  further: boolean
   skipRolledBack: boolean
   /** Percentages to stop at; undefined leaves it to the verb. */
   checkpoints: number[] | undefined

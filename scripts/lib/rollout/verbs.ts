@@ -5,9 +5,8 @@ import {
   isHealthy,
   isRunning,
   present,
-  rolledBackRelease,
 } from '../aws/fleet.ts'
-import { findImage, findVersion, listVersions, type TemplateVersion } from '../aws/images.ts'
+import { findImage } from '../aws/images.ts'
 import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
@@ -17,20 +16,22 @@ import { memberTable } from './progress.ts'
 import { type Context, emptyReceipt, runRollout, writeReceipt } from './run.ts'
 import { findUrl } from './service-url.ts'
 import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
+import { type Survey, survey } from './survey.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
 export async function start(context: Context): Promise<number> {
   const { aws, settings, progress } = context
   const { launchTemplateId = '', launchTemplateVersion: version = 0, release } = settings
-  const fleet = await snapshot(context)
+  const { fleet, rolledBack } = await surveyed(context)
   const rollout = {
     version,
     release,
     previousRelease: releaseInService(fleet, version),
     isRollback: false,
+    guarded: true,
     notes: [] as string[],
   }
-  if (release && rolledBackRelease(fleet) === release && !settings.retry) {
+  if (release && rolledBack.includes(release) && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
     await writeReceipt(context, {
@@ -85,25 +86,26 @@ export async function start(context: Context): Promise<number> {
   })
 }
 
-/** Follows the refresh that runs, or tells how the newest one ended. */
+/** Follows the refresh that runs, or tells how the newest one ended. Never turns it round. */
 export async function watch(context: Context): Promise<number> {
-  const { aws, settings } = context
-  const fleet = await snapshot(context)
+  const { settings } = context
+  const seen = await surveyed(context)
+  const { fleet, direction, releaseOf } = seen
   const { refresh } = fleet
   if (!refresh) throw new Stop(`there was no refresh of ${settings.group} yet: nothing to watch`)
-  const wanted = refresh.DesiredConfiguration?.LaunchTemplate
-  const version = wanted?.Version ? Number(wanted.Version) : fleet.version
-  const found =
-    wanted?.LaunchTemplateId && version
-      ? await findVersion(aws, wanted.LaunchTemplateId, version)
-      : undefined
-  return await runRollout(await probing(context, fleet), {
+  const wanted = refresh.DesiredConfiguration?.LaunchTemplate?.Version
+  const version = wanted ? Number(wanted) : fleet.version
+  const rollout = {
     version,
-    release: found?.release ?? settings.release,
+    release: releaseOf(version) ?? settings.release,
     previousRelease: releaseInService(fleet, version),
-    isRollback: false,
+    isRollback: direction.kind === 'back' && !direction.turnedRound,
+    guarded: false,
+    notes: [] as string[],
+  }
+  return await runRollout(await probing(context, fleet, rollout.notes), {
+    ...rollout,
     probing: 'from now',
-    notes: [],
     start: async () => refresh.InstanceRefreshId,
   })
 }
@@ -111,16 +113,16 @@ export async function watch(context: Context): Promise<number> {
 /** Prints the group once. */
 export async function status(context: Context): Promise<number> {
   const { settings } = context
-  const fleet = await snapshot(context)
+  const { fleet, rolledBack, direction } = await surveyed(context)
   const { refresh } = fleet
-  const marked = rolledBackRelease(fleet)
   if (settings.json) {
     const { name, desired, version, members } = fleet
     const report = {
       group: name,
       desired,
       launchTemplateVersion: version,
-      rolledBackRelease: marked,
+      rolledBackReleases: rolledBack,
+      direction,
       refresh,
       instances: members,
     }
@@ -139,7 +141,8 @@ export async function status(context: Context): Promise<number> {
     [
       `group       ${fleet.name}: ${releaseCounts(countReleases(fleet))}, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
       `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %${reason}, started ${refresh.StartTime?.toISOString()}` : 'none yet'}`,
-      ...(marked ? [`rolled back ${shortRelease(marked)}`] : []),
+      ...(rolledBack.length > 0 ? [`rolled back ${rolledBack.map(shortRelease).join(', ')}`] : []),
+      ...suspendedLine(fleet),
       '',
       ...memberTable(view, painter(process.stdout)),
     ].join('\n'),
@@ -165,7 +168,7 @@ export async function cancel(context: Context): Promise<number> {
     if (!isRunning(fleet.refresh?.Status)) {
       progress.end()
       progress.note(
-        `refresh ${fleet.refresh?.Status}; in service: ${releaseCounts(countReleases(fleet))}. Instances stay as they are: 'scripts/rollout rollback' goes back, a new deploy goes on.`,
+        `refresh ${fleet.refresh?.Status}; in service: ${releaseCounts(countReleases(fleet))}. Instances stay as they are: 'scripts/rollout rollback' undoes it, a new deploy goes on.`,
       )
       return fleet.refresh?.Status === 'Cancelled' ? EXIT.ok : EXIT.failed
     }
@@ -174,103 +177,185 @@ export async function cancel(context: Context): Promise<number> {
   }
 }
 
-/** Goes back: turns a running refresh round, else refreshes to an earlier version. */
+/** Undoes the newest change that is not undone; one that is being undone is followed. */
 export async function rollback(context: Context): Promise<number> {
-  const { aws, settings, progress } = context
-  const fleet = await snapshot(context)
-  const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
-  const own = fleet.version
-  if (!templateId || own === undefined) {
-    throw new Stop(
-      `${settings.group} has no launch template with a numbered version: nothing to go back to`,
-    )
+  const { settings, progress, retryPolicy, watch } = context
+  watch.toleratesDeniedHealth = true
+  let seen = await surveyed(context)
+  // What is being cancelled can neither be turned round nor followed to where it was going.
+  for (; isCancelling(seen); seen = await surveyed(context)) {
+    progress.note('waiting for AWS to cancel the refresh')
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
-  const versions = await listVersions(aws, templateId)
-  const releaseOf = (number: number | undefined): string | undefined =>
-    versions.find((version) => version.number === number)?.release
-
-  const measured = await probing(context, fleet)
-  if (isRunning(fleet.refresh?.Status)) {
-    const bad = Number(fleet.refresh?.DesiredConfiguration?.LaunchTemplate?.Version)
-    progress.note(`turning the running refresh round, back to version ${own}`)
-    return await runRollout(measured, {
-      version: own,
-      release: releaseOf(own),
-      previousRelease: releaseOf(bad),
-      isRollback: true,
-      probing: 'from now',
-      notes: [],
-      start: async () => {
-        await rollBackRefresh(aws, settings.group)
-        await mark(context, releaseOf(bad), releaseOf(own))
-        return fleet.refresh?.InstanceRefreshId
-      },
-    })
+  const { direction, fleet } = seen
+  switch (direction.kind) {
+    case 'forward':
+      progress.note(`turning the running refresh round, back to version ${direction.from}`)
+      return await goBack(context, seen, direction.from, direction.to, () =>
+        turnRound(context, seen, direction.from, direction.refreshId),
+      )
+    case 'back':
+      progress.note(`a way back to version ${direction.to} runs already: following it`)
+      return await goBack(
+        context,
+        seen,
+        direction.to,
+        direction.from,
+        async () => direction.refreshId,
+      )
+    case 'stopped': {
+      const { back, left } = direction
+      progress.note(`going back to version ${back}, which not every instance has`)
+      // What is left on a way back is good: the saved version is what is being left.
+      const bad = back === fleet.version ? left : fleet.version
+      return await goBack(context, seen, back, bad, () => startBack(context, seen, back))
+    }
+    case 'settled': {
+      const { undone } = direction
+      if (undone !== undefined && !settings.further)
+        return await nothingToUndo(context, seen, undone)
+      const target = await previousVersion(context, seen)
+      progress.note(`going back from version ${fleet.version} to version ${target}`)
+      return await goBack(context, seen, target, fleet.version, () =>
+        startBack(context, seen, target),
+      )
+    }
   }
+}
 
-  const target = await previousVersion(context, versions, fleet)
-  progress.note(
-    `going back from version ${own} to version ${target.number}, release ${shortRelease(target.release)}`,
-  )
+const isCancelling = ({ fleet }: Survey): boolean => fleet.refresh?.Status === 'Cancelling'
+
+async function goBack(
+  context: Context,
+  { fleet, releaseOf }: Survey,
+  to: number,
+  bad: number | undefined,
+  start: () => Promise<string | undefined>,
+): Promise<number> {
+  const notes: string[] = []
+  const measured = await probing(context, fleet, notes)
+  const [good, left] = [releaseOf(to), releaseOf(bad)]
   return await runRollout(measured, {
-    version: target.number,
-    release: target.release,
-    previousRelease: releaseOf(own),
+    version: to,
+    release: good,
+    previousRelease: left,
     isRollback: true,
+    guarded: false,
     probing: 'from now',
-    notes: [],
+    notes,
     start: async () => {
-      // No alarms, which may well ring now, and no way back to the version that is being left.
-      const id = await startRefresh(aws, {
-        group: settings.group,
-        templateId,
-        version: target.number,
-        desired: fleet.desired,
-        minHealthy: MIN_HEALTHY,
-        maxHealthy: MAX_HEALTHY,
-        // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
-        checkpoints: settings.checkpoints ?? [],
-        checkpointDelaySeconds: settings.checkpointDelaySeconds,
-        bakeSeconds: settings.bakeSeconds ?? 0,
-        alarms: [],
-        autoRollback: false,
-      })
-      await mark(context, releaseOf(own), target.release)
+      const id = await start()
+      if (left && left !== good) {
+        await markRolledBack(context.aws, fleet, left).catch((error: Error) => {
+          notes.push(`release ${shortRelease(left)} could not be marked: ${error.message}`)
+        })
+      }
       return id
     },
   })
 }
 
-async function previousVersion(
-  { aws }: Context,
-  versions: TemplateVersion[],
-  fleet: Fleet,
-): Promise<TemplateVersion> {
-  const { version: own = 0 } = fleet
-  const bad = [rolledBackRelease(fleet), versions.find(({ number }) => number === own)?.release]
+/** Turns a running refresh round, or has its undoing started anew where AWS will not. Returns the id to follow. */
+async function turnRound(
+  context: Context,
+  seen: Survey,
+  to: number,
+  refreshId: string,
+): Promise<string | undefined> {
+  const { aws, settings, progress } = context
+  try {
+    await rollBackRefresh(aws, settings.group)
+    return refreshId
+  } catch (error) {
+    const { name } = error as Error
+    if (name.startsWith('IrreversibleInstanceRefresh')) {
+      progress.note('AWS cannot turn this refresh round: cancelling it, then going back')
+      await cancelRefresh(aws, settings.group)
+    } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
+    // It may have ended, or been turned round, since it was looked at.
+    const now = await untilEnded(context)
+    return now.refresh?.Status === 'RollbackSuccessful'
+      ? now.refresh.InstanceRefreshId
+      : await startBack(context, seen, to)
+  }
+}
+
+async function untilEnded(context: Context): Promise<Fleet> {
+  const { retryPolicy } = context
+  for (;;) {
+    const fleet = await snapshot(context)
+    if (!isRunning(fleet.refresh?.Status)) return fleet
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
+  }
+}
+
+/** Starts a refresh that goes back. No alarms, which may well ring now, and no way back to what is being left. */
+async function startBack(
+  { aws, settings }: Context,
+  { fleet }: Survey,
+  version: number,
+): Promise<string> {
+  return await startRefresh(aws, {
+    group: settings.group,
+    templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
+    version,
+    desired: fleet.desired,
+    minHealthy: MIN_HEALTHY,
+    maxHealthy: MAX_HEALTHY,
+    // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
+    checkpoints: settings.checkpoints ?? [],
+    checkpointDelaySeconds: settings.checkpointDelaySeconds,
+    bakeSeconds: settings.bakeSeconds ?? 0,
+    alarms: [],
+    autoRollback: false,
+  })
+}
+
+async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
+  const { fleet, releaseOf } = seen
+  const { settings } = context
+  await writeReceipt(context, {
+    ...emptyReceipt(settings, {
+      version: fleet.version,
+      release: releaseOf(fleet.version),
+      previousRelease: releaseOf(undone),
+      notes: [],
+    }),
+    reason: `nothing to undo: no instance has version ${undone} any more. 'scripts/rollout rollback --further' goes back beyond version ${fleet.version}`,
+    releases: countReleases(fleet),
+  })
+  return EXIT.ok
+}
+
+/** The newest version before the one that runs, of another release that was not rolled back and whose AMI exists. */
+async function previousVersion({ aws, settings }: Context, seen: Survey): Promise<number> {
+  const { fleet, versions, rolledBack, releaseOf } = seen
+  const { version: own } = fleet
+  if (own === undefined) {
+    throw new Stop(
+      `${settings.group} has no launch template with a numbered version: nothing to go back to`,
+    )
+  }
+  const bad = [...rolledBack, releaseOf(own)]
   for (const version of versions) {
     if (version.number >= own || (version.release && bad.includes(version.release))) continue
     const image = version.imageId ? await findImage(aws, version.imageId) : undefined
-    if (image?.state === 'available') return version
+    if (image?.state === 'available') return version.number
   }
   throw new Stop(
     `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: bake an older commit and deploy it`,
   )
 }
 
-/** With the service's URL in the settings: without --url it is looked for, unless no probe is wanted. */
-async function probing(context: Context, fleet: Fleet): Promise<Context> {
+/** With the service's URL in the settings. Where it is not to be found, there is no probe, and a note says why. */
+async function probing(context: Context, fleet: Fleet, notes: string[]): Promise<Context> {
   const { aws, settings } = context
   if (settings.url || settings.noProbe) return context
-  return { ...context, settings: { ...settings, url: await findUrl(aws, fleet) } }
-}
-
-async function mark(
-  { aws, settings }: Context,
-  bad: string | undefined,
-  good: string | undefined,
-): Promise<void> {
-  if (bad && bad !== good) await markRolledBack(aws, settings.group, bad)
+  const url = await findUrl(aws, fleet).catch((error: Error) => {
+    notes.push(error.message)
+    return undefined
+  })
+  return { ...context, settings: { ...settings, url } }
 }
 
 /** The release that runs on instances of another version than the one to go to. */
@@ -278,8 +363,19 @@ function releaseInService(fleet: Fleet, version: number | undefined): string | u
   return (fleet.members.find((member) => member.version !== version) ?? fleet.members[0])?.release
 }
 
+function suspendedLine({ group }: Fleet): string[] {
+  const names = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
+  return names.length > 0 ? [`suspended   ${names.join(', ')}`] : []
+}
+
 async function snapshot({ watch, retryPolicy }: Context): Promise<Fleet> {
   const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
   if (!fleet) throw new Stop('interrupted', EXIT.interrupted)
   return fleet
+}
+
+async function surveyed({ aws, watch, retryPolicy }: Context): Promise<Survey> {
+  const seen = await withRetry(() => survey(aws, watch), retryPolicy)
+  if (!seen) throw new Stop('interrupted', EXIT.interrupted)
+  return seen
 }

@@ -1,8 +1,16 @@
+import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
 import { EXIT } from '../errors.ts'
 import type { Figures } from './figures.ts'
 import type { Observation } from './observe.ts'
 
-export type Verdict = 'shipped' | 'rolled back' | 'failed' | 'cancelled' | 'timed out' | 'skipped'
+export type Verdict =
+  | 'shipped'
+  | 'rolled back'
+  | 'failed'
+  | 'cancelled'
+  | 'timed out'
+  | 'lost sight'
+  | 'skipped'
 
 const EXIT_CODES: Record<Verdict, number> = {
   shipped: EXIT.ok,
@@ -11,11 +19,12 @@ const EXIT_CODES: Record<Verdict, number> = {
   failed: EXIT.failed,
   cancelled: EXIT.failed,
   'timed out': EXIT.timedOut,
+  'lost sight': EXIT.lostSight,
 }
 
-/** How following a refresh ended: AWS's terminal status, or our own limit. */
+/** How following a refresh ended: AWS's terminal status, or why it is not followed any more. */
 export interface Ending {
-  status: string
+  status: InstanceRefreshStatus | 'timed out' | 'lost sight'
   reason: string
 }
 
@@ -49,8 +58,16 @@ export function judge(
   return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }
 }
 
-function verdictWithoutSuccess(status: string): Verdict {
-  if (status === 'RollbackSuccessful') return 'rolled back'
-  if (status === 'Cancelled') return 'cancelled'
-  return status === 'timed out' ? 'timed out' : 'failed'
+function verdictWithoutSuccess(status: Ending['status']): Verdict {
+  switch (status) {
+    case 'RollbackSuccessful':
+      return 'rolled back'
+    case 'Cancelled':
+      return 'cancelled'
+    case 'timed out':
+    case 'lost sight':
+      return status
+    default:
+      return 'failed'
+  }
 }

@@ -63,7 +63,7 @@ export const elb: Record<string, Action> = {
 
   DescribeListeners: (plane) => ({
     Listeners: [
-      listener(plane, 'HTTP', 80),
+      listener(plane, 'HTTP', plane.group.listenerPort),
       ...(plane.group.https ? [listener(plane, 'HTTPS', 443)] : []),
     ],
   }),

@@ -1,0 +1,135 @@
+import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
+
+/** An instance refresh, as far as its direction depends on it. */
+export interface Refresh {
+  id: string
+  status: InstanceRefreshStatus
+  /** The launch template version that it was to bring; undefined: the group's own. */
+  desired: number | undefined
+}
+
+/** What of a group the direction depends on. */
+export interface Course {
+  /** The version saved on the group: what a refresh goes back to, and what its success replaces. */
+  saved: number
+  /** Versions of the instances that are there to serve. */
+  versions: (number | undefined)[]
+  /** Those that AWS still knows of, newest first. */
+  refreshes: Refresh[]
+}
+
+/** Where a group comes from, where it goes, and whether that is back. */
+export type Direction =
+  /** Nothing runs, and every instance has the saved version. `undone`: the version of the newest change, which was undone. */
+  | { kind: 'settled'; undone: number | undefined }
+  /** Nothing runs, and instances have several versions; `back` is the version that undoes the newest change. */
+  | { kind: 'stopped'; left: number | undefined; back: number }
+  | { kind: 'forward'; refreshId: string; from: number; to: number; status: InstanceRefreshStatus }
+  /** By a refresh to an older version, or because AWS turned one round (`turnedRound`). */
+  | {
+      kind: 'back'
+      refreshId: string
+      from: number
+      to: number
+      status: InstanceRefreshStatus
+      turnedRound: boolean
+    }
+
+/** Whether AWS still works on a refresh with this status. */
+export function isUnderWay(status: InstanceRefreshStatus): boolean {
+  switch (status) {
+    case 'Pending':
+    case 'InProgress':
+    case 'Baking':
+    case 'Cancelling':
+    case 'RollbackInProgress':
+      return true
+    case 'Successful':
+    case 'Failed':
+    case 'Cancelled':
+    case 'RollbackSuccessful':
+    case 'RollbackFailed':
+      return false
+  }
+}
+
+/** Whether a refresh with this status was turned round. */
+export function isTurnedRound(status: InstanceRefreshStatus): boolean {
+  return (
+    status === 'RollbackInProgress' ||
+    status === 'RollbackSuccessful' ||
+    status === 'RollbackFailed'
+  )
+}
+
+/** A refresh and the version that was saved when it began; undefined where AWS no longer knows. */
+interface Step extends Refresh {
+  from: number | undefined
+  to: number
+  /** It was started to bring an older version: a way back. */
+  goesBack: boolean
+}
+
+/** The refreshes with where each came from, oldest first. Launch template versions only grow, so an older one is back. */
+function stepsOf({ saved, refreshes }: Course): Step[] {
+  const oldestFirst = refreshes.toReversed()
+  const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
+  let current: number | undefined
+  return oldestFirst.map((refresh, index) => {
+    const from = index > lastSuccess ? saved : current
+    const to = refresh.desired ?? from ?? saved
+    if (refresh.status === 'Successful') current = to
+    return { ...refresh, from, to, goesBack: from !== undefined && to < from }
+  })
+}
+
+/** Where the group goes, by what AWS tells of it alone. */
+export function directionOf(course: Course): Direction {
+  const { saved, versions } = course
+  const newest = stepsOf(course).at(-1)
+  if (newest && isUnderWay(newest.status)) {
+    const { id: refreshId, to, status } = newest
+    if (isTurnedRound(status)) {
+      return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
+    }
+    return newest.goesBack
+      ? { kind: 'back', refreshId, from: saved, to, status, turnedRound: false }
+      : { kind: 'forward', refreshId, from: saved, to, status }
+  }
+  const left = versions.find((version) => version !== saved)
+  if (versions.some((version) => version !== saved)) {
+    // A way back that ended early is still the way back.
+    return { kind: 'stopped', left, back: newest?.goesBack ? newest.to : saved }
+  }
+  return { kind: 'settled', undone: newest && undoneBy(newest) }
+}
+
+/** The version that `step`, which has ended, left behind or never brought into service. */
+function undoneBy(step: Step): number | undefined {
+  if (step.goesBack) return step.status === 'Successful' ? step.from : undefined
+  return step.status === 'Successful' ? undefined : step.to
+}
+
+/**
+ * Releases that were rolled back and not shipped since, oldest first: by the history of refreshes, which needs nobody to
+ * have followed them, and by `marked`, the releases on the group's tag.
+ */
+export function rolledBackReleases(
+  course: Course,
+  releaseOf: (version: number) => string | undefined,
+  marked: readonly string[],
+): string[] {
+  const bad = new Set(marked)
+  const note = (version: number | undefined, isBad: boolean) => {
+    const release = version === undefined ? undefined : releaseOf(version)
+    if (release === undefined) return
+    bad.delete(release)
+    if (isBad) bad.add(release)
+  }
+  for (const { status, from, to, goesBack } of stepsOf(course)) {
+    if (goesBack) note(from, true)
+    else if (isTurnedRound(status)) note(to, true)
+    else if (status === 'Successful') note(to, false)
+  }
+  return [...bad]
+}

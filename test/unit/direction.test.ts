@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import {
+  type Course,
+  directionOf,
+  type Refresh,
+  rolledBackReleases,
+} from '../../scripts/lib/rollout/direction.ts'
+
+const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}`): Refresh => ({
+  id,
+  status,
+  desired,
+})
+const release = (version: number): string => `release ${version}`
+
+describe('the direction of a group', () => {
+  const of = (saved: number, versions: number[], ...refreshes: Refresh[]) =>
+    directionOf({ saved, versions, refreshes })
+
+  test.each([
+    ['a new group', of(1, [1, 1]), { kind: 'settled', undone: undefined }],
+    [
+      'after a release',
+      of(2, [2, 2], refresh('Successful', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
+    ['during one', of(1, [1, 2], refresh('InProgress', 2)), { kind: 'forward', from: 1, to: 2 }],
+    [
+      'before AWS begins',
+      of(1, [1, 1], refresh('Pending', 2)),
+      { kind: 'forward', from: 1, to: 2 },
+    ],
+    [
+      'turned round by AWS or a person',
+      of(1, [1, 2], refresh('RollbackInProgress', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: true },
+    ],
+    [
+      'on a way back to an older version',
+      of(2, [1, 2], refresh('InProgress', 1), refresh('Successful', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: false },
+    ],
+    ['cancelled half-way', of(1, [1, 2], refresh('Cancelled', 2)), { kind: 'stopped', back: 1 }],
+    ['failed half-way', of(1, [2, 1], refresh('Failed', 2)), { kind: 'stopped', back: 1 }],
+    [
+      'a rollback that failed',
+      of(1, [2, 1], refresh('RollbackFailed', 2)),
+      { kind: 'stopped', back: 1 },
+    ],
+    [
+      'a way back that was cancelled half-way',
+      of(2, [2, 1], refresh('Cancelled', 1), refresh('Successful', 2)),
+      { kind: 'stopped', back: 1 },
+    ],
+    [
+      'cancelled before anything was replaced',
+      of(1, [1, 1], refresh('Cancelled', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'rolled back by AWS',
+      of(1, [1, 1], refresh('RollbackSuccessful', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'after a way back',
+      of(1, [1, 1], refresh('Successful', 1), refresh('Successful', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'a way back that was cancelled before anything was replaced',
+      of(2, [2, 2], refresh('Cancelled', 1), refresh('Successful', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
+    ['an instance of a stranger’s version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
+  ] as const)('%s', (_, direction, expected) => {
+    expect(direction).toMatchObject(expected)
+  })
+})
+
+describe('releases that were rolled back', () => {
+  const of = (course: Course, ...marked: string[]) => rolledBackReleases(course, release, marked)
+  const course = (saved: number, ...refreshes: Refresh[]): Course => ({
+    saved,
+    versions: [saved],
+    refreshes,
+  })
+
+  test.each([
+    ['by AWS', of(course(1, refresh('RollbackSuccessful', 2))), ['release 2']],
+    ['by AWS just now', of(course(1, refresh('RollbackInProgress', 2))), ['release 2']],
+    [
+      'by a way back, from its start on',
+      of(course(2, refresh('InProgress', 1), refresh('Successful', 2))),
+      ['release 2'],
+    ],
+    [
+      'one after the other',
+      of(course(1, refresh('RollbackSuccessful', 3), refresh('RollbackSuccessful', 2))),
+      ['release 2', 'release 3'],
+    ],
+    [
+      'and shipped again since',
+      of(course(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
+      [],
+    ],
+    ['longer ago than AWS remembers', of(course(1), 'release 9'), ['release 9']],
+    ['not: cancelled', of(course(1, refresh('Cancelled', 2))), []],
+    ['not: failed', of(course(1, refresh('Failed', 2))), []],
+  ])('%s', (_, found, expected) => {
+    expect(found).toEqual(expected)
+  })
+})
+
+describe('whatever was done to a group before', () => {
+  /** A history as AWS would make it: each refresh begins where the one before has left the group. */
+  const histories = fc
+    .array(
+      fc.record({
+        desired: fc.integer({ min: 1, max: 6 }),
+        status: fc.constantFrom(
+          'Successful' as const,
+          'Failed' as const,
+          'Cancelled' as const,
+          'RollbackSuccessful' as const,
+        ),
+      }),
+      { maxLength: 8 },
+    )
+    .map((steps) => {
+      let saved = 1
+      const refreshes: Refresh[] = []
+      for (const [index, { desired, status }] of steps.entries()) {
+        refreshes.unshift({ id: String(index), status, desired })
+        if (status === 'Successful') saved = desired
+      }
+      return { saved, refreshes }
+    })
+
+  test('a release that runs forward is turned round to what is saved, never to what it came to', () => {
+    fc.assert(
+      fc.property(histories, fc.integer({ min: 1, max: 4 }), ({ saved, refreshes }, ahead) => {
+        const running: Refresh = { id: 'now', status: 'InProgress', desired: saved + ahead }
+        const direction = directionOf({
+          saved,
+          versions: [saved],
+          refreshes: [running, ...refreshes],
+        })
+        expect(direction).toMatchObject({ kind: 'forward', from: saved, to: saved + ahead })
+      }),
+    )
+  })
+
+  test('a way back that runs is never taken for a release, and what it leaves is remembered', () => {
+    fc.assert(
+      fc.property(histories, ({ saved, refreshes }) => {
+        fc.pre(saved > 1)
+        const running: Refresh = { id: 'now', status: 'InProgress', desired: saved - 1 }
+        const course = { saved, versions: [saved, saved - 1], refreshes: [running, ...refreshes] }
+        expect(directionOf(course)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
+        expect(rolledBackReleases(course, release, [])).toContain(release(saved))
+      }),
+    )
+  })
+
+  test('what runs on the whole group after a successful release is not rolled back', () => {
+    fc.assert(
+      fc.property(histories, ({ saved, refreshes }) => {
+        const shipped: Refresh = { id: 'now', status: 'Successful', desired: saved + 1 }
+        const course = {
+          saved: saved + 1,
+          versions: [saved + 1],
+          refreshes: [shipped, ...refreshes],
+        }
+        expect(directionOf(course)).toEqual({ kind: 'settled', undone: undefined })
+        expect(rolledBackReleases(course, release, [])).not.toContain(release(saved + 1))
+      }),
+    )
+  })
+})
