@@ -194,6 +194,13 @@ describe('deploy', () => {
     expect((await run(['HEAD', '--yes', '--retry'])).code).toBe(0)
   })
 
+  test('leaves the receipt of the rollout where the caller asked for it', async () => {
+    const path = join(project, 'receipt.json')
+    await Bun.write(path, 'of an earlier one')
+    expect((await run(['HEAD', '--yes'], { HELLO_ROLLOUT_RECEIPT: path })).code).toBe(0)
+    expect(await Bun.file(path).json()).toMatchObject({ verdict: 'shipped', release: commits[1] })
+  })
+
   test('ends with 4 when the service does not keep its contract', async () => {
     scene.fleet.upstream = undefined
     const { code, err } = await run(['HEAD', '--yes'])

@@ -8,6 +8,8 @@ import type { Receipt } from '../rollout/receipt.ts'
 import { service } from '../service.ts'
 import type { Change, Terraform } from '../terraform.ts'
 
+const RECEIPT = `${service.environmentPrefix}_ROLLOUT_RECEIPT`
+
 export interface ApplyOptions {
   yes: boolean
   retry: boolean
@@ -42,7 +44,10 @@ export async function apply(
     if (!options.all) refuseOthers(await terraform.changes(plan))
     if (!options.yes && !(await agreed())) return 'declined'
     begun = true
-    return await applyPlan(terraform, plan, join(folder, 'receipt.json'), options.token)
+    // Where the caller asked for it, so that a pipeline can show it.
+    const receipt = process.env[RECEIPT] ?? join(folder, 'receipt.json')
+    await rm(receipt, { force: true })
+    return await applyPlan(terraform, plan, receipt, options.token)
   } finally {
     if (!begun) await options.undo()
     await rm(folder, { recursive: true, force: true })
@@ -71,7 +76,7 @@ async function applyPlan(
   token: string | undefined,
 ): Promise<Receipt | undefined> {
   const code = await terraform.run(['apply', '-input=false', plan], {
-    [`${service.environmentPrefix}_ROLLOUT_RECEIPT`]: receipt,
+    [RECEIPT]: receipt,
     ...(token ? { [`${service.environmentPrefix}_TOKEN`]: token } : {}),
   })
   const told = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined

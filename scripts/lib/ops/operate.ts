@@ -28,8 +28,10 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
     case 'restart':
       await restart(ops, fleet, members)
       return EXIT.ok
-    case 'drain':
     case 'undrain':
+      refuseOldRelease(fleet, members)
+      return await standby(ops, id, settings.verb)
+    case 'drain':
       return await standby(ops, id, settings.verb)
     case 'shell':
       return await openShell(id, settings)
@@ -66,6 +68,15 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
     ops.print(`${file} (${status})`)
   }
   return outcomes.every(({ status }) => status === 'Success') ? EXIT.ok : EXIT.failed
+}
+
+/** A release that was replaced since must not serve again. */
+function refuseOldRelease({ version, name }: Fleet, members: Member[]): void {
+  const old = members.find((member) => member.version !== version)
+  if (!old) return
+  throw new Stop(
+    `${old.id} has launch template version ${old.version ?? 'unknown'}, and ${name} runs version ${version}: it would serve an old release. Terminate it instead`,
+  )
 }
 
 // An automation has no comment: the reason is left in the history of a command on the same instance.

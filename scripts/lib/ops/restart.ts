@@ -1,10 +1,13 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
+import { explain } from '../aws/errors.ts'
 import { type Fleet, inService, isHealthy, isRunning, type Member } from '../aws/fleet.ts'
+import { withRetry } from '../aws/retry.ts'
 import { runDocument } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../errors.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']
+const RESUME_MS = 120_000
 
 /**
  * Restarts the service on each of `members`, one at a time, and goes on only when the load balancer finds it healthy
@@ -24,8 +27,25 @@ export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promis
       ops.say(`${member.id}: healthy`)
     }
   } finally {
-    await aws.autoScaling.send(new ResumeProcessesCommand(processes))
+    await resume(ops, processes)
   }
+}
+
+/** Through throttling and lost networks: a group whose health check stays suspended would replace nothing that dies. */
+async function resume(
+  { aws, group, pollMs, complain }: Ops,
+  processes: { AutoScalingGroupName: string; ScalingProcesses: string[] },
+): Promise<void> {
+  // Not the signal of the restart: this is done after an interruption, too.
+  const signal = new AbortController().signal
+  const policy = { pollMs, patienceMs: RESUME_MS, signal, note: complain }
+  const command = () => aws.autoScaling.send(new ResumeProcessesCommand(processes))
+  await withRetry(command, policy).catch((error) => {
+    throw new Stop(
+      `${PROCESSES} of ${group} stays suspended (${explain(error)}): resume it with 'aws autoscaling resume-processes --auto-scaling-group-name ${group} --scaling-processes ${PROCESSES}'`,
+      EXIT.failed,
+    )
+  })
 }
 
 function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {

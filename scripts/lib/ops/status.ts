@@ -38,6 +38,11 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   })
 }
 
+function suspendedLine({ group }: Fleet): string[] {
+  const names = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName)
+  return names.length > 0 ? [`suspended processes: ${names.join(', ')}`] : []
+}
+
 export function statusLines(fleet: Fleet, reports: Report[]): string[] {
   const paint = painter(process.stdout)
   const heading = [
@@ -69,6 +74,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
   return [
     `${fleet.name}: ${reports.length} instances, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
+    ...suspendedLine(fleet),
     ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),
     '',
     ...table([heading, ...rows]),

@@ -8,6 +8,9 @@ import type { Fleet, Member } from '../aws/fleet.ts'
 import { runDocument } from '../aws/ssm.ts'
 import { type Finding, likelyCause } from './cause.ts'
 
+/** What a few have to say is what all have to say. */
+const MOST_INSTANCES = 5
+
 export interface EvidenceOptions {
   group: string
   /** Where this rollout's own folder is made; undefined is the system's temporary one. */
@@ -39,10 +42,11 @@ export class Evidence {
     return this.findings.size > 0 || this.launchFailures.length > 0
   }
 
-  /** Looks at the members that run `version`: the unhealthy ones, or with `all` each that still exists. */
+  /** Looks at a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
   consider(fleet: Fleet, version: number, all: boolean): void {
     for (const member of fleet.members) {
       const failing = member.health === 'Unhealthy' || member.target === 'unhealthy'
+      if (this.findings.size >= MOST_INSTANCES) return
       if (member.version !== version || this.findings.has(member.id)) continue
       if (all || failing) this.findings.set(member.id, this.pull(member))
     }
