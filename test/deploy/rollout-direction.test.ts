@@ -168,6 +168,18 @@ describe('rollout watch', () => {
   })
 })
 
+test('rollout list shows past rollouts with status and reason', async () => {
+  await begin()
+  expect((await ended(rollout(['list']))).out).toBe('no refresh yet\n')
+  await ship()
+  await back()
+  const { out } = await ended(rollout(['list']))
+  const [, newest, oldest] = out.split('\n')
+  expect(newest).toMatch(/^\S+Z +\d+:\d\d +version 1 +a{12} +Successful/)
+  expect(oldest).toMatch(/ version 2 +b{12} +Successful/)
+  expect(JSON.parse((await ended(rollout(['list', '--json']))).out)).toHaveLength(2)
+})
+
 describe('rolled-back releases are remembered', () => {
   test('without a living follower: what AWS rolled back is skipped by the next start', async () => {
     await begin()

@@ -33,7 +33,7 @@ the service (scripts/smoke). RELEASE is a commit, tag or branch that was baked; 
 Options of scripts/rollout are taken from the environment, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
 
 exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed or cancelled, also by
-            scripts/smoke; 5 timed out`,
+            scripts/smoke; 5 timed out; 6 lost sight of a rollout that goes on`,
   words: 1,
   passesOn: true,
 }

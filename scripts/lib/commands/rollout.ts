@@ -1,16 +1,17 @@
 import { connect } from '../aws/clients.ts'
 import { type Command, interruption, runCommand } from '../cli.ts'
 import { usageError } from '../errors.ts'
-import { flag, list, number, parsed, text, under } from '../options.ts'
+import { flag, number, parsed, list as severalTimes, text, under } from '../options.ts'
 import { type Context, createContext } from '../rollout/run.ts'
 import { BAKE_SECONDS, CHECKPOINTS, type Settings } from '../rollout/settings.ts'
-import { cancel, rollback, start, status, watch } from '../rollout/verbs.ts'
+import { cancel, list, rollback, start, status, watch } from '../rollout/verbs.ts'
 import { service } from '../service.ts'
 
 const VERBS: Record<string, (context: Context) => Promise<number>> = {
   start,
   watch,
   status,
+  list,
   cancel,
   rollback,
 }
@@ -39,7 +40,7 @@ const options = {
       (sha) => (/^[0-9a-f]{40}(-dirty)?$/.test(sha) ? sha : undefined),
       { wants: 'a full commit id of 40 hex digits' },
     ),
-    alarm: list('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
+    alarm: severalTimes('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
     'ignore-alarms': flag('leave out alarms that ring already, instead of refusing'),
     retry: flag('try a release again that was rolled back before'),
     further: flag('rollback: go back beyond a change that was undone already'),
@@ -91,7 +92,7 @@ export const rollout: Command<typeof options> = {
   name: 'rollout',
   synopsis: `
 usage: scripts/rollout start --launch-template-id ID --launch-template-version N --release SHA --url URL [options]
-       scripts/rollout watch | status | cancel | rollback [options]
+       scripts/rollout watch | status | list | cancel | rollback [options]
 
 Moves the group's instances to a launch template version by an instance refresh, follows it to the end, and gives a
 verdict by what the instances answer.
@@ -99,6 +100,7 @@ verdict by what the instances answer.
   start      check, start a refresh to version N, follow it
   watch      follow the refresh that runs; Ctrl-C leaves it running
   status     the group, its instances and its newest refresh, once
+  list       the refreshes of the last six weeks, with status and reason
   cancel     stop the refresh where it is
   rollback   undo the newest change that is not undone: turn a running refresh round, follow one that goes back
              already, go back to the saved version after one that stopped early, or to the newest version before the
@@ -146,7 +148,7 @@ function demandWhatStartNeeds(settings: Settings): void {
 
 if (import.meta.main) {
   await runCommand(rollout, async ({ options, words: [verb, extra] }) => {
-    if (!verb) throw usageError('say what to do: start, watch, status, cancel or rollback')
+    if (!verb) throw usageError('say what to do: start, watch, status, list, cancel or rollback')
     const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
     if (!run) throw usageError(`there is no verb '${verb}'`)
     if (extra !== undefined) throw usageError(`'${extra}' is one argument too many`)

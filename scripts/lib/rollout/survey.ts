@@ -10,6 +10,8 @@ import { type Course, type Direction, directionOf, rolledBackReleases } from './
 export interface Survey {
   fleet: Fleet
   direction: Direction
+  /** All that AWS still knows of, newest first. */
+  refreshes: InstanceRefresh[]
   /** Of the group's launch template, newest first. */
   versions: TemplateVersion[]
   /** Releases that were rolled back and not shipped since. */
@@ -34,6 +36,7 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   }
   return {
     fleet,
+    refreshes,
     direction: directionOf(course),
     versions,
     rolledBack: rolledBackReleases(course, releaseOf, markedReleases(fleet.group)),

@@ -10,7 +10,7 @@ import { findImage } from '../aws/images.ts'
 import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
-import { painter, releaseCounts, shortRelease } from '../format.ts'
+import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { type Context, emptyReceipt, runRollout, writeReceipt } from './run.ts'
@@ -147,6 +147,38 @@ export async function status(context: Context): Promise<number> {
       ...memberTable(view, painter(process.stdout)),
     ].join('\n'),
   )
+  return EXIT.ok
+}
+
+/** Prints the refreshes that AWS still knows of, which it keeps for six weeks. */
+export async function list(context: Context): Promise<number> {
+  const { refreshes, releaseOf } = await surveyed(context)
+  const rows = refreshes.map((refresh) => {
+    const version = Number(refresh.DesiredConfiguration?.LaunchTemplate?.Version)
+    const { StartTime: start, EndTime: end } = refresh
+    return {
+      started: start?.toISOString() ?? '',
+      seconds: start && end ? (end.getTime() - start.getTime()) / 1000 : undefined,
+      status: refresh.Status ?? 'Pending',
+      launchTemplateVersion: version,
+      release: releaseOf(version),
+      reason: refresh.RollbackDetails?.RollbackReason ?? refresh.StatusReason ?? '',
+    }
+  })
+  if (context.settings.json) {
+    console.log(JSON.stringify(rows, undefined, 2))
+    return EXIT.ok
+  }
+  const cells = rows.map((row) => [
+    row.started,
+    row.seconds === undefined ? '-' : clockTime(row.seconds),
+    `version ${row.launchTemplateVersion}`,
+    shortRelease(row.release),
+    row.status,
+    row.reason,
+  ])
+  const heading = ['STARTED', 'TOOK', 'TO', 'RELEASE', 'STATUS', 'REASON']
+  console.log(rows.length > 0 ? table([heading, ...cells]).join('\n') : 'no refresh yet')
   return EXIT.ok
 }
 
