@@ -22,7 +22,7 @@ export interface AppDependencies {
 /** One request and what is known of its response; every handler has it as `c.env`. */
 export interface Exchange {
   readonly requestId: string
-  readonly dependencies: Pick<AppDependencies, 'config' | 'health' | 'log'>
+  readonly dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'release'>
   /** The pattern that matched, so that no user name gets into the log or a metric. */
   route: string
   /** Bytes of the response's body. */

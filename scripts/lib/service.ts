@@ -15,6 +15,8 @@ export const service = {
     path: '/hc',
     isRight: (body: string): boolean => parse(body).status === 'ok',
   },
+  /** Header of every response with the release that made it. */
+  releaseHeader: 'x-release',
   version: {
     path: '/version',
     /** Which release answered, and on which instance; undefined when the body tells neither. */

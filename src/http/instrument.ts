@@ -9,7 +9,7 @@ const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
  */
 export function instrumented(
   app: { fetch(request: Request, env: AppEnv['Bindings']): Response | Promise<Response> },
-  dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'metrics'>,
+  dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'metrics' | 'release'>,
 ): (request: Request) => Promise<Response> {
   const { log, metrics } = dependencies
 

@@ -12,12 +12,14 @@ export function respond(
   headers: Record<string, string>,
 ): Response {
   const { env, req } = c
-  const { config, health } = env.dependencies
+  const { config, health, release } = env.dependencies
   env.route = matchedRoutes(c)[0]?.path ?? 'none'
   const length = body === null ? 0 : Buffer.byteLength(body)
   if (req.raw.method === 'HEAD') headers['Content-Length'] = String(length)
   else env.bytes = length
   headers['X-Request-Id'] = env.requestId
+  // By it a rollout's probe tells the releases apart that answer side by side.
+  headers['X-Release'] = release.id
   headers['X-Content-Type-Options'] = 'nosniff'
   if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'
   if (health.status === 'draining') headers.Connection = 'close'

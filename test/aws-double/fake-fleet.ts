@@ -11,6 +11,8 @@ export interface Behaviour {
   healthStatus?: number
   /** Set: requests but /hc are answered with this status. */
   answerStatus?: number
+  /** Set: requests but /hc and /version are answered with this status. */
+  canaryStatus?: number
   /** Set: /version tells this release instead of the instance's tag. */
   versionTold?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
@@ -179,7 +181,14 @@ export class FakeFleet implements InstanceDriver {
     return await this.serve(machine, request)
   }
 
-  private async serve({ order }: Machine, request: Request): Promise<Response> {
+  private async serve(machine: Machine, request: Request): Promise<Response> {
+    const response = await this.answer(machine, request)
+    // A release that fails altogether may well not say which one it is.
+    if (response.ok) response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
+    return response
+  }
+
+  private async answer({ order }: Machine, request: Request): Promise<Response> {
     const behaviour = this.behaviourOf(order.imageId)
     const path = new URL(request.url).pathname
     if (path === service.health.path && (request.method === 'GET' || !this.upstream))
@@ -196,6 +205,7 @@ export class FakeFleet implements InstanceDriver {
         bun: Bun.version,
       })
     }
+    if (behaviour.canaryStatus) return new Response('', { status: behaviour.canaryStatus })
     if (this.upstream) {
       const body = await request.arrayBuffer()
       const hasBody = body.byteLength > 0

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../package.json'
 import { denied, throttled } from '../aws-double/faults.ts'
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
-import { GROUP, NEW, OLD, OLD_IMAGE, TEMPLATE, toNew, until } from './fixtures/scene.ts'
+import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, TEMPLATE, toNew, until } from './fixtures/scene.ts'
 import { ended, PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -210,6 +210,33 @@ describe('rolled-back releases are remembered', () => {
 })
 
 describe('rollout start', () => {
+  test('rolls a release back at once that answers 404 to everything but /hc and /version', async () => {
+    await begin()
+    scene.behave(NEW_IMAGE, { canaryStatus: 404 })
+    const { code, out } = await ship(['--checkpoint-delay-seconds', '2000'])
+    expect(out).toMatch(
+      /the new release failed \d+ of \d+ requests of the probe, the one before 0 of/,
+    )
+    expect(code).toBe(3)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect(tag()).toBe(NEW)
+  })
+
+  test('does not blame the new release for what both of them fail', async () => {
+    await begin()
+    const going = rollout([
+      ...toNew(scene),
+      ...['--failure-budget', '10000', '--checkpoint-delay-seconds', '200'],
+    ])
+    await until(() => releases().includes(NEW), 'an instance serves the new release')
+    for (const image of [OLD_IMAGE, NEW_IMAGE]) scene.behave(image, { answerStatus: 503 })
+    await Bun.sleep(1500)
+    for (const image of [OLD_IMAGE, NEW_IMAGE]) scene.behave(image, {})
+    const { code, out } = await ended(going)
+    expect(out).not.toContain('rolling back')
+    expect(code).toBe(0)
+  })
+
   test('ends with a receipt and 0 when AWS throttles right after success', async () => {
     await begin()
     const child = rollout(toNew(scene))

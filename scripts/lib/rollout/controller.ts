@@ -24,11 +24,14 @@ export interface Memory {
   progressAt: number
   toldOfStall: boolean
   marked: boolean
+  condemned: boolean
 }
 
 export interface Seen {
   now: number
   fleet: Fleet
+  /** Why the new release is to blame for failures of the probe; undefined while it need not be. */
+  blame: string | undefined
 }
 
 export type Action =
@@ -43,13 +46,14 @@ export const firstMemory = (now: number): Memory => ({
   progressAt: now,
   toldOfStall: false,
   marked: false,
+  condemned: false,
 })
 
 /** What follows from one look at the fleet. Pure: the same look has the same consequences. */
 export function step(
   goal: Goal,
   memory: Memory,
-  { now, fleet }: Seen,
+  { now, fleet, blame }: Seen,
 ): { memory: Memory; actions: Action[] } {
   const status = goal.refreshId ? statusOf(fleet) : undefined
   const next = { ...memory }
@@ -75,6 +79,13 @@ export function step(
     return { memory: next, actions }
   }
 
+  const mayTurnRound = goal.guarded && status !== undefined && !isTurnedRound(status)
+  if (blame !== undefined && mayTurnRound && status !== 'Cancelling' && !next.condemned) {
+    next.condemned = true
+    actions.push({ kind: 'roll back', why: blame })
+    return { memory: next, actions }
+  }
+
   const fresh = present(fleet).filter(({ version }) => version === goal.version)
   const healthy = fresh.filter(isHealthy).length
   const struggles = fresh.length === 0 || healthy < fresh.length
@@ -85,7 +96,7 @@ export function step(
     next.toldOfStall = true
     const why = `no new instance became healthy for ${Math.round(goal.stallMs / 1000)} s`
     if (!status) actions.push({ kind: 'end', ending: { status: 'Failed', reason: why } })
-    else if (goal.guarded && !isTurnedRound(status)) actions.push({ kind: 'roll back', why })
+    else if (mayTurnRound) actions.push({ kind: 'roll back', why })
   }
   return { memory: next, actions }
 }

@@ -17,6 +17,8 @@ export interface FollowOptions {
   /** Of the goal's version. */
   release: string | undefined
   startedAt: Date
+  /** Failed requests of the probe that are accepted. */
+  failureBudget: number
   probe: Probe | undefined
   progress: Progress
   evidence: Evidence
@@ -34,7 +36,8 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     progress.update({ startedAt, fleet, release, version: goal.version, figures })
     expectReleases(options, fleet)
     gather(options, fleet)
-    const next = step(goal, memory, { now: Date.now(), fleet })
+    const blame = options.probe?.comparison.blame(options.failureBudget)
+    const next = step(goal, memory, { now: Date.now(), fleet, blame })
     memory = next.memory
     for (const action of next.actions) {
       if (action.kind === 'end') return action.ending

@@ -1,4 +1,5 @@
 import { type CanaryRequest, canary, service } from '../service.ts'
+import { Comparison } from './comparison.ts'
 import { type Failure, type Figures, figuresOf, type Phase, type Sample } from './figures.ts'
 
 const VALUE = '2000-01-01'
@@ -8,6 +9,8 @@ const SHOWN_OF_BODY = 120
 export interface ProbeOptions {
   /** Of the load balancer. */
   url: string
+  /** What is being brought into service: its responses are compared with those of the others. */
+  release: string | undefined
   /** Requests a second, whatever the answers take. */
   rate: number
   /** Bearer token with scope `write`. */
@@ -26,6 +29,10 @@ export class Probe {
   hasCanary = canary !== undefined
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
+  /** The new release beside the others, while there are both. */
+  readonly comparison = new Comparison()
+  /** Whether the service says in each response which release made it. */
+  private saysRelease = false
   private readonly samples: Sample[] = []
   private readonly pending = new Set<Promise<void>>()
   private readonly startedAt = Date.now()
@@ -80,17 +87,37 @@ export class Probe {
     try {
       const response = await this.send(request)
       const body = await response.text()
-      const failed = (failure: Failure): Outcome => ({
-        failure,
-        detail: `${name} answered ${response.status} ${body.slice(0, SHOWN_OF_BODY)}`.trimEnd(),
-      })
-      if (response.status !== request.status) return failed(statusFailure(response.status))
-      if (!request.isRight(body, sentAt, new Date())) return failed('wrong body')
-      if (request === VERSION && !this.isExpected(body)) return failed('wrong release')
-      return undefined
+      const failure = this.judge(request, response, body, sentAt)
+      this.compare(response, failure !== undefined)
+      return (
+        failure && {
+          failure,
+          detail: `${name} answered ${response.status} ${body.slice(0, SHOWN_OF_BODY)}`.trimEnd(),
+        }
+      )
     } catch (error) {
       return { failure: failureOf(error), detail: `${name}: ${(error as Error).message}` }
     }
+  }
+
+  private judge(
+    request: CanaryRequest,
+    response: Response,
+    body: string,
+    sentAt: Date,
+  ): Failure | undefined {
+    if (response.status !== request.status) return statusFailure(response.status)
+    if (!request.isRight(body, sentAt, new Date())) return 'wrong body'
+    return request === VERSION && !this.isExpected(body) ? 'wrong release' : undefined
+  }
+
+  /** A response without a release is the new one's where the others name theirs, unless it is the load balancer's. */
+  private compare({ status, headers }: Response, failed: boolean): void {
+    const release = headers.get(service.releaseHeader)
+    this.saysRelease ||= release !== null
+    const isBalancers = release === null && status >= 502 && status <= 504
+    if (this.phase !== 'during' || !this.saysRelease || isBalancers) return
+    this.comparison.add({ isNew: release === null || release === this.options.release, failed })
   }
 
   private isExpected(body: string): boolean {

@@ -89,12 +89,18 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       stallMs: settings.stallSeconds * 1000,
     }
     const { release } = rollout
-    const ending = await follow({ ...context, goal, release, startedAt, probe, evidence }).catch(
-      (error: Error): Ending => {
-        if (!refreshId || error instanceof Stop) throw error
-        return { status: 'lost sight', reason: explain(error) }
-      },
-    )
+    const ending = await follow({
+      ...context,
+      goal,
+      release,
+      startedAt,
+      failureBudget: settings.failureBudget,
+      probe,
+      evidence,
+    }).catch((error: Error): Ending => {
+      if (!refreshId || error instanceof Stop) throw error
+      return { status: 'lost sight', reason: explain(error) }
+    })
     if (!ending) throw interrupted(stillRunning(settings))
     if (probe) probe.phase = 'after'
     const observed = await observeRelease(context, rollout, ending)
@@ -123,7 +129,7 @@ async function startProbe(
 ): Promise<Probe | undefined> {
   const { url, rate, token } = settings
   if (settings.noProbe || !url) return undefined
-  const probe = new Probe({ url, rate, token })
+  const probe = new Probe({ url, rate, token, release: rollout.release })
   const where = `--token or ${service.environmentPrefix}_TOKEN`
   switch (await probe.prepare()) {
     case 'missing':

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'bun:test'
+import { Comparison } from '../../scripts/lib/rollout/comparison.ts'
+
+/** Numbers from 0 to 1 that are the same in each run. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+interface Rates {
+  fresh: number
+  former: number
+}
+
+/**
+ * A rollout of `requests` in which the share of the new release grows in thirds; in how many requests the new release was
+ * to blame, looked at after each of them. `rates` may change with time.
+ */
+function rollout(seed: number, requests: number, rates: (progress: number) => Rates) {
+  const next = random(seed)
+  const comparison = new Comparison()
+  for (let count = 1; count <= requests; count++) {
+    const progress = count / requests
+    const share = Math.ceil(progress * 3) / 3 - 1 / 6
+    const isNew = next() < share
+    const { fresh, former } = rates(progress)
+    comparison.add({ isNew, failed: next() < (isNew ? fresh : former) })
+    if (comparison.blame(0) !== undefined) return count
+  }
+  return undefined
+}
+
+const SEEDS = Array.from({ length: 2000 }, (_, index) => index + 1)
+const alarms = (rates: (progress: number) => Rates): number =>
+  SEEDS.filter((seed) => rollout(seed, 3000, rates) !== undefined).length
+
+describe('of rollouts in which both releases fail alike, looked at after every request,', () => {
+  test.each([
+    ['seldom', (): Rates => ({ fresh: 0.001, former: 0.001 })],
+    ['often', (): Rates => ({ fresh: 0.2, former: 0.2 })],
+    [
+      'in a bad third, and not before or after',
+      (progress: number): Rates =>
+        progress > 0.3 && progress < 0.6 ? { fresh: 0.5, former: 0.5 } : { fresh: 0, former: 0 },
+    ],
+  ])('one in a thousand at most is stopped, when they do %s', (_, rates) => {
+    const found = alarms(rates)
+    console.log(`${found} of ${SEEDS.length} stopped`)
+    expect(found / SEEDS.length).toBeLessThanOrEqual(0.001)
+  })
+})
+
+describe('a release that fails more often than the one before', () => {
+  test('in half of its requests is stopped within about a hundred requests', () => {
+    const needed = SEEDS.slice(0, 200).map(
+      (seed) => rollout(seed, 3000, () => ({ fresh: 0.5, former: 0 })) ?? Infinity,
+    )
+    console.log(`median ${needed.sort((a, b) => a - b)[100]} requests`)
+    expect(needed[100]).toBeLessThan(120)
+    expect(needed.at(-1)).toBeLessThan(400)
+  })
+
+  test('in one of fifty is stopped in nearly every rollout of 3000 requests', () => {
+    const stopped = SEEDS.slice(0, 200).filter((seed) =>
+      rollout(seed, 3000, () => ({ fresh: 0.02, former: 0 })),
+    )
+    console.log(`${stopped.length} of 200 stopped`)
+    expect(stopped.length).toBeGreaterThan(150)
+  })
+
+  test('also while the one before fails, too', () => {
+    const stopped = SEEDS.slice(0, 200).filter((seed) =>
+      rollout(seed, 3000, () => ({ fresh: 0.3, former: 0.02 })),
+    )
+    expect(stopped.length).toBe(200)
+  })
+})
+
+test('few failures, or those within the budget, condemn nothing', () => {
+  const comparison = new Comparison()
+  for (let count = 0; count < 100; count++)
+    comparison.add({ isNew: count % 50 === 0, failed: false })
+  for (let count = 0; count < 4; count++) comparison.add({ isNew: true, failed: true })
+  expect(comparison.blame(0)).toBeUndefined()
+  comparison.add({ isNew: true, failed: true })
+  expect(comparison.blame(0)).toContain('failed 5 of 7 requests of the probe')
+  expect(comparison.blame(5)).toBeUndefined()
+})
