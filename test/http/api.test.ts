@@ -246,6 +246,8 @@ describe('the log', () => {
     }
     const response = await app.request('/hello/Ada', { headers })
     expect(response.headers.get('x-request-id')).toBe('mine-1')
+    // By which a rollout's probe tells releases apart, also in what fails.
+    expect(response.headers.get('x-release')).toBe('release')
     expect(log.lines).toEqual([
       {
         event: 'request',

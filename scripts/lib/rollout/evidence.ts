@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
@@ -19,13 +19,25 @@ export interface EvidenceOptions {
   timeoutMs: number
 }
 
+/** What instances that fail have to say, collected while they are still there. */
+export interface Evidence {
+  /** Where it is; `none` when there is none. */
+  readonly folder: string
+  /** Looks at a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
+  consider(fleet: Fleet, version: number, all: boolean): void
+  /** Waits for what is under way, adds failed launches since `since`, and names the likely cause. */
+  conclude(since: Date, statusReason: string): Promise<string>
+  /** Of a rollout that went well, after all. */
+  discard(): Promise<void>
+}
+
 /**
  * Pulls, once per instance that fails, the unit status and journal over SSM together with what the load balancer says
  * of it, into a folder. It starts while the refresh still goes on: a failed instance is gone minutes later.
  */
-export class Evidence {
+export class EvidenceFolder implements Evidence {
   /** Of this rollout alone, so that it may be removed whole. */
-  readonly folder: string
+  private readonly path: string
   private readonly findings = new Map<string, Promise<Finding>>()
   private launchFailures: string[] = []
 
@@ -34,15 +46,17 @@ export class Evidence {
     private readonly options: EvidenceOptions,
   ) {
     const name = `${options.group}-${new Date().toISOString().replace(/[:.]/g, '-')}`
-    this.folder = join(options.folder ?? tmpdir(), `rollout-${name}`)
+    this.path = join(options.folder ?? tmpdir(), `rollout-${name}`)
   }
 
-  /** Whether there is anything in the folder. */
-  get any(): boolean {
-    return this.findings.size > 0 || this.launchFailures.length > 0
+  get folder(): string {
+    return this.findings.size > 0 || this.launchFailures.length > 0 ? this.path : 'none'
   }
 
-  /** Looks at a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
+  async discard(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+
   consider(fleet: Fleet, version: number, all: boolean): void {
     for (const member of fleet.members) {
       const failing = member.health === 'Unhealthy' || member.target === 'unhealthy'
@@ -52,22 +66,18 @@ export class Evidence {
     }
   }
 
-  /** Waits for what is under way, adds failed launches since `since`, and names the likely cause. */
   async conclude(since: Date, statusReason: string): Promise<string> {
     const findings = await Promise.all(this.findings.values())
     this.launchFailures = await this.failedLaunches(since).catch((error) => [explain(error)])
     if (this.launchFailures.length > 0) {
-      await mkdir(this.folder, { recursive: true })
-      await Bun.write(
-        join(this.folder, 'failed-launches.txt'),
-        `${this.launchFailures.join('\n')}\n`,
-      )
+      await mkdir(this.path, { recursive: true })
+      await Bun.write(join(this.path, 'failed-launches.txt'), `${this.launchFailures.join('\n')}\n`)
     }
     return likelyCause(findings, this.launchFailures, statusReason)
   }
 
   private async pull(member: Member): Promise<Finding> {
-    const folder = join(this.folder, member.id)
+    const folder = join(this.path, member.id)
     await mkdir(folder, { recursive: true })
     const { target, targetReason, targetDescription, ...rest } = member
     await Bun.write(

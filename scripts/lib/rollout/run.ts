@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { countReleases, FleetWatch, inService } from '../aws/fleet.ts'
@@ -8,7 +7,7 @@ import { EXIT, Stop } from '../errors.ts'
 import { painter } from '../format.ts'
 import { service } from '../service.ts'
 import type { Goal } from './controller.ts'
-import { Evidence } from './evidence.ts'
+import { type Evidence, EvidenceFolder } from './evidence.ts'
 import { failuresText } from './figures.ts'
 import { follow } from './follow.ts'
 import { type Observation, observe } from './observe.ts'
@@ -25,6 +24,10 @@ export interface Context {
   watch: FleetWatch
   progress: Progress
   retryPolicy: RetryPolicy
+  /** Collects what instances that fail have to say, for one rollout. */
+  collectEvidence(): Evidence
+  /** Where the receipt goes. */
+  deliver(receipt: Receipt): Promise<void>
 }
 
 export function createContext(aws: Aws, settings: Settings, signal: AbortSignal): Context {
@@ -40,6 +43,14 @@ export function createContext(aws: Aws, settings: Settings, signal: AbortSignal)
       signal,
       note: (text) => progress.note(text),
     },
+    collectEvidence: () =>
+      new EvidenceFolder(aws, {
+        group: settings.group,
+        folder: settings.evidence,
+        pollMs: Math.min(1, settings.pollSeconds) * 1000,
+        timeoutMs: 30_000,
+      }),
+    deliver: (receipt) => writeReceipt(settings, receipt),
   }
 }
 
@@ -64,17 +75,12 @@ export interface Rollout {
 
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
-  const { aws, settings, retryPolicy, progress } = context
+  const { settings, retryPolicy, progress } = context
   const { signal } = retryPolicy
   const startedAt = new Date()
   const { probing } = rollout
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
-  const evidence = new Evidence(aws, {
-    group: settings.group,
-    folder: settings.evidence,
-    pollMs: Math.min(1000, retryPolicy.pollMs),
-    timeoutMs: 30_000,
-  })
+  const evidence = context.collectEvidence()
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
     if (signal.aborted) throw interrupted('Nothing was started.')
@@ -220,7 +226,7 @@ async function conclude(outcome: Outcome): Promise<number> {
         (error) => void notes.push(explain(error)),
       ))
   const shipped = verdict === 'shipped'
-  if (shipped) await rm(evidence.folder, { recursive: true, force: true })
+  if (shipped) await evidence.discard()
   if (shipped && fleet && rollout.release) {
     await unmarkRolledBack(aws, fleet, rollout.release).catch(
       (error) => void notes.push(explain(error)),
@@ -228,7 +234,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()
-  await writeReceipt(context, {
+  await context.deliver({
     ...emptyReceipt(settings, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),
@@ -246,9 +252,7 @@ async function conclude(outcome: Outcome): Promise<number> {
         canary: probe.hasCanary,
       },
     notes,
-    evidence: shipped
-      ? undefined
-      : { folder: evidence.any ? evidence.folder : 'none', likelyCause },
+    evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })
   return exitCodeOf(verdict)
 }
@@ -280,7 +284,7 @@ export function emptyReceipt(
 }
 
 /** Prints the receipt, and writes it where it was asked for. */
-export async function writeReceipt({ settings }: Context, receipt: Receipt): Promise<void> {
+async function writeReceipt(settings: Settings, receipt: Receipt): Promise<void> {
   const json = `${JSON.stringify(receipt, undefined, 2)}\n`
   if (settings.receipt) await Bun.write(settings.receipt, json)
   if (settings.json) process.stdout.write(json)

@@ -13,7 +13,7 @@ import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
-import { type Context, emptyReceipt, runRollout, writeReceipt } from './run.ts'
+import { type Context, emptyReceipt, runRollout } from './run.ts'
 import { findUrl } from './service-url.ts'
 import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import { type Survey, survey } from './survey.ts'
@@ -34,7 +34,7 @@ export async function start(context: Context): Promise<number> {
   if (release && rolledBack.includes(release) && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
-    await writeReceipt(context, {
+    await context.deliver({
       ...emptyReceipt(settings, rollout),
       reason: text,
       releases: countReleases(fleet),
@@ -346,7 +346,7 @@ async function startBack(
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
   const { fleet, releaseOf } = seen
   const { settings } = context
-  await writeReceipt(context, {
+  await context.deliver({
     ...emptyReceipt(settings, {
       version: fleet.version,
       release: releaseOf(fleet.version),
