@@ -16,9 +16,9 @@ provider "aws" {
     tags = local.tags
   }
 
-  # scripts/rollout writes this one on the group; an apply must not take it away again.
+  # scripts/rollout writes these on the group; an apply must not take them away again.
   ignore_tags {
-    keys = ["rolled-back-release"]
+    keys = ["previous-version", "rolled-back-release"]
   }
 }
 

@@ -95,7 +95,7 @@ function surplus(
     if (counts(instance)) {
       if (serving - 1 < least) continue
       serving -= 1
-    } else if (serving < least) continue
+    } else if (serving < least && instance.health === 'Healthy') continue
     going.push(instance)
     excess -= 1
   }

@@ -54,28 +54,32 @@ export class FakeFleet implements InstanceDriver {
   requests = 0
   /** Status that the load balancer itself answers with instead of forwarding. */
   outage: number | undefined
-  private readonly server: Bun.Server<undefined>
+  private readonly server: Bun.Server<undefined> | undefined
   private turn = 0
 
   constructor(
     private readonly behaviourOf: (imageId: string) => Behaviour,
     private readonly times: FleetTimes = QUICK,
+    /** False: requests come through `forward` alone. */
+    listens = true,
   ) {
-    this.server = Bun.serve({
-      port: 0,
-      hostname: '127.0.0.1',
-      fetch: (request) => this.forward(request),
-    })
+    this.server = listens
+      ? Bun.serve({
+          port: 0,
+          hostname: '127.0.0.1',
+          fetch: (request) => this.forward(request),
+        })
+      : undefined
   }
 
   /** Of the load balancer, without a slash at the end. */
   get url(): string {
-    return this.server.url.origin
+    return this.server?.url.origin ?? 'http://fleet.test'
   }
 
   async stop(): Promise<void> {
     for (const { timer } of this.machines.values()) clearInterval(timer)
-    await this.server.stop(true)
+    await this.server?.stop(true)
   }
 
   /** The machine is dead from now on, as after a kernel panic. */
@@ -169,7 +173,8 @@ export class FakeFleet implements InstanceDriver {
     }
   }
 
-  private async forward(request: Request): Promise<Response> {
+  /** What the load balancer does with a request. */
+  async forward(request: Request): Promise<Response> {
     this.requests++
     if (this.outage) return new Response('', { status: this.outage })
     const healthy = [...this.machines.values()].filter(

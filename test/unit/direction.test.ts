@@ -73,6 +73,16 @@ describe('the direction of a group', () => {
       of(2, [2, 2], refresh('Cancelled', 1), refresh('Successful', 2)),
       { kind: 'settled', undone: undefined },
     ],
+    [
+      'after a way back to the saved version',
+      of(1, [1, 1], refresh('Successful', 1), refresh('Cancelled', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'on a way back to the saved version',
+      of(1, [1, 2], refresh('InProgress', 1), refresh('Cancelled', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: false },
+    ],
     ['an instance of a stranger’s version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
   ] as const)('%s', (_, direction, expected) => {
     expect(direction).toMatchObject(expected)
@@ -167,14 +177,16 @@ describe('whatever was done to a group before', () => {
   test('what runs on the whole group after a successful release is not rolled back', () => {
     fc.assert(
       fc.property(histories, ({ saved, refreshes }) => {
-        const shipped: Refresh = { id: 'now', status: 'Successful', desired: saved + 1 }
+        // A new version has the highest number.
+        const next = Math.max(saved, ...refreshes.map(({ desired = 0 }) => desired)) + 1
+        const shipped: Refresh = { id: 'now', status: 'Successful', desired: next }
         const course = {
-          saved: saved + 1,
-          versions: [saved + 1],
+          saved: next,
+          versions: [next],
           refreshes: [shipped, ...refreshes],
         }
         expect(directionOf(course)).toEqual({ kind: 'settled', undone: undefined })
-        expect(rolledBackReleases(course, release, [])).not.toContain(release(saved + 1))
+        expect(rolledBackReleases(course, release, [])).not.toContain(release(next))
       }),
     )
   })

@@ -178,6 +178,10 @@ export function countReleases(fleet: Fleet): Record<string, number> {
 export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
   tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(Boolean) ?? []
 
+/** The version that ran when the newest release was started, as its start has noted. */
+export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
+  toVersion(tagValue(group.Tags, TAG.previous))
+
 function unknownGroup(name: string): Stop {
   return new Stop(
     `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named ${service.name}-<environment>.`,

@@ -144,6 +144,13 @@ export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release
   )
 }
 
+/** Notes on the group which version runs, for whoever has to go back when AWS no longer knows. */
+export async function notePrevious(aws: Aws, { name, version }: Fleet): Promise<void> {
+  if (version === undefined) return
+  const tag = { ...tagOf(name, TAG.previous), Value: String(version), PropagateAtLaunch: false }
+  await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
+}
+
 async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
   const command =
     releases.length === 0
@@ -154,8 +161,8 @@ async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<
   await aws.autoScaling.send(command as DeleteTagsCommand)
 }
 
-const tagOf = (group: string) => ({
+const tagOf = (group: string, Key: string = TAG.rolledBack) => ({
   ResourceId: group,
   ResourceType: 'auto-scaling-group',
-  Key: TAG.rolledBack,
+  Key,
 })

@@ -11,4 +11,6 @@ export const TAG = {
   bakedAt: 'baked-at',
   /** On the group: the releases that were rolled back, with blanks between. */
   rolledBack: 'rolled-back-release',
+  /** On the group: the launch template version that ran when the newest release was started. */
+  previous: 'previous-version',
 } as const

@@ -16,6 +16,8 @@ export interface Course {
   versions: (number | undefined)[]
   /** Those that AWS still knows of, newest first. */
   refreshes: Refresh[]
+  /** The version that was saved when the newest release was started, as its start has noted. */
+  noted?: number | undefined
 }
 
 /** Where a group comes from, where it goes, and whether that is back. */
@@ -66,21 +68,39 @@ export function isTurnedRound(status: InstanceRefreshStatus): boolean {
 interface Step extends Refresh {
   from: number | undefined
   to: number
-  /** It was started to bring an older version: a way back. */
-  goesBack: boolean
+  /** Of a way back, the version that it leaves behind; undefined: it is none. */
+  leaves: number | undefined
 }
 
-/** The refreshes with where each came from, oldest first. Launch template versions only grow, so an older one is back. */
+/**
+ * The refreshes with where each came from, oldest first. Launch template versions only grow: a refresh to an older one goes
+ * back, and so does one to the saved version after a change that ended early.
+ */
 function stepsOf({ saved, refreshes }: Course): Step[] {
   const oldestFirst = refreshes.toReversed()
   const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
   let current: number | undefined
+  let before: Step | undefined
   return oldestFirst.map((refresh, index) => {
     const from = index > lastSuccess ? saved : current
     const to = refresh.desired ?? from ?? saved
     if (refresh.status === 'Successful') current = to
-    return { ...refresh, from, to, goesBack: from !== undefined && to < from }
+    const step: Step = { ...refresh, from, to, leaves: leftBy(from, to, before) }
+    before = step
+    return step
   })
+}
+
+function leftBy(
+  from: number | undefined,
+  to: number,
+  before: Step | undefined,
+): number | undefined {
+  if (from !== undefined && to < from) return from
+  if (!before || before.status === 'Successful' || isTurnedRound(before.status)) return undefined
+  const left = before.leaves ?? before.to
+  // Where AWS no longer knows what was saved, a refresh to less than the change that ended early goes back from that.
+  return from === undefined ? (to < left ? left : undefined) : to === from ? left : undefined
 }
 
 /** Where the group goes, by what AWS tells of it alone. */
@@ -92,21 +112,32 @@ export function directionOf(course: Course): Direction {
     if (isTurnedRound(status)) {
       return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
     }
-    return newest.goesBack
-      ? { kind: 'back', refreshId, from: saved, to, status, turnedRound: false }
-      : { kind: 'forward', refreshId, from: saved, to, status }
+    return newest.leaves === undefined
+      ? { kind: 'forward', refreshId, from: saved, to, status }
+      : { kind: 'back', refreshId, from: newest.leaves, to, status, turnedRound: false }
   }
   const left = versions.find((version) => version !== saved)
   if (versions.some((version) => version !== saved)) {
     // A way back that ended early is still the way back.
-    return { kind: 'stopped', left, back: newest?.goesBack ? newest.to : saved }
+    return { kind: 'stopped', left, back: newest?.leaves === undefined ? saved : newest.to }
   }
   return { kind: 'settled', undone: newest && undoneBy(newest) }
 }
 
+/** The versions that were saved before the one that is, the last first: what is known to have served. */
+export function versionsBefore(course: Course): number[] {
+  const served = stepsOf(course)
+    .filter(({ status }) => status === 'Successful')
+    .map(({ from }) => from)
+    .filter((version) => version !== undefined && version !== course.saved)
+    .reverse()
+  const noted = course.noted === undefined || course.noted === course.saved ? [] : [course.noted]
+  return [...new Set([...(served as number[]), ...noted])]
+}
+
 /** The version that `step`, which has ended, left behind or never brought into service. */
 function undoneBy(step: Step): number | undefined {
-  if (step.goesBack) return step.status === 'Successful' ? step.from : undefined
+  if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined
   return step.status === 'Successful' ? undefined : step.to
 }
 
@@ -126,8 +157,8 @@ export function rolledBackReleases(
     bad.delete(release)
     if (isBad) bad.add(release)
   }
-  for (const { status, from, to, goesBack } of stepsOf(course)) {
-    if (goesBack) note(from, true)
+  for (const { status, to, leaves } of stepsOf(course)) {
+    if (leaves !== undefined) note(leaves, true)
     else if (isTurnedRound(status)) note(to, true)
     else if (status === 'Successful') note(to, false)
   }

@@ -1,15 +1,23 @@
 import type { InstanceRefresh } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from '../aws/clients.ts'
-import { type Fleet, FleetWatch, markedReleases, present } from '../aws/fleet.ts'
+import { type Fleet, FleetWatch, markedReleases, present, previousVersion } from '../aws/fleet.ts'
 import { listVersions, type TemplateVersion } from '../aws/images.ts'
 import { listRefreshes } from '../aws/refresh.ts'
 import { Stop } from '../errors.ts'
-import { type Course, type Direction, directionOf, rolledBackReleases } from './direction.ts'
+import {
+  type Course,
+  type Direction,
+  directionOf,
+  rolledBackReleases,
+  versionsBefore,
+} from './direction.ts'
 
 /** A group with all that says where it goes and what it must not go to. */
 export interface Survey {
   fleet: Fleet
   direction: Direction
+  /** Versions that the group had before the one that is saved, the last first, as far as AWS knows. */
+  before: number[]
   /** All that AWS still knows of, newest first. */
   refreshes: InstanceRefresh[]
   /** Of the group's launch template, newest first. */
@@ -21,26 +29,46 @@ export interface Survey {
 
 /** Asks AWS for everything at once. Refuses when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
-  const fleet = await watch.snapshot()
+  const { fleet, refreshes } = await consistentLook(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
-  const [refreshes, versions] = await Promise.all([
-    listRefreshes(aws, fleet.name),
-    templateId ? listVersions(aws, templateId) : [],
-  ])
+  const versions = templateId ? await listVersions(aws, templateId) : []
   const releaseOf = (version: number | undefined): string | undefined =>
     versions.find(({ number }) => number === version)?.release
   const course: Course = {
     saved: fleet.version ?? 0,
     versions: present(fleet).map(({ version }) => version),
     refreshes: refreshes.map(toRefresh),
+    noted: previousVersion(fleet.group),
   }
   return {
     fleet,
     refreshes,
     direction: directionOf(course),
+    before: versionsBefore(course),
     versions,
     rolledBack: rolledBackReleases(course, releaseOf, markedReleases(fleet.group)),
     releaseOf,
+  }
+}
+
+/** How often a look is repeated during which a refresh began or ended. */
+const MOST_LOOKS = 5
+
+/**
+ * The group and its refreshes as they were at one moment. AWS tells them in two answers: between them a refresh may end,
+ * and an instance of its version would look like one that was left over.
+ */
+async function consistentLook(
+  aws: Aws,
+  watch: FleetWatch,
+): Promise<{ fleet: Fleet; refreshes: InstanceRefresh[] }> {
+  for (let looks = 1; ; looks++) {
+    const refreshes = await listRefreshes(aws, watch.name)
+    const fleet = await watch.snapshot()
+    const [before, after] = [refreshes[0], fleet.refresh]
+    const isSame =
+      before?.InstanceRefreshId === after?.InstanceRefreshId && before?.Status === after?.Status
+    if (isSame || looks === MOST_LOOKS) return { fleet, refreshes }
   }
 }
 

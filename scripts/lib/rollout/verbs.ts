@@ -7,7 +7,13 @@ import {
   present,
 } from '../aws/fleet.ts'
 import { findImage } from '../aws/images.ts'
-import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
+import {
+  cancelRefresh,
+  markRolledBack,
+  notePrevious,
+  rollBackRefresh,
+  startRefresh,
+} from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
@@ -69,8 +75,11 @@ export async function start(context: Context): Promise<number> {
   return await runRollout(context, {
     ...rollout,
     probing: 'throughout',
-    start: () =>
-      startRefresh(aws, {
+    start: async () => {
+      await notePrevious(aws, fleet).catch((error: Error) => {
+        rollout.notes.push(`which version runs now could not be noted: ${error.message}`)
+      })
+      return await startRefresh(aws, {
         group: settings.group,
         templateId: launchTemplateId,
         version,
@@ -82,7 +91,8 @@ export async function start(context: Context): Promise<number> {
         bakeSeconds: settings.bakeSeconds ?? BAKE_SECONDS,
         alarms: checked.alarms,
         autoRollback: true,
-      }),
+      })
+    },
   })
 }
 
@@ -359,9 +369,12 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
   return EXIT.ok
 }
 
-/** The newest version before the one that runs, of another release that was not rolled back and whose AMI exists. */
+/**
+ * The last version that served before the one that runs, of another release that was not rolled back and whose AMI exists.
+ * One that AWS does not know to have served comes after those: it may never have been started.
+ */
 async function previousVersion({ aws, settings }: Context, seen: Survey): Promise<number> {
-  const { fleet, versions, rolledBack, releaseOf } = seen
+  const { fleet, versions, rolledBack, releaseOf, before } = seen
   const { version: own } = fleet
   if (own === undefined) {
     throw new Stop(
@@ -369,7 +382,8 @@ async function previousVersion({ aws, settings }: Context, seen: Survey): Promis
     )
   }
   const bad = [...rolledBack, releaseOf(own)]
-  for (const version of versions) {
+  const served = before.flatMap((number) => versions.find((each) => each.number === number) ?? [])
+  for (const version of [...served, ...versions]) {
     if (version.number >= own || (version.release && bad.includes(version.release))) continue
     const image = version.imageId ? await findImage(aws, version.imageId) : undefined
     if (image?.state === 'available') return version.number

@@ -1,0 +1,76 @@
+export type Quality = 'good' | 'never healthy' | 'broken' | 'no launch'
+
+/** Somebody at a terminal. */
+export interface Operator {
+  verb: 'start' | 'watch' | 'rollback' | 'cancel'
+  /** Of the episode. */
+  afterSeconds: number
+  /** Of start. */
+  version: number
+  retry?: boolean
+  /** Ctrl-C so long after it began. */
+  interruptedAfterSeconds?: number
+  /** The terminal, or the machine, is gone. */
+  killedAfterSeconds?: number
+}
+
+/** All that happens in an episode, apart from what follows from it. */
+export interface Script {
+  instances: number
+  /** By launch template version, from 1. 1 is older than what runs, 2 runs: both are good. */
+  releases: Quality[]
+  operators: Operator[]
+  /** Whether an alarm rings while a broken release serves. */
+  alarms: boolean
+  bootSeconds: number
+  /** How long AWS does not tell of a new refresh. */
+  lagSeconds: number
+  /** Of calls that go wrong in the first minutes. */
+  faultRate: number
+  faultMinutes: number
+  delaySeconds: number
+  /** Minutes until an instance dies; 0: none does. */
+  dies: number
+}
+
+/** A script by chance. */
+export function scriptOf(random: () => number): Script {
+  const oneOf = <T>(...values: T[]): T => values[Math.floor(random() * values.length)] as T
+  const upTo = (limit: number): number => Math.floor(random() * limit)
+  const releases: Quality[] = [
+    'good',
+    'good',
+    oneOf<Quality>('good', 'never healthy', 'broken', 'broken', 'no launch'),
+    oneOf<Quality>('good', 'good', 'broken'),
+  ]
+  const operators: Operator[] = [{ verb: 'start', afterSeconds: 0, version: 3 }]
+  let at = 0
+  for (let count = upTo(4); count > 0; count--) {
+    // Most do the next thing after a while, some at the same time.
+    at += oneOf(0, 20, 120, 600, 1500)
+    const verb = oneOf<Operator['verb']>('rollback', 'rollback', 'watch', 'cancel', 'start')
+    operators.push({
+      verb,
+      afterSeconds: at,
+      version: oneOf(3, 4),
+      ...(verb === 'start' && random() < 0.2 ? { retry: true } : {}),
+    })
+  }
+  for (const operator of operators) {
+    if (random() < 0.2) operator.interruptedAfterSeconds = 1 + upTo(900)
+    else if (random() < 0.15) operator.killedAfterSeconds = 1 + upTo(900)
+  }
+  const faulty = random() < 0.4
+  return {
+    instances: oneOf(1, 2, 3),
+    releases,
+    operators,
+    alarms: random() < 0.5,
+    bootSeconds: oneOf(5, 30, 90),
+    lagSeconds: oneOf(0, 0, 0, 10),
+    faultRate: faulty ? oneOf(0.02, 0.1, 0.3) : 0,
+    faultMinutes: faulty ? 5 + upTo(40) : 0,
+    delaySeconds: oneOf(1, 10, 40),
+    dies: random() < 0.15 ? 1 + upTo(20) : 0,
+  }
+}
