@@ -1,0 +1,38 @@
+import { play, type Verdict } from './episode.ts'
+import type { Script } from './script.ts'
+
+/** The simplest script found that goes wrong in the same way, by leaving out one thing after the other. */
+export async function shrink(verdict: Verdict): Promise<Verdict> {
+  let smallest = verdict
+  for (let again = true; again; ) {
+    again = false
+    for (const script of simpler(smallest.script)) {
+      const played = await play(smallest.seed, script)
+      if (!played.problems.some((problem) => smallest.problems.includes(problem))) continue
+      smallest = played
+      again = true
+      break
+    }
+  }
+  return smallest
+}
+
+function* simpler(script: Script): Generator<Script> {
+  for (const [index, operator] of script.operators.entries()) {
+    const others = script.operators.filter((_, each) => each !== index)
+    yield { ...script, operators: others }
+    const { interruptedAfterSeconds, killedAfterSeconds, retry, ...plain } = operator
+    if (interruptedAfterSeconds || killedAfterSeconds || retry) {
+      yield { ...script, operators: script.operators.with(index, plain) }
+    }
+  }
+  if (script.faultRate > 0) yield { ...script, faultRate: 0, faultMinutes: 0 }
+  if (script.dies) yield { ...script, dies: 0 }
+  if (script.alarms) yield { ...script, alarms: false }
+  if (script.lagSeconds) yield { ...script, lagSeconds: 0 }
+  if (script.instances > 1) yield { ...script, instances: script.instances - 1 }
+  if (script.bootSeconds > 5) yield { ...script, bootSeconds: 5 }
+  for (const [index, quality] of script.releases.entries()) {
+    if (quality !== 'good') yield { ...script, releases: script.releases.with(index, 'good') }
+  }
+}
