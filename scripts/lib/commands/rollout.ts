@@ -2,9 +2,10 @@ import { connect } from '../aws/clients.ts'
 import { type Command, interruption, runCommand } from '../cli.ts'
 import { usageError } from '../errors.ts'
 import { flag, number, parsed, list as severalTimes, text, under } from '../options.ts'
+import { rollback } from '../rollout/rollback.ts'
 import { type Context, createContext } from '../rollout/run.ts'
 import { BAKE_SECONDS, CHECKPOINTS, type Settings } from '../rollout/settings.ts'
-import { cancel, list, rollback, start, status, watch } from '../rollout/verbs.ts'
+import { cancel, list, start, status, watch } from '../rollout/verbs.ts'
 import { service } from '../service.ts'
 
 const VERBS: Record<string, (context: Context) => Promise<number>> = {

@@ -1,0 +1,31 @@
+import type { Fleet } from '../aws/fleet.ts'
+import { withRetry } from '../aws/retry.ts'
+import { EXIT, Stop } from '../errors.ts'
+import type { Context } from './run.ts'
+import { findUrl } from './service-url.ts'
+import { type Survey, survey } from './survey.ts'
+
+/** The group now, through throttling and lost networks. Throws `Stop` when interrupted. */
+export async function snapshot({ watch, retryPolicy }: Context): Promise<Fleet> {
+  const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
+  if (!fleet) throw new Stop('interrupted', EXIT.interrupted)
+  return fleet
+}
+
+/** The group with all that says where it goes. Throws `Stop` when interrupted. */
+export async function surveyed({ aws, watch, retryPolicy }: Context): Promise<Survey> {
+  const seen = await withRetry(() => survey(aws, watch), retryPolicy)
+  if (!seen) throw new Stop('interrupted', EXIT.interrupted)
+  return seen
+}
+
+/** With the service's URL in the settings. Where it is not to be found, there is no probe, and a note says why. */
+export async function probing(context: Context, fleet: Fleet, notes: string[]): Promise<Context> {
+  const { aws, settings } = context
+  if (settings.url || settings.noProbe) return context
+  const url = await findUrl(aws, fleet).catch((error: Error) => {
+    notes.push(error.message)
+    return undefined
+  })
+  return { ...context, settings: { ...settings, url } }
+}

@@ -1,0 +1,184 @@
+import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
+import { findImage } from '../aws/images.ts'
+import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
+import { pause } from '../aws/retry.ts'
+import { EXIT, Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import { probing, snapshot, surveyed } from './look.ts'
+import { type Context, emptyReceipt, runRollout } from './run.ts'
+import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
+import type { Survey } from './survey.ts'
+
+/** Undoes the newest change that is not undone; one that is being undone is followed. */
+export async function rollback(context: Context): Promise<number> {
+  const { settings, progress, retryPolicy, watch } = context
+  watch.toleratesDeniedHealth = true
+  let seen = await surveyed(context)
+  // What is being cancelled can neither be turned round nor followed to where it was going.
+  for (; isCancelling(seen); seen = await surveyed(context)) {
+    progress.note('waiting for AWS to cancel the refresh')
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
+  }
+  const { direction, fleet } = seen
+  switch (direction.kind) {
+    case 'forward':
+      progress.note(`turning the running refresh round, back to version ${direction.from}`)
+      return await goBack(context, seen, direction.from, direction.to, () =>
+        turnRound(context, seen, direction.from, direction.refreshId),
+      )
+    case 'back':
+      progress.note(`a way back to version ${direction.to} runs already: following it`)
+      return await goBack(
+        context,
+        seen,
+        direction.to,
+        direction.from,
+        async () => direction.refreshId,
+      )
+    case 'stopped': {
+      const { back, left } = direction
+      progress.note(`going back to version ${back}, which not every instance has`)
+      // What is left on a way back is good: the saved version is what is being left.
+      const bad = back === fleet.version ? left : fleet.version
+      return await goBack(context, seen, back, bad, () => startBack(context, seen, back))
+    }
+    case 'settled': {
+      const { undone } = direction
+      if (undone !== undefined && !settings.further)
+        return await nothingToUndo(context, seen, undone)
+      const target = await previousVersion(context, seen)
+      progress.note(`going back from version ${fleet.version} to version ${target}`)
+      return await goBack(context, seen, target, fleet.version, () =>
+        startBack(context, seen, target),
+      )
+    }
+  }
+}
+
+const isCancelling = ({ fleet }: Survey): boolean => fleet.refresh?.Status === 'Cancelling'
+
+async function goBack(
+  context: Context,
+  { fleet, releaseOf }: Survey,
+  to: number,
+  bad: number | undefined,
+  start: () => Promise<string | undefined>,
+): Promise<number> {
+  const notes: string[] = []
+  const measured = await probing(context, fleet, notes)
+  const [good, left] = [releaseOf(to), releaseOf(bad)]
+  return await runRollout(measured, {
+    version: to,
+    release: good,
+    previousRelease: left,
+    isRollback: true,
+    guarded: false,
+    probing: 'from now',
+    notes,
+    start: async () => {
+      const id = await start()
+      if (left && left !== good) {
+        await markRolledBack(context.aws, fleet, left).catch((error: Error) => {
+          notes.push(`release ${shortRelease(left)} could not be marked: ${error.message}`)
+        })
+      }
+      return id
+    },
+  })
+}
+
+/** Turns a running refresh round, or has its undoing started anew where AWS will not. Returns the id to follow. */
+async function turnRound(
+  context: Context,
+  seen: Survey,
+  to: number,
+  refreshId: string,
+): Promise<string | undefined> {
+  const { aws, settings, progress } = context
+  try {
+    await rollBackRefresh(aws, settings.group)
+    return refreshId
+  } catch (error) {
+    const { name } = error as Error
+    if (name.startsWith('IrreversibleInstanceRefresh')) {
+      progress.note('AWS cannot turn this refresh round: cancelling it, then going back')
+      await cancelRefresh(aws, settings.group)
+    } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
+    // It may have ended, or been turned round, since it was looked at.
+    const now = await untilEnded(context)
+    return now.refresh?.Status === 'RollbackSuccessful'
+      ? now.refresh.InstanceRefreshId
+      : await startBack(context, seen, to)
+  }
+}
+
+async function untilEnded(context: Context): Promise<Fleet> {
+  const { retryPolicy } = context
+  for (;;) {
+    const fleet = await snapshot(context)
+    if (!isRunning(fleet.refresh?.Status)) return fleet
+    await pause(retryPolicy.pollMs, retryPolicy.signal)
+  }
+}
+
+/** Starts a refresh that goes back. No alarms, which may well ring now, and no way back to what is being left. */
+async function startBack(
+  { aws, settings }: Context,
+  { fleet }: Survey,
+  version: number,
+): Promise<string> {
+  return await startRefresh(aws, {
+    group: settings.group,
+    templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
+    version,
+    desired: fleet.desired,
+    minHealthy: MIN_HEALTHY,
+    maxHealthy: MAX_HEALTHY,
+    // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
+    checkpoints: settings.checkpoints ?? [],
+    checkpointDelaySeconds: settings.checkpointDelaySeconds,
+    bakeSeconds: settings.bakeSeconds ?? 0,
+    alarms: [],
+    autoRollback: false,
+  })
+}
+
+async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
+  const { fleet, releaseOf } = seen
+  const { settings } = context
+  await context.deliver({
+    ...emptyReceipt(settings, {
+      version: fleet.version,
+      release: releaseOf(fleet.version),
+      previousRelease: releaseOf(undone),
+      notes: [],
+    }),
+    reason: `nothing to undo: no instance has version ${undone} any more. 'scripts/rollout rollback --further' goes back beyond version ${fleet.version}`,
+    releases: countReleases(fleet),
+  })
+  return EXIT.ok
+}
+
+/**
+ * The last version that served before the one that runs, of another release that was not rolled back and whose AMI exists.
+ * One that AWS does not know to have served comes after those: it may never have been started.
+ */
+async function previousVersion({ aws, settings }: Context, seen: Survey): Promise<number> {
+  const { fleet, versions, rolledBack, releaseOf, before } = seen
+  const { version: own } = fleet
+  if (own === undefined) {
+    throw new Stop(
+      `${settings.group} has no launch template with a numbered version: nothing to go back to`,
+    )
+  }
+  const bad = [...rolledBack, releaseOf(own)]
+  const served = before.flatMap((number) => versions.find((each) => each.number === number) ?? [])
+  for (const version of [...served, ...versions]) {
+    if (version.number >= own || (version.release && bad.includes(version.release))) continue
+    const image = version.imageId ? await findImage(aws, version.imageId) : undefined
+    if (image?.state === 'available') return version.number
+  }
+  throw new Stop(
+    `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: bake an older commit and deploy it`,
+  )
+}
