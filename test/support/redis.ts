@@ -164,7 +164,8 @@ function startSentinel(file: string, primaryPort: number, stack: AsyncDisposable
     'bind 127.0.0.1',
     `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 2`,
     'sentinel down-after-milliseconds mymaster 1000',
-    'sentinel failover-timeout mymaster 4000',
+    // Sentinels whose votes are split try again after twice this.
+    'sentinel failover-timeout mymaster 2000',
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
   const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
