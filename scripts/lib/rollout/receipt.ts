@@ -1,7 +1,9 @@
-import { clockTime, releaseCounts, shortRelease } from '../format.ts'
+import { EXIT } from '../errors.ts'
+import { clockTime, painter, releaseCounts, shortRelease } from '../format.ts'
 import { service } from '../service.ts'
 import { type Figures, failuresText, type Phase } from './figures.ts'
 import type { Observation } from './observe.ts'
+import type { Settings } from './settings.ts'
 import type { Verdict } from './verdict.ts'
 
 /** What a rollout ends with, as it is written for machines. */
@@ -61,4 +63,57 @@ function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
       .map(latency)
       .join(', ')}`,
   ]
+}
+
+/** The receipt of a rollout that was not started. */
+export function emptyReceipt(
+  { group }: Settings,
+  rollout: {
+    version: number | undefined
+    release: string | undefined
+    previousRelease: string | undefined
+    notes: string[]
+  },
+): Receipt {
+  const now = new Date().toISOString()
+  return {
+    verdict: 'skipped',
+    exitCode: EXIT.ok,
+    reason: '',
+    group,
+    release: rollout.release,
+    previousRelease: rollout.previousRelease,
+    launchTemplateVersion: rollout.version,
+    refreshId: undefined,
+    startedAt: now,
+    endedAt: now,
+    seconds: 0,
+    releases: {},
+    observed: undefined,
+    probe: undefined,
+    notes: rollout.notes,
+    evidence: undefined,
+  }
+}
+
+/** Prints the receipt, and writes it where it was asked for. */
+export async function writeReceipt(settings: Settings, receipt: Receipt): Promise<void> {
+  const json = `${JSON.stringify(receipt, undefined, 2)}\n`
+  if (settings.receipt) await Bun.write(settings.receipt, json)
+  if (settings.json) process.stdout.write(json)
+  const stream = settings.json ? process.stderr : process.stdout
+  const paint = painter(stream)
+  const [first = '', ...rest] = receiptLines(receipt)
+  const colour = COLOURS[receipt.verdict]
+  stream.write(`\n${paint(colour, first)}\n${rest.join('\n')}\n`)
+}
+
+const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
+  shipped: 'green',
+  skipped: 'yellow',
+  'rolled back': 'yellow',
+  failed: 'red',
+  cancelled: 'red',
+  'timed out': 'red',
+  'lost sight': 'red',
 }

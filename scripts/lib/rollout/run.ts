@@ -4,7 +4,6 @@ import { countReleases, FleetWatch, inService } from '../aws/fleet.ts'
 import { unmarkRolledBack } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
-import { painter } from '../format.ts'
 import { service } from '../service.ts'
 import type { Goal } from './controller.ts'
 import { type Evidence, EvidenceFolder } from './evidence.ts'
@@ -13,9 +12,9 @@ import { follow } from './follow.ts'
 import { type Observation, observe } from './observe.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
-import { type Receipt, receiptLines } from './receipt.ts'
+import { emptyReceipt, type Receipt, writeReceipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
-import { type Ending, exitCodeOf, judge, type Verdict } from './verdict.ts'
+import { type Ending, exitCodeOf, judge } from './verdict.ts'
 
 /** What every verb works with. */
 export interface Context {
@@ -255,54 +254,6 @@ async function conclude(outcome: Outcome): Promise<number> {
     evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })
   return exitCodeOf(verdict)
-}
-
-/** The receipt of a rollout that was not started. */
-export function emptyReceipt(
-  settings: Settings,
-  rollout: Pick<Rollout, 'version' | 'release' | 'previousRelease' | 'notes'>,
-): Receipt {
-  const now = new Date().toISOString()
-  return {
-    verdict: 'skipped',
-    exitCode: EXIT.ok,
-    reason: '',
-    group: settings.group,
-    release: rollout.release,
-    previousRelease: rollout.previousRelease,
-    launchTemplateVersion: rollout.version,
-    refreshId: undefined,
-    startedAt: now,
-    endedAt: now,
-    seconds: 0,
-    releases: {},
-    observed: undefined,
-    probe: undefined,
-    notes: rollout.notes,
-    evidence: undefined,
-  }
-}
-
-/** Prints the receipt, and writes it where it was asked for. */
-async function writeReceipt(settings: Settings, receipt: Receipt): Promise<void> {
-  const json = `${JSON.stringify(receipt, undefined, 2)}\n`
-  if (settings.receipt) await Bun.write(settings.receipt, json)
-  if (settings.json) process.stdout.write(json)
-  const stream = settings.json ? process.stderr : process.stdout
-  const paint = painter(stream)
-  const [first = '', ...rest] = receiptLines(receipt)
-  const colour = COLOURS[receipt.verdict]
-  stream.write(`\n${paint(colour, first)}\n${rest.join('\n')}\n`)
-}
-
-const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
-  shipped: 'green',
-  skipped: 'yellow',
-  'rolled back': 'yellow',
-  failed: 'red',
-  cancelled: 'red',
-  'timed out': 'red',
-  'lost sight': 'red',
 }
 
 const goesOn = ({ status }: Ending): boolean => status === 'timed out' || status === 'lost sight'

@@ -13,7 +13,8 @@ import { clockTime, painter, releaseCounts, shortRelease, table } from '../forma
 import { probing, snapshot, surveyed } from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
-import { type Context, emptyReceipt, runRollout } from './run.ts'
+import { emptyReceipt } from './receipt.ts'
+import { type Context, runRollout } from './run.ts'
 import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
