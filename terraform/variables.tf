@@ -30,7 +30,7 @@ variable "history" {
 }
 
 variable "retry_rolled_back" {
-  description = "Try a release again that was rolled back before"
+  description = "Retry a release that was rolled back before"
   type        = bool
   default     = false
 }
@@ -73,7 +73,7 @@ variable "zone_count" {
 }
 
 variable "vpc_cidr" {
-  description = "Private addresses of the network"
+  description = "Private address range of the VPC"
   type        = string
   default     = "10.20.0.0/16"
 
@@ -84,7 +84,7 @@ variable "vpc_cidr" {
 }
 
 variable "nat" {
-  description = "Give instances a way out through one NAT gateway a zone; they need none"
+  description = "Give instances internet access through one NAT gateway per zone; they do not need it"
   type        = bool
   default     = false
 }
@@ -133,7 +133,7 @@ variable "waf" {
 }
 
 variable "waf_rate_limit" {
-  description = "Requests that one address may send in five minutes; the probe of a rollout needs about 3000"
+  description = "Requests one address may send in five minutes; a rollout's probe sends about 3000"
   type        = number
   default     = 10000
 
@@ -154,7 +154,7 @@ variable "deletion_protection" {
 ################################################################################
 
 variable "instance_type" {
-  description = "Instance type; of the architecture of the image"
+  description = "Instance type; its architecture must match the image"
   type        = string
   default     = "t4g.small"
 
@@ -187,7 +187,7 @@ variable "max_size" {
 }
 
 variable "cpu_target_percent" {
-  description = "Mean CPU use that scaling aims at"
+  description = "Target average CPU utilisation, percent"
   type        = number
   default     = 50
 
@@ -198,7 +198,7 @@ variable "cpu_target_percent" {
 }
 
 variable "requests_per_target" {
-  description = "Requests a minute and instance that scaling aims at"
+  description = "Target requests per instance per minute"
   type        = number
   default     = 60000
 
@@ -209,7 +209,7 @@ variable "requests_per_target" {
 }
 
 variable "auth" {
-  description = "tokens: callers need one; none: nobody does"
+  description = "tokens: callers need one; none: no authentication"
   type        = string
   default     = "tokens"
 
@@ -231,7 +231,7 @@ variable "timezone" {
 }
 
 variable "log_level" {
-  description = "Least severe level that the service logs"
+  description = "Log level of the service"
   type        = string
   default     = "info"
 
@@ -268,7 +268,7 @@ variable "store_node_type" {
 }
 
 variable "store_shards" {
-  description = "Shards of the store: more of them hold more data and take more writes"
+  description = "Shards of the store; more hold more data and take more writes"
   type        = number
   default     = 1
 
@@ -279,7 +279,7 @@ variable "store_shards" {
 }
 
 variable "store_replicas" {
-  description = "Replicas of each shard"
+  description = "Replicas per shard"
   type        = number
   default     = 1
 
@@ -301,7 +301,7 @@ variable "store_wait_replicas" {
 }
 
 variable "store_snapshot_days" {
-  description = "Days that a daily snapshot of the store is kept"
+  description = "Days to keep daily snapshots of the store"
   type        = number
   default     = 14
 
@@ -316,7 +316,7 @@ variable "store_snapshot_days" {
 ################################################################################
 
 variable "log_retention_days" {
-  description = "Days that logs are kept"
+  description = "Days to keep logs"
   type        = number
   default     = 365
 
@@ -327,7 +327,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_email" {
-  description = "Address that alarms are sent to; it has to confirm the subscription"
+  description = "Email address for alarms; it must confirm the subscription"
   type        = string
   default     = null
 
@@ -338,7 +338,7 @@ variable "alarm_email" {
 }
 
 variable "alarm_p99_seconds" {
-  description = "Answer time of the slowest hundredth above which an alarm rings"
+  description = "p99 latency alarm threshold, seconds"
   type        = number
   default     = 0.5
 

@@ -46,7 +46,7 @@ export interface InstanceDriver {
   alive(id: string): Promise<boolean>
   /** Puts the machine behind the load balancer, where its health checks begin. */
   register(id: string): Promise<void>
-  /** No new connection from now on; those in flight go on. */
+  /** Accepts no new connections; those in flight go on. */
   deregister(id: string): Promise<void>
   /** True once no connection through the load balancer is left: draining may end before the deregistration delay. */
   drained(id: string): Promise<boolean>

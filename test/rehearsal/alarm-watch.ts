@@ -2,7 +2,7 @@ import type { ControlPlane } from '../aws-double/control-plane.ts'
 import type { Errors } from './balancer.ts'
 import { GROUP } from './names.ts'
 
-/** As in terraform/alarms.tf: so many errors in each of so many minutes. */
+/** As in terraform/alarms.tf: a number of errors in each of a number of minutes. */
 const THRESHOLD = 5
 const PERIODS = 2
 const PERIOD_MS = 60_000

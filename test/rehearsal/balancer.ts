@@ -156,7 +156,7 @@ export class Balancer {
     this.changed(id, health)
   }
 
-  /** No new request from now on; those under way go on. */
+  /** Gets no new requests; those in flight go on. */
   async deregister(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return

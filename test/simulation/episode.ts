@@ -188,7 +188,7 @@ class Episode {
     let receipt: Receipt | undefined
     const settings = this.settings(operator)
     const aws = inProcessAws(this.plane, async (action, call) => {
-      // Who is dead sends nothing any more, and hears nothing.
+      // A killed process sends nothing any more, and hears nothing.
       if (killed) return await new Promise(() => {})
       return await this.withFaults(action, () => {
         if (!action.startsWith('Describe')) this.note(`${verb}: ${action}`)

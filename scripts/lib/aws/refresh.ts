@@ -124,7 +124,7 @@ export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** A tag's value has 256 characters: that is so many releases. */
+/** As many releases as fit in a tag's value, 256 characters. */
 const MARKS = 6
 
 /** Marks `release` on the group as rolled back, beside those that are marked already. */

@@ -1,12 +1,12 @@
-/** How likely it may be, at most, that a release is condemned which fails no more often than the one before. */
+/** The highest acceptable probability of condemning a release that fails no more often than the one before it. */
 const FALSE_ALARM = 0.001
 
-/** The bet is made against a release that fails so many times as often as the other. */
+/** The bet is made against a release that fails this many times as often as the other. */
 const RATIO = 10
 
 /**
- * The share of the new release is the larger of those among so many requests before: the short one follows an instance
- * that came, the long one is steadier. A share that is taken for too large makes the bet more careful, never bolder.
+ * The new release's share of the requests is taken over each of these many last ones, and the larger share counts: the
+ * short window notices a new instance early, the long one is steadier. Too large a share only makes the bet more careful.
  */
 const WINDOWS = [30, 150]
 
