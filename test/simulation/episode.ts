@@ -3,26 +3,18 @@ import { EXIT, Stop } from '../../scripts/lib/errors.ts'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import { rollback } from '../../scripts/lib/rollout/rollback.ts'
 import type { Context } from '../../scripts/lib/rollout/run.ts'
-import type { Settings } from '../../scripts/lib/rollout/settings.ts'
 import { cancel, start, watch } from '../../scripts/lib/rollout/verbs.ts'
-import { service } from '../../scripts/lib/service.ts'
-import { wallClock } from '../aws-double/clock.ts'
-import { ControlPlane } from '../aws-double/control-plane.ts'
-import { ApiError } from '../aws-double/errors.ts'
+import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
+import { isOfAws, withFaults } from './faults.ts'
+import { GROUP, groupOf, settingsOf, versionOf } from './group.ts'
 import { inProcessAws } from './in-process-aws.ts'
 import { type Operator, type Script, scriptOf } from './script.ts'
 import { randomOf, VirtualTime } from './virtual-time.ts'
 
-const GROUP = `${service.name}-production`
-const TEMPLATE = 'lt-0123456789abcdef0'
 const MINUTE_MS = 60_000
 /** An operator gives up after this long, whatever happens; so does the episode. */
 const LIMIT_MS = 6 * 60 * MINUTE_MS
-
-export const releaseOf = (version: number): string => String(version).repeat(40).slice(0, 40)
-const imageOf = (version: number): string => `ami-${String(version).repeat(17).slice(0, 17)}`
-const versionOf = (release: string | undefined): number => Number(release?.[0])
 
 /** What was wrong with what happened, in a sentence each. */
 export interface Verdict {
@@ -55,9 +47,13 @@ class Episode {
   private faultsEnd: number
   /** Refreshes that were there when it was last looked, by id. */
   private readonly known = new Set<string>()
+  /** Refreshes, by id, that were sent for before their version was rolled back. */
+  private readonly excused = new Set<string>()
   /** Versions that an operator asks for although they were rolled back. */
   private retried = new Set<number>()
   private undoesFirst = false
+  /** Whether somebody started an older version: that is a way back, and undoing it wants --further. */
+  private shipsOlder = false
 
   constructor(
     private readonly script: Script,
@@ -66,61 +62,7 @@ class Episode {
     behaviours: Map<string, Behaviour>,
   ) {
     this.faultsEnd = time.now + script.faultMinutes * MINUTE_MS
-    const tags = { service: service.name, environment: 'production' }
-    const versions = script.releases.map((_, index) => index + 1)
-    this.plane = new ControlPlane({
-      group: {
-        name: GROUP,
-        templateId: TEMPLATE,
-        // Version 1 is older than what runs: nobody has a reason to go there.
-        version: 2,
-        minSize: 0,
-        maxSize: 20,
-        desired: script.instances,
-        zones: ['a', 'b'],
-        targetGroupArn: 'arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/g/0',
-        loadBalancerDns: 'fleet.test',
-        listenerPort: 80,
-        graceSeconds: 120,
-        warmupSeconds: 60,
-        deregistrationSeconds: 30,
-        minHealthyPercentage: 100,
-        maxHealthyPercentage: 200,
-        tags,
-        suspended: new Set(),
-      },
-      template: {
-        id: TEMPLATE,
-        name: GROUP,
-        versions: versions.map((version) => ({
-          imageId: imageOf(version),
-          userData: '',
-          tags: { ...tags, release: releaseOf(version) },
-          description: '',
-          createdAt: time.now,
-        })),
-      },
-      images: versions.map((version) => ({
-        id: imageOf(version),
-        name: String(version),
-        architecture: 'arm64',
-        createdAt: time.now,
-        tags: { ...tags, release: releaseOf(version) },
-      })),
-      alarms: [{ name: 'errors', state: 'OK', reason: '' }],
-      clock: wallClock(),
-      driver: fleet,
-      tickMs: 5_000,
-    })
-    this.plane.refreshLagMs = script.lagSeconds * 1000
-    for (const version of versions) {
-      const quality = script.releases[version - 1]
-      const behaviour: Behaviour = { bootMs: script.bootSeconds * 1000 }
-      if (quality === 'never healthy') behaviour.healthStatus = 503
-      if (quality === 'broken') behaviour.canaryStatus = 500
-      if (quality === 'no launch') behaviour.launchFails = 'no capacity'
-      behaviours.set(imageOf(version), behaviour)
-    }
+    this.plane = groupOf(script, fleet, behaviours, time.now)
   }
 
   async play(): Promise<void> {
@@ -150,7 +92,8 @@ class Episode {
       this.inService().some((version) => this.isBad(version)) ||
       this.isBad(plane.group.version)
     ) {
-      const done = this.operate({ verb: 'rollback', afterSeconds: 0, version: 0 })
+      const further = this.shipsOlder
+      const done = this.operate({ verb: 'rollback', afterSeconds: 0, version: 0, further })
       if (!(await time.until(done, LIMIT_MS))) this.problems.push('the last rollback never ended')
       await time.until(quiet(), LIMIT_MS)
       const left = this.inService().filter((version) => this.isBad(version))
@@ -172,6 +115,7 @@ class Episode {
 
   private async operate(operator: Operator): Promise<void> {
     const { verb, afterSeconds, interruptedAfterSeconds, killedAfterSeconds, version } = operator
+    const { script, time } = this
     await Bun.sleep(afterSeconds * 1000)
     const interruption = new AbortController()
     let killed = false
@@ -186,18 +130,28 @@ class Episode {
       }, killedAfterSeconds * 1000)
     }
     let receipt: Receipt | undefined
-    const settings = this.settings(operator)
+    const settings = settingsOf(operator, this.fleet.url)
     const aws = inProcessAws(this.plane, async (action, call) => {
       // A killed process sends nothing any more, and hears nothing.
       if (killed) return await new Promise(() => {})
-      return await this.withFaults(action, () => {
-        if (!action.startsWith('Describe')) this.note(`${verb}: ${action}`)
-        // Without a newer release there is nothing to undo but the one that runs: that is what was asked for.
-        if (action === 'StartInstanceRefresh' && verb === 'rollback') {
-          this.undoesFirst ||= this.plane.refreshes.length === 0
-        }
-        return call()
-      })
+      // What counts is when it was sent: AWS cannot be told to start only if nothing changed since.
+      const isFirst = this.plane.refreshes.length === 0
+      const isInnocent = !this.rolledBack.has(version)
+      return await withFaults(
+        script,
+        () => time.now >= this.faultsEnd,
+        action,
+        () => {
+          if (!action.startsWith('Describe')) this.note(`${verb}: ${action}`)
+          if (action !== 'StartInstanceRefresh') return call()
+          const answer = call()
+          // Without a newer release there is nothing to undo but the one that runs: that is what was asked for.
+          if (verb === 'rollback') this.undoesFirst ||= isFirst
+          if (verb === 'start') this.shipsOlder ||= version < this.plane.group.version
+          if (verb === 'start' && isInnocent) this.excused.add(String(answer.InstanceRefreshId))
+          return answer
+        },
+      )
     })
     const context: Context = {
       aws,
@@ -269,7 +223,7 @@ class Episode {
       const { desiredVersion: to = 0, status, id } = refresh
       if (!this.known.has(id)) {
         this.known.add(id)
-        if (this.rolledBack.has(to) && !this.retried.has(to)) {
+        if (this.rolledBack.has(to) && !this.retried.has(to) && !this.excused.has(id)) {
           this.problems.push(`version ${to} came back after it was rolled back`)
         }
         // A refresh to an older version leaves the saved one behind.
@@ -286,65 +240,6 @@ class Episode {
     ).length
     if (serving < plane.group.desired && !this.script.dies) {
       this.problems.push(`${serving} of ${plane.group.desired} serve`)
-    }
-  }
-
-  private async withFaults(
-    action: string,
-    call: () => Record<string, unknown>,
-  ): Promise<Record<string, unknown>> {
-    const { script, time } = this
-    await Bun.sleep(20)
-    if (time.now >= this.faultsEnd || Math.random() >= script.faultRate) return asSdk(call)
-    const kind = Math.random()
-    if (kind < 0.4) throw fault('ThrottlingException', 400)
-    if (kind < 0.6) throw fault('ServiceUnavailable', 503)
-    if (kind < 0.8) {
-      // It was done, and the answer is lost: the SDK sends it again, and meets what it did.
-      const answer = asSdk(call)
-      if (/^(Describe|CreateOrUpdate|Delete)/.test(action)) return answer
-      const again = Object.assign(fault('InstanceRefreshInProgress', 400), {
-        $metadata: { attempts: 2, httpStatusCode: 400 },
-      })
-      if (action === 'StartInstanceRefresh') throw again
-      throw fault('ActiveInstanceRefreshNotFound', 400)
-    }
-    if (kind < 0.97) {
-      await Bun.sleep(script.delaySeconds * 1000)
-      return asSdk(call)
-    }
-    throw fault('ExpiredToken', 403)
-  }
-
-  private settings({ version, retry, verb }: Operator): Settings {
-    return {
-      group: GROUP,
-      url: verb === 'start' ? this.fleet.url : undefined,
-      launchTemplateId: TEMPLATE,
-      launchTemplateVersion: version,
-      release: verb === 'start' ? releaseOf(version) : undefined,
-      alarms: ['errors'],
-      ignoreAlarms: false,
-      retry: retry === true,
-      further: false,
-      skipRolledBack: false,
-      checkpoints: undefined,
-      checkpointDelaySeconds: 120,
-      bakeSeconds: undefined,
-      stallSeconds: 600,
-      timeoutSeconds: 3600,
-      pollSeconds: 15,
-      patienceSeconds: 300,
-      rate: 0.5,
-      token: undefined,
-      failureBudget: 0,
-      beforeSeconds: 10,
-      afterSeconds: 15,
-      observeSeconds: 120,
-      noProbe: false,
-      json: true,
-      receipt: undefined,
-      evidence: undefined,
     }
   }
 
@@ -373,18 +268,3 @@ class Episode {
 }
 
 const VERBS = { start, watch, rollback, cancel }
-
-/** As the SDK throws what AWS refuses. */
-function asSdk(call: () => Record<string, unknown>): Record<string, unknown> {
-  try {
-    return call()
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    throw fault(error.code, error.status, error.message)
-  }
-}
-
-const fault = (name: string, httpStatusCode: number, message = name): Error =>
-  Object.assign(new Error(message), { name, $metadata: { httpStatusCode } })
-
-const isOfAws = (error: object): boolean => '$metadata' in error

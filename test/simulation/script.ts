@@ -8,6 +8,8 @@ export interface Operator {
   /** Of start. */
   version: number
   retry?: boolean
+  /** Of rollback. */
+  further?: boolean
   /** Ctrl-C so long after it began. */
   interruptedAfterSeconds?: number
   /** The terminal, or the machine, is gone. */

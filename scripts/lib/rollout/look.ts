@@ -29,3 +29,24 @@ export async function probing(context: Context, fleet: Fleet, notes: string[]): 
   })
   return { ...context, settings: { ...settings, url } }
 }
+
+/** A refresh began between the look that decided and what was to be done about it. */
+export class Overtaken extends Stop {
+  constructor(group: string) {
+    super(
+      `another rollout of ${group} began meanwhile: look at it with 'scripts/rollout status'. Nothing was started.`,
+    )
+  }
+}
+
+/**
+ * Throws `Overtaken` when a refresh began since `fleet` was looked at. AWS cannot be told to start only if nothing
+ * changed, so this is asked last: the gap that is left is one call wide.
+ */
+export async function assertNotOvertaken(
+  context: Context,
+  { refresh, name }: Fleet,
+): Promise<void> {
+  const now = await snapshot(context)
+  if (now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId) throw new Overtaken(name)
+}

@@ -4,7 +4,7 @@ import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '..
 import { pause } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
-import { probing, snapshot, surveyed } from './look.ts'
+import { assertNotOvertaken, Overtaken, probing, snapshot, surveyed } from './look.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
@@ -12,8 +12,19 @@ import type { Survey } from './survey.ts'
 
 /** Undoes the newest change that is not undone; one that is being undone is followed. */
 export async function rollback(context: Context): Promise<number> {
-  const { settings, progress, retryPolicy, watch } = context
-  watch.toleratesDeniedHealth = true
+  context.watch.toleratesDeniedHealth = true
+  for (;;) {
+    try {
+      return await undo(context)
+    } catch (error) {
+      if (!(error instanceof Overtaken)) throw error
+      context.progress.note('another rollout began meanwhile: deciding anew')
+    }
+  }
+}
+
+async function undo(context: Context): Promise<number> {
+  const { settings, progress, retryPolicy } = context
   let seen = await surveyed(context)
   // What is being cancelled can neither be turned round nor followed to where it was going.
   for (; isCancelling(seen); seen = await surveyed(context)) {
@@ -96,6 +107,7 @@ async function turnRound(
   refreshId: string,
 ): Promise<string | undefined> {
   const { aws, settings, progress } = context
+  await assertNotOvertaken(context, seen.fleet)
   try {
     await rollBackRefresh(aws, settings.group)
     return refreshId
@@ -123,11 +135,9 @@ async function untilEnded(context: Context): Promise<Fleet> {
 }
 
 /** Starts a refresh that goes back. No alarms, which may well ring now, and no way back to what is being left. */
-async function startBack(
-  { aws, settings }: Context,
-  { fleet }: Survey,
-  version: number,
-): Promise<string> {
+async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
+  const { aws, settings } = context
+  await assertNotOvertaken(context, fleet)
   return await startRefresh(aws, {
     group: settings.group,
     templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',

@@ -7,10 +7,10 @@ import {
   present,
 } from '../aws/fleet.ts'
 import { cancelRefresh, notePrevious, startRefresh } from '../aws/refresh.ts'
-import { pause } from '../aws/retry.ts'
+import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
-import { probing, snapshot, surveyed } from './look.ts'
+import { assertNotOvertaken, probing, snapshot, surveyed } from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
@@ -69,9 +69,11 @@ export async function start(context: Context): Promise<number> {
     ...rollout,
     probing: 'throughout',
     start: async () => {
-      await notePrevious(aws, fleet).catch((error: Error) => {
+      const { retryPolicy } = context
+      await withRetry(() => notePrevious(aws, fleet), retryPolicy).catch((error: Error) => {
         rollout.notes.push(`which version runs now could not be noted: ${error.message}`)
       })
+      await assertNotOvertaken(context, fleet)
       return await startRefresh(aws, {
         group: settings.group,
         templateId: launchTemplateId,

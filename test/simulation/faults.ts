@@ -1,0 +1,46 @@
+import { ApiError } from '../aws-double/errors.ts'
+import type { Script } from './script.ts'
+
+/** Makes a call of AWS go wrong as often as the script says; not at all when `isQuiet`. */
+export async function withFaults(
+  script: Script,
+  isQuiet: () => boolean,
+  action: string,
+  call: () => Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  await Bun.sleep(20)
+  if (isQuiet() || Math.random() >= script.faultRate) return asSdk(call)
+  const kind = Math.random()
+  if (kind < 0.4) throw fault('ThrottlingException', 400)
+  if (kind < 0.6) throw fault('ServiceUnavailable', 503)
+  if (kind < 0.8) {
+    // It was done, and the answer is lost: the SDK sends it again, and meets what it did.
+    const answer = asSdk(call)
+    if (/^(Describe|CreateOrUpdate|Delete)/.test(action)) return answer
+    const again = Object.assign(fault('InstanceRefreshInProgress', 400), {
+      $metadata: { attempts: 2, httpStatusCode: 400 },
+    })
+    if (action === 'StartInstanceRefresh') throw again
+    throw fault('ActiveInstanceRefreshNotFound', 400)
+  }
+  if (kind < 0.97) {
+    await Bun.sleep(script.delaySeconds * 1000)
+    return asSdk(call)
+  }
+  throw fault('ExpiredToken', 403)
+}
+
+/** As the SDK throws what AWS refuses. */
+function asSdk(call: () => Record<string, unknown>): Record<string, unknown> {
+  try {
+    return call()
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    throw fault(error.code, error.status, error.message)
+  }
+}
+
+const fault = (name: string, httpStatusCode: number, message = name): Error =>
+  Object.assign(new Error(message), { name, $metadata: { httpStatusCode } })
+
+export const isOfAws = (error: object): boolean => '$metadata' in error
