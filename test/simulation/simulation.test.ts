@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { play } from './episode.ts'
 import { shrink } from './shrink.ts'
 
-/** About four minutes on two cores; SIMULATION_EPISODES takes more or fewer. */
+/** About three minutes on two cores; SIMULATION_EPISODES takes more or fewer. */
 const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 50_000)
-/** Where they begin: another one each day, so that time finds more. SIMULATION_SEED names one. */
-const FIRST = Number(process.env.SIMULATION_SEED ?? Math.floor(Date.now() / 86_400_000) * 1_000_000)
-const TIMEOUT_MS = 1_200_000
+/**
+ * The first seed. Always the same ones, so that a test that fails speaks of the change and not of the day; the workflow
+ * `explore` plays others each night.
+ */
+const FIRST = Number(process.env.SIMULATION_SEED ?? 20_782_000_000)
+const TIMEOUT_MS = 3_000_000
 
 test('an episode is the same each time that its seed is played', async () => {
   const [one, two] = [await play(4711), await play(4711)]
