@@ -129,8 +129,10 @@ export function startSentinelGroup(): Promise<
   AsyncDisposable & { primary: RedisServer; endpoint: string }
 > {
   return allOrNone(async (stack) => {
-    const primary = stack.use(await startRedis(['--repl-diskless-sync-delay', '0']))
-    const replicaOf = ['--replicaof', '127.0.0.1', String(primary.port)]
+    // Of the replicas too: one becomes the primary, and the other may need all its data anew before it confirms a write.
+    const withoutDelay = ['--repl-diskless-sync-delay', '0']
+    const primary = stack.use(await startRedis(withoutDelay))
+    const replicaOf = [...withoutDelay, '--replicaof', '127.0.0.1', String(primary.port)]
     const replicas = [
       stack.use(await startRedis(replicaOf)),
       stack.use(await startRedis(replicaOf)),
