@@ -29,6 +29,8 @@ export interface Survey {
 
 /** Asks AWS for everything at once. Refuses when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
+  // Its refusal names a group that is not there; that of the list of refreshes would be AWS's own.
+  await watch.snapshot()
   const { fleet, refreshes } = await consistentLook(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const versions = templateId ? await listVersions(aws, templateId) : []
