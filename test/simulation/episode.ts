@@ -6,11 +6,12 @@ import type { Context } from '../../scripts/lib/rollout/run.ts'
 import { cancel, start, watch } from '../../scripts/lib/rollout/verbs.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
+import { randomOf } from '../support/random.ts'
 import { isOfAws, withFaults } from './faults.ts'
 import { GROUP, groupOf, settingsOf, versionOf } from './group.ts'
 import { inProcessAws } from './in-process-aws.ts'
 import { type Operator, type Script, scriptOf } from './script.ts'
-import { randomOf, VirtualTime } from './virtual-time.ts'
+import { VirtualTime } from './virtual-time.ts'
 
 const MINUTE_MS = 60_000
 /** An operator gives up after this long, whatever happens; so does the episode. */

@@ -1,16 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Comparison } from '../../scripts/lib/rollout/comparison.ts'
-
-/** Numbers from 0 to 1 that are the same in each run. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
+import { randomOf } from '../support/random.ts'
 
 interface Rates {
   fresh: number
@@ -22,7 +12,7 @@ interface Rates {
  * to blame, looked at after each of them. `rates` may change with time.
  */
 function rollout(seed: number, requests: number, rates: (progress: number) => Rates) {
-  const next = random(seed)
+  const next = randomOf(seed)
   const comparison = new Comparison()
   for (let count = 1; count <= requests; count++) {
     const progress = count / requests
