@@ -3,6 +3,7 @@ import {
   DescribeAutoScalingGroupsCommand,
   DescribeInstanceRefreshesCommand,
   type InstanceRefresh,
+  type InstanceRefreshStatus,
 } from '@aws-sdk/client-auto-scaling'
 import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
@@ -148,10 +149,24 @@ const NOT_A_TARGET = {
   port: undefined,
 }
 
-const RUNNING = ['Pending', 'InProgress', 'Baking', 'Cancelling', 'RollbackInProgress']
-
-/** Whether a refresh status is one that AWS still works on. */
-export const isRunning = (status: string | undefined): boolean => RUNNING.includes(status ?? '')
+/** Whether AWS still works on a refresh with this status; undefined: there is none. */
+export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
+  switch (status) {
+    case 'Pending':
+    case 'InProgress':
+    case 'Baking':
+    case 'Cancelling':
+    case 'RollbackInProgress':
+      return true
+    case undefined:
+    case 'Successful':
+    case 'Failed':
+    case 'Cancelled':
+    case 'RollbackSuccessful':
+    case 'RollbackFailed':
+      return false
+  }
+}
 
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
@@ -182,12 +197,14 @@ export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] 
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
   toVersion(tagValue(group.Tags, TAG.previous))
 
-function unknownGroup(name: string): Stop {
+/** The refusal where no group has this name. */
+export function unknownGroup(name: string): Stop {
   return new Stop(
     `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named ${service.name}-<environment>.`,
   )
 }
 
-function toVersion(text: string | undefined): number | undefined {
+/** The number of a launch template version; undefined for $Latest and $Default. */
+export function toVersion(text: string | undefined): number | undefined {
   return text && /^\d+$/.test(text) ? Number(text) : undefined
 }

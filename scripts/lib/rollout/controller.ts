@@ -1,5 +1,5 @@
-import { type Fleet, isHealthy, present } from '../aws/fleet.ts'
-import { isTurnedRound, isUnderWay, type Refresh } from './direction.ts'
+import { type Fleet, isHealthy, isRunning, present } from '../aws/fleet.ts'
+import { isTurnedRound, type Refresh } from './direction.ts'
 import type { Ending } from './verdict.ts'
 
 /** What is followed, and what may be done about it. */
@@ -63,7 +63,7 @@ export function step(
     next.marked = true
     actions.push({ kind: 'mark' })
   }
-  if (status && !isUnderWay(status)) {
+  if (status && !isRunning(status)) {
     actions.push({ kind: 'end', ending: { status, reason: reasonOf(fleet) } })
     return { memory: next, actions }
   }

@@ -1,4 +1,5 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
+import { isRunning } from '../aws/fleet.ts'
 
 /** An instance refresh, as far as its direction depends on it. */
 export interface Refresh {
@@ -36,24 +37,6 @@ export type Direction =
       status: InstanceRefreshStatus
       turnedRound: boolean
     }
-
-/** Whether AWS still works on a refresh with this status. */
-export function isUnderWay(status: InstanceRefreshStatus): boolean {
-  switch (status) {
-    case 'Pending':
-    case 'InProgress':
-    case 'Baking':
-    case 'Cancelling':
-    case 'RollbackInProgress':
-      return true
-    case 'Successful':
-    case 'Failed':
-    case 'Cancelled':
-    case 'RollbackSuccessful':
-    case 'RollbackFailed':
-      return false
-  }
-}
 
 /** Whether a refresh with this status was turned round. */
 export function isTurnedRound(status: InstanceRefreshStatus): boolean {
@@ -107,7 +90,7 @@ function leftBy(
 export function directionOf(course: Course): Direction {
   const { saved, versions } = course
   const newest = stepsOf(course).at(-1)
-  if (newest && isUnderWay(newest.status)) {
+  if (newest && isRunning(newest.status)) {
     const { id: refreshId, to, status } = newest
     if (isTurnedRound(status)) {
       return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
