@@ -197,8 +197,7 @@ export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] 
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
   toVersion(tagValue(group.Tags, TAG.previous))
 
-/** The refusal where no group has this name. */
-export function unknownGroup(name: string): Stop {
+function unknownGroup(name: string): Stop {
   return new Stop(
     `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named ${service.name}-<environment>.`,
   )

@@ -10,7 +10,7 @@ import {
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from './clients.ts'
-import { type Fleet, markedReleases } from './fleet.ts'
+import { type Fleet, markedReleases, toVersion } from './fleet.ts'
 import { TAG } from './tags.ts'
 
 export interface RefreshPlan {
@@ -52,6 +52,10 @@ export function batchesOf(checkpoints: number[], desired: number, maxHealthy: nu
   }
   return batches
 }
+
+/** The launch template version that a refresh was to bring; undefined: the group's own. */
+export const desiredVersion = ({ DesiredConfiguration }: InstanceRefresh): number | undefined =>
+  toVersion(DesiredConfiguration?.LaunchTemplate?.Version)
 
 /** All refreshes that AWS still knows of, which it keeps for six weeks; newest first. */
 export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRefresh[]> {
@@ -111,8 +115,7 @@ async function startedDespite(
     new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
   )
   const newest = answer.InstanceRefreshes?.[0]
-  const version = newest?.DesiredConfiguration?.LaunchTemplate?.Version
-  return version === String(plan.version) ? newest?.InstanceRefreshId : undefined
+  return newest && desiredVersion(newest) === plan.version ? newest.InstanceRefreshId : undefined
 }
 
 export async function cancelRefresh(aws: Aws, group: string): Promise<void> {

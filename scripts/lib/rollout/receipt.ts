@@ -68,12 +68,7 @@ function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
 /** The receipt of a rollout that was not started. */
 export function emptyReceipt(
   { group }: Settings,
-  rollout: {
-    version: number | undefined
-    release: string | undefined
-    previousRelease: string | undefined
-    notes: string[]
-  },
+  rollout: Pick<Receipt, 'release' | 'previousRelease' | 'notes'> & { version: number | undefined },
 ): Receipt {
   const now = new Date().toISOString()
   return {

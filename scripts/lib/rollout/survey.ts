@@ -2,12 +2,13 @@ import type { InstanceRefresh } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from '../aws/clients.ts'
 import { type Fleet, FleetWatch, markedReleases, present, previousVersion } from '../aws/fleet.ts'
 import { listVersions, type TemplateVersion } from '../aws/images.ts'
-import { listRefreshes } from '../aws/refresh.ts'
+import { desiredVersion, listRefreshes } from '../aws/refresh.ts'
 import { Stop } from '../errors.ts'
 import {
   type Course,
   type Direction,
   directionOf,
+  type Refresh,
   rolledBackReleases,
   versionsBefore,
 } from './direction.ts'
@@ -29,8 +30,6 @@ export interface Survey {
 
 /** Asks AWS for everything at once. Refuses when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
-  // Its refusal names a group that is not there; that of the list of refreshes would be AWS's own.
-  await watch.snapshot()
   const { fleet, refreshes } = await consistentLook(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const versions = templateId ? await listVersions(aws, templateId) : []
@@ -65,7 +64,11 @@ async function consistentLook(
   watch: FleetWatch,
 ): Promise<{ fleet: Fleet; refreshes: InstanceRefresh[] }> {
   for (let looks = 1; ; looks++) {
-    const refreshes = await listRefreshes(aws, watch.name)
+    const refreshes = await listRefreshes(aws, watch.name).catch(async (error) => {
+      // A group that is not there is refused by its snapshot, which names it.
+      await watch.snapshot()
+      throw error
+    })
     const fleet = await watch.snapshot()
     const [before, after] = [refreshes[0], fleet.refresh]
     const isSame =
@@ -82,11 +85,8 @@ export async function findRolledBack(aws: Aws, group: string): Promise<string[]>
   return found?.rolledBack ?? []
 }
 
-function toRefresh({ InstanceRefreshId, Status, DesiredConfiguration }: InstanceRefresh) {
-  const version = DesiredConfiguration?.LaunchTemplate?.Version
-  return {
-    id: InstanceRefreshId ?? '',
-    status: Status ?? 'Pending',
-    desired: version && /^\d+$/.test(version) ? Number(version) : undefined,
-  } as const
-}
+const toRefresh = (refresh: InstanceRefresh): Refresh => ({
+  id: refresh.InstanceRefreshId ?? '',
+  status: refresh.Status ?? 'Pending',
+  desired: desiredVersion(refresh),
+})

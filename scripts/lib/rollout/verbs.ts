@@ -6,7 +6,7 @@ import {
   isRunning,
   present,
 } from '../aws/fleet.ts'
-import { cancelRefresh, notePrevious, startRefresh } from '../aws/refresh.ts'
+import { cancelRefresh, desiredVersion, notePrevious, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
@@ -98,8 +98,7 @@ export async function watch(context: Context): Promise<number> {
   const { fleet, direction, releaseOf } = seen
   const { refresh } = fleet
   if (!refresh) throw new Stop(`there was no refresh of ${settings.group} yet: nothing to watch`)
-  const wanted = refresh.DesiredConfiguration?.LaunchTemplate?.Version
-  const version = wanted ? Number(wanted) : fleet.version
+  const version = desiredVersion(refresh) ?? fleet.version
   const rollout = {
     version,
     release: releaseOf(version) ?? settings.release,
@@ -159,7 +158,7 @@ export async function status(context: Context): Promise<number> {
 export async function list(context: Context): Promise<number> {
   const { refreshes, releaseOf } = await surveyed(context)
   const rows = refreshes.map((refresh) => {
-    const version = Number(refresh.DesiredConfiguration?.LaunchTemplate?.Version)
+    const version = desiredVersion(refresh)
     const { StartTime: start, EndTime: end } = refresh
     return {
       started: start?.toISOString() ?? '',
@@ -177,7 +176,7 @@ export async function list(context: Context): Promise<number> {
   const cells = rows.map((row) => [
     row.started,
     row.seconds === undefined ? '-' : clockTime(row.seconds),
-    `version ${row.launchTemplateVersion}`,
+    `version ${row.launchTemplateVersion ?? 'unknown'}`,
     shortRelease(row.release),
     row.status,
     row.reason,
