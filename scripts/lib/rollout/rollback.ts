@@ -59,7 +59,9 @@ async function undo(context: Context): Promise<number> {
       if (undone !== undefined && !settings.further)
         return await nothingToUndo(context, seen, undone)
       const target = await previousVersion(context, seen)
-      progress.note(`going back from version ${fleet.version} to version ${target}`)
+      progress.note(
+        `going back from version ${fleet.version} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
+      )
       return await goBack(context, seen, target, fleet.version, () =>
         startBack(context, seen, target),
       )
