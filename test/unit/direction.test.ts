@@ -111,6 +111,11 @@ describe('releases that were rolled back', () => {
       ['release 2', 'release 3'],
     ],
     [
+      'and a refresh since that names no version',
+      of(course(2, { ...refresh('Successful', 2), desired: undefined }), 'release 2'),
+      ['release 2'],
+    ],
+    [
       'and shipped again since',
       of(course(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
       [],

@@ -140,10 +140,11 @@ export function rolledBackReleases(
     bad.delete(release)
     if (isBad) bad.add(release)
   }
-  for (const { status, to, leaves } of stepsOf(course)) {
+  for (const { status, desired, to, leaves } of stepsOf(course)) {
     if (leaves !== undefined) note(leaves, true)
     else if (isTurnedRound(status)) note(to, true)
-    else if (status === 'Successful') note(to, false)
+    // One that names no version is no reason to trust a release again: which one it brought is not known.
+    else if (status === 'Successful') note(desired, false)
   }
   return [...bad]
 }
