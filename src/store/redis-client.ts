@@ -29,9 +29,7 @@ export function connectRedis(config: RedisConfig, log: Log): RedisClient {
     reads.client instanceof Cluster
       ? reads.bounded(direct(reads.client))
       : reads.explained(batched(reads.client))
-  if (config.waitReplicas === 0) {
-    return { read, write: read, close: async () => reads.client.disconnect() }
-  }
+  if (config.waitReplicas === 0) return { read, write: read, close: reads.close }
   // WAIT blocks its connection, so reads must not queue behind it.
   const writes = connect(config, log)
   return {
@@ -40,8 +38,7 @@ export function connectRedis(config: RedisConfig, log: Log): RedisClient {
       replicatedWrites(writes.client, config.waitReplicas, config.commandTimeoutMs),
     ),
     async close() {
-      reads.client.disconnect()
-      writes.client.disconnect()
+      await Promise.all([reads.close(), writes.close()])
     },
   }
 }
@@ -56,6 +53,11 @@ type Operation<C> = (command: C) => Promise<unknown>
 function connect(config: RedisConfig, log: Log) {
   const client = config.mode === 'cluster' ? connectCluster(config) : connectPrimary(config)
   let lastError: string | undefined
+  let closed = false
+  // A switch of the primary that a Sentinel reports while the client looks for it ends the client for good.
+  client.on('end', () => {
+    if (!closed) setTimeout(() => closed || client.connect().catch(() => {}), backoff(1))
+  })
   client.on('ready', () => {
     lastError = undefined
     log.info({ event: 'store-connection', state: 'ready' })
@@ -75,6 +77,10 @@ function connect(config: RedisConfig, log: Log) {
   }
   return {
     client,
+    async close() {
+      closed = true
+      client.disconnect()
+    },
     explained:
       <C>(operation: Operation<C>): Operation<C> =>
       (command) =>
