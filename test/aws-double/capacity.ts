@@ -32,18 +32,22 @@ export const shareOf = (desired: number, percent: number): number =>
 
 /**
  * Decides launches and terminations. New before old: an instance goes only while enough others serve, so that a
- * minimum of 100 % means a replacement is ready first. An unhealthy one does not count as serving.
+ * minimum of 100 % means a replacement is ready first. An unhealthy one does not count as serving. While a refresh is
+ * held nothing is replaced that is sound.
  */
 export function decide(
   group: Group,
   instances: Instance[],
   refresh: Refresh | undefined,
   clock: Clock,
+  isHeld = false,
 ): Moves {
   const version = wantedVersion(group, refresh)
   const active = instances.filter(isActive)
   const replacing =
-    refresh && (refresh.status === 'InProgress' || refresh.status === 'RollbackInProgress')
+    refresh &&
+    !isHeld &&
+    (refresh.status === 'InProgress' || refresh.status === 'RollbackInProgress')
       ? refresh
       : undefined
   const limits = replacing?.preferences ?? group

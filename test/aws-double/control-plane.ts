@@ -42,6 +42,8 @@ export class ControlPlane {
   readonly refreshes: Refresh[] = []
   /** How long DescribeInstanceRefreshes does not tell of a new refresh yet, in milliseconds. */
   refreshLagMs = 0
+  /** How long a refresh is Cancelling before it is Cancelled, in milliseconds. */
+  cancelMs = 0
   private readonly tickMs: number
   private readonly stallSeconds: number
   private loop: Promise<void> | undefined
@@ -56,7 +58,7 @@ export class ControlPlane {
     this.driver = options.driver
     this.tickMs = options.tickMs ?? 250
     this.stallSeconds = options.stallSeconds ?? 3600
-    this.machines = new Machines(this.group, this.template, this.clock, this.driver)
+    this.machines = new Machines(this.group, this.template, this.images, this.clock, this.driver)
   }
 
   get instances(): Instance[] {
@@ -82,9 +84,13 @@ export class ControlPlane {
   /** One look at the world and what follows from it. The loop calls it; a test with its own clock may, instead. */
   async tick(): Promise<void> {
     await this.machines.observe()
+    const { suspended } = this.group
     const refresh = this.running
-    if (refresh) advance(refresh, this.world())
-    const moves = decide(this.group, this.instances, this.running, this.clock)
+    const isHeld = HOLDS_A_REFRESH.some((process) => suspended.has(process))
+    if (refresh && (!isHeld || refresh.status === 'Cancelling')) advance(refresh, this.world())
+    const moves = decide(this.group, this.instances, this.running, this.clock, isHeld)
+    if (suspended.has('Launch')) moves.launch = 0
+    if (suspended.has('Terminate')) moves.terminate = []
     for (const instance of moves.terminate) {
       const why = instance.health === 'Unhealthy' ? 'an ELB health check failed' : 'it is replaced'
       this.machines.terminate(instance, `Instance was taken out of service because ${why}.`)
@@ -99,7 +105,7 @@ export class ControlPlane {
   }
 
   setAlarm(name: string, state: Alarm['state'], reason = 'Threshold crossed'): void {
-    this.alarms.set(name, { name, state, reason })
+    this.alarms.set(name, { ...this.alarms.get(name), name, state, reason })
   }
 
   startRefresh(desired: number | undefined, preferences: RefreshPreferences): Refresh {
@@ -132,6 +138,7 @@ export class ControlPlane {
     const refresh = this.running
     if (!refresh || refresh.status === 'Cancelling') throw noneActive('cancel')
     refresh.status = 'Cancelling'
+    refresh.cancelledAt = this.clock.now()
     refresh.reason = 'Cancel requested by user.'
     return refresh
   }
@@ -169,6 +176,8 @@ export class ControlPlane {
       throw invalid('BakeTime must be between 0 and 172800.')
     }
     if (preferences.alarms.length > 10) throw invalid('At most 10 alarms can be specified.')
+    const unfit = preferences.alarms.find((name) => this.alarms.get(name)?.state !== 'OK')
+    if (unfit !== undefined) throw invalid(`The alarm ${unfit} is not in the OK state.`)
     if (preferences.autoRollback && desired === undefined) {
       throw invalid('AutoRollback needs a desired configuration.')
     }
@@ -187,8 +196,8 @@ export class ControlPlane {
   }
 
   private world(): World {
-    const { group, instances, clock, stallSeconds } = this
-    return { group, instances, alarms: this.alarms.values(), clock, stallSeconds }
+    const { group, instances, clock, stallSeconds, cancelMs } = this
+    return { group, instances, alarms: this.alarms.values(), clock, stallSeconds, cancelMs }
   }
 
   private async run(): Promise<void> {
@@ -198,6 +207,9 @@ export class ControlPlane {
     }
   }
 }
+
+/** While one of these is suspended, an instance refresh replaces nothing. */
+const HOLDS_A_REFRESH = ['InstanceRefresh', 'Launch', 'Terminate']
 
 /** An AMI id as EC2 makes them. */
 export const imageId = (): string => `ami-${hex(17)}`

@@ -13,6 +13,10 @@ export interface Behaviour {
   answerStatus?: number
   /** Set: requests but /hc and /version are answered with this status. */
   canaryStatus?: number
+  /** How long after its launch requests but /hc and /version begin to fail, in milliseconds. */
+  canaryFailsAfterMs?: number
+  /** What a request takes, in milliseconds. */
+  latencyMs?: () => number
   /** Set: /version tells this release instead of the instance's tag. */
   versionTold?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
@@ -36,6 +40,7 @@ interface Machine {
   draining: boolean
   state: TargetHealth
   streak: { good: boolean; length: number }
+  launchedAt: number
   timer?: Timer
 }
 
@@ -99,6 +104,7 @@ export class FakeFleet implements InstanceDriver {
       draining: false,
       state: { state: 'unused', reason: 'Target.NotRegistered' },
       streak: { good: true, length: 0 },
+      launchedAt: Date.now(),
     })
     return { privateIp: `10.0.0.${this.machines.size}` }
   }
@@ -193,8 +199,9 @@ export class FakeFleet implements InstanceDriver {
     return response
   }
 
-  private async answer({ order }: Machine, request: Request): Promise<Response> {
+  private async answer({ order, launchedAt }: Machine, request: Request): Promise<Response> {
     const behaviour = this.behaviourOf(order.imageId)
+    if (behaviour.latencyMs) await Bun.sleep(behaviour.latencyMs())
     const path = new URL(request.url).pathname
     if (path === service.health.path && (request.method === 'GET' || !this.upstream))
       return Response.json({ status: 'ok' }, { status: behaviour.healthStatus ?? 200 })
@@ -211,6 +218,9 @@ export class FakeFleet implements InstanceDriver {
       })
     }
     if (behaviour.canaryStatus) return new Response('', { status: behaviour.canaryStatus })
+    if (Date.now() - launchedAt > (behaviour.canaryFailsAfterMs ?? Number.POSITIVE_INFINITY)) {
+      return new Response('', { status: 500 })
+    }
     if (this.upstream) {
       const body = await request.arrayBuffer()
       const hasBody = body.byteLength > 0

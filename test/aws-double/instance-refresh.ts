@@ -9,6 +9,8 @@ export interface World {
   clock: Clock
   /** How long AWS lets a refresh make no progress before it fails, in seconds. */
   stallSeconds: number
+  /** How long a refresh is Cancelling, in milliseconds. */
+  cancelMs: number
 }
 
 /** Moves a running refresh one step on, by what the instances and alarms look like now. */
@@ -29,7 +31,9 @@ export function advance(refresh: Refresh, world: World): void {
       else bake(refresh, world)
       break
     case 'Cancelling':
-      end(refresh, world, 'Cancelled', 'Cancelled due to user request.')
+      if (world.clock.now() - (refresh.cancelledAt ?? 0) >= world.cancelMs) {
+        end(refresh, world, 'Cancelled', 'Cancelled due to user request.')
+      }
       break
     case 'RollbackInProgress':
       rollBack(refresh, world)

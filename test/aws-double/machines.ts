@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { InstanceDriver } from './driver.ts'
-import type { Activity, Group, Instance, LaunchTemplate } from './model.ts'
+import type { Activity, Group, Image, Instance, LaunchTemplate } from './model.ts'
 
 const LAUNCH_RETRY_SECONDS = 30
 
@@ -14,6 +14,7 @@ export class Machines {
   constructor(
     private readonly group: Group,
     private readonly template: LaunchTemplate,
+    private readonly images: ReadonlyMap<string, Image>,
     private readonly clock: Clock,
     private readonly driver: InstanceDriver,
   ) {}
@@ -36,6 +37,11 @@ export class Machines {
     const activity = this.activity(`Launching a new EC2 instance: ${instance.id}`)
     this.run(async () => {
       try {
+        if (!this.images.has(data.imageId)) {
+          throw new Error(
+            `The image id '[${data.imageId}]' does not exist. Launching EC2 instance failed.`,
+          )
+        }
         const { privateIp } = await this.driver.launch({
           ...instance,
           templateId: this.template.id,
@@ -83,6 +89,13 @@ export class Machines {
       }
       this.close(activity, 'Successful')
     })
+    return activity
+  }
+
+  /** What was asked for and cannot be done. */
+  refuse(message: string): Activity {
+    const activity = this.activity('Moving EC2 instance out of Standby')
+    this.close(activity, 'Failed', message)
     return activity
   }
 

@@ -85,6 +85,7 @@ export interface Refresh {
   /** Index into the checkpoints that the refresh works towards. */
   checkpoint: number
   checkpointReachedAt?: number
+  cancelledAt?: number
   bakingSince?: number
   /** When the last instance was counted as replaced, for the stall limit. */
   progressAt: number
@@ -123,7 +124,7 @@ export interface Group {
   minHealthyPercentage: number
   maxHealthyPercentage: number
   tags: Record<string, string>
-  /** Processes that somebody suspended; only HealthCheck has an effect here. */
+  /** Processes that somebody suspended: HealthCheck, Launch, Terminate and InstanceRefresh have an effect here. */
   suspended: Set<string>
 }
 
@@ -131,6 +132,11 @@ export interface Alarm {
   name: string
   state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'
   reason: string
+  /** Seconds of a period, and how many of them are looked at. */
+  period?: number
+  evaluationPeriods?: number
+  /** Made of other alarms, so that it has no periods of its own. */
+  composite?: boolean
 }
 
 const RUNNING: RefreshStatus[] = [

@@ -6,11 +6,24 @@
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
- * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended health
- * checks; a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
+ * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended processes;
+ * a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
+ *
+ * What follows a page of AWS's documentation that is easily missed:
+ * - a refresh replaces nothing while InstanceRefresh, Launch or Terminate is suspended; without Launch unhealthy instances
+ *   go and none come (Auto Scaling User Guide, "How suspended processes affect other processes");
+ * - a refresh to a desired configuration alone can be rolled back, else IrreversibleInstanceRefresh (User Guide, "Undo
+ *   changes with a manual or auto rollback"; API Reference, RollbackInstanceRefresh);
+ * - an alarm of a refresh has to be OK when it starts (User Guide, "Start an instance refresh with auto rollback");
+ * - a cancelled refresh is Cancelling until what is under way has ended (API Reference, InstanceRefresh, "Status");
+ * - DescribeAlarms tells composite alarms only to who asks for their type (CloudWatch API Reference, DescribeAlarms);
+ * - ExitStandby raises the desired capacity, and fails beyond the maximum size (API Reference, ExitStandby);
+ * - a load balancer's DNSName has no port, the listener has it (ELB API Reference, DescribeListeners);
+ * - SendCommand takes at most 50 instance ids (Systems Manager API Reference, SendCommand);
+ * - a launch fails when its AMI is gone (EC2 User Guide, "Troubleshoot EC2 instance launch issues").
  *
  * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
- * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, other suspended processes, scale-in protection,
+ * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, scale-in protection,
  * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
  * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
  */

@@ -16,14 +16,22 @@ export const cloudwatch: Record<string, Action> = {
         (!prefix || alarm.name.startsWith(prefix)) &&
         (!state || alarm.state === state),
     )
+    const types = (input.AlarmTypes as string[] | undefined) ?? ['MetricAlarm']
+    const told = (composite: boolean) =>
+      chosen
+        .filter((alarm) => (alarm.composite ?? false) === composite)
+        .map((alarm) => ({
+          AlarmName: alarm.name,
+          StateValue: alarm.state,
+          StateReason: alarm.reason,
+          StateUpdatedTimestamp: plane.clock.now() / 1000,
+          ...(composite
+            ? {}
+            : { Period: alarm.period ?? 60, EvaluationPeriods: alarm.evaluationPeriods ?? 1 }),
+        }))
     return {
-      MetricAlarms: chosen.map((alarm) => ({
-        AlarmName: alarm.name,
-        StateValue: alarm.state,
-        StateReason: alarm.reason,
-        StateUpdatedTimestamp: plane.clock.now() / 1000,
-      })),
-      CompositeAlarms: [],
+      MetricAlarms: types.includes('MetricAlarm') ? told(false) : [],
+      CompositeAlarms: types.includes('CompositeAlarm') ? told(true) : [],
     }
   },
 }
@@ -50,6 +58,11 @@ export const commands = (plane: ControlPlane): Invocation[] => {
   return known
 }
 
+const MOST_INSTANCE_IDS = 50
+
+const EXCEEDS_MAXIMUM =
+  'ExitStandby failed: the instances would increase the group beyond its maximum size.'
+
 /** Systems Manager (JSON 1.1): commands over documents. Parameters and sessions are not modelled. */
 export const ssm: Record<string, Action> = {
   SendCommand: (plane, input) => {
@@ -58,7 +71,14 @@ export const ssm: Record<string, Action> = {
       throw new ApiError('InvalidDocument', `Document with name ${name} does not exist.`)
     }
     const CommandId = crypto.randomUUID()
-    const ids = (input.InstanceIds as string[] | undefined) ?? targeted(plane, input)
+    const named = input.InstanceIds as string[] | undefined
+    if (named && named.length > MOST_INSTANCE_IDS) {
+      throw new ApiError(
+        'ValidationException',
+        `Value '${named}' at 'instanceIds' failed to satisfy constraint: Member must have length less than or equal to ${MOST_INSTANCE_IDS}`,
+      )
+    }
+    const ids = named ?? targeted(plane, input)
     for (const id of ids) {
       const instance = plane.machines.instances.get(id)
       if (!instance || instance.lifecycle === 'Terminated' || instance.privateIp === undefined) {
@@ -101,6 +121,10 @@ export const ssm: Record<string, Action> = {
       )
     }
     const { InstanceId = [] } = input.Parameters as Record<string, string[]>
+    const { group } = plane
+    if (verb === 'undrain' && group.desired >= group.maxSize) {
+      return { AutomationExecutionId: plane.machines.refuse(EXCEEDS_MAXIMUM).id }
+    }
     const activity = plane.machines.standby(plane.instance(String(InstanceId[0])), verb === 'drain')
     if (verb === 'undrain')
       plane.group.desired = Math.min(plane.group.maxSize, plane.group.desired + 1)
