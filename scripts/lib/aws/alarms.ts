@@ -1,8 +1,31 @@
 import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
 import type { Aws } from './clients.ts'
 
+/** A metric alarm, or a composite one, which has no periods of its own. */
+export interface Alarm {
+  name: string
+  state: string
+  reason: string
+  /** How long trouble lasts before it rings: its periods together. Undefined for a composite one. */
+  seconds: number | undefined
+}
+
 /** These alarms, as far as they exist. */
-export async function findAlarms(aws: Aws, names: string[]): Promise<MetricAlarm[]> {
-  const answer = await aws.cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: names }))
-  return answer.MetricAlarms ?? []
+export async function findAlarms(aws: Aws, names: string[]): Promise<Alarm[]> {
+  const { MetricAlarms = [], CompositeAlarms = [] } = await aws.cloudwatch.send(
+    new DescribeAlarmsCommand({
+      AlarmNames: names,
+      AlarmTypes: ['MetricAlarm', 'CompositeAlarm'],
+    }),
+  )
+  return [...MetricAlarms, ...CompositeAlarms].map((alarm) => ({
+    name: alarm.AlarmName ?? '',
+    state: alarm.StateValue ?? 'unknown',
+    reason: alarm.StateReason ?? '',
+    seconds: secondsOf(alarm),
+  }))
+}
+
+function secondsOf({ Period, EvaluationPeriods }: MetricAlarm): number | undefined {
+  return Period === undefined ? undefined : Period * (EvaluationPeriods ?? 1)
 }

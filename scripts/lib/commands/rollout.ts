@@ -4,7 +4,7 @@ import { usageError } from '../errors.ts'
 import { flag, number, parsed, list as severalTimes, text, under } from '../options.ts'
 import { rollback } from '../rollout/rollback.ts'
 import { type Context, createContext } from '../rollout/run.ts'
-import { BAKE_SECONDS, CHECKPOINTS, type Settings } from '../rollout/settings.ts'
+import { BAKE_SECONDS, checkpointsFor, type Settings } from '../rollout/settings.ts'
 import { cancel, list, start, status, watch } from '../rollout/verbs.ts'
 import { service } from '../service.ts'
 
@@ -54,10 +54,17 @@ const options = {
       readCheckpoints,
       {
         wants: 'rising whole percentages that end with 100, or none',
-        shown: `${CHECKPOINTS}; rollback: none`,
+        shown: `${checkpointsFor(3)}; from 10 instances ${checkpointsFor(10)}; rollback: none`,
       },
     ),
-    'checkpoint-delay-seconds': number('wait at a checkpoint', 120, TWO_DAYS),
+    'checkpoint-delay-seconds': number('wait at a checkpoint', undefined, {
+      ...TWO_DAYS,
+      shown: 'as long as the slowest alarm needs to ring, and 120 at least',
+    }),
+    'checkpoint-answers': number(
+      'answers of the new release to the probe that a checkpoint waits for; with fewer it is rolled back',
+      20,
+    ),
     'bake-seconds': number('watch the alarms this long after the last replacement', undefined, {
       ...TWO_DAYS,
       shown: `${BAKE_SECONDS}; rollback: 0`,

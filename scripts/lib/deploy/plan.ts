@@ -1,5 +1,5 @@
 import { $ } from 'bun'
-import { findAlarms } from '../aws/alarms.ts'
+import { type Alarm, findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
 import {
   countReleases,
@@ -13,7 +13,8 @@ import { findImage, listVersions } from '../aws/images.ts'
 import { batchesOf, fittingCheckpoints } from '../aws/refresh.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../format.ts'
 import { root } from '../paths.ts'
-import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
+import { checkpointDelayFor } from '../rollout/alarm-check.ts'
+import { BAKE_SECONDS, checkpointsFor, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
 import { survey } from '../rollout/survey.ts'
 import type { Baked } from './choose.ts'
 
@@ -59,7 +60,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
   const [commits, alarms, wayBack] = await Promise.all([
     commitLines(from, next.release),
-    alarmLine(aws, options.alarms),
+    options.alarms.length > 0 ? findAlarms(aws, options.alarms) : [],
     wayBackLine(aws, fleet),
   ])
   const wasRolledBack = rolledBack.includes(next.release)
@@ -68,8 +69,8 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     ...commits,
     image,
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
-    ...durationLines(fleet, pace),
-    alarms,
+    ...durationLines(fleet, pace, alarms),
+    alarmLine(alarms),
     refreshLine(fleet),
     ...(wasRolledBack
       ? ['warning     this release was rolled back on this group: it is refused without --retry']
@@ -79,14 +80,14 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   return { lines, wasRolledBack }
 }
 
-function durationLines({ desired, group }: Fleet, pace: Pace): string[] {
-  const checkpoints = fittingCheckpoints(pace.checkpoints ?? CHECKPOINTS, desired)
+function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {
+  const checkpoints = fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired)
   const bakeSeconds = pace.bakeSeconds ?? BAKE_SECONDS
   const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
   const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =
     batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
-    checkpoints.length * pace.checkpointDelaySeconds +
+    checkpoints.length * (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) +
     bakeSeconds
   const stops =
     checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
@@ -121,12 +122,12 @@ function indented(commits: string[]): string[] {
   ]
 }
 
-async function alarmLine(aws: Aws, names: string[]): Promise<string> {
-  if (names.length === 0) return 'alarms      none watch over the rollout'
-  const ringing = (await findAlarms(aws, names)).filter(({ StateValue }) => StateValue === 'ALARM')
-  if (ringing.length === 0) return `alarms      ${names.length}, none in ALARM`
-  const said = ringing.map(({ AlarmName }) => AlarmName).join(', ')
-  return `alarms      in ALARM now: ${said}; the rollout is refused until they are OK`
+function alarmLine(alarms: Alarm[]): string {
+  if (alarms.length === 0) return 'alarms      none watch over the rollout'
+  const unfit = alarms.filter(({ state }) => state !== 'OK')
+  if (unfit.length === 0) return `alarms      ${alarms.length}, all OK`
+  const said = unfit.map(({ name, state }) => `${name} is in ${state}`).join(', ')
+  return `alarms      ${said}: the rollout is refused until they are OK`
 }
 
 function refreshLine({ refresh }: Fleet): string {

@@ -13,6 +13,9 @@ const WINDOWS = [30, 150]
 /** Fewer failures condemn nothing, whatever the odds. */
 const FEWEST_FAILURES = 5
 
+/** Alone, with nothing left to compare it with, a release is condemned by this share of its last `of` responses. */
+const ALONE = { failed: 10, of: 30 }
+
 /** A response that the two releases are compared by. */
 export interface Response {
   isNew: boolean
@@ -24,13 +27,14 @@ export interface Response {
  * failure it is asked whether it came from the new release more often than its share of the requests says. The bet on
  * that is a test martingale: if both fail alike, it ever grows to 1 / FALSE_ALARM with a probability of FALSE_ALARM at
  * most, however often it is looked at (Ville's inequality; Ramdas et al., "Game-theoretic statistics and safe anytime-
- * valid inference", 2023).
+ * valid inference", 2023). A release that runs alone already is judged by what it does in a short window, as an alarm does.
  */
 export class Comparison {
   /** Failures of the new release, and how often it and the others answered. */
   readonly counts = { failed: 0, requests: 0, others: 0, othersFailed: 0 }
   private readonly shares = WINDOWS.map((size) => new Share(size))
   private logWealth = 0
+  private readonly last: Response[] = []
 
   add({ isNew, failed }: Response): void {
     const { counts, shares } = this
@@ -48,14 +52,25 @@ export class Comparison {
       if (failed) counts.othersFailed++
     }
     for (const each of shares) each.add(isNew)
+    this.last.push({ isNew, failed })
+    if (this.last.length > ALONE.of) this.last.shift()
   }
 
   /** Why the new release is to blame, with more failures than `budget`; undefined while it need not be. */
   blame(budget: number): string | undefined {
     const { failed, requests, others, othersFailed } = this.counts
     if (failed <= budget || failed < FEWEST_FAILURES) return undefined
+    if (this.failsAlone()) {
+      return `the new release failed ${failed} requests of the probe, at least ${ALONE.failed} of the last ${ALONE.of}`
+    }
     if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined
     return `the new release failed ${failed} of ${requests} requests of the probe, the one before ${othersFailed} of ${others} in the same time`
+  }
+
+  private failsAlone(): boolean {
+    const { last } = this
+    if (last.length < ALONE.of || last.some(({ isNew }) => !isNew)) return false
+    return last.filter(({ failed }) => failed).length >= ALONE.failed
   }
 }
 

@@ -16,6 +16,16 @@ export interface Goal {
   deadline: number
   /** How long new instances may fail to become healthy, in milliseconds. */
   stallMs: number
+  /** How many answers of the new release each of these stops waits for. */
+  checkpoints: Checkpoints | undefined
+}
+
+/** Where a refresh stops on its way, and what the probe must have seen by the end of each stop. */
+export interface Checkpoints {
+  percentages: number[]
+  delayMs: number
+  /** Of the new release, at each stop. */
+  answers: number
 }
 
 /** What is remembered from one look to the next. */
@@ -25,6 +35,8 @@ export interface Memory {
   toldOfStall: boolean
   marked: boolean
   condemned: boolean
+  /** The stop that the refresh is at or was at last. */
+  checkpoint: { index: number; reachedAt: number; answers: number } | undefined
 }
 
 export interface Seen {
@@ -32,6 +44,8 @@ export interface Seen {
   fleet: Fleet
   /** Why the new release is to blame for failures of the probe; undefined while it need not be. */
   blame: string | undefined
+  /** How often the new release answered the probe so far; undefined where that cannot be told. */
+  answers: number | undefined
 }
 
 export type Action =
@@ -41,19 +55,23 @@ export type Action =
   | { kind: 'roll back'; why: string }
   | { kind: 'end'; ending: Ending }
 
+/** When a stop is judged: late, and before the refresh goes on. */
+const LATE_AT_A_STOP = 0.8
+
 export const firstMemory = (now: number): Memory => ({
   mostHealthy: 0,
   progressAt: now,
   toldOfStall: false,
   marked: false,
   condemned: false,
+  checkpoint: undefined,
 })
 
 /** What follows from one look at the fleet. Pure: the same look has the same consequences. */
 export function step(
   goal: Goal,
   memory: Memory,
-  { now, fleet, blame }: Seen,
+  { now, fleet, blame, answers }: Seen,
 ): { memory: Memory; actions: Action[] } {
   const status = goal.refreshId ? statusOf(fleet) : undefined
   const next = { ...memory }
@@ -80,9 +98,11 @@ export function step(
   }
 
   const mayTurnRound = goal.guarded && status !== undefined && !isTurnedRound(status)
-  if (blame !== undefined && mayTurnRound && status !== 'Cancelling' && !next.condemned) {
+  next.checkpoint = checkpointOf(goal, fleet, memory, now, answers)
+  const why = blame ?? silence(goal, next, now, answers)
+  if (why !== undefined && mayTurnRound && status !== 'Cancelling' && !next.condemned) {
     next.condemned = true
-    actions.push({ kind: 'roll back', why: blame })
+    actions.push({ kind: 'roll back', why })
     return { memory: next, actions }
   }
 
@@ -99,6 +119,34 @@ export function step(
     else if (mayTurnRound) actions.push({ kind: 'roll back', why })
   }
   return { memory: next, actions }
+}
+
+function checkpointOf(
+  { checkpoints }: Goal,
+  { refresh }: Fleet,
+  { checkpoint }: Memory,
+  now: number,
+  answers: number | undefined,
+): Memory['checkpoint'] {
+  const percent = refresh?.PercentageComplete ?? 0
+  const index = checkpoints?.percentages.findLastIndex((each) => each <= percent) ?? -1
+  if (index < 0 || index === checkpoint?.index || refresh?.Status !== 'InProgress')
+    return checkpoint
+  return { index, reachedAt: now, answers: answers ?? 0 }
+}
+
+/** Why the refresh must not go on from the stop that it is about to leave; undefined when it may, or need not yet. */
+function silence(
+  { checkpoints }: Goal,
+  { checkpoint }: Memory,
+  now: number,
+  answers: number | undefined,
+): string | undefined {
+  if (!checkpoints || !checkpoint || answers === undefined) return undefined
+  if (now - checkpoint.reachedAt < checkpoints.delayMs * LATE_AT_A_STOP) return undefined
+  const seen = answers - checkpoint.answers
+  if (seen >= checkpoints.answers) return undefined
+  return `the new release answered ${seen} requests of the probe at the ${checkpoints.percentages[checkpoint.index]} % checkpoint, not ${checkpoints.answers}`
 }
 
 /** Of the refresh that is followed; one that AWS does not tell of yet is pending. */

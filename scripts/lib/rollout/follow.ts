@@ -36,8 +36,12 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     progress.update({ startedAt, fleet, release, version: goal.version, figures })
     expectReleases(options, fleet)
     gather(options, fleet)
-    const blame = options.probe?.comparison.blame(options.failureBudget)
-    const next = step(goal, memory, { now: Date.now(), fleet, blame })
+    const next = step(goal, memory, {
+      now: Date.now(),
+      fleet,
+      blame: options.probe?.blame(options.failureBudget),
+      answers: options.probe?.answersOfNew,
+    })
     memory = next.memory
     for (const action of next.actions) {
       if (action.kind === 'end') return action.ending

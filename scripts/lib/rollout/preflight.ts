@@ -1,17 +1,19 @@
-import { findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
 import { type Fleet, inService, isHealthy, isRunning } from '../aws/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../aws/images.ts'
 import { shortRelease } from '../format.ts'
+import { checkAlarms } from './alarm-check.ts'
+import type { Settings } from './settings.ts'
 
 /** Where a rollout is to go. */
-export interface Target {
+export type Target = Pick<
+  Settings,
+  'alarms' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'
+> & {
   launchTemplateId: string
   launchTemplateVersion: number
   /** Undefined accepts whatever release the version has. */
   release: string | undefined
-  alarms: string[]
-  ignoreAlarms: boolean
 }
 
 export interface Preflight {
@@ -21,13 +23,14 @@ export interface Preflight {
   notes: string[]
   /** Alarms that may watch over the refresh. */
   alarms: string[]
+  checkpointDelaySeconds: number
 }
 
 /** Everything that would make a refresh fail, or that AWS would not notice, found before anything is started. */
 export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
   const [version, alarms, wayBack] = await Promise.all([
     checkVersion(aws, fleet, target),
-    checkAlarms(aws, target.alarms, target.ignoreAlarms),
+    checkAlarms(aws, target),
     checkWayBack(aws, fleet),
   ])
   const problems = [
@@ -41,7 +44,8 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
   if (serving < fleet.desired) {
     notes.push(`only ${serving} of ${fleet.desired} instances are healthy at the start`)
   }
-  return { problems, notes, alarms: alarms.usable }
+  const { usable, checkpointDelaySeconds } = alarms
+  return { problems, notes, alarms: usable, checkpointDelaySeconds }
 }
 
 function checkRefresh({ refresh, name }: Fleet): string[] {
@@ -124,36 +128,4 @@ async function checkImage(
     ]
   }
   return []
-}
-
-async function checkAlarms(
-  aws: Aws,
-  names: string[],
-  ignore: boolean,
-): Promise<{ problems: string[]; notes: string[]; usable: string[] }> {
-  if (names.length === 0) return { problems: [], notes: [], usable: [] }
-  if (names.length > 10) {
-    return { problems: [`AWS takes at most 10 alarms, got ${names.length}`], notes: [], usable: [] }
-  }
-  const found = await findAlarms(aws, names)
-  const missing = names.filter((name) => !found.some(({ AlarmName }) => AlarmName === name))
-  const ringing = found.filter(({ StateValue }) => StateValue === 'ALARM')
-  const ringingNames = ringing.map(({ AlarmName }) => AlarmName ?? '')
-  const said = ringing.map(
-    ({ AlarmName, StateReason }) =>
-      `${AlarmName} is in ALARM${StateReason ? `: ${StateReason}` : ''}`,
-  )
-  return {
-    problems: [
-      ...missing.map((name) => `there is no alarm '${name}': check --alarm and --region`),
-      ...(ignore
-        ? []
-        : said.map(
-            (text) =>
-              `${text}. The refresh would fail at once; wait until it is OK, or leave it out with --ignore-alarms`,
-          )),
-    ],
-    notes: ignore ? said.map((text) => `${text}; it is left out`) : [],
-    usable: names.filter((name) => !ringingNames.includes(name)),
-  }
 }

@@ -1,6 +1,7 @@
 import { type CanaryRequest, canary, service } from '../service.ts'
 import { Comparison } from './comparison.ts'
 import { type Failure, type Figures, figuresOf, type Phase, type Sample } from './figures.ts'
+import { LatencyComparison } from './latency.ts'
 
 const VALUE = '2000-01-01'
 const TIMEOUT_MS = 5_000
@@ -29,15 +30,16 @@ export class Probe {
   hasCanary = canary !== undefined
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
-  /** The new release beside the others, while there are both. */
-  readonly comparison = new Comparison()
+  private readonly comparison = new Comparison()
+  private readonly latency = new LatencyComparison()
   /** Whether the service says in each response which release made it. */
   private saysRelease = false
   private readonly samples: Sample[] = []
   private readonly pending = new Set<Promise<void>>()
   private readonly startedAt = Date.now()
   private timer: Timer | undefined
-  private turn = 0
+  /** What is left of this round. */
+  private round: CanaryRequest[] = []
 
   constructor(private readonly options: ProbeOptions) {}
 
@@ -64,12 +66,19 @@ export class Probe {
     return figuresOf(this.samples, this.startedAt, Date.now())
   }
 
+  /** Why the new release is to blame, with more failures than `budget` or slow answers; undefined while it need not be. */
+  blame(budget: number): string | undefined {
+    return this.comparison.blame(budget) ?? (budget === Infinity ? undefined : this.latency.blame())
+  }
+
+  /** How often the new release answered since the rollout began; undefined where the service does not say who answers. */
+  get answersOfNew(): number | undefined {
+    return this.saysRelease ? this.comparison.counts.requests : undefined
+  }
+
   private fire(): void {
-    const requests =
-      this.hasCanary && canary
-        ? [canary.write(canary.key, VALUE), canary.read(canary.key, VALUE), HEALTH, VERSION]
-        : [HEALTH, VERSION]
-    const request = requests[this.turn++ % requests.length] as CanaryRequest
+    if (this.round.length === 0) this.round = this.newRound()
+    const request = this.round.pop() as CanaryRequest
     const { phase } = this
     const began = performance.now()
     const asked = this.ask(request).then((outcome) => {
@@ -80,15 +89,29 @@ export class Probe {
     this.pending.add(asked)
   }
 
+  /** By chance: in a fixed order a load balancer that takes turns would send the same request to the same instance. */
+  private newRound(): CanaryRequest[] {
+    const requests =
+      this.hasCanary && canary
+        ? [canary.write(canary.key, VALUE), canary.read(canary.key, VALUE), HEALTH, VERSION]
+        : [HEALTH, VERSION]
+    return requests
+      .map((request) => ({ request, place: Math.random() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ request }) => request)
+  }
+
   /** Sends a request and judges what comes back. Never rejects. */
   private async ask(request: CanaryRequest): Promise<Outcome> {
     const name = `${request.method} ${request.path}`
     const sentAt = new Date()
+    const began = performance.now()
     try {
       const response = await this.send(request)
       const body = await response.text()
       const failure = this.judge(request, response, body, sentAt)
-      this.compare(response, failure !== undefined)
+      const ms = performance.now() - began
+      this.compare(response, failure !== undefined, { request: name, ms })
       return (
         failure && {
           failure,
@@ -112,12 +135,18 @@ export class Probe {
   }
 
   /** A response without a release is the new one's where the others name theirs, unless it is the load balancer's. */
-  private compare({ status, headers }: Response, failed: boolean): void {
+  private compare(
+    { status, headers }: Response,
+    failed: boolean,
+    timing: { request: string; ms: number },
+  ): void {
     const release = headers.get(service.releaseHeader)
     this.saysRelease ||= release !== null
     const isBalancers = release === null && status >= 502 && status <= 504
     if (this.phase !== 'during' || !this.saysRelease || isBalancers) return
-    this.comparison.add({ isNew: release === null || release === this.options.release, failed })
+    const isNew = release === null || release === this.options.release
+    this.comparison.add({ isNew, failed })
+    if (!failed) this.latency.add({ isNew, ...timing })
   }
 
   private isExpected(body: string): boolean {

@@ -149,7 +149,7 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
     maxHealthy: MAX_HEALTHY,
     // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
     checkpoints: settings.checkpoints ?? [],
-    checkpointDelaySeconds: settings.checkpointDelaySeconds,
+    checkpointDelaySeconds: settings.checkpointDelaySeconds ?? 0,
     bakeSeconds: settings.bakeSeconds ?? 0,
     alarms: [],
     autoRollback: false,

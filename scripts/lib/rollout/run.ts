@@ -5,7 +5,7 @@ import { unmarkRolledBack } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { service } from '../service.ts'
-import type { Goal } from './controller.ts'
+import type { Checkpoints, Goal } from './controller.ts'
 import { type Evidence, EvidenceFolder } from './evidence.ts'
 import { failuresText } from './figures.ts'
 import { follow } from './follow.ts'
@@ -64,6 +64,8 @@ export interface Rollout {
   isRollback: boolean
   /** Whether it is turned round when it makes no progress: what `start` started, and nothing else. */
   guarded: boolean
+  /** Where it stops, and what the probe must see there. */
+  checkpoints?: Checkpoints
   /**
    * `throughout` measures before anything is started, too; `from now` where a refresh runs already; `afterwards` where
    * the fleet may only now be coming up, so that failures until then mean nothing.
@@ -92,6 +94,7 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       guarded: rollout.guarded,
       deadline: startedAt.getTime() + settings.timeoutSeconds * 1000,
       stallMs: settings.stallSeconds * 1000,
+      checkpoints: rollout.checkpoints,
     }
     const { release } = rollout
     const ending = await follow({

@@ -14,7 +14,10 @@ export interface Settings {
   skipRolledBack: boolean
   /** Percentages to stop at; undefined leaves it to the verb. */
   checkpoints: number[] | undefined
-  checkpointDelaySeconds: number
+  /** Undefined: as long as the slowest alarm needs. */
+  checkpointDelaySeconds: number | undefined
+  /** Answers of the new release that a checkpoint waits for; 0: none. */
+  checkpointAnswers: number
   /** Undefined leaves it to the verb. */
   bakeSeconds: number | undefined
   stallSeconds: number
@@ -35,8 +38,10 @@ export interface Settings {
   evidence: string | undefined
 }
 
-/** How a new release is brought out, where nothing else is said. */
-export const CHECKPOINTS = [50, 100]
+/** Where a new release stops on its way, where nothing else is said: a large fleet first with a tenth. */
+export const checkpointsFor = (desired: number): number[] =>
+  desired < 10 ? [50, 100] : [10, 50, 100]
+
 export const BAKE_SECONDS = 300
 
 /** New before old: all that should serve do so throughout, and as many again may come up at once. */

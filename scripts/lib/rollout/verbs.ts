@@ -6,16 +6,29 @@ import {
   isRunning,
   present,
 } from '../aws/fleet.ts'
-import { cancelRefresh, desiredVersion, notePrevious, startRefresh } from '../aws/refresh.ts'
+import {
+  cancelRefresh,
+  desiredVersion,
+  fittingCheckpoints,
+  notePrevious,
+  startRefresh,
+} from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
+import type { Checkpoints } from './controller.ts'
 import { assertNotOvertaken, probing, snapshot, surveyed } from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
-import { BAKE_SECONDS, CHECKPOINTS, MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
+import {
+  BAKE_SECONDS,
+  checkpointsFor,
+  MAX_HEALTHY,
+  MIN_HEALTHY,
+  type Settings,
+} from './settings.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
 export async function start(context: Context): Promise<number> {
@@ -40,15 +53,21 @@ export async function start(context: Context): Promise<number> {
     })
     return EXIT.ok
   }
+  const percentages = settings.checkpoints ?? checkpointsFor(fleet.desired)
+  const checkpoints = fittingCheckpoints(percentages, fleet.desired)
   const checked = await preflight(aws, fleet, {
     ...settings,
     launchTemplateId,
     launchTemplateVersion: version,
   })
-  if (checked.problems.length > 0) {
-    throw new Stop(
-      `nothing was started:\n${checked.problems.map((text) => `- ${text}`).join('\n')}`,
-    )
+  const stops: Checkpoints = {
+    percentages: checkpoints,
+    delayMs: checked.checkpointDelaySeconds * 1000,
+    answers: settings.checkpointAnswers,
+  }
+  const problems = [...checked.problems, ...tooFewAnswers(stops, fleet.desired, settings)]
+  if (problems.length > 0) {
+    throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
   }
   for (const note of checked.notes) progress.note(`note: ${note}`)
   rollout.notes.push(...checked.notes)
@@ -67,6 +86,7 @@ export async function start(context: Context): Promise<number> {
   }
   return await runRollout(context, {
     ...rollout,
+    checkpoints: stops,
     probing: 'throughout',
     start: async () => {
       const { retryPolicy } = context
@@ -81,8 +101,8 @@ export async function start(context: Context): Promise<number> {
         desired: fleet.desired,
         minHealthy: MIN_HEALTHY,
         maxHealthy: MAX_HEALTHY,
-        checkpoints: settings.checkpoints ?? CHECKPOINTS,
-        checkpointDelaySeconds: settings.checkpointDelaySeconds,
+        checkpoints,
+        checkpointDelaySeconds: checked.checkpointDelaySeconds,
         bakeSeconds: settings.bakeSeconds ?? BAKE_SECONDS,
         alarms: checked.alarms,
         autoRollback: true,
@@ -211,6 +231,22 @@ export async function cancel(context: Context): Promise<number> {
     if (Date.now() > deadline) throw new Stop('AWS is still cancelling the refresh', EXIT.timedOut)
     await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
+}
+
+/** A probe that asks so seldom that a good release could hardly give the answers that its checkpoints wait for. */
+function tooFewAnswers(
+  { percentages: [first], delayMs, answers }: Checkpoints,
+  desired: number,
+  { rate, noProbe }: Settings,
+): string[] {
+  if (noProbe || first === undefined || answers === 0) return []
+  // While one instance is new, as many old ones may still serve beside it as before.
+  const share = Math.ceil((desired * first) / 100) / (desired + 1)
+  const expected = Math.floor((delayMs / 1000) * rate * share)
+  if (expected >= 2 * answers) return []
+  return [
+    `a checkpoint waits for ${answers} answers of the new release, and the probe would get about ${expected}: raise --rate (${rate} a second) or --checkpoint-delay-seconds, or give --checkpoint-answers 0`,
+  ]
 }
 
 /** The release that runs on instances of another version than the one to go to. */

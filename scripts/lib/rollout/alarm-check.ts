@@ -1,0 +1,79 @@
+import { type Alarm, findAlarms } from '../aws/alarms.ts'
+import type { Aws } from '../aws/clients.ts'
+import type { Settings } from './settings.ts'
+
+/** What AWS takes. */
+const MOST_ALARMS = 10
+
+/** The metrics of a load balancer come once a minute, and an alarm is evaluated after that. */
+const METRICS_SECONDS = 60
+
+/** Long enough for the probe to see some hundred answers of the new release. */
+const SHORTEST_DELAY_SECONDS = 120
+
+export interface AlarmCheck {
+  /** Each is a reason not to start. */
+  problems: string[]
+  notes: string[]
+  /** Those that may watch over the refresh. */
+  usable: string[]
+  checkpointDelaySeconds: number
+}
+
+type Wishes = Pick<Settings, 'alarms' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'>
+
+/** Whether the alarms can watch over a refresh, and how long a checkpoint has to wait for them. */
+export async function checkAlarms(aws: Aws, wishes: Wishes): Promise<AlarmCheck> {
+  const { alarms: names, ignoreAlarms } = wishes
+  if (names.length === 0) return judge([], [], [], wishes)
+  if (names.length > MOST_ALARMS) {
+    return judge([], [`AWS takes at most ${MOST_ALARMS} alarms, got ${names.length}`], [], wishes)
+  }
+  const found = await findAlarms(aws, names)
+  const missing = names.filter((name) => !found.some((alarm) => alarm.name === name))
+  const unfit = found.filter(({ state }) => state !== 'OK').map(describe)
+  return judge(
+    found.filter(({ state }) => state === 'OK'),
+    [
+      ...missing.map((name) => `there is no alarm '${name}': check --alarm and --region`),
+      ...(ignoreAlarms
+        ? []
+        : unfit.map(
+            (text) =>
+              `${text}. AWS would refuse the refresh or roll it back at once: wait until it is OK, or leave it out with --ignore-alarms`,
+          )),
+    ],
+    ignoreAlarms ? unfit.map((text) => `${text}; it is left out`) : [],
+    wishes,
+  )
+}
+
+/** How long a checkpoint takes where nothing is asked for: until trouble would have set off the slowest alarm. */
+export function checkpointDelayFor(alarms: Alarm[]): number {
+  return Math.max(SHORTEST_DELAY_SECONDS, ...alarms.map(neededFor))
+}
+
+const neededFor = ({ seconds }: Alarm): number =>
+  seconds === undefined ? 0 : seconds + METRICS_SECONDS
+
+function judge(usable: Alarm[], problems: string[], notes: string[], wishes: Wishes): AlarmCheck {
+  const { checkpoints, checkpointDelaySeconds: wish } = wishes
+  const delay = wish ?? checkpointDelayFor(usable)
+  const stops = checkpoints === undefined || checkpoints.length > 0
+  const late = stops ? usable.filter((alarm) => neededFor(alarm) > delay) : []
+  return {
+    problems: [
+      ...problems,
+      ...late.map(
+        (alarm) =>
+          `a checkpoint of ${delay} s ends before ${alarm.name} can ring, which takes ${neededFor(alarm)} s: give --checkpoint-delay-seconds ${checkpointDelayFor(usable)} or more, or none`,
+      ),
+    ],
+    notes,
+    usable: usable.map(({ name }) => name),
+    checkpointDelaySeconds: delay,
+  }
+}
+
+const describe = ({ name, state, reason }: Alarm): string =>
+  `${name} is in ${state}${reason ? `: ${reason}` : ''}`
