@@ -6,6 +6,9 @@ import type { Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import type { Operator, Script } from './script.ts'
 
 export const GROUP = `${service.name}-production`
+/** Later than the first checkpoint, and before the refresh has baked. */
+const BREAKS_AFTER_MS = 240_000
+export const TIMEOUT_SECONDS = 3600
 const TEMPLATE = 'lt-0123456789abcdef0'
 
 export const releaseOf = (version: number): string => String(version).repeat(40).slice(0, 40)
@@ -66,19 +69,33 @@ export function groupOf(
     tickMs: 5_000,
   })
   plane.refreshLagMs = script.lagSeconds * 1000
+  plane.cancelMs = script.cancelSeconds * 1000
   for (const version of versions) {
     const quality = script.releases[version - 1]
     const behaviour: Behaviour = { bootMs: script.bootSeconds * 1000 }
+    if (script.releases.includes('slow'))
+      behaviour.latencyMs = latency(quality === 'slow' ? 60 : 20)
     if (quality === 'never healthy') behaviour.healthStatus = 503
     if (quality === 'broken') behaviour.canaryStatus = 500
+    if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
     behaviours.set(imageOf(version), behaviour)
   }
   return plane
 }
 
+/** Around `median` milliseconds, as real answers are: some take twice as long. */
+const latency = (median: number) => (): number => median * Math.exp(0.3 * normal())
+
+const normal = (): number =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
+
 /** What an operator's command line says; only `start` is told where the service is. */
-export function settingsOf({ version, retry, verb, further }: Operator, url: string): Settings {
+export function settingsOf(
+  { version, retry, verb, further }: Operator,
+  { releases }: Script,
+  url: string,
+): Settings {
   return {
     group: GROUP,
     url: verb === 'start' ? url : undefined,
@@ -91,13 +108,15 @@ export function settingsOf({ version, retry, verb, further }: Operator, url: str
     further: further === true,
     skipRolledBack: false,
     checkpoints: undefined,
-    checkpointDelaySeconds: 120,
+    checkpointDelaySeconds: undefined,
+    checkpointAnswers: 10,
     bakeSeconds: undefined,
     stallSeconds: 600,
-    timeoutSeconds: 3600,
+    timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
-    rate: 0.5,
+    // Enough for what a release does wrong here, and no more: each request takes its time.
+    rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
     failureBudget: 0,
     beforeSeconds: 10,

@@ -1,4 +1,4 @@
-export type Quality = 'good' | 'never healthy' | 'broken' | 'no launch'
+export type Quality = 'good' | 'never healthy' | 'broken' | 'broken later' | 'slow' | 'no launch'
 
 /** Somebody at a terminal. */
 export interface Operator {
@@ -16,23 +16,36 @@ export interface Operator {
   killedAfterSeconds?: number
 }
 
+/** What happens to the group, whoever rolls out what. */
+export interface Disturbance {
+  kind: 'die' | 'scale' | 'standby' | 'suspend'
+  afterSeconds: number
+  /** How long an instance stands by, or a process is suspended. */
+  forSeconds: number
+  /** Of scale: instances wanted from then on. */
+  desired: number
+  /** Of suspend. */
+  process: 'Launch' | 'Terminate' | 'InstanceRefresh' | 'HealthCheck'
+}
+
 /** All that happens in an episode, apart from what follows from it. */
 export interface Script {
   instances: number
   /** By launch template version, from 1. 1 is older than what runs, 2 runs: both are good. */
   releases: Quality[]
   operators: Operator[]
+  disturbances: Disturbance[]
   /** Whether an alarm rings while a broken release serves. */
   alarms: boolean
   bootSeconds: number
   /** How long AWS does not tell of a new refresh. */
   lagSeconds: number
+  /** How long AWS takes to cancel a refresh. */
+  cancelSeconds: number
   /** Of calls that go wrong in the first minutes. */
   faultRate: number
   faultMinutes: number
   delaySeconds: number
-  /** Minutes until an instance dies; 0: none does. */
-  dies: number
 }
 
 /** A script by chance. */
@@ -42,7 +55,7 @@ export function scriptOf(random: () => number): Script {
   const releases: Quality[] = [
     'good',
     'good',
-    oneOf<Quality>('good', 'never healthy', 'broken', 'broken', 'no launch'),
+    oneOf<Quality>('good', 'good', 'never healthy', 'broken', 'broken later', 'slow', 'no launch'),
     oneOf<Quality>('good', 'good', 'broken'),
   ]
   const operators: Operator[] = [{ verb: 'start', afterSeconds: 0, version: 3 }]
@@ -67,12 +80,24 @@ export function scriptOf(random: () => number): Script {
     instances: oneOf(1, 2, 3),
     releases,
     operators,
+    disturbances: Array.from({ length: random() < 0.3 ? 1 + upTo(2) : 0 }, () => ({
+      kind: oneOf<Disturbance['kind']>('die', 'scale', 'standby', 'suspend'),
+      afterSeconds: upTo(2400),
+      forSeconds: 60 + upTo(1800),
+      desired: 1 + upTo(5),
+      process: oneOf<Disturbance['process']>(
+        'Launch',
+        'Terminate',
+        'InstanceRefresh',
+        'HealthCheck',
+      ),
+    })),
     alarms: random() < 0.5,
     bootSeconds: oneOf(5, 30, 90),
     lagSeconds: oneOf(0, 0, 0, 10),
+    cancelSeconds: oneOf(0, 0, 90),
     faultRate: faulty ? oneOf(0.02, 0.1, 0.3) : 0,
     faultMinutes: faulty ? 5 + upTo(40) : 0,
     delaySeconds: oneOf(1, 10, 40),
-    dies: random() < 0.15 ? 1 + upTo(20) : 0,
   }
 }

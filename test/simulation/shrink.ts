@@ -27,7 +27,11 @@ function* simpler(script: Script): Generator<Script> {
     }
   }
   if (script.faultRate > 0) yield { ...script, faultRate: 0, faultMinutes: 0 }
-  if (script.dies) yield { ...script, dies: 0 }
+  for (const index of script.disturbances.keys()) {
+    const disturbances = script.disturbances.filter((_, each) => each !== index)
+    yield { ...script, disturbances }
+  }
+  if (script.cancelSeconds) yield { ...script, cancelSeconds: 0 }
   if (script.alarms) yield { ...script, alarms: false }
   if (script.lagSeconds) yield { ...script, lagSeconds: 0 }
   if (script.instances > 1) yield { ...script, instances: script.instances - 1 }

@@ -1,0 +1,177 @@
+/** A fault that somebody might put into the rollout's decisions one day. */
+export interface Mutation {
+  /** In scripts/lib. */
+  file: string
+  /** Occurs once in the file. */
+  from: string
+  to: string
+}
+
+/** Each must be noticed by the simulation: `bun test/simulation/mutate.ts` shows by which seed. */
+export const mutations: Mutation[] = [
+  // The controller: what follows from one look at the fleet.
+  ...of('rollout/controller.ts', [
+    ['!goal.isRollback && !next.marked && status', 'goal.isRollback && !next.marked && status'],
+    ['status && isTurnedRound(status)) {', 'status && !isTurnedRound(status)) {'],
+    ["actions.push({ kind: 'mark' })", ''],
+    ['if (status && !isRunning(status)) {', 'if (status && isRunning(status)) {'],
+    ['if (status && !isRunning(status)) {', 'if (false) {'],
+    [
+      'ending: { status, reason: reasonOf(fleet) }',
+      "ending: { status: 'Successful', reason: reasonOf(fleet) }",
+    ],
+    ['if (!status && hasSettled(fleet, goal.version)) {', 'if (!status) {'],
+    ['if (!status && hasSettled(fleet, goal.version)) {', 'if (hasSettled(fleet, goal.version)) {'],
+    ['if (now > goal.deadline) {', 'if (false) {'],
+    ['if (now > goal.deadline) {', 'if (now < goal.deadline) {'],
+    ['goal.guarded && status !== undefined && !isTurnedRound(status)', 'status !== undefined'],
+    ['goal.guarded && status !== undefined && !isTurnedRound(status)', 'false'],
+    ['blame !== undefined && mayTurnRound', 'blame === undefined && mayTurnRound'],
+    ['blame !== undefined && mayTurnRound', 'false'],
+    ['healthy > next.mostHealthy || !struggles ||', 'healthy < next.mostHealthy &&'],
+    ['healthy > next.mostHealthy || !struggles || !waitsForInstances(status)', 'true'],
+    ['now - next.progressAt >= goal.stallMs', 'now - next.progressAt >= 0'],
+    ["else if (mayTurnRound) actions.push({ kind: 'roll back', why })", ''],
+    [
+      "if (!status) actions.push({ kind: 'end', ending: { status: 'Failed', reason: why } })",
+      'if (!status) return { memory: next, actions }',
+    ],
+    ["return refresh?.Status ?? 'Pending'", "return refresh?.Status ?? 'Successful'"],
+    ['up.length === members.length && up.length >= fleet.desired', 'up.length > 0'],
+  ]),
+  // The direction: where a fleet comes from and where it goes.
+  ...of('rollout/direction.ts', [
+    ['if (newest && isRunning(newest.status)) {', 'if (newest && !isRunning(newest.status)) {'],
+    ['if (isTurnedRound(status)) {', 'if (!isTurnedRound(status)) {'],
+    ["kind: 'back', refreshId, from: to, to: saved", "kind: 'back', refreshId, from: saved, to"],
+    ['return newest.leaves === undefined\n', 'return newest.leaves !== undefined\n'],
+    [
+      "kind: 'forward', refreshId, from: saved, to, status }",
+      "kind: 'forward', refreshId, from: to, to: saved, status }",
+    ],
+    ['if (versions.some((version) => version !== saved)) {', 'if (false) {'],
+    ['if (versions.some((version) => version !== saved)) {', 'if (true) {'],
+    ['back: newest?.leaves === undefined ? saved : newest.to }', 'back: saved }'],
+    ['undone: newest && undoneBy(newest) }', 'undone: undefined }'],
+    ['index > lastSuccess ? saved : current', 'saved'],
+    ["if (refresh.status === 'Successful') current = to", 'current = to'],
+    ['if (from !== undefined && to < from) return from', ''],
+    [
+      'if (from !== undefined && to < from) return from',
+      'if (from !== undefined && to > from) return from',
+    ],
+    [
+      "before.status === 'Successful' || isTurnedRound(before.status)) return undefined",
+      "before.status === 'Successful') return undefined",
+    ],
+    [': to === from ? left : undefined', ': undefined'],
+    ['const left = before.leaves ?? before.to', 'const left = before.to'],
+    ['if (leaves !== undefined) note(leaves, true)', 'if (leaves !== undefined) note(to, true)'],
+    ['else if (isTurnedRound(status)) note(to, true)', ''],
+    ["else if (status === 'Successful') note(desired, false)", 'else note(desired, false)'],
+    ['const bad = new Set(marked)', 'const bad = new Set<string>()'],
+    [".filter(({ status }) => status === 'Successful')\n", '\n'],
+    [
+      "if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined",
+      '',
+    ],
+  ]),
+  // The verbs.
+  ...of('rollout/rollback.ts', [
+    ['for (; isCancelling(seen); seen', 'for (; false; seen'],
+    ['if (!(error instanceof Overtaken)) throw error', 'throw error'],
+    [
+      'direction.from, direction.to, () =>\n        turnRound(context, seen, direction.from, direction.refreshId)',
+      'direction.from, direction.to, () =>\n        startBack(context, seen, direction.from)',
+    ],
+    [
+      'async () => direction.refreshId',
+      'async () => { await rollBackRefresh(context.aws, context.settings.group); return direction.refreshId }',
+    ],
+    ['const bad = back === fleet.version ? left : fleet.version', 'const bad = fleet.version'],
+    [
+      'goBack(context, seen, back, bad, () => startBack(context, seen, back))',
+      'goBack(context, seen, back, bad, () => startBack(context, seen, left ?? back))',
+    ],
+    ['if (undone !== undefined && !settings.further)', 'if (false)'],
+    ['isRollback: true,\n    guarded: false', 'isRollback: true,\n    guarded: true'],
+    ['isRollback: true,\n    guarded: false', 'isRollback: false,\n    guarded: false'],
+    ['if (left && left !== good) {', 'if (good && left !== good) {'],
+    [
+      'markRolledBack(context.aws, fleet, left)',
+      'markRolledBack(context.aws, fleet, good ?? left)',
+    ],
+    ["else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error", 'else throw error'],
+    ["return now.refresh?.Status === 'RollbackSuccessful'", 'return now.refresh'],
+    ['alarms: [],\n    autoRollback: false', 'alarms: settings.alarms,\n    autoRollback: true'],
+    ['version.number >= own ||', ''],
+    ['(version.release && bad.includes(version.release))', 'false'],
+    [
+      'for (const version of [...served, ...versions]) {',
+      'for (const version of versions.toReversed()) {',
+    ],
+  ]),
+  ...of('rollout/verbs.ts', [
+    ['if (release && rolledBack.includes(release) && !settings.retry) {', 'if (false) {'],
+    ['if (checked.problems.length > 0) {', 'if (false) {'],
+    ['isRollback: false,\n    guarded: true', 'isRollback: false,\n    guarded: false'],
+    ['isRollback: false,\n    guarded: true', 'isRollback: true,\n    guarded: true'],
+    [
+      'fleet.version === version && present(fleet).every((each) => each.version === version)',
+      'fleet.version === version',
+    ],
+    [
+      'fleet.version === version && present(fleet).every((each) => each.version === version)',
+      'true',
+    ],
+    [
+      "isRollback: direction.kind === 'back' && !direction.turnedRound",
+      "isRollback: direction.kind !== 'back'",
+    ],
+    ['guarded: false,\n    notes', 'guarded: true,\n    notes'],
+    [
+      'alarms: checked.alarms,\n        autoRollback: true',
+      'alarms: [],\n        autoRollback: false',
+    ],
+    ['minHealthy: MIN_HEALTHY', 'minHealthy: 0'],
+    ['if (!isRunning(fleet.refresh?.Status)) {', 'if (isRunning(fleet.refresh?.Status)) {'],
+  ]),
+  ...of('rollout/look.ts', [
+    ['now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId', 'false'],
+  ]),
+  ...of('rollout/survey.ts', [
+    ['versions: present(fleet).map(({ version }) => version)', 'versions: []'],
+    ['if (isSame || looks === MOST_LOOKS)', 'if (true)'],
+  ]),
+  ...of('rollout/verdict.ts', [
+    ['if (!arrived)\n', 'if (false)\n'],
+    [
+      "(isRollback && ending.status === 'RollbackSuccessful')",
+      "ending.status === 'RollbackSuccessful'",
+    ],
+    ['if (observed && !observed.ok) {', 'if (false) {'],
+    ['if (probe && failed !== undefined && failed > budget) {', 'if (false) {'],
+  ]),
+  ...of('rollout/run.ts', [
+    ['if (!refreshId || error instanceof Stop) throw error', 'throw error'],
+    ['await unmarkRolledBack(aws, fleet, rollout.release)', 'await Promise.resolve()'],
+  ]),
+  ...of('rollout/comparison.ts', [
+    ['if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined', 'return undefined'],
+    ['isNew ? guess / share', '!isNew ? guess / share'],
+  ]),
+  ...of('aws/refresh.ts', [
+    ['if (ours) return ours', ''],
+    ['if (attempts < 2) return undefined', ''],
+    ['markedReleases(group).filter((each) => each !== release)', '[]'],
+    ['b.StartTime?.getTime() ?? 0) - (a.StartTime', 'a.StartTime?.getTime() ?? 0) - (b.StartTime'],
+  ]),
+  ...of('aws/retry.ts', [
+    ['if (!isTransient(error) || Date.now() + wait > deadline) throw error', 'throw error'],
+    ['if (!isTransient(error) || Date.now() + wait > deadline) throw error', ''],
+  ]),
+]
+
+function of(file: string, changes: [from: string, to: string][]): Mutation[] {
+  return changes.map(([from, to]) => ({ file, from, to }))
+}

@@ -1,0 +1,232 @@
+import { EXIT } from '../../scripts/lib/errors.ts'
+import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import type { ControlPlane } from '../aws-double/control-plane.ts'
+import { isServing } from '../aws-double/model.ts'
+import { TIMEOUT_SECONDS, versionOf } from './group.ts'
+import type { Operator, Quality, Script } from './script.ts'
+
+/** How an operator's command ended. */
+export interface Ended {
+  operator: Operator
+  code: number
+  receipt: Receipt | undefined
+  seconds: number
+}
+
+/** After its time is up a command still asks AWS, patiently, how things are. */
+const SLACK_SECONDS = 1800
+
+/** A bad release is given up at the latest after it has had its time to become healthy and its rollback its own. */
+const GIVEN_UP_SECONDS = 2400
+
+/** What every request of the probe shows; the others may show it to nobody who looks for a moment. */
+const NEVER_SHIPPED: Quality[] = ['never healthy', 'broken', 'no launch']
+
+const MAY_LACK_RECEIPT: number[] = [EXIT.refused, EXIT.interrupted, EXIT.usage]
+
+/** What the rollout promises, held against what is seen of the group and of those who operate it. */
+export class Promises {
+  readonly broken: string[] = []
+  private readonly rolledBack = new Set<number>()
+  /** Refreshes that were there when it was last looked, by id. */
+  private readonly known = new Set<string>()
+  /** Refreshes, by id, that were sent for before their version was rolled back. */
+  private readonly excused = new Set<string>()
+  /** Versions that an operator asks for although they were rolled back. */
+  private readonly retried = new Set<number>()
+  private undoesFirst = false
+  /** Whether somebody started an older version: that is a way back, and undoing it wants --further. */
+  shipsOlder = false
+  /** Whether a bad release was shipped that nobody could know to be bad. */
+  shippedUnseen = false
+  /** Scaling out takes its time; what was there at first has to serve. */
+  private fewestWanted: number
+
+  constructor(
+    private readonly script: Script,
+    private readonly plane: ControlPlane,
+  ) {
+    this.fewestWanted = script.instances
+  }
+
+  retries(version: number): void {
+    this.retried.add(version)
+  }
+
+  /** Before a call to AWS: what its sender could know. */
+  sending({ verb, version }: Operator): { isFirst: boolean; isInnocent: boolean; verb: string } {
+    const isFirst = this.plane.refreshes.length === 0
+    return { isFirst, isInnocent: !this.rolledBack.has(version), verb }
+  }
+
+  /** An operator has started a refresh; AWS cannot be told to start only if nothing changed since it was sent. */
+  started(operator: Operator, sent: { isFirst: boolean; isInnocent: boolean }, id: string): void {
+    const { plane } = this
+    const to = plane.refreshes[0]?.desiredVersion ?? 0
+    if (operator.verb === 'rollback') {
+      // Without a newer release there is nothing to undo but the one that runs: that is what was asked for.
+      this.undoesFirst ||= sent.isFirst
+      const newest = plane.refreshes[1]?.desiredVersion ?? to
+      for (const version of [newest, plane.group.version, ...this.present()]) {
+        if (version !== to) this.rolledBack.add(version)
+      }
+    } else {
+      this.shipsOlder ||= operator.version < plane.group.version
+      if (sent.isInnocent) this.excused.add(id)
+    }
+  }
+
+  /** What must hold at every moment. */
+  look(): void {
+    const { plane, rolledBack } = this
+    for (const { desiredVersion: to = 0, status, id } of plane.refreshes) {
+      if (!this.known.has(id)) {
+        this.known.add(id)
+        if (rolledBack.has(to) && !this.retried.has(to) && !this.excused.has(id)) {
+          this.broken.push(`version ${to} came back after it was rolled back`)
+        }
+        // A refresh to an older version leaves the saved one behind.
+        if (to < plane.group.version) rolledBack.add(plane.group.version)
+      }
+      if (status.startsWith('Rollback')) rolledBack.add(to)
+    }
+    for (const version of this.marked()) {
+      if (!rolledBack.has(version)) {
+        this.broken.push(`version ${version} is marked and was never rolled back`)
+      }
+    }
+    const serving = plane.instances.filter(isServing).length
+    this.fewestWanted = Math.min(this.fewestWanted, plane.group.desired)
+    if (serving < this.fewestWanted && !this.isHarmed()) {
+      this.broken.push(`${serving} of ${plane.group.desired} serve`)
+    }
+  }
+
+  ended({ operator, code, receipt, seconds }: Ended): void {
+    const { verb, version } = operator
+    if (seconds > TIMEOUT_SECONDS + SLACK_SECONDS) {
+      this.broken.push(`${verb} took ${Math.round(seconds)} s`)
+    }
+    if (!receipt) {
+      if (verb !== 'cancel' && !MAY_LACK_RECEIPT.includes(code)) {
+        this.broken.push(`${verb} ended with ${code} and no receipt`)
+      }
+    } else this.isTrue(operator, receipt, seconds)
+    if (verb === 'start') this.startEnded(operator, code, receipt, seconds)
+    if (verb === 'start' && receipt?.verdict === 'shipped') this.shipped(version, receipt)
+  }
+
+  /** When nothing fails any more. */
+  atTheEnd(): void {
+    this.look()
+    if (this.undoesFirst) return
+    if (this.inService().includes(1)) this.broken.push('somebody went back beyond what ran before')
+    for (const version of this.marked()) {
+      if (version <= 2) this.broken.push(`the good release of version ${version} is marked`)
+    }
+  }
+
+  /** Whether a bad release serves, or would be launched. */
+  isBad(): boolean {
+    const { releases } = this.script
+    return [...this.inService(), this.plane.group.version].some(
+      (version) => releases[version - 1] !== 'good',
+    )
+  }
+
+  inService(): number[] {
+    return this.plane.instances
+      .filter(({ lifecycle }) => lifecycle === 'InService')
+      .map(({ version }) => version)
+  }
+
+  /** The receipt says what AWS says of the refresh. */
+  private isTrue({ verb }: Operator, receipt: Receipt, seconds: number): void {
+    const { verdict, refreshId } = receipt
+    const status = this.plane.refreshes.find(({ id }) => id === refreshId)?.status
+    const isRight = ((): boolean => {
+      switch (verdict) {
+        case 'shipped':
+          return (
+            status === undefined ||
+            status === 'Successful' ||
+            (status === 'RollbackSuccessful' && verb !== 'start')
+          )
+        case 'rolled back':
+          return status === 'RollbackSuccessful'
+        case 'cancelled':
+          return status === 'Cancelled'
+        case 'timed out':
+          return seconds >= TIMEOUT_SECONDS
+        case 'lost sight':
+          return this.script.faultRate > 0
+        case 'failed':
+        case 'skipped':
+          return true
+      }
+    })()
+    if (!isRight) this.broken.push(`${verb} says '${verdict}' of a refresh that is ${status}`)
+  }
+
+  private startEnded(
+    { version }: Operator,
+    code: number,
+    receipt: Receipt | undefined,
+    seconds: number,
+  ): void {
+    const { releases, faultRate } = this.script
+    const marked = this.marked().includes(version)
+    if (receipt?.verdict === 'rolled back' && faultRate === 0 && !marked && !this.isCrowded()) {
+      this.broken.push(`version ${version} was rolled back and is not marked`)
+    }
+    if (this.isCrowded() || faultRate > 0 || this.isHarmed()) return
+    const isGood = releases[version - 1] === 'good'
+    if (isGood && code !== EXIT.ok) {
+      this.broken.push(
+        `good version ${version}, undisturbed, ended with ${code}: ${receipt?.reason}`,
+      )
+    }
+    if (!isGood && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
+      this.broken.push(
+        `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,
+      )
+    }
+  }
+
+  private shipped(version: number, receipt: Receipt): void {
+    const { releases } = this.script
+    const others = this.inService().filter((each) => each !== version)
+    if (others.length > 0 && !this.plane.running && !this.isHarmed()) {
+      this.broken.push(`shipped version ${version} with ${others} in service`)
+    }
+    const quality = releases[version - 1] ?? 'good'
+    this.shippedUnseen ||= quality !== 'good'
+    if (NEVER_SHIPPED.includes(quality) && receipt.probe) {
+      this.broken.push(`shipped version ${version}, which is ${quality}`)
+    }
+  }
+
+  /** Whether others have a hand in it, or it was let go. */
+  private isCrowded(): boolean {
+    const { operators } = this.script
+    return operators.some(
+      (each, index) => index > 0 || each.interruptedAfterSeconds || each.killedAfterSeconds,
+    )
+  }
+
+  /** Whether something other than a rollout takes instances away. */
+  private isHarmed(): boolean {
+    return this.script.disturbances.some(({ kind }) => kind !== 'scale')
+  }
+
+  private marked(): number[] {
+    const tag = this.plane.group.tags['rolled-back-release'] ?? ''
+    return tag.split(' ').filter(Boolean).map(versionOf)
+  }
+
+  private present(): number[] {
+    return this.plane.instances
+      .filter(({ lifecycle }) => lifecycle === 'InService' || lifecycle === 'Pending')
+      .map(({ version }) => version)
+  }
+}
