@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { AppDependencies } from './context.ts'
 
-/** What operators and Prometheus ask, on a listener of its own that only the machine itself can reach. */
+/** Endpoints for operators and Prometheus, on a separate listener that only this machine can reach. */
 export function createAdminApp({
   store,
   metrics,

@@ -21,7 +21,7 @@ export function createApp(dependencies: AppDependencies): (request: Request) => 
   return instrumented(app, dependencies)
 }
 
-/** Without a usable Host, as HTTP/1.0 allows, Bun gives the path alone for a URL, where Hono expects all of it. */
+/** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */
 function pathOf(request: Request): string {
   return request.url.startsWith('/')
     ? getPath(new Request(`http://host${request.url}`))

@@ -1,9 +1,9 @@
 /** The domain: dates of birth, days until a birthday. Pure. */
 
-/** Year 0001 or later; `Temporal` alone would also take `20240229` and `+002024-02-29`. */
+/** Year 0001 or later; `Temporal` alone would also accept `20240229` and `+002024-02-29`. */
 export const DATE_PATTERN = /^(?!0000)\d{4}-\d{2}-\d{2}$/
 
-/** The date that `text` names, exactly `YYYY-MM-DD`; undefined when there is no such day. */
+/** Parses `text`, exactly `YYYY-MM-DD`; undefined when there is no such day. */
 export function parseDate(text: string): Temporal.PlainDate | undefined {
   if (!DATE_PATTERN.test(text)) return undefined
   try {
@@ -15,7 +15,7 @@ export function parseDate(text: string): Temporal.PlainDate | undefined {
 
 /**
  * Days from `today` to the next birthday, 0 on the day itself.
- * Who was born on 29 February has the 28th for a birthday in common years, as `PlainMonthDay.toPlainDate` has it.
+ * A birthday on 29 February falls on the 28th in common years, as in `PlainMonthDay.toPlainDate`.
  */
 export function daysUntilBirthday(birth: Temporal.PlainDate, today: Temporal.PlainDate): number {
   const monthDay = birth.toPlainMonthDay()
@@ -24,7 +24,7 @@ export function daysUntilBirthday(birth: Temporal.PlainDate, today: Temporal.Pla
   return today.until(isOver ? monthDay.toPlainDate({ year: today.year + 1 }) : thisYear).days
 }
 
-/** The sentence that greets `username`, whose birthday is in `days` days. */
+/** The greeting for `username`, whose birthday is in `days` days. */
 export function greeting(username: string, days: number): string {
   return days === 0
     ? `Hello, ${username}! Happy birthday!`

@@ -6,7 +6,7 @@ import type { Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
-/** What the app is a function of. */
+/** What the app depends on. */
 export interface AppDependencies {
   config: Pick<
     Config,
@@ -19,7 +19,7 @@ export interface AppDependencies {
   metrics: Metrics
 }
 
-/** One request and what is known of its response; every handler has it as `c.env`. */
+/** One request and what is known about its response; every handler has it as `c.env`. */
 export interface Exchange {
   readonly requestId: string
   readonly dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'release'>

@@ -1,4 +1,4 @@
-/** What `promise` settles with, or a rejection with `late()` when it takes longer than `ms` milliseconds. */
+/** Settles as `promise` does, or rejects with `late()` when that takes longer than `ms` milliseconds. */
 export async function withDeadline<T>(
   promise: Promise<T>,
   ms: number,

@@ -7,9 +7,9 @@ export type HealthStatus = 'starting' | 'ok' | 'draining'
 /** Whether the load balancer should send requests here. */
 export interface Health {
   readonly status: HealthStatus
-  /** Resolves with the first successful round trip to the store since boot. */
+  /** Resolves on the first successful round trip to the store since boot. */
   readonly ready: Promise<void>
-  /** From now on `draining`, for good. */
+  /** Switches to `draining`, for good. */
   drain(): void
 }
 
@@ -18,9 +18,9 @@ const PROBE_MIN_MS = 5
 const PROBE_MAX_MS = 250
 
 /**
- * Health behind a latch: `starting` until the store has answered once since boot, `ok` ever after, whatever becomes of
- * the store, so that its outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
- * the latch over a restart of the process.
+ * Health with a latch: `starting` until the store has answered once since boot, then `ok` whatever happens to the
+ * store, so that a store outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
+ * the latch across process restarts.
  */
 export function createHealth(store: Store, log: Log, latchFile?: string): Health {
   let reached = latchFile !== undefined && existsSync(latchFile)

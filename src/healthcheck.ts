@@ -3,10 +3,10 @@ import type { Config } from './config/config.ts'
 
 const TIMEOUT_MS = 2000
 
-/** Who listens everywhere is asked on loopback. */
+/** A service bound to all addresses is checked on loopback. */
 const ANY_ADDRESS: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-/** Asks the service on this machine how it is; `report` is a line for a person. */
+/** Checks the health of the service on this machine; `report` is a line for humans. */
 export async function checkHealth({
   port,
   tls,

@@ -7,7 +7,7 @@ import { type Service, startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 import { parseCommand, USAGE } from './usage.ts'
 
-/** What the process ends with; the numbers are those of sysexits.h where it has one. */
+/** Exit codes, those of sysexits.h where it has one. */
 const EXIT = { ok: 0, failure: 1, usage: 2, config: 78 } as const
 
 const command = parseCommand(Bun.argv.slice(2))
@@ -71,7 +71,7 @@ async function serve(options: { port: number; environment: string }): Promise<vo
   let stopping = false
   const stop = async (signal: string, drainSeconds: number) => {
     log.info({ event: 'stopping', signal, drainSeconds })
-    // A second signal: whoever sends it knows that there is no load balancer to wait for.
+    // A second signal means that there is no load balancer to wait for.
     if (stopping) return service.endDrain()
     stopping = true
     await service.stop(drainSeconds)

@@ -5,8 +5,8 @@ const AF_UNIX = 1
 const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 
 /**
- * A `Notify` for the socket at `path`, or one that does nothing without a path.
- * Bun has no datagram socket for Unix paths, so this speaks to libc; the sender is this process, as NotifyAccess=main wants.
+ * A `Notify` for the socket at `path`, or a no-op without a path.
+ * Bun has no Unix datagram sockets, so this calls libc; the sender is this process, as NotifyAccess=main requires.
  */
 export async function openNotify(path: string | undefined): Promise<Notify> {
   if (!path) return () => {}

@@ -1,4 +1,4 @@
-// scripts/build puts these in with --define; a run from source has none of them.
+// scripts/build defines these with --define; they are undefined when run from source.
 declare const BUILD_RELEASE: string
 declare const BUILD_COMMIT: string
 declare const BUILD_TIME: string

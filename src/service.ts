@@ -19,18 +19,18 @@ export interface Service {
   url: string
   adminUrl: string
   /**
-   * Stops as the load balancer needs it: unhealthy and withdrawn at once, serving for `drainSeconds`, then what is in
-   * flight is finished, up to the request timeout. Resolves when everything is closed.
+   * Stops gracefully: unhealthy and deregistered at once, still serving for `drainSeconds`, then finishing requests in
+   * flight, up to the request timeout. Resolves when everything is closed.
    */
   stop(drainSeconds: number): Promise<void>
-  /** Ends the drain of a stop that is under way; requests in flight still have their time. */
+  /** Ends the drain of a stop in progress; requests in flight still get their time. */
   endDrain(): void
 }
 
-/** What closing takes after the last request; a drain that is set longer than the unit knows must not be cut short. */
+/** Time to close after the last request; a drain set longer than the unit expects must not be cut short. */
 const CLOSING_SECONDS = 5
 
-/** Far above what a request may have, so that it is we who answer what is too large, with a problem. */
+/** Far above our own limit, so that a body that is too large gets our problem document. */
 const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
@@ -59,7 +59,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     port: config.adminPort,
     hostname: '127.0.0.1',
     development: false,
-    // With development: false Bun shares a port unless told not to, and two workers would hide behind one.
+    // With development: false Bun shares a port unless told not to, and one worker would hide another.
     reusePort: false,
     fetch: (request) => admin.fetch(request),
   })
@@ -97,7 +97,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
 }
 
-/** No new connections; what is in flight has `seconds` to end, then it is cut. */
+/** Takes no new connections; requests in flight have `seconds` to finish, then they are cut off. */
 async function finish(server: Bun.Server<undefined>, seconds: number): Promise<void> {
   const deadline = Bun.sleep(seconds * 1000).then(() => server.stop(true))
   await Promise.race([server.stop(), deadline])

@@ -9,17 +9,17 @@ const FORMS = [
   ['[PORT] [ENVIRONMENT]', `serve (${DEFAULT_PORT}, ${DEFAULT_ENVIRONMENT})`],
   [
     'healthcheck [PORT]',
-    'ask the service on this machine for /hc; exit 0 when it is healthy, else 1',
+    'request /hc from the service on this machine; exit 0 when healthy, else 1',
   ],
-  ['token [read|write]', 'make a token (write) and the entry of TOKENS that configures it'],
-  ['config', 'check the environment and print the settings in force'],
+  ['token [read|write]', 'create a token (write) and the TOKENS entry that configures it'],
+  ['config', 'check the environment and print the effective settings'],
   ['--help | --version', ''],
 ]
 
 export const USAGE = `usage: ${FORMS.map(([form = '', text]) => `${name} ${form.padEnd(22)}${text}`.trimEnd()).join('\n       ')}
 
 Settings come from the environment; see src/README.md or ${name} config.
-Exit codes: 0 stopped as told, 1 could not start, 2 wrong usage, 78 wrong settings.`
+Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid settings.`
 
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
@@ -27,11 +27,11 @@ export type Command =
   | { verb: 'help' | 'version' }
   | { verb: 'usage'; reason: string }
 
-/** What the words after the command ask for. */
+/** Parses the words after the command. */
 export function parseCommand(words: readonly string[]): Command {
   const [first, second] = words
   const most = (count: number, command: () => Command): Command =>
-    words.length > count ? usage(`got ${words[count]}, wants nothing there`) : command()
+    words.length > count ? usage(`got ${words[count]}, expected nothing there`) : command()
   switch (first) {
     case '--help':
     case '-h':
@@ -51,7 +51,7 @@ export function parseCommand(words: readonly string[]): Command {
 
 function withScope(word: string): Command {
   const scope = SCOPES.find((name) => name === word)
-  return scope ? { verb: 'token', scope } : usage(`got the scope ${word}, wants read or write`)
+  return scope ? { verb: 'token', scope } : usage(`got the scope ${word}, expected read or write`)
 }
 
 function withPort(
@@ -60,9 +60,9 @@ function withPort(
   environment = DEFAULT_ENVIRONMENT,
 ): Command {
   const port = /^\d{1,5}$/.test(word) ? Number(word) : Number.NaN
-  if (!(port <= 65535)) return usage(`got ${word}, wants a command or a port from 0 to 65535`)
+  if (!(port <= 65535)) return usage(`got ${word}, expected a command or a port from 0 to 65535`)
   if (!ENVIRONMENT_PATTERN.test(environment)) {
-    return usage(`got the environment ${environment}, wants a name such as local or production`)
+    return usage(`got the environment ${environment}, expected a name such as local or production`)
   }
   return { verb, port, environment }
 }

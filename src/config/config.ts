@@ -25,7 +25,7 @@ export interface EtcdConfig {
   username?: string
   password?: string
   leaseSeconds: number
-  /** Where others reach this instance, `host:port`. */
+  /** Where others can reach this instance, `host:port`. */
   advertiseAddress: string
 }
 
@@ -36,7 +36,7 @@ export interface Config {
   bindAddress: string
   adminPort: number
   timeZone: string
-  /** Undefined: no token is asked for. */
+  /** Undefined: no token is required. */
   tokens: TokenHash[] | undefined
   tls: { certFile: string; keyFile: string } | undefined
   drainSeconds: number
@@ -53,7 +53,7 @@ export interface Config {
 
 type Environment = Record<string, string | undefined>
 
-/** Everything that is wrong with the environment, a sentence each. */
+/** Everything that is wrong with the environment, one sentence each. */
 export class ConfigError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join('\n'))
@@ -61,7 +61,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads and checks the environment as a whole, and the secrets it refers to.
+ * Reads and validates the whole environment, and the secrets it refers to.
  * Throws `ConfigError` with every problem; a malformed value is never replaced by a default.
  */
 export async function loadConfig(
@@ -74,7 +74,7 @@ export async function loadConfig(
   const secrets = await resolveSecrets(values, problems)
   const tokens = secrets.TOKENS === undefined ? undefined : parseTokenHashes(secrets.TOKENS)
   if (secrets.TOKENS !== undefined && !tokens?.length) {
-    problems.push(`TOKENS: got something else, wants ${SETTINGS.TOKENS.wants}`)
+    problems.push(`TOKENS: got something else, expected ${SETTINGS.TOKENS.wants}`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
 
@@ -105,7 +105,7 @@ export async function loadConfig(
   }
 }
 
-/** The settings in force, a `NAME=value` each; a secret is not shown, what is not set is a comment. */
+/** The effective settings, one `NAME=value` per line; secrets are hidden, unset settings are comments. */
 export function describeConfig(env: Environment): string {
   const describe = ([name, { fallback, secret }]: [string, Setting<unknown>]) => {
     const value = env[name] ?? fallback
@@ -122,7 +122,7 @@ function readValues(env: Environment, problems: string[]): Values {
     const value = parse(text)
     if (value === undefined) {
       const got = text === '' ? 'nothing' : secret ? 'something else' : JSON.stringify(text)
-      problems.push(`${name}: got ${got}, wants ${wants}`)
+      problems.push(`${name}: got ${got}, expected ${wants}`)
     }
     return [name, value]
   }
@@ -132,8 +132,8 @@ function readValues(env: Environment, problems: string[]): Values {
 /** A mistyped REDIS_ENDPOINT would quietly put the data into a local file. */
 function misspelled(env: Environment): string[] {
   return Object.keys(env)
-    .filter((name) => /^(REDIS|ETCD|TLS)_/.test(name) && !(name in SETTINGS))
-    .map((name) => `${name}: there is no such setting; ${name} config lists them`)
+    .filter((variable) => /^(REDIS|ETCD|TLS)_/.test(variable) && !(variable in SETTINGS))
+    .map((variable) => `${variable}: there is no such setting; ${name} config lists them`)
 }
 
 function contradictions(
@@ -146,7 +146,7 @@ function contradictions(
   const isSet = (name: SettingName) => env[name] !== undefined
   const needs = (name: SettingName, ...others: SettingName[]) => {
     if (isSet(name) && !others.some(isSet))
-      problems.push(`${name}: is set, and so wants ${others.join(' or ')} too`)
+      problems.push(`${name}: is set, so ${others.join(' or ')} must be set too`)
   }
   if (isSet('TOKENS') && values.AUTH === 'none') {
     problems.push('AUTH: got "none" while TOKENS is set; remove one of them')
@@ -156,16 +156,16 @@ function contradictions(
     (values.AUTH === 'tokens' || (environment !== 'local' && values.AUTH !== 'none'))
   ) {
     problems.push(
-      `TOKENS: is not set; the environment ${environment} wants it, or AUTH=none on purpose`,
+      `TOKENS: is not set; the environment ${environment} requires it, or an explicit AUTH=none`,
     )
   }
   if (port !== 0 && port === values.ADMIN_PORT) {
-    problems.push(`ADMIN_PORT: got ${port}, which is the port of the service; wants another one`)
+    problems.push(`ADMIN_PORT: got ${port}, which is the port of the service; expected another one`)
   }
   needs('TLS_CERT_FILE', 'TLS_KEY_FILE')
   needs('TLS_KEY_FILE', 'TLS_CERT_FILE')
   if (isSet('REDIS_TLS_CA_FILE') && values.REDIS_TLS !== 'true') {
-    problems.push('REDIS_TLS_CA_FILE: is set, and so wants REDIS_TLS=true')
+    problems.push('REDIS_TLS_CA_FILE: is set, so REDIS_TLS must be true')
   }
   needs('REDIS_USERNAME', 'REDIS_PASSWORD')
   needs('ETCD_USERNAME', 'ETCD_PASSWORD')
@@ -176,12 +176,12 @@ function contradictions(
     if (name.startsWith('ETCD_') && name !== 'ETCD_ENDPOINTS') needs(name, 'ETCD_ENDPOINTS')
   }
   if (values.REDIS_MODE === 'standalone' && (values.REDIS_ENDPOINT?.length ?? 0) > 1) {
-    problems.push('REDIS_ENDPOINT: got several, wants one, or REDIS_MODE=sentinel or cluster')
+    problems.push('REDIS_ENDPOINT: got several, expected one, or REDIS_MODE=sentinel or cluster')
   }
   return problems
 }
 
-/** Read again when they are used; here so that a wrong one is told of with everything else that is wrong. */
+/** Files are read again when used; reading them here reports a bad one along with all other problems. */
 function unusableFiles(values: Values): string[] {
   const problems: string[] = []
   const read = <T>(name: SettingName, wants: string, parse: (pem: Buffer) => T): T | undefined => {
@@ -191,7 +191,9 @@ function unusableFiles(values: Values): string[] {
       return parse(readFileSync(file))
     } catch (error) {
       const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
-      problems.push(`${name}: got ${JSON.stringify(file)} (${reason}), wants a file with ${wants}`)
+      problems.push(
+        `${name}: got ${JSON.stringify(file)} (${reason}), expected a file with ${wants}`,
+      )
       return undefined
     }
   }
@@ -199,7 +201,9 @@ function unusableFiles(values: Values): string[] {
   const certificate = read('TLS_CERT_FILE', 'a PEM certificate', (pem) => new X509Certificate(pem))
   const key = read('TLS_KEY_FILE', 'a PEM private key', createPrivateKey)
   if (certificate && key && !certificate.checkPrivateKey(key)) {
-    problems.push('TLS_KEY_FILE: got the key of another certificate, wants that of TLS_CERT_FILE')
+    problems.push(
+      'TLS_KEY_FILE: got the key of another certificate, expected that of TLS_CERT_FILE',
+    )
   }
   return problems
 }
@@ -216,7 +220,7 @@ async function resolveSecrets(
     if (typeof reference !== 'string') return []
     try {
       const secret = await resolveSecret(reference, values.AWS_REGION)
-      if (secret === '') problems.push(`${name}: what it refers to is empty`)
+      if (secret === '') problems.push(`${name}: the secret it refers to is empty`)
       return [[name, secret]]
     } catch (error) {
       problems.push(`${name}: ${(error as Error).message}`)

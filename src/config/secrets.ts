@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The value that `reference` stands for: itself, the content of a file (`file:/path`, as systemd's credentials are), or
- * a parameter of the SSM Parameter Store (`ssm:/name`), decrypted. Throws with a sentence that never holds the value.
+ * Resolves `reference`: a literal value, the content of a file (`file:/path`, such as a systemd credential), or a
+ * decrypted parameter of the SSM Parameter Store (`ssm:/name`). Error messages never contain the value.
  */
 export async function resolveSecret(
   reference: string,
@@ -22,7 +22,7 @@ function readSecretFile(path: string): string {
 }
 
 async function readParameter(name: string, region: string | undefined): Promise<string> {
-  // Half a megabyte of SDK, and only for those who ask for it.
+  // Half a megabyte of SDK, loaded only when needed.
   const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm')
   const client = new SSMClient(region ? { region } : {})
   try {

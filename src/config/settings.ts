@@ -3,10 +3,10 @@ import { name, config as ports } from '../../package.json'
 import { LOG_LEVELS } from '../telemetry/log.ts'
 import { DRAIN_SECONDS, REDIS_COMMAND_TIMEOUT_MS, REQUEST_TIMEOUT_SECONDS } from './timeouts.ts'
 
-/** One variable of the environment: what it wants, how it is read, what holds when it is not set. */
+/** One environment variable: what it expects, how it is parsed, its default. */
 export interface Setting<T> {
   readonly wants: string
-  /** The value that `text` stands for, undefined when it is malformed. */
+  /** The value of `text`, undefined when it is malformed. */
   parse(text: string): T | undefined
   readonly fallback?: string
   /** Holds a secret or a reference to one; its value is never shown. */
@@ -42,7 +42,7 @@ export const SETTINGS = {
   REQUEST_TIMEOUT_SECONDS: integer(1, 60, String(REQUEST_TIMEOUT_SECONDS)),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
   INSTANCE_ID: matching(/^[\w.:-]{1,128}$/, 'up to 128 letters, digits and . : _ -'),
-  REDIS_ENDPOINT: { wants: 'host:port, or several with commas between', parse: parseEndpoints },
+  REDIS_ENDPOINT: { wants: 'host:port, or several separated by commas', parse: parseEndpoints },
   REDIS_MODE: oneOf(['standalone', 'sentinel', 'cluster'], 'standalone'),
   REDIS_SENTINEL_MASTER: matching(/^[\w.-]{1,64}$/, 'the name of a master', 'mymaster'),
   REDIS_TLS: { ...oneOf(['true', 'false'], 'false') },
@@ -51,7 +51,7 @@ export const SETTINGS = {
   REDIS_PASSWORD: { ...anything('a password'), secret: true },
   REDIS_WAIT_REPLICAS: integer(0, 5, '0'),
   REDIS_COMMAND_TIMEOUT_MS: integer(50, 900, String(REDIS_COMMAND_TIMEOUT_MS)),
-  ETCD_ENDPOINTS: { wants: 'http://host:port, or several with commas between', parse: parseUrls },
+  ETCD_ENDPOINTS: { wants: 'http://host:port, or several separated by commas', parse: parseUrls },
   ETCD_PREFIX: matching(/^(\/[\w.-]+)+$/, `a path such as /${name}`, `/${name}`),
   ETCD_USERNAME: anything('a user name'),
   ETCD_PASSWORD: { ...anything('a password'), secret: true },
@@ -68,7 +68,7 @@ type Settings = typeof SETTINGS
 export type SettingName = keyof Settings
 type ValueOf<S> = S extends { parse(text: string): infer T } ? Exclude<T, undefined> : never
 
-/** The values read: always there where the setting has a fallback. */
+/** The parsed values; always defined where the setting has a fallback. */
 export type Values = {
   [N in SettingName]: Settings[N] extends { fallback: string }
     ? ValueOf<Settings[N]>
@@ -128,7 +128,7 @@ function path(fallback?: string): Setting<string> {
   return fallback === undefined ? matching(/./, 'a path') : matching(/./, 'a path', fallback)
 }
 
-/** A name, and not one of the offsets and times that would also do for Temporal. */
+/** A name, not one of the offsets and times that Temporal would also accept. */
 function parseTimeZone(text: string): string | undefined {
   if (!/^[A-Za-z][\w+/-]*$/.test(text)) return undefined
   try {
@@ -143,7 +143,7 @@ function isPort(port: number): boolean {
   return port > 0 && port < 65536
 }
 
-/** `host:port` pairs with commas between; an IPv6 address stands in brackets. */
+/** `host:port` pairs separated by commas; an IPv6 address is in brackets. */
 export function parseEndpoints(text: string): Endpoint[] | undefined {
   const endpoints = text.split(',').map((part) => {
     const [, bracketed, plain, port] =

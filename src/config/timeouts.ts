@@ -3,10 +3,10 @@
 /** Longer than the load balancer's idle timeout (60 s), so that it never sends on a connection we are closing. */
 export const IDLE_TIMEOUT_SECONDS = 75
 
-/** How long a stopping instance still serves: the load balancer needs interval x unhealthy threshold to notice. */
+/** How long a stopping instance keeps serving: the load balancer needs interval x unhealthy threshold to notice. */
 export const DRAIN_SECONDS = 20
 
-/** The longest a request may take, its body included. */
+/** The longest a request may take, including its body. */
 export const REQUEST_TIMEOUT_SECONDS = 5
 
 /** A store command that takes longer is answered with 503. */

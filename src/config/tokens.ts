@@ -4,7 +4,7 @@ import { name } from '../../package.json'
 export const SCOPES = ['read', 'write'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** A token as it is configured: what it allows, and its SHA-256. */
+/** A configured token: its scope and its SHA-256. */
 export interface TokenHash {
   scope: Scope
   sha256: Buffer
@@ -29,7 +29,7 @@ export function createToken(scope: Scope): { token: string; entry: string } {
   return { token, entry: `${scope}:${sha256(token).toString('hex')}` }
 }
 
-/** The scope that `token` has, in a time that does not tell how much of it was right. */
+/** The scope of `token`, compared in constant time. */
 export function scopeOf(token: string, hashes: readonly TokenHash[]): Scope | undefined {
   const presented = sha256(token)
   let found: Scope | undefined

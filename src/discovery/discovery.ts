@@ -3,24 +3,24 @@ import { type Endpoint, parseEndpoints } from '../config/settings.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createEtcdClient } from './etcd.ts'
 
-/** This instance's entry in etcd, and what etcd tells it. */
+/** This instance's registration in etcd. */
 export interface Discovery {
-  /** Takes the entry away, so that nobody is sent here any more. Never rejects. */
+  /** Removes the entry, so that no more traffic is sent here. Never rejects. */
   withdraw(): Promise<void>
 }
 
 const RETRY_MS = 1000
 
-/** A connection that died without a word is noticed when the watch is made anew. */
+/** A connection that died silently is noticed when the watch is renewed. */
 const WATCH_MS = 60_000
 
-/** How often a lease is renewed within its time. */
+/** How often a lease is renewed within its TTL. */
 const RENEWALS = 3
 
 /**
  * Registers `entry` as `PREFIX/instances/ID` under a lease that is renewed for as long as the process lives, and calls
- * `onRedisEndpoints` with what `PREFIX/redis-endpoint` holds, now and whenever it changes. etcd being away is an
- * expected event: the last endpoint stays in use, and the entry is made again when etcd is back.
+ * `onRedisEndpoints` with the value of `PREFIX/redis-endpoint`, now and whenever it changes. An etcd outage is
+ * expected: the last endpoint stays in use, and the instance registers again when etcd is back.
  */
 export function startDiscovery(
   config: EtcdConfig,
@@ -33,7 +33,7 @@ export function startDiscovery(
   const { signal } = stopped
   let lease: string | undefined
 
-  /** Runs `attempt` over and over until the instance withdraws; says once when it begins to fail. */
+  /** Runs `attempt` over and over until the instance withdraws; logs once when it starts to fail. */
   async function persist(what: string, attempt: () => Promise<void>): Promise<void> {
     let failing = false
     while (!signal.aborted) {

@@ -1,6 +1,6 @@
 import type { EtcdConfig } from '../config/config.ts'
 
-/** What service discovery needs of etcd. Every call but `watch` settles within two seconds. */
+/** What service discovery needs from etcd. Every call but `watch` settles within two seconds. */
 export interface EtcdClient {
   /** The value of `key`, undefined when there is none. */
   get(key: string): Promise<string | undefined>
@@ -10,22 +10,22 @@ export interface EtcdClient {
   /** Throws when the lease is gone. */
   keepAlive(lease: string): Promise<void>
   revoke(lease: string): Promise<void>
-  /** Awaits `changed` when etcd listens to `key` and after each change of it. Resolves when etcd or `signal` ends the watch. */
+  /** Awaits `changed` once etcd watches `key` and after each change. Resolves when etcd or `signal` ends the watch. */
   watch(key: string, changed: () => Promise<void>, signal: AbortSignal): Promise<void>
 }
 
 const TIMEOUT_MS = 2000
 
 /**
- * A client of etcd's JSON gateway, https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/. Not a gRPC library, because
- * those make their codecs from strings at run time, which the executable forbids.
+ * A client for etcd's JSON gateway, https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/. gRPC libraries generate
+ * their codecs from strings at run time, which the executable forbids.
  */
 export function createEtcdClient(
   config: Pick<EtcdConfig, 'endpoints' | 'username' | 'password'>,
 ): EtcdClient {
   let current = 0
 
-  /** Posts to the endpoint that answered last; when it does not answer, the next call goes to the next one. */
+  /** Posts to the endpoint that last answered; after a failure, the next call goes to the next one. */
   async function post(
     path: string,
     body: object,
@@ -83,7 +83,7 @@ export function createEtcdClient(
     async watch(key, changed, signal) {
       try {
         const { body } = await authorized('watch', { create_request: { key: encode(key) } }, signal)
-        // Each message is the creation or a change; what holds now is read, not pieced together.
+        // Each message is the watch's creation or a change; the current value is read, not reconstructed.
         for await (const _ of body ?? []) await changed()
       } catch (error) {
         if (!signal.aborted) throw error

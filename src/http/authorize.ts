@@ -5,7 +5,7 @@ import { Problem } from './problem.ts'
 
 /**
  * Throws the problem 401 or 403 unless the request bears one of `tokens` with `scope`; write includes read.
- * Without `tokens` everybody may do everything.
+ * Without `tokens` anybody may do anything.
  */
 export function authorize(
   c: AppContext,
@@ -14,21 +14,21 @@ export function authorize(
 ): void {
   if (!tokens) return
   const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
-  if (!token) throw refusal('unauthorized', 'Send Authorization: Bearer and a token.')
+  if (!token) throw refusal('unauthorized', 'Send Authorization: Bearer with a token.')
   const granted = scopeOf(token, tokens)
   if (!granted) {
-    throw refusal('unauthorized', 'The token is not one that this service knows.', 'invalid_token')
+    throw refusal('unauthorized', 'The service does not know this token.', 'invalid_token')
   }
   if (scope === 'write' && granted !== 'write') {
     throw refusal(
       'forbidden',
-      'The token has the scope read; this wants write.',
+      'The token has the scope read; this requires write.',
       'insufficient_scope',
     )
   }
 }
 
-/** The challenge is that of RFC 6750. */
+/** With the challenge of RFC 6750. */
 function refusal(type: 'unauthorized' | 'forbidden', detail: string, error?: string): Problem {
   const challenge = `Bearer realm="${name}"${error ? `, error="${error}"` : ''}`
   return new Problem(type, detail, { headers: { 'WWW-Authenticate': challenge } })

@@ -5,7 +5,7 @@ import { Problem } from './problem.ts'
 export const BODY_LIMIT_BYTES = 16 * 1024
 
 /**
- * The JSON in the body of `request`. Throws the problems 415, 413, 400 and, when the body is not there
+ * The JSON in the body of `request`. Throws the problems 415, 413, 400 and, when the body has not arrived
  * after `timeoutSeconds`, 408.
  */
 export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Promise<unknown> {
@@ -53,15 +53,15 @@ async function chunkedText(request: HonoRequest): Promise<string> {
   return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
-/** A client that went away is not a failure of ours. */
+/** A client that disconnects is not a failure of the service. */
 function refuseAborted(error: Error): never {
   if (error.name !== 'AbortError') throw error
-  throw new Problem('incomplete-body', 'The connection was closed before the whole body was here.')
+  throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
 }
 
-/** What is left of the body is not read, so the connection cannot be used again. */
+/** The rest of the body is not read, so the connection cannot be reused. */
 function tooLarge(): Problem {
-  return new Problem('body-too-large', `The body may have ${BODY_LIMIT_BYTES} bytes.`, {
+  return new Problem('body-too-large', `The body may have at most ${BODY_LIMIT_BYTES} bytes.`, {
     headers: { Connection: 'close' },
   })
 }

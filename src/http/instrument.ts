@@ -1,11 +1,11 @@
 import type { AppDependencies, AppEnv, Exchange } from '../context.ts'
 
-/** Callers may bring an id of their own, as long as it is one that a log line can hold. */
+/** Callers may supply their own request id, as long as it is safe to log. */
 const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
 
 /**
- * Serves through `app`, giving every request an id, a line in the log and its place in the metrics.
- * Around the app and not in it: as its middleware it would cost each request two more asynchronous calls.
+ * Wraps `app`, giving every request an id, a log line and a count in the metrics.
+ * Not a middleware of the app: that would cost each request two more asynchronous calls.
  */
 export function instrumented(
   app: { fetch(request: Request, env: AppEnv['Bindings']): Response | Promise<Response> },

@@ -4,8 +4,8 @@ import type { AppEnv } from '../context.ts'
 import { Problem, respondProblem } from './problem.ts'
 
 /**
- * What answers when no route took a request: 405 with `Allow` when `app` knows the path for other methods, else 404.
- * Kept out of the way of requests that do have a route; call it when all routes are there.
+ * Answers requests that match no route: 405 with `Allow` when `app` has the path for other methods, else 404.
+ * Costs requests that match a route nothing; call it after all routes are registered.
  */
 export function notFound(app: Hono<AppEnv>): NotFoundHandler<AppEnv> {
   const methods = new TrieRouter<string>()
@@ -20,7 +20,7 @@ export function notFound(app: Hono<AppEnv>): NotFoundHandler<AppEnv> {
     return respondProblem(
       c,
       allow && !allowed.includes(c.req.method)
-        ? new Problem('method-not-allowed', `This path takes ${allow}.`, {
+        ? new Problem('method-not-allowed', `This path allows ${allow}.`, {
             headers: { Allow: allow },
           })
         : new Problem('unknown-path', `There is no ${c.req.path} here.`),

@@ -7,7 +7,7 @@ import { Birthday, Greeting, Health, ProblemDetails, Username, Version } from '.
 
 const components = { Birthday, Greeting, Health, Problem: ProblemDetails, Version }
 
-/** The OpenAPI 3.1 document; its schemas are the ones that requests are checked with. */
+/** The OpenAPI 3.1 document; its schemas are the ones that requests are validated with. */
 export function openapiDocument(release: Release): object {
   const username = {
     name: 'username',
@@ -24,7 +24,7 @@ export function openapiDocument(release: Release): object {
       title: name,
       version: release.id,
       description:
-        'Stores a date of birth per user name and greets people by it. Errors are RFC 9457 problem documents; the `instance` of one is the id under which the request stands in the log.',
+        'Stores a date of birth per user name and greets people by it. Errors are RFC 9457 problem documents; their `instance` is the request id, as in the log.',
     },
     servers: [{ url: '/' }],
     tags: [
@@ -54,7 +54,7 @@ export function openapiDocument(release: Release): object {
           tags: ['Birthdays'],
           operationId: 'saveBirthday',
           summary: 'Save or replace a date of birth',
-          description: `The body may have ${BODY_LIMIT_BYTES} bytes. The date must be before today.`,
+          description: `The body may have at most ${BODY_LIMIT_BYTES} bytes. The date must be before today.`,
           security: write,
           requestBody: {
             required: true,
@@ -98,7 +98,7 @@ export function openapiDocument(release: Release): object {
           operationId: 'health',
           summary: 'Whether to send requests here',
           description:
-            '`ok` from the first answer of the store since boot until the service is told to stop.',
+            '`ok` from the first answer of the store since boot until the service begins to stop.',
           security: [],
           responses: {
             200: json('Send requests.', Health),
@@ -125,14 +125,14 @@ export function openapiDocument(release: Release): object {
           type: 'http',
           scheme: 'bearer',
           description:
-            'Asked for where tokens are configured. A token has the scope read or write; write includes read.',
+            'Required where tokens are configured. A token has the scope read or write; write includes read.',
         },
       },
     },
   }
 }
 
-/** Problems of one status share an entry of the document. */
+/** Problems of one status share one entry of the document. */
 function problems(...types: ProblemType[]): Record<string, object> {
   const entries = types.map((type) => {
     const [status, title] = problemTypes[type]

@@ -8,14 +8,14 @@ import { respond } from './respond.ts'
 /** RFC 9457: every error the service answers with, and nothing else. */
 const PROBLEMS = {
   'malformed-json': [400, 'The body is not JSON'],
-  'incomplete-body': [400, 'The body did not arrive whole'],
+  'incomplete-body': [400, 'The body is incomplete'],
   'invalid-username': [400, 'The user name is not valid'],
   'invalid-birthday': [400, 'The birthday is not valid'],
-  unauthorized: [401, 'A token is needed'],
+  unauthorized: [401, 'A token is required'],
   forbidden: [403, 'The token does not allow this'],
   'unknown-user': [404, 'No birthday is stored for this user'],
   'unknown-path': [404, 'There is nothing at this path'],
-  'method-not-allowed': [405, 'The path does not take this method'],
+  'method-not-allowed': [405, 'The path does not allow this method'],
   'request-timeout': [408, 'The body took too long to arrive'],
   'body-too-large': [413, 'The body is too large'],
   'unsupported-media-type': [415, 'The body is not application/json'],
@@ -63,7 +63,7 @@ export function respondProblem(c: AppContext, { type, detail, extra }: Problem):
   })
 }
 
-/** Turns a throw into a problem; what is not expected is logged whole and answered with a fixed sentence. */
+/** Turns an exception into a problem; an unexpected one is logged in full and answered with a fixed sentence. */
 export const onError: ErrorHandler<AppEnv> = (error, c) => {
   if (error instanceof Problem) return respondProblem(c, error)
   const { requestId, dependencies } = c.env
@@ -87,7 +87,7 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   )
 }
 
-/** What `schema` makes of `input`, or `problem` with every fault and where it is. */
+/** Parses `input` with `schema`; throws `problem` with every error and its location. */
 export function parsed<T extends z.ZodType>(
   schema: T,
   input: unknown,

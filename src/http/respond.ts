@@ -2,8 +2,8 @@ import { matchedRoutes } from 'hono/route'
 import type { AppContext } from '../context.ts'
 
 /**
- * Every response of the service is made here, with all its headers at once: a header that is added to a finished
- * response costs several times as much.
+ * Builds every response of the service, with all its headers at once: adding a header to a finished response costs
+ * several times as much.
  */
 export function respond(
   c: AppContext,
@@ -18,7 +18,7 @@ export function respond(
   if (req.raw.method === 'HEAD') headers['Content-Length'] = String(length)
   else env.bytes = length
   headers['X-Request-Id'] = env.requestId
-  // By it a rollout's probe tells the releases apart that answer side by side.
+  // Lets a rollout's probe tell apart the releases that serve side by side.
   headers['X-Release'] = release.id
   headers['X-Content-Type-Options'] = 'nosniff'
   if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'
@@ -26,7 +26,7 @@ export function respond(
   return new Response(body, { status, headers })
 }
 
-/** Responds with `value` as JSON, which no cache keeps. */
+/** Responds with `value` as JSON that must not be cached. */
 export function respondJson(c: AppContext, value: object, status = 200): Response {
   return respond(c, status, JSON.stringify(value), {
     'Content-Type': 'application/json',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseDate } from '../birthday.ts'
 import { USERNAME_PATTERN } from '../username.ts'
 
-/** What comes in and goes out; validation and the OpenAPI document are both made from these. */
+/** Requests and responses; validation and the OpenAPI document are both derived from these. */
 
 export const Username = z
   .string()
@@ -14,9 +14,9 @@ export const DateOfBirth = z
   .string('a date, YYYY-MM-DD')
   .refine(
     (text) => parseDate(text) !== undefined,
-    'a day of the calendar, YYYY-MM-DD, year 0001 or later',
+    'a calendar date, YYYY-MM-DD, year 0001 or later',
   )
-  .meta({ format: 'date', description: 'A day before today.', examples: ['1815-12-10'] })
+  .meta({ format: 'date', description: 'A date before today.', examples: ['1815-12-10'] })
 
 export const Birthday = z.strictObject({ dateOfBirth: DateOfBirth }, { error: objectError })
 

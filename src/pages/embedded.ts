@@ -2,7 +2,7 @@ import type { AppContext } from '../context.ts'
 import { respond } from '../http/respond.ts'
 
 export interface EmbeddedFile {
-  /** Where Bun has embedded it, or where it lies when run from source. */
+  /** Where Bun has embedded it, or where it is when run from source. */
   path: string
   mediaType: string
 }
@@ -25,7 +25,7 @@ const PAGE_HEADERS = {
   'X-Frame-Options': 'DENY',
 }
 
-/** Answers with embedded pages, compressed once and kept, and with 304 to who has them. */
+/** Serves embedded pages, compressed once and kept; clients that have them get 304. */
 export function createPages() {
   const contents = new Map<string, Content>()
 

@@ -9,7 +9,7 @@ import indexJs from './index.client.js' with { type: 'file' }
 import indexCss from './index.css' with { type: 'file' }
 import indexHtml from './index.html' with { type: 'file' }
 
-// The types of these imports are those of modules; with { type: 'file' } each is a path.
+// These imports are typed as modules; with { type: 'file' } each is a path.
 const file = (path: unknown, mediaType: string): EmbeddedFile => ({
   path: path as string,
   mediaType: `${mediaType}; charset=utf-8`,

@@ -40,7 +40,7 @@ form.addEventListener('submit', async (event) => {
   const action = event.submitter?.value ?? 'save'
   const username = form.username.value.trim()
   if (!username) {
-    show('Please tell your name.', true)
+    show('Please enter your name.', true)
     form.username.focus()
     return
   }

@@ -4,7 +4,7 @@ import { openapiDocument } from '../http/openapi.ts'
 import { createPages } from '../pages/embedded.ts'
 import { assetFiles, pageFiles } from '../pages/files.ts'
 
-/** The page to try the service, the reference, and the document that the reference shows. */
+/** The page to try the service, the API reference, and the OpenAPI document it shows. */
 export function pageRoutes({ release }: Pick<AppDependencies, 'release'>): Hono<AppEnv> {
   const { respondFile, respondText } = createPages()
   const openapi = JSON.stringify(openapiDocument(release))

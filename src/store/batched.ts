@@ -9,9 +9,9 @@ interface Waiting {
 }
 
 /**
- * Sends the commands of one turn of the event loop to `redis` together, which takes a quarter off the CPU time of a
- * request. ioredis' own auto-pipelining does so too, but holds the next batch back until the one before it is answered:
- * on a server that hangs, a request would wait for two timeouts and not for one.
+ * Sends the commands of one event loop turn to `redis` in one batch, which saves a quarter of a request's CPU time.
+ * ioredis' own auto-pipelining does so too, but holds the next batch back until the previous one is answered: with a
+ * server that hangs, a request would wait for two timeouts instead of one.
  */
 export function batched(redis: Redis): (command: RedisCommand) => Promise<unknown> {
   let batch: Waiting[] = []

@@ -3,18 +3,18 @@ import { parseDate } from '../birthday.ts'
 import { type KeyValueStore, UnreadableRecord } from './key-value.ts'
 import type { Store } from './store.ts'
 
-/** Version of the format in which a birthday is stored; another format gets another version, and so other keys. */
+/** Version of the storage format of a birthday; a new format gets a new version, and so new keys. */
 const FORMAT = 'v1'
 
 /**
- * The key under which the birthday of `username` is kept. The user's name is not in it, so that a key can stand in a log:
- * the service's name, the version of the format, and the SHA-256 of the user name's UTF-8 bytes.
+ * The key under which the birthday of `username` is stored: the service's name, the format version, and the SHA-256 of
+ * the user name's UTF-8 bytes. It does not contain the user name, so it may be logged.
  */
 export function birthdayKey(username: string): string {
   return `${name}:${FORMAT}:${new Bun.CryptoHasher('sha256').update(username).digest('hex')}`
 }
 
-/** Birthdays as strings in `records`; `close` closes those. */
+/** Birthdays as strings in `records`; `close` closes them. */
 export function storeBirthdaysIn(records: KeyValueStore): Store {
   return {
     async birthdayOf(username) {

@@ -1,14 +1,14 @@
 import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
-/** A store that another one can take the place of while requests are on their way. */
+/** A store that can be replaced by another one while requests are in flight. */
 export interface FollowingStore extends KeyValueStore {
-  /** Asks `next` from the moment it answers; the store before it is closed when its last requests have had their time. */
+  /** Switches to `next` as soon as it answers; the former store is closed once its last requests have had their time. */
   follow(next: KeyValueStore): Promise<void>
 }
 
 const RETRY_MS = 250
 
-/** Unavailable until `follow` is called for the first time. `lingerMs` is how long the former store still has. */
+/** Unavailable until `follow` is called for the first time. `lingerMs` is how long the former store stays open. */
 export function createFollowingStore(lingerMs: number): FollowingStore {
   let current: KeyValueStore | undefined
   let wanted: KeyValueStore | undefined

@@ -1,7 +1,7 @@
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Store } from './store.ts'
 
-/** `store`, with every operation counted and every failure too. */
+/** `store`, with every operation and every failure counted. */
 export function measured(store: Store, metrics: Metrics): Store {
   const counted = <A extends unknown[], R>(
     operation: keyof Store,

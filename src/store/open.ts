@@ -5,7 +5,7 @@ import { createRedisStore } from './redis.ts'
 import { connectRedis } from './redis-client.ts'
 import { openSqlite } from './sqlite.ts'
 
-/** The store that the configuration names: Redis where it has an endpoint, else the SQLite file. */
+/** The configured store: Redis if it has an endpoint, else the SQLite file. */
 export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log): KeyValueStore {
   return config.redis
     ? createRedisStore(connectRedis(config.redis, log))

@@ -6,7 +6,7 @@ import type { Log } from '../telemetry/log.ts'
 import { batched, type RedisCommand } from './batched.ts'
 import { type RedisWrite, replicatedWrites } from './replicated-writes.ts'
 
-/** What the store needs of Redis. Every promise settles within about the command timeout. */
+/** What the store needs from Redis. Every promise settles within about the command timeout. */
 export interface RedisClient {
   /** GET and PING. */
   read(command: RedisCommand): Promise<unknown>
@@ -19,10 +19,10 @@ const CONNECT_TIMEOUT_MS = 1000
 const RECONNECT_MIN_MS = 50
 const RECONNECT_MAX_MS = 1000
 
-/** With redirections and second attempts too, an operation is over within the second that callers are promised. */
+/** Even with redirections and retries, an operation ends within the second that callers are promised. */
 const OPERATION_TIMEOUT_MS = 850
 
-/** Connects in the background and for ever; commands fail at once while there is no connection. */
+/** Connects in the background and retries forever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
   const reads = connect(config, log)
   const read =
@@ -43,7 +43,7 @@ export function connectRedis(config: RedisConfig, log: Log): RedisClient {
   }
 }
 
-/** Keys of a batch would belong to several nodes of a cluster, so there each command travels alone. */
+/** In a cluster the keys of a batch would belong to several nodes, so each command is sent alone. */
 function direct(cluster: Cluster): (command: RedisCommand) => Promise<unknown> {
   return ([name, ...parameters]) => cluster.call(name, ...parameters)
 }
@@ -64,13 +64,13 @@ function connect(config: RedisConfig, log: Log) {
   })
   client.on('error', (error: Error & { lastNodeError?: Error }) => {
     const reason = [error, error.lastNodeError].flatMap((one) => one?.message ?? []).join(' ')
-    // How long until the next attempt differs each time, and would make a new line of each.
+    // The delay until the next attempt differs each time, and would make each a new line.
     const lasting = reason.replace(/ Retrying from scratch after [\d.]+ms\./, '')
     if (lastError === lasting) return
     lastError = lasting
     log.warn({ event: 'store-connection', state: 'error', reason: lastError })
   })
-  /** Without a connection ioredis says only that it has none; what went wrong with it is the reason. */
+  /** Without a connection ioredis says only that it has none; the last connection error is the reason. */
   const explain = (error: Error) => {
     if (!NO_CONNECTION.test(error.message)) throw error
     throw new Error(lastError ?? 'not connected yet', { cause: error })
@@ -101,7 +101,7 @@ function connectPrimary(config: RedisConfig): Redis {
   const options = {
     ...connectionOptions(config),
     retryStrategy: backoff,
-    // A former primary answers READONLY until it is found again: reconnect and resend.
+    // A former primary answers READONLY until the new one is found: reconnect and resend.
     reconnectOnError: (error: Error) =>
       error.message.startsWith('READONLY') ? (2 as const) : false,
   }
@@ -135,7 +135,7 @@ function connectionOptions(config: RedisConfig) {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: config.commandTimeoutMs,
-    // A peer that hangs sends nothing: let the connection go, or what timed out piles up in its queue.
+    // A peer that hangs sends nothing: drop the connection, or timed-out commands pile up in its queue.
     socketTimeout: 2 * config.commandTimeoutMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,

@@ -1,7 +1,7 @@
 import { type KeyValueStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
 import type { RedisClient } from './redis-client.ts'
 
-/** Redis or Valkey, whatever its topology. `close` ends `client`. */
+/** Redis or Valkey, in any topology. `close` closes `client`. */
 export function createRedisStore(client: RedisClient): KeyValueStore {
   return {
     get: (key) =>

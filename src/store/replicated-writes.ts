@@ -8,7 +8,7 @@ export type RedisWrite = [name: 'set' | 'del', key: string, ...values: string[]]
 const REDIRECTED = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|Connection is closed)/
 
 /**
- * Writes that resolve only when `replicas` replicas have them. The command and its WAIT travel in one batch on one
+ * Writes that resolve only when `replicas` replicas have them. The command and its WAIT are sent in one batch on one
  * connection: on another one WAIT would count replicas that never saw the write.
  */
 export function replicatedWrites(client: Redis | Cluster, replicas: number, timeoutMs: number) {

@@ -7,12 +7,12 @@ import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
 const BUSY_TIMEOUT_MS = 500
 const RETRY_MS = 5
 
-/** Version of the tables, in the file's `user_version`. */
+/** Schema version, in the file's `user_version`. */
 const SCHEMA_VERSION = 1
 
 /**
- * Opens the embedded store in `file`, making it and its folder. Several processes may share the file.
- * Throws, naming the file, when it cannot be opened, or was written by a release with other tables.
+ * Opens the embedded store in `file`, creating it and its folder. Several processes may share the file.
+ * Throws, naming the file, when it cannot be opened, or was written by a release with another schema.
  */
 export function openSqlite(file: string): KeyValueStore {
   const db = openDatabase(file)
@@ -35,11 +35,11 @@ export function openSqlite(file: string): KeyValueStore {
   }
 }
 
-/** The file with its tables, set up so that a write is on the disk when it returns. */
+/** Opens `file` with its tables, set up so that a write is on disk when it returns. */
 export function openDatabase(file: string): Database {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    // SQLite would make it readable to everybody; the files beside it take their mode from it.
+    // SQLite would make it readable to everybody; the files next to it inherit its mode.
     closeSync(openSync(file, 'a', 0o600))
     const db = new Database(file, { strict: true })
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
@@ -52,7 +52,7 @@ export function openDatabase(file: string): Database {
   }
 }
 
-/** The busy timeout does not cover two processes that turn a new file to WAL at once. */
+/** The busy timeout does not cover two processes that switch a new file to WAL at once. */
 function retryWhileBusy<T>(attempt: () => T): T {
   const deadline = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
@@ -71,7 +71,7 @@ function migrate(db: Database): void {
     const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
     if (found === SCHEMA_VERSION) return
     if (found !== 0) {
-      throw new Error(`its tables have version ${found}; this release reads ${SCHEMA_VERSION}`)
+      throw new Error(`its schema has version ${found}; this release reads ${SCHEMA_VERSION}`)
     }
     db.run(
       'CREATE TABLE birthday (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
@@ -80,7 +80,7 @@ function migrate(db: Database): void {
   }).immediate()
 }
 
-/** A full or locked disk is an expected event, not a fault of ours. */
+/** A full or locked disk is an expected event, not a bug. */
 function attempt<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) => Promise<R> {
   return async (...args) => {
     try {

@@ -1,8 +1,8 @@
-/** Where birthdays are kept. Every store keeps the contract in test/store/contract.ts. */
+/** Where birthdays are kept. Every store fulfils the contract in test/store/contract.ts. */
 export interface Store {
   /** The date of birth of `username`, undefined when none is stored. */
   birthdayOf(username: string): Promise<Temporal.PlainDate | undefined>
-  /** Saves or replaces; when it resolves, the write is as durable as the store is set up to make it. */
+  /** Saves or replaces; when it resolves, the write is as durable as the store is configured to make it. */
   saveBirthday(username: string, date: Temporal.PlainDate): Promise<void>
   /** True when there was something to forget. */
   forgetBirthday(username: string): Promise<boolean>

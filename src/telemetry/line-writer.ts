@@ -1,15 +1,15 @@
 import type { FileSink } from 'bun'
 
-/** Lines are gathered up to this size or this long, so that the log does not cost a system call per request. */
+/** Lines are buffered up to this size or for this long, so that the log does not cost a system call per request. */
 const BUFFER_CHARS = 16 * 1024
 const FLUSH_MS = 250
 
-/** What is held for a reader that stalls; beyond it lines are dropped and counted, so that memory stays bounded. */
+/** How much is held for a stalled reader; beyond it lines are dropped and counted, so that memory stays bounded. */
 const HELD_CHARS_MAX = 1024 * 1024
 
 /**
- * Writes lines through what `open` gives, which is opened again after a failure, such as a full disk. Never throws: a
- * service must not fail because its log does. Lines that were lost are counted in a line of their own.
+ * Writes lines to the sink that `open` returns, and reopens it after a failure such as a full disk. Never throws: a
+ * service must not fail because its log does. Lost lines are counted in a line of their own.
  */
 export function createLineWriter(open: () => Pick<FileSink, 'write' | 'flush'>): {
   write(line: string): void
@@ -35,7 +35,7 @@ export function createLineWriter(open: () => Pick<FileSink, 'write' | 'flush'>):
     if (busy || (held.length === 0 && lost === 0)) return
     const lines = held.length
     const earlier = lost
-    // What failed may have ended in the middle of a line.
+    // The failed write may have ended in the middle of a line.
     const report =
       earlier > 0 ? `\n{"level":"warn","event":"log-lines-lost","count":${earlier}}\n` : ''
     const text = report + held.join('')
@@ -47,7 +47,7 @@ export function createLineWriter(open: () => Pick<FileSink, 'write' | 'flush'>):
       output = open()
     }
     try {
-      // Both answer with a promise where they could not be done at once.
+      // Both return a promise when they cannot finish at once.
       const pending = [output.write(text), output.flush()].filter(
         (result) => result instanceof Promise,
       )

@@ -1,6 +1,6 @@
 import { createLineWriter } from './line-writer.ts'
 
-/** What the service logs through: one JSON line per call, `event` says what it is about. */
+/** The log of the service: one JSON line per call; `event` says what happened. */
 export interface Log {
   info(fields: LogFields): void
   warn(fields: LogFields): void
@@ -13,8 +13,8 @@ export const LOG_LEVELS = ['info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
- * Logs to standard output; `flush` writes what is still held, and must be called before the process ends.
- * The lines are made here and not by a library because every request pays for one: this takes half of pino's time.
+ * Logs to standard output; `flush` writes what is still buffered, and must be called before the process exits.
+ * Lines are built here and not by a library because every request pays for one: this takes half of pino's time.
  */
 export function createLog(
   level: LogLevel,

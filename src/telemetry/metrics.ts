@@ -5,7 +5,7 @@ import type { Release } from '../release.ts'
 export interface Metrics {
   /** Counts one answered request; `route` is the pattern, so that no user name becomes a label. */
   request(method: string, route: string, status: number, seconds: number): void
-  /** What to call when an operation of the store succeeded or failed. */
+  /** What to call when a store operation succeeded or failed. */
   storeOperation(operation: string): { succeeded(): void; failed(): void }
   /** The registry in the Prometheus text format. */
   text(): Promise<string>
@@ -22,7 +22,7 @@ export function createMetrics(release: Release): Metrics {
 
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Seconds from the head of a request to its answer.',
+    help: 'Seconds from the request headers to the response.',
     labelNames: ['method', 'route', 'status'],
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [registry],
@@ -32,7 +32,7 @@ export function createMetrics(release: Release): Metrics {
     help: 'Requests answered.',
     labelNames: ['method', 'route', 'status'],
     registers: [registry],
-    // The histogram has counted them already; counting each twice would be paid by every request.
+    // The histogram counts them already; counting twice would cost every request.
     async collect() {
       this.reset()
       const { values } = await duration.get()
@@ -43,18 +43,18 @@ export function createMetrics(release: Release): Metrics {
   })
   const operations = new Counter({
     name: 'store_operations_total',
-    help: 'Operations on the store.',
+    help: 'Store operations.',
     labelNames: ['operation'],
     registers: [registry],
   })
   const errors = new Counter({
     name: 'store_errors_total',
-    help: 'Operations on the store that failed.',
+    help: 'Store operations that failed.',
     labelNames: ['operation'],
     registers: [registry],
   })
   new Gauge({
-    // A metric's name takes no hyphen.
+    // A metric name cannot contain a hyphen.
     name: `${name.replaceAll('-', '_')}_build_info`,
     help: 'Always 1; the labels say what runs.',
     labelNames: ['version', 'commit', 'built_at', 'bun'],

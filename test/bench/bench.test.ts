@@ -33,7 +33,7 @@ async function bench(words: string[], { signalAfter }: { signalAfter?: string } 
   return { status, stdout, stderr, left }
 }
 
-/** Redis and the servers work in the folder; what was just killed may take a moment to go. */
+/** Redis and the servers run in the folder; a process just killed may take a moment to go. */
 async function processesIn(folder: string): Promise<string[]> {
   const running = () =>
     readdirSync('/proc').filter((pid) => {
@@ -47,7 +47,7 @@ async function processesIn(folder: string): Promise<string[]> {
   return running()
 }
 
-test('--help is on standard output', async () => {
+test('--help prints to standard output', async () => {
   const { status, stdout } = await bench(['--help'])
   expect(status).toBe(0)
   expect(stdout).toStartWith('usage: scripts/bench')
@@ -61,7 +61,7 @@ test.each([
     ['--only', 'gin,rust'],
     '--only wants some of service, gin, plain, floor, separated by commas, got',
   ],
-])('%p is refused with what it wants, and status 2', async (words, reason) => {
+])('%p is refused with the reason, and exit code 2', async (words, reason) => {
   const { status, stdout, stderr } = await bench(words)
   expect(status).toBe(2)
   expect(stdout).toBe('')
@@ -71,7 +71,7 @@ test.each([
 
 const cannotMeasure =
   process.platform !== 'linux' || availableParallelism() < 2
-    ? 'it wants Linux and two cores'
+    ? 'needs Linux and two cores'
     : undefined
 sayWhatIsLeftOut('a short run of the benchmark', cannotMeasure)
 
@@ -95,7 +95,7 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
     expect(left).toEqual([])
   }, 60_000)
 
-  test('told to stop, it stops what it started', async () => {
+  test('on SIGTERM it stops what it started', async () => {
     const { status, left } = await bench(['--only', 'floor', '--seconds', '60'], {
       signalAfter: 'round 1',
     })

@@ -4,8 +4,8 @@ const NO_SUCH_DAY = { ...SAVE, body: '{"dateOfBirth":"1815-02-30"}' }
 const HEALTH_TIMEOUT_MS = 2_000
 
 /**
- * Throws unless the server at `url`, where the birthday is saved, keeps the API: what does less work than it should is
- * not to be compared with. Returns the greeting, and leaves the birthday saved.
+ * Throws unless the server at `url`, where the birthday is saved, implements the API: a server that does less work
+ * than it should is no comparison. Returns the greeting, and leaves the birthday saved.
  */
 export async function checkContract(url: string): Promise<string> {
   await expectStatus(200, url, '/version', READ)
@@ -23,7 +23,7 @@ export async function checkContract(url: string): Promise<string> {
   return message
 }
 
-/** A service may look for its store now and then only, and be healthy a little after its first answer. */
+/** A service may poll its store only now and then, and turn healthy a little after its first answer. */
 async function becomesHealthy(url: string): Promise<void> {
   const deadline = performance.now() + HEALTH_TIMEOUT_MS
   while ((await fetch(`${url}/hc`)).status !== 200 && performance.now() < deadline) {
@@ -42,7 +42,7 @@ async function expectStatus(
   const body = await response.text()
   if (response.status !== status) {
     throw new Error(
-      `${request.method} ${path} is answered ${response.status}, wants ${status}: ${body}`,
+      `${request.method} ${path}: got ${response.status}, expected ${status}: ${body}`,
     )
   }
   return body

@@ -5,7 +5,7 @@ import { orderOfRound, type Sample } from './rounds.ts'
 import { judge } from './targets.ts'
 import type { Figures } from './wrk.ts'
 
-/** A round in which GET and PUT came out the same. */
+/** A round with the same figures for GET and PUT. */
 function sample(figures: Partial<Figures> = {}, firstAnswerMs = 50): Sample {
   const all: Figures = {
     requestsPerSecond: 50_000,
@@ -20,19 +20,19 @@ function sample(figures: Partial<Figures> = {}, firstAnswerMs = 50): Sample {
   return { GET: all, PUT: all, firstAnswerMs }
 }
 
-/** The targets that are missed with these samples. */
+/** The targets that these samples miss. */
 function missed(samples: Parameters<typeof summarize>[0]): string[] {
   return judge(summarize(samples), compare(samples))
     .filter(({ met }) => !met)
     .map(({ target }) => target)
 }
 
-test('the median of an even number of values lies between the two in the middle', () => {
+test('the median of an even number of values is halfway between the middle two', () => {
   expect(median([9, 1, 5])).toBe(5)
   expect(median([10, 1, 3, 2])).toBe(2.5)
 })
 
-test('over as many rounds as there are contenders, each has each place once', () => {
+test('every contender takes every place once in as many rounds as there are contenders', () => {
   const names = ['a', 'b', 'c', 'd']
   const orders = names.map((_, round) => orderOfRound(names, round))
   for (const place of names.keys()) {
@@ -40,14 +40,14 @@ test('over as many rounds as there are contenders, each has each place once', ()
   }
 })
 
-test('a row has the median of the rounds', () => {
+test('a row has the medians over the rounds', () => {
   const rounds = [10, 30, 20].map((cpu) => sample({ cpuMicrosPerRequest: cpu }, cpu * 2))
   const [row] = summarize({ service: rounds })
   expect(row).toMatchObject({ contender: 'service', method: 'GET', cpuMicrosPerRequest: 20 })
   expect(row?.firstAnswerMs).toBe(40)
 })
 
-test('a ratio is taken within each round, so that a slow spell of the machine weighs on both sides', () => {
+test('ratios are taken within each round, so that a slow spell of the machine affects both sides', () => {
   const quiet = sample({ requestsPerSecond: 60_000 })
   const busy = sample({ requestsPerSecond: 30_000 })
   const half = [sample({ requestsPerSecond: 30_000 }), sample({ requestsPerSecond: 15_000 })]
@@ -69,7 +69,7 @@ describe('targets', () => {
     ).toEqual([])
   })
 
-  test('are missed just short of that, each by its name', () => {
+  test('are missed just short of that, each listed by name', () => {
     expect(
       missed({
         service: [sample({ residentBytes: 101e6, p99Ms: 4 }, 121)],
@@ -90,12 +90,12 @@ describe('targets', () => {
     ])
   })
 
-  test('that need a contender who was not measured are left out', () => {
+  test('are left out when they need a contender that was not measured', () => {
     expect(judge(summarize({ floor: [sample()] }), compare({ floor: [sample()] }))).toEqual([])
   })
 })
 
-test('a server without most of its core is doubted, with the reason', () => {
+test('reports a server that did not get most of its core, with the reason', () => {
   const lines = (figures: Partial<Figures>) => doubts(summarize({ gin: [sample(figures)] }))
   expect(lines({ serverShare: 0.97 })).toEqual([])
   expect(lines({ serverShare: 0.7, idleShare: 0.3 })).toContain(

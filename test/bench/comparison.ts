@@ -17,12 +17,12 @@ export interface Row {
   firstAnswerMs: number
 }
 
-/** The service to one peer, as the median of the ratios of the rounds; above 1 where the service has more. */
+/** The service relative to one peer: medians of the ratios per round, above 1 where the service has more. */
 export interface Ratio {
   peer: ContenderName
   method: Method
   requestsPerSecond: number
-  /** Requests per second of processor time: what stays comparable when something else uses the core as well. */
+  /** Requests per second of CPU time: comparable even when something else uses the core as well. */
   requestsPerCpuSecond: number
   p99: number
   cpuPerRequest: number
@@ -50,7 +50,7 @@ export function summarize(samples: Partial<Samples>): Row[] {
   )
 }
 
-/** The service against each of the others that were measured; nothing when it was not. */
+/** The service against each other measured contender; empty when the service was not measured. */
 export function compare(samples: Partial<Samples>): Ratio[] {
   const { service, ...peers } = samples
   if (!service) return []
@@ -75,10 +75,10 @@ export function compare(samples: Partial<Samples>): Ratio[] {
   )
 }
 
-/** Below this much of its core, a server was not at its limit, or not alone. */
+/** Below this share of its core, a server was not saturated, or not alone. */
 const FULL_SHARE = 0.9
 
-/** What to know before the figures are believed. */
+/** Reasons to doubt the figures. */
 export function doubts(rows: readonly Row[]): string[] {
   return rows
     .filter((row) => row.serverShare < FULL_SHARE)

@@ -15,7 +15,7 @@ export interface Contender {
 
 const peers = join(root, 'test/bench')
 
-/** What it takes to have every contender of `names` ready to run; executables of the peers go to `folder`. */
+/** Makes every contender of `names` ready to run; executables of the peers go to `folder`. */
 export async function prepareContenders(
   names: readonly ContenderName[],
   folder: string,
@@ -34,7 +34,7 @@ export async function prepareContenders(
     plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
     floor: async () => ({
       name: 'floor',
-      what: `bare Bun.serve, ioredis as it comes; bun ${Bun.version}`,
+      what: `bare Bun.serve, ioredis with its defaults; bun ${Bun.version}`,
       command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port)],
       environment: { NODE_ENV: 'production' },
     }),

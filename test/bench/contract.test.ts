@@ -4,7 +4,7 @@ import { checkContract } from './check-contract.ts'
 let server: Bun.Server<undefined> | undefined
 afterEach(() => server?.stop(true))
 
-/** A small service that keeps the API, but for what `instead` answers. */
+/** A small service that implements the API, except for what `instead` answers. */
 function serve(instead: (request: Request) => Response | undefined): string {
   let saved: string | undefined = '1815-12-10'
   server = Bun.serve({
@@ -31,18 +31,18 @@ function serve(instead: (request: Request) => Response | undefined): string {
   return `http://127.0.0.1:${server.port}`
 }
 
-test('who keeps the API may be measured', async () => {
+test('accepts a server that implements the API', async () => {
   expect(await checkContract(serve(() => undefined))).toBe('Hello, Ada! Happy birthday!')
 })
 
-test('who takes any date is not measured', async () => {
+test('refuses a server that accepts any date', async () => {
   const lax = serve(({ method }) =>
     method === 'PUT' ? new Response(null, { status: 204 }) : undefined,
   )
-  await expect(checkContract(lax)).rejects.toThrow('PUT /hello/Ada is answered 204, wants 400')
+  await expect(checkContract(lax)).rejects.toThrow('PUT /hello/Ada: got 204, expected 400')
 })
 
-test('who greets in other words is not measured', async () => {
+test('refuses a server with another greeting', async () => {
   let reads = 0
   const curt = serve(({ method, url }) =>
     method === 'GET' && url.endsWith('/hello/Ada') && ++reads > 1

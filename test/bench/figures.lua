@@ -1,5 +1,5 @@
 -- wrk's figures as one line of JSON. Arguments: the method and, for PUT, the body.
--- There is no request() here: wrk then sends one prepared request over and over, at next to no cost.
+-- Without a request() here, wrk sends one prepared request over and over, at next to no cost.
 function init(args)
    wrk.method = args[1]
    if args[2] then

@@ -1,4 +1,4 @@
-/** The floor: bare `Bun.serve`, ioredis as it comes, one read or one write, nothing else. Usage: bun floor.ts PORT */
+/** The floor: bare `Bun.serve`, ioredis with its defaults, one read or one write, nothing else. Usage: bun floor.ts PORT */
 import { Redis } from 'ioredis'
 
 const [host = '127.0.0.1', port = '6379'] = (process.env.REDIS_ENDPOINT ?? '').split(':')

@@ -39,9 +39,9 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
     process.on(signal, () => process.exit(EXIT.interrupted))
   }
   const progress = openProgress()
-  progress('building what is measured')
+  progress('building the contenders')
   const contenders = await prepareContenders(only, folder)
-  // Built on every core; from here on this script, too, keeps off the server's.
+  // The build used every core; from here on this script keeps off the server's, too.
   await run(['taskset', '-acp', String(LOAD_CORE), String(process.pid)])
   const redis = await startRedis(folder)
   await check(contenders, redis.endpoint, folder)
@@ -70,7 +70,7 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   )
 }
 
-/** Saves the birthday with everybody, and measures nobody who does not keep the API. The floor has none. */
+/** Saves the birthday on every contender, and throws unless each implements the API. The floor has none. */
 async function check(contenders: readonly Contender[], redisEndpoint: string, folder: string) {
   const messages = new Set<string>()
   for (const contender of contenders) {
@@ -90,7 +90,7 @@ function describe(rounds: number, seconds: number, contenders: readonly Contende
   return [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
     `server on core ${SERVER_CORE} (GOMAXPROCS=1 for Go); wrk, Redis and this script on core ${LOAD_CORE}`,
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s a method after a warm-up, ${CONNECTIONS} connections; medians`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s per method after a warm-up, ${CONNECTIONS} connections; medians`,
     ...contenders.map(({ name, what }) => `${name.padEnd(5)}  ${what}`),
   ]
 }

@@ -5,7 +5,11 @@ export const CONTENDERS = ['service', 'gin', 'plain', 'floor'] as const
 export type ContenderName = (typeof CONTENDERS)[number]
 
 const options = {
-  rounds: number('how often every contender is measured', 5, { min: 1, max: 100, whole: true }),
+  rounds: number('how many times every contender is measured', 5, {
+    min: 1,
+    max: 100,
+    whole: true,
+  }),
   seconds: number('how long each of GET and PUT is measured in a round', 5, {
     min: 1,
     max: 60,
@@ -28,7 +32,7 @@ export const command: Command<typeof options> = {
   synopsis: `
 usage: scripts/bench [--rounds N] [--seconds N] [--json]
 
-Measures the executable in dist (compiled when it is not there) against a Go peer on gin, plain Go, and bare Bun.serve,
+Measures the executable in dist (compiled if missing) against a Go peer on gin, plain Go, and bare Bun.serve,
 all on the same Redis, in alternating rounds. Server on core 0; load, Redis and this script on core 1.`,
   options,
   notes: `

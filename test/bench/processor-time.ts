@@ -6,7 +6,7 @@ const TICKS_PER_SECOND = 100
 /** User and system time of all threads of `pid`, in seconds. */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name, in brackets, may hold blanks; utime and stime are the 12th and 13th fields after it.
+  // The name, in brackets, may contain spaces; utime and stime are the 12th and 13th fields after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
@@ -17,7 +17,7 @@ export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
 }
 
-/** How long `core` has been idle since boot, in seconds, waiting for a disk included. */
+/** How long `core` has been idle since boot, in seconds, including I/O wait. */
 export function idleSeconds(core: number): number {
   const line = readFileSync('/proc/stat', 'utf8')
     .split('\n')

@@ -8,7 +8,7 @@ export interface RedisServer {
 
 const START_TIMEOUT_MS = 5_000
 
-/** A Redis of our own on the load's core, in memory only. */
+/** Starts our own Redis on the load's core, in memory only. */
 export async function startRedis(folder: string): Promise<RedisServer> {
   const port = freePort()
   const child = owned(

@@ -3,12 +3,12 @@ import type { ContenderName } from './options.ts'
 import { READ, startServer } from './server.ts'
 import { type Figures, load, METHODS, type Method } from './wrk.ts'
 
-/** Before anything is measured: just-in-time compilers and connection pools settle. */
+/** Lets just-in-time compilers and connection pools settle before anything is measured. */
 const WARM_UP_SECONDS = 2
 
 export type Sample = Record<Method, Figures> & { firstAnswerMs: number }
 
-/** One sample of every contender a round. */
+/** One sample of every contender per round. */
 export type Samples = Record<ContenderName, Sample[]>
 
 /** Measures one contender, freshly started. */
@@ -31,7 +31,7 @@ export async function measure(
   }
 }
 
-/** The order of a round: everybody gets every place in turn, so that none always follows the same one. */
+/** The order of a round: each contender gets every place in turn, so that none always follows the same one. */
 export function orderOfRound<T>(contenders: readonly T[], round: number): T[] {
   const first = round % contenders.length
   return [...contenders.slice(first), ...contenders.slice(0, first)]

@@ -28,8 +28,8 @@ export interface Server {
 }
 
 /**
- * Starts `contender` on the server's core, its output in a file of `folder`; resolves when `request`, a round trip to
- * Redis, has first succeeded.
+ * Starts `contender` on the server's core, with its output in a file in `folder`; resolves when `request`, a Redis
+ * round trip, has first succeeded.
  */
 export async function startServer(
   contender: Contender,
@@ -43,7 +43,7 @@ export async function startServer(
   const start = performance.now()
   const child = owned(
     Bun.spawn(onCore(SERVER_CORE, contender.command(port)), {
-      // Nothing of the caller's environment may configure a contender.
+      // The caller's environment must not configure a contender.
       env: {
         PATH: process.env.PATH ?? '',
         ...contender.environment,
@@ -69,7 +69,7 @@ export async function startServer(
       await stop()
       const output = await Bun.file(logFile).text()
       throw new Error(
-        `${contender.name} did not answer ${request.method} ${PATH} with success in ${Math.round(waited)} ms:\n${output}`,
+        `${contender.name} did not answer ${request.method} ${PATH} successfully within ${Math.round(waited)} ms:\n${output}`,
       )
     }
     await Bun.sleep(POLL_MS)

@@ -4,7 +4,7 @@ export interface Progress {
   end(): void
 }
 
-/** Says what is under way on standard error: one line that is redrawn on a terminal, plain lines elsewhere. */
+/** Shows progress on standard error: one line that is redrawn on a terminal, plain lines elsewhere. */
 export function openProgress(): Progress {
   const { stderr } = process
   const clear = stderr.isTTY ? '\r\x1b[K' : ''

@@ -65,6 +65,6 @@ export function tables(
   return sections
 }
 
-/** Lines of columns under their heads, the first to the left and the others to the right. */
+/** Columns under their headings, the first left-aligned and the others right-aligned. */
 const tableOf = (head: string[], body: string[][]): string =>
   table([head, ...body], { figures: true }).join('\n')

@@ -11,7 +11,7 @@ const FLOOR_CPU_RATIO = 1.5
 const FIRST_ANSWER_MS = 120
 const RESIDENT_BYTES = 100e6
 
-/** The targets that the contenders measured allow to judge. */
+/** The targets that can be judged from the contenders measured. */
 export function judge(rows: readonly Row[], ratios: readonly Ratio[]): Target[] {
   const targets: Target[] = []
   const add = (target: string, measured: string, met: boolean) =>

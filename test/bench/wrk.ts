@@ -6,23 +6,23 @@ import { BIRTHDAY, PATH, type Server } from './server.ts'
 export type Method = 'GET' | 'PUT'
 export const METHODS: readonly Method[] = ['GET', 'PUT']
 
-/** Connections that are kept open, each with one request under way. */
+/** Connections kept open, each with one request in flight. */
 export const CONNECTIONS = 64
 
 export interface Figures {
   requestsPerSecond: number
   p50Ms: number
   p99Ms: number
-  /** Processor time of the server, all its threads, in microseconds. */
+  /** CPU time of the server, all its threads, in microseconds. */
   cpuMicrosPerRequest: number
-  /** What the server had of its core, 0 to 1. */
+  /** The share of its core that the server used, 0 to 1. */
   serverShare: number
-  /** What nobody used of the server's core, 0 to 1: more than a little means that the load could not keep up. */
+  /** The idle share of the server's core, 0 to 1: more than a little means that the load could not keep up. */
   idleShare: number
   residentBytes: number
 }
 
-/** Loads `server` with one method for `seconds`. Throws when a request failed: figures of failures mean nothing. */
+/** Loads `server` with one method for `seconds`. Throws when a request failed: figures with failures mean nothing. */
 export async function load(server: Server, method: Method, seconds: number): Promise<Figures> {
   const idleBefore = idleSeconds(SERVER_CORE)
   const cpuBefore = cpuSeconds(server.pid)

@@ -13,7 +13,7 @@ afterAll(() => service[Symbol.asyncDispose]())
 
 const IDLE_CONNECTIONS = 10_000
 
-/** A raw connection to the service and what came back on it. */
+/** A raw connection to the service and what it received. */
 async function open() {
   const { port } = new URL(service.url)
   const socket = connect(Number(port), '127.0.0.1')
@@ -33,7 +33,7 @@ async function open() {
   }
 }
 
-/** Sends `text` a few bytes at a time for as long as the connection takes them. */
+/** Sends `text` a byte at a time until the connection is closed. */
 function drip(socket: Socket, text: string): () => void {
   let sent = 0
   const timer = setInterval(() => {
@@ -61,7 +61,7 @@ describe('others are served while', () => {
     for (const stop of stops) stop()
   })
 
-  test('a hundred clients send their bodies a byte at a time, and are told that it took too long', async () => {
+  test('a hundred clients send their bodies a byte at a time, and get 408', async () => {
     const clients = await Promise.all(Array.from({ length: 100 }, open))
     const head =
       'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n'
@@ -74,7 +74,7 @@ describe('others are served while', () => {
     for (const stop of stops) stop()
   }, 15_000)
 
-  test(`${IDLE_CONNECTIONS} connections do nothing`, async () => {
+  test(`${IDLE_CONNECTIONS} connections are idle`, async () => {
     const clients = await Promise.all(Array.from({ length: IDLE_CONNECTIONS }, open))
     clients[0]?.socket.write('GET /hc HTTP/1.1\r\nHost: x\r\n\r\n')
     await clients[0]?.answered()
@@ -86,16 +86,16 @@ describe('others are served while', () => {
 
 describe('a malformed request', () => {
   test.each([
-    ['no HTTP at all', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
+    ['something that is not HTTP', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
     ['no Host', 'GET /hc HTTP/1.1\r\n\r\n'],
     [
-      'a length and chunks',
+      'both a length and chunks',
       'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
     ],
     ['20 KiB of headers', `GET /hc HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(20 * 1024)}\r\n\r\n`],
     ['a path of 20 KiB', `GET /${'a'.repeat(20 * 1024)} HTTP/1.1\r\nHost: x\r\n\r\n`],
     ['a negative length', 'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
-  ])('with %s is refused, and nobody else notices', async (_, bytes) => {
+  ])('with %s is refused without affecting others', async (_, bytes) => {
     const { socket, state, answered } = await open()
     socket.write(bytes)
     await answered()
@@ -104,7 +104,7 @@ describe('a malformed request', () => {
     await expectService()
   })
 
-  test('whose client goes away in the middle is no failure of the service', async () => {
+  test('whose client disconnects halfway is not a failure of the service', async () => {
     const head = 'PUT /hello/Gone HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
     for (const rest of [
       'Content-Length: 100\r\n\r\n{"d',
@@ -122,7 +122,7 @@ describe('a malformed request', () => {
     })
   })
 
-  test('of HTTP/1.0 without a Host finds its way', async () => {
+  test('of HTTP/1.0 without a Host is served', async () => {
     const { socket, state, answered } = await open()
     socket.write('GET /hc HTTP/1.0\r\n\r\n')
     await answered()
@@ -135,7 +135,7 @@ describe('a malformed request', () => {
   test.each([
     ['16 KiB and a byte', 16 * 1024 + 1],
     ['40 MiB', 40 * 1024 * 1024],
-  ])('with a body of %s is a 413 problem, with a length and without', async (_, size) => {
+  ])('with a body of %s gets a 413 problem, with and without a length', async (_, size) => {
     const body = `"${'x'.repeat(size - 2)}"`
     const chunked = new ReadableStream({
       start(controller) {

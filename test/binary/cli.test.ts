@@ -7,7 +7,7 @@ import { executable, healthy, run, save, startService } from '../support/executa
 import { temporaryFolder } from '../support/process.ts'
 
 describe('the command line', () => {
-  test('--version names the release, its time and Bun', async () => {
+  test('--version prints the release, its time and the Bun version', async () => {
     const { stdout, exitCode } = await run(['--version'])
     expect(stdout).toMatch(
       new RegExp(
@@ -17,14 +17,14 @@ describe('the command line', () => {
     expect(exitCode).toBe(0)
   })
 
-  test('--help says how it is used', async () => {
+  test('--help prints the usage', async () => {
     const { stdout, exitCode } = await run(['--help'])
     expect(stdout).toStartWith(`usage: ${service} [PORT] [ENVIRONMENT]`)
     expect(exitCode).toBe(0)
   })
 
   test.each([[['banana']], [['5000', 'local', 'x']], [['--inspect']], [['token', 'root']]])(
-    '%j is answered with the usage on stderr, the reason last, and exit code 2',
+    '%j prints the usage and then the reason on stderr, and exits with 2',
     async (args) => {
       const { stdout, stderr, exitCode } = await run(args)
       expect(exitCode).toBe(2)
@@ -33,7 +33,7 @@ describe('the command line', () => {
     },
   )
 
-  test('wrong settings are all named at once, without a stack trace, with exit code 78', async () => {
+  test('reports all invalid settings at once, without a stack trace, and exits with 78', async () => {
     const env = { DRAIN_SECONDS: 'long', TIMEZONE: 'Mars', REDIS_ENDPOINT: 'x', ADMIN_PORT: '-1' }
     const { stderr, exitCode } = await run(['0', 'production'], { env })
     expect(exitCode).toBe(78)
@@ -45,7 +45,7 @@ describe('the command line', () => {
     expect(stderr).not.toContain(' at ')
   })
 
-  test('what cannot be opened is one sentence and exit code 1', async () => {
+  test('reports what cannot be opened in one sentence, and exits with 1', async () => {
     await using other = await startService()
     const port = new URL(other.adminUrl).port
     const { stderr, exitCode } = await run(['0'], {
@@ -53,7 +53,7 @@ describe('the command line', () => {
     })
     expect(exitCode).toBe(1)
     expect(stderr).toBe(
-      `${service}: cannot start: ADMIN_PORT: ${port} is taken by another process, wants a free port (0 takes any)\n`,
+      `${service}: cannot start: ADMIN_PORT: ${port} is taken by another process, expected a free port (0 picks one)\n`,
     )
     using squatter = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const taken = await run([String(squatter.port)], {
@@ -66,14 +66,14 @@ describe('the command line', () => {
       env: { ADMIN_PORT: '0', BIND_ADDRESS: '192.0.2.7', STATE_DIRECTORY: other.folder },
     })
     expect(foreign.stderr).toStartWith(
-      `${service}: cannot start: BIND_ADDRESS: 192.0.2.7 is no address `,
+      `${service}: cannot start: BIND_ADDRESS: 192.0.2.7 is not an address `,
     )
     const unwritable = await run(['0'], { env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' } })
     expect(unwritable.exitCode).toBe(1)
     expect(unwritable.stderr).toMatch(new RegExp(`^${service}: cannot start: .*/proc/none.*\\n$`))
   })
 
-  test('token makes a token that the service then knows', async () => {
+  test('token creates a token that the service accepts', async () => {
     const { stdout } = await run(['token', 'write'])
     const [, token, entry] = /^token {3}(\S+)\nTOKENS {2}(\S+)\n$/.exec(stdout) ?? []
     await using service = await startService({ TOKENS: entry ?? '' }, { environment: 'production' })
@@ -84,7 +84,7 @@ describe('the command line', () => {
     expect(JSON.stringify(await service.log())).not.toContain(token as string)
   })
 
-  test('config prints the settings and no secret', async () => {
+  test('config prints the settings but no secret', async () => {
     const env = { REDIS_ENDPOINT: 'redis.example:6379', REDIS_PASSWORD: 'hunter2' }
     const { stdout, exitCode } = await run(['config'], { env })
     expect(exitCode).toBe(0)
@@ -93,7 +93,7 @@ describe('the command line', () => {
     expect(stdout).not.toContain('hunter2')
   })
 
-  test('healthcheck tells health from the lack of it', async () => {
+  test('healthcheck exits with 0 when healthy, else with 1', async () => {
     await using service = await startService()
     await healthy(service)
     const { port } = new URL(service.url)
@@ -105,7 +105,7 @@ describe('the command line', () => {
 })
 
 describe('the executable', () => {
-  test('obeys nothing that lies beside it or that Bun would obey', async () => {
+  test('ignores files next to it and variables that Bun would obey', async () => {
     using folder = temporaryFolder()
     const marker = join(folder.path, 'ran')
     const hostile = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`
@@ -132,7 +132,7 @@ describe('the executable', () => {
     ).toBe(true)
   })
 
-  test('is the same to the byte when one commit is built twice, and says dirty when the tree is', async () => {
+  test('is byte-identical when one commit is built twice, and says dirty when the tree is', async () => {
     using folder = temporaryFolder()
     const clone = join(folder.path, 'clone')
     const git = (...args: string[]) => {

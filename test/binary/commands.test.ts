@@ -9,7 +9,7 @@ import { stubCommand } from '../support/stub.ts'
 
 const readme = await Bun.file(join(root, 'README.md')).text()
 
-/** A clone with the dependencies of this checkout, so that a test need not fetch them again. */
+/** A clone with the dependencies of this checkout, so that a test does not fetch them again. */
 function cloneInto(folder: string): string {
   const clone = join(folder, 'clone')
   for (const command of [
@@ -23,7 +23,7 @@ function cloneInto(folder: string): string {
 }
 
 describe('scripts/start', () => {
-  test('serves, the curl lines of the README answer as written, and Ctrl-C leaves nothing behind', async () => {
+  test('serves, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const port = String(freePort())
@@ -82,19 +82,19 @@ describe('scripts/start', () => {
     await end(child)
   }, 120_000)
 
-  test('says what is wrong with a setting once, and ends as the service does', () => {
+  test('reports an invalid setting once, and exits as the service does', () => {
     const done = Bun.spawnSync([join(root, 'scripts/start'), '0'], {
       env: { ...process.env, TIMEZONE: 'Mars' },
     })
     expect(done.exitCode).toBe(78)
     expect(done.stderr.toString()).toBe(
-      `${name}: TIMEZONE: got "Mars", wants an IANA time zone, such as Europe/Berlin\n`,
+      `${name}: TIMEZONE: got "Mars", expected an IANA time zone, such as Europe/Berlin\n`,
     )
   }, 60_000)
 })
 
 describe('scripts/check', () => {
-  test('says how formatting is repaired, with --fix repairs it, and finds imports in circles and upwards', () => {
+  test('says how to repair formatting, repairs it with --fix, and finds import cycles and upward imports', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const check = (...words: string[]) => Bun.spawnSync(['scripts/check', ...words], { cwd: clone })
@@ -130,7 +130,7 @@ describe('scripts/check', () => {
 })
 
 describe('scripts/test', () => {
-  test('fails when a test run crashes or the build does, and goes on with the other parts', () => {
+  test('fails when a test run or the build crashes, and continues with the other parts', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const run = (...parts: string[]) => {
@@ -145,7 +145,7 @@ describe('scripts/test', () => {
     expect(run('nonsense').exitCode).toBe(2)
   }, 60_000)
 
-  test('says at its end what was left out, and why', () => {
+  test('says at the end what was left out, and why', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
@@ -166,7 +166,7 @@ describe('scripts/test', () => {
 })
 
 describe('Bun', () => {
-  test('comes by its own installer where there is no npm, at the version that is pinned', () => {
+  test('comes from its own installer where there is no npm, at the pinned version', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
@@ -193,7 +193,7 @@ echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${pro
   }, 60_000)
 })
 
-/** As GitHub makes anchors of them. */
+/** As GitHub turns them into anchors. */
 const headingsOf = (text: string): string[] =>
   [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -212,12 +212,12 @@ describe('the documents', () => {
     expect(missing).toEqual([])
   })
 
-  test('link to nothing that is not there', async () => {
+  test('have no broken links', async () => {
     const documents = Bun.spawnSync(['git', 'ls-files', '*.md'], { cwd: root }).stdout.toString()
     for (const document of documents.trim().split('\n')) {
       const text = await Bun.file(join(root, document)).text()
       for (const [, path = '', heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)) {
-        // What GitHub serves beside the files.
+        // GitHub serves these in addition to the files.
         if (path.startsWith('../../actions/')) continue
         const target = path ? join(root, dirname(document), path) : join(root, document)
         expect([document, path, existsSync(target)]).toEqual([document, path, true])

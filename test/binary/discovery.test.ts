@@ -18,7 +18,7 @@ async function openEtcd() {
   return {
     server,
     put: (key: string, value: string) => etcdctl('put', key, value),
-    /** Keys and values in turn. */
+    /** Keys and values, alternating. */
     instances: () => etcdctl('get', '--prefix', '/hello/instances/'),
     env: {
       ETCD_ENDPOINTS: server.endpoint,
@@ -29,7 +29,7 @@ async function openEtcd() {
   }
 }
 
-test('an instance registers under a lease that outlives its time, and withdraws before it drains', async () => {
+test('an instance registers under a lease that it keeps alive, and deregisters before it drains', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
   etcd.put('/hello/redis-endpoint', redis.endpoint)
@@ -58,7 +58,7 @@ test('an instance registers under a lease that outlives its time, and withdraws 
   expect((await fetch(`${service.url}/version`)).status).toBe(200)
 }, 30_000)
 
-test('an instance that dies is gone with its lease', async () => {
+test('the entry of an instance that dies expires with its lease', async () => {
   await using etcd = await openEtcd()
   await using service = await startService(etcd.env)
   await eventually('the instance is registered', () => etcd.instances().length === 2)
@@ -89,7 +89,7 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
   expect([...statuses]).toEqual([204])
 }, 30_000)
 
-test('etcd going away and coming back costs no request, and the entry is made again', async () => {
+test('an etcd outage fails no request, and the instance registers again after it', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
   etcd.put('/hello/redis-endpoint', redis.endpoint)
@@ -108,7 +108,7 @@ test('etcd going away and coming back costs no request, and the entry is made ag
   expect(events).not.toContain('unhandled-rejection')
 }, 60_000)
 
-/** Something on etcd's port that answers everything with `answer`, and counts. */
+/** A stand-in for etcd that answers everything with `answer` and records the paths. */
 function startImpostor(answer: (path: string) => Promise<object> | object) {
   const paths: string[] = []
   const server = Bun.serve({
@@ -127,7 +127,7 @@ function startImpostor(answer: (path: string) => Promise<object> | object) {
   }
 }
 
-test('what is no etcd is asked again only after a pause', async () => {
+test('a server that is not etcd is asked again only after a pause', async () => {
   await using impostor = startImpostor(() => ({}))
   await using service = await startService({ ETCD_ENDPOINTS: impostor.endpoint })
   await Bun.sleep(3000)
@@ -136,7 +136,7 @@ test('what is no etcd is asked again only after a pause', async () => {
   expect((await service.log()).length).toBeLessThan(20)
 }, 10_000)
 
-test('a stop while the instance registers leaves no entry behind', async () => {
+test('stopping while the instance registers leaves no entry behind', async () => {
   await using impostor = startImpostor(async (path) => {
     if (path !== '/v3/lease/grant') return {}
     await Bun.sleep(800)

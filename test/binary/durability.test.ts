@@ -4,7 +4,7 @@ import { missing, type Outcome, putLoad } from '../support/load.ts'
 import { end, temporaryFolder } from '../support/process.ts'
 import { startCluster, startSentinelGroup } from '../support/redis.ts'
 
-test('killed 20 times under a storm of PUTs, SQLite has every acknowledged write', async () => {
+test('SQLite keeps every acknowledged write when killed 20 times under a storm of PUTs', async () => {
   using state = temporaryFolder()
   const outcomes: Outcome[] = []
   for (let round = 0; round < 20; round++) {
@@ -26,7 +26,7 @@ test('killed 20 times under a storm of PUTs, SQLite has every acknowledged write
 
 const FAILOVER_LIMIT_MS = 10_000
 
-/** The longest that an answer took. */
+/** How long the slowest answer took. */
 function slowest(outcomes: Outcome[]): number {
   return Math.max(...outcomes.map(({ startedAt, endedAt }) => endedAt - startedAt))
 }
@@ -49,7 +49,7 @@ const topologies = [
 ]
 
 test.each(topologies)(
-  'a fail-over of Redis $mode loses no acknowledged write, and service is back within 10 s',
+  'a failover of Redis $mode loses no acknowledged write, and the service recovers within 10 s',
   async ({ mode, start }) => {
     const { group, endpoint, primary } = await start()
     await using _ = group

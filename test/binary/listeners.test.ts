@@ -4,7 +4,7 @@ import { healthy, save, startService } from '../support/executable.ts'
 import { eventually } from '../support/process.ts'
 import { makeCertificate } from '../support/tls.ts'
 
-test('with a certificate the service itself speaks TLS, and says so to browsers', async () => {
+test('with a certificate the service itself speaks TLS, and sends HSTS', async () => {
   using certificate = makeCertificate()
   await using service = await startService({
     TLS_CERT_FILE: certificate.certFile,
@@ -19,7 +19,7 @@ test('with a certificate the service itself speaks TLS, and says so to browsers'
   expect(response.headers.get('strict-transport-security')).toContain('max-age=')
 })
 
-test('/metrics counts requests by route and status, store operations, and says what runs', async () => {
+test('/metrics counts requests by route and status, counts store operations, and identifies the build', async () => {
   await using service = await startService()
   await healthy(service)
   await save(service.url, 'Ada', '1815-12-10')
@@ -48,7 +48,7 @@ test('/metrics counts requests by route and status, store operations, and says w
   expect(text).not.toContain('Ada')
 })
 
-test('the admin listener has /metrics and /ready, on loopback alone; the service has neither', async () => {
+test('the admin listener has /metrics and /ready, on loopback only; the service has neither', async () => {
   await using service = await startService({ BIND_ADDRESS: '0.0.0.0' })
   await healthy(service)
   expect((await fetch(`${service.adminUrl}/ready`)).status).toBe(200)
@@ -58,7 +58,7 @@ test('the admin listener has /metrics and /ready, on loopback alone; the service
   for (const path of ['/metrics', '/ready']) expect((await fetch(url + path)).status).toBe(404)
 })
 
-test('a log line per request is JSON with what an operator looks for', async () => {
+test('every request is logged as a JSON line with what an operator needs', async () => {
   await using service = await startService({ INSTANCE_ID: 'i-0abc' })
   await healthy(service)
   const { headers } = await save(service.url, 'Ada', '1815-12-10')

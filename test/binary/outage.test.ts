@@ -6,7 +6,7 @@ import { type RedisServer, startCluster, startRedis } from '../support/redis.ts'
 
 const ANSWER_LIMIT_MS = 1000
 
-/** Asks from 32 loops for `ms`; the statuses, the slowest answer, whether each 503 said when to try again. */
+/** Sends requests from 32 loops for `ms`; the statuses, the slowest answer, the 503s without Retry-After. */
 async function ask(url: string, ms: number) {
   const statuses = new Map<number, number>()
   let slowest = 0
@@ -67,7 +67,7 @@ const outages: [
 ][] = [
   ['stopped and started', (redis) => end(redis.child, 'SIGTERM'), (redis) => redis.restart()],
   [
-    'hung and woken',
+    'hung and resumed',
     async ({ child }) => child.kill('SIGSTOP'),
     async ({ child }) => child.kill('SIGCONT'),
   ],
@@ -79,7 +79,7 @@ const outages: [
 ]
 
 test.each(outages)(
-  'with Redis %s: 503 problems within a second, /hc stays 200, and back by itself',
+  'with Redis %s: 503 problems within a second, /hc stays 200, and it recovers by itself',
   async (_, stop, start) => {
     await using redis = await startRedis()
     await using service = await startService({ REDIS_ENDPOINT: redis.endpoint })
@@ -94,7 +94,7 @@ test.each(outages)(
   30_000,
 )
 
-test('a long hang of Redis under load makes nothing grow', async () => {
+test('memory does not grow while Redis hangs for long under load', async () => {
   await using redis = await startRedis()
   await using service = await startService({ REDIS_ENDPOINT: redis.endpoint })
   await healthy(service)
@@ -110,7 +110,7 @@ test('a long hang of Redis under load makes nothing grow', async () => {
   expect(grown).toBeLessThan(16 * 2 ** 20)
 }, 40_000)
 
-test('a cluster that hangs whole is answered for in a second, and found again', async () => {
+test('a cluster that hangs entirely gets 503 problems within a second, and is found again', async () => {
   await using cluster = await startCluster()
   await using service = await startService({
     REDIS_ENDPOINT: cluster.endpoint,
@@ -125,7 +125,7 @@ test('a cluster that hangs whole is answered for in a second, and found again', 
   await expectQuietLog(service)
 }, 40_000)
 
-test('without a store since boot /hc says starting, and ok from the first answer on', async () => {
+test('/hc says starting until the store has answered once since boot, then ok', async () => {
   await using redis = await startRedis()
   await end(redis.child)
   await using service = await startService({ REDIS_ENDPOINT: redis.endpoint })
@@ -136,7 +136,7 @@ test('without a store since boot /hc says starting, and ok from the first answer
   await healthy(service)
 }, 20_000)
 
-test('the latch outlives a restart of the process, in RUNTIME_DIRECTORY', async () => {
+test('the latch in RUNTIME_DIRECTORY survives a restart of the process', async () => {
   await using redis = await startRedis()
   const runtime = redis.folder
   const env = { REDIS_ENDPOINT: redis.endpoint, RUNTIME_DIRECTORY: runtime }

@@ -60,7 +60,7 @@ test('a request in flight when the listener closes is finished', async () => {
   expect(await service.child.exited).toBe(0)
 }, 10_000)
 
-test('a request that never ends does not hold the stop past its deadline', async () => {
+test('a request that never ends does not delay the stop past its deadline', async () => {
   await using service = await startService({ REQUEST_TIMEOUT_SECONDS: '1' })
   await healthy(service)
   const request = stuckRequest(service.url)
@@ -72,7 +72,7 @@ test('a request that never ends does not hold the stop past its deadline', async
   await request.closed
 }, 10_000)
 
-test('a second SIGTERM ends the drain, and still finishes what is in flight', async () => {
+test('a second SIGTERM ends the drain, and still finishes requests in flight', async () => {
   await using service = await startService({ DRAIN_SECONDS: '60' })
   await healthy(service)
   const request = stuckRequest(service.url)
@@ -88,7 +88,7 @@ test('a second SIGTERM ends the drain, and still finishes what is in flight', as
   expect((await service.log()).at(-1)).toMatchObject({ event: 'stopped' })
 }, 10_000)
 
-test('SIGINT, as Ctrl-C sends it, stops without a drain', async () => {
+test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await using service = await startService({ DRAIN_SECONDS: '60' })
   await healthy(service)
   await save(service.url, 'Ada', '1815-12-10')

@@ -27,7 +27,7 @@ while True:
 }
 
 test.each(['path', 'abstract'])(
-  'systemd is told READY, WATCHDOG and STOPPING by the process itself, over a %s socket',
+  'the process itself sends READY, WATCHDOG and STOPPING to systemd, over a %s socket',
   async (kind) => {
     using folder = temporaryFolder()
     const path = kind === 'path' ? join(folder.path, 'notify') : `@${name}-test-${process.pid}`
@@ -70,7 +70,7 @@ test('several processes share the port, and one that has stopped leaves it to th
   expect(new Set(rest)).toEqual(new Set(['second']))
 }, 20_000)
 
-test('several processes that make the store at once all start', async () => {
+test('several processes that create the store at once all start', async () => {
   for (let round = 0; round < 5; round++) {
     using state = temporaryFolder()
     await using stack = new AsyncDisposableStack()

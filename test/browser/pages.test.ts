@@ -18,7 +18,7 @@ afterAll(async () => {
   await service[Symbol.asyncDispose]()
 })
 
-/** A page, with everything on it that a strict policy or a missing file would complain of. */
+/** Opens a page; collects its errors, such as policy violations and missing files, and its requests to other hosts. */
 async function open(path: string, options: Parameters<Browser['newPage']>[0] = {}) {
   const page = await browser.newPage(options)
   const complaints: string[] = []
@@ -40,7 +40,7 @@ const fitsItsWidth = (page: Page) =>
   page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth')
 
 describe('the page', () => {
-  test('stores a birthday and greets, with nothing but the keyboard', async () => {
+  test('stores a birthday and greets, using only the keyboard', async () => {
     const { page, complaints, foreign, headers } = await open('/')
     expect(headers['content-security-policy']).toContain("default-src 'none'")
     await page.keyboard.press('Tab')
@@ -63,11 +63,11 @@ describe('the page', () => {
     await page.close()
   }, 30_000)
 
-  test('says what is wrong in words', async () => {
+  test('says in words what is wrong', async () => {
     const { page } = await open('/')
     const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
     await press('Greet me')
-    await answerOf(page).filter({ hasText: 'Please tell your name.' }).waitFor()
+    await answerOf(page).filter({ hasText: 'Please enter your name.' }).waitFor()
     await page.getByLabel('Name').fill('R2D2')
     await press('Greet me')
     await answerOf(page)
@@ -104,7 +104,7 @@ describe('the page', () => {
   }, 30_000)
 
   test.each(['light', 'dark'] as const)(
-    'fits a phone, in %s',
+    'fits a phone, in %s mode',
     async (colorScheme) => {
       const { page, complaints } = await open('/', { viewport: PHONE, colorScheme })
       expect(await fitsItsWidth(page)).toBe(true)
@@ -122,10 +122,10 @@ describe('the page', () => {
 
 describe('the reference', () => {
   test.each([
-    ['on a desk', { width: 1280, height: 900 }],
+    ['on a desktop', { width: 1280, height: 900 }],
     ['on a phone', PHONE],
   ])(
-    '%s shows every operation, from this host alone, under a strict policy',
+    '%s shows every operation, from this host only, under a strict policy',
     async (name, viewport) => {
       const { page, complaints, foreign, headers } = await open('/docs', { viewport })
       expect(headers['content-security-policy']).not.toContain('unsafe')
@@ -152,7 +152,7 @@ describe('the reference', () => {
   }, 30_000)
 })
 
-test('pages are sent compressed, and not sent again to who has them', async () => {
+test('pages are sent compressed, and not sent again to clients that have them', async () => {
   const first = await fetch(`${service.url}/assets/swagger-ui.js`, {
     decompress: false,
     headers: { 'Accept-Encoding': 'gzip' },

@@ -44,7 +44,7 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     await expectProblem(await app.request('/hello/Ada'), 404, 'unknown-user')
   })
 
-  test('names are told apart by case and brought to one form', async () => {
+  test('names are case-sensitive and normalised', async () => {
     const app = testApp()
     await app.request(
       `/hello/${encodeURIComponent('Zoe\u0308')}`,
@@ -79,7 +79,7 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     ['an unknown property', { dateOfBirth: '2000-01-01', 'a/b~c': 1 }, '/a~1b~0c'],
     ['an array', [], ''],
     ['null', 'null', ''],
-  ])('a body with %s is refused at its place', async (_, body, pointer) => {
+  ])('a body with %s is refused with a pointer to the error', async (_, body, pointer) => {
     const problem = await expectProblem(
       await testApp().request('/hello/Ada', put(body)),
       400,
@@ -88,7 +88,7 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     expect(problem.errors).toEqual([{ pointer, detail: expect.any(String) }])
   })
 
-  test('today and later are no dates of birth; yesterday is, in the configured zone', async () => {
+  test('today and later dates are refused, yesterday is not, in the configured time zone', async () => {
     const zone = 'Pacific/Kiritimati'
     const app = testApp({ timeZone: zone })
     const there = Temporal.Now.plainDateISO(zone)
@@ -99,7 +99,7 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     expect((await send(there.subtract({ days: 1 }))).status).toBe(204)
   })
 
-  test('what is not JSON, or not said to be, or too large is refused', async () => {
+  test('a body that is not JSON, not declared as JSON, or too large is refused', async () => {
     const app = testApp()
     await expectProblem(await app.request('/hello/Ada', put('{"dateOf')), 400, 'malformed-json')
     await expectProblem(await app.request('/hello/Ada', put('')), 400, 'malformed-json')
@@ -132,13 +132,13 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
 })
 
 describe('every path', () => {
-  test('that is not there is a 404 problem', async () => {
+  test('that does not exist gets a 404 problem', async () => {
     for (const path of ['/nope', '/hello', '/hello/', '/hello/a/b', '/assets/none.js', '/HC']) {
       await expectProblem(await testApp().request(path), 404, 'unknown-path')
     }
   })
 
-  test('says which methods it takes, as the OpenAPI document does', async () => {
+  test('says which methods it allows, as the OpenAPI document does', async () => {
     const app = testApp()
     const document = (await (await app.request('/openapi.json')).json()) as {
       paths: Record<string, object>
@@ -180,7 +180,7 @@ describe('/hc and /version', () => {
     expect(await response.json()).toEqual({ status })
   })
 
-  test('while draining every answer asks for the connection to be closed', async () => {
+  test('while draining every response asks for the connection to be closed', async () => {
     const draining = testApp({ status: 'draining' })
     for (const path of ['/hc', '/version', '/nope']) {
       expect((await draining.request(path)).headers.get('connection')).toBe('close')
@@ -188,7 +188,7 @@ describe('/hc and /version', () => {
     expect((await testApp().request('/hc')).headers.get('connection')).toBeNull()
   })
 
-  test('/version says what runs where', async () => {
+  test('/version identifies the release and the instance', async () => {
     expect(await (await testApp().request('/version')).json()).toEqual({
       version: 'release',
       commit: 'commit',
@@ -206,7 +206,7 @@ describe('tokens', () => {
   const app = testApp({ tokens: parseTokenHashes(`${reader.entry},${writer.entry}`) })
   const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
 
-  test('write may do everything, read may read', async () => {
+  test('write allows everything, read only reading', async () => {
     const init = put({ dateOfBirth: '2000-01-01' }, { ...json, ...bearer(writer.token) })
     expect((await app.request('/hello/Ada', init)).status).toBe(204)
     for (const { token } of [reader, writer]) {
@@ -223,13 +223,13 @@ describe('tokens', () => {
     ['an unknown one', bearer(`${name}_nobody`)],
     ['an empty one', { Authorization: 'Bearer ' }],
     ['another scheme', { Authorization: `Basic ${btoa('a:b')}` }],
-  ])('%s is a 401 with a challenge', async (_, headers) => {
+  ])('%s gets a 401 with a challenge', async (_, headers) => {
     const response = await app.request('/hello/Ada', { headers: headers as Record<string, string> })
     expect(response.headers.get('www-authenticate')).toStartWith(`Bearer realm="${name}"`)
     await expectProblem(response, 401, 'unauthorized')
   })
 
-  test('nobody needs one for health, version, pages and document', async () => {
+  test('are not needed for health, version, pages and the OpenAPI document', async () => {
     for (const path of ['/hc', '/version', '/', '/docs', '/openapi.json']) {
       expect((await app.request(path)).status).toBe(200)
     }
@@ -237,7 +237,7 @@ describe('tokens', () => {
 })
 
 describe('the log', () => {
-  test('has the route and not the user, the id that was brought, and the trace', async () => {
+  test('has the route but not the user, the id from the request, and the trace', async () => {
     const log = memoryLog()
     const app = testApp({ log })
     const headers = {
@@ -246,7 +246,7 @@ describe('the log', () => {
     }
     const response = await app.request('/hello/Ada', { headers })
     expect(response.headers.get('x-request-id')).toBe('mine-1')
-    // By which a rollout's probe tells releases apart, also in what fails.
+    // A rollout's probe tells releases apart by it, even in failures.
     expect(response.headers.get('x-release')).toBe('release')
     expect(log.lines).toEqual([
       {
@@ -262,14 +262,14 @@ describe('the log', () => {
     ])
   })
 
-  test('takes no id that a log line could not hold', async () => {
+  test('ignores an id that is not safe to log', async () => {
     for (const id of ['a b', 'x'.repeat(256), '{"a":1}', 'ü']) {
       const response = await testApp().request('/hc', { headers: { 'X-Request-Id': id } })
       expect(response.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/)
     }
   })
 
-  test('has what failed inside; the answer has not', async () => {
+  test('has the internal error; the response does not', async () => {
     const log = memoryLog()
     const store = {
       ...memoryStore(),

@@ -12,7 +12,7 @@ async function fuzz(url: string, ...options: string[]) {
     [
       ...['schemathesis', 'run', `${url}/openapi.json`, '--no-color', '--generation-deterministic'],
       ...['--max-examples', EXAMPLES, '--phases', 'examples,coverage,fuzzing', '--checks', 'all'],
-      // That a date is before today is nothing that a schema can say, so valid data may be refused.
+      // A schema cannot say that a date is before today, so valid data may be refused.
       ...['--exclude-checks', 'positive_data_acceptance'],
       ...options,
     ],
@@ -31,7 +31,7 @@ test('schemathesis finds no 5xx and no answer outside the OpenAPI document', asy
   expect(output).toMatch(/\d+ (test cases )?generated/)
 }, 300_000)
 
-test('nor with tokens, of which it has one', async () => {
+test('schemathesis with a token finds none either', async () => {
   const { token, entry } = createToken('write')
   await using service = await startService({ TOKENS: entry })
   await healthy(service)

@@ -39,7 +39,7 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     const malformed = { DRAIN_SECONDS: 'soon', REDIS_PORT: '6379' }
     await using machine = await boot({ root, env: { ...ENV, ...malformed } })
     const status = await explained(machine, /DRAIN_SECONDS/)
-    expect(status).toContain(`${service.name}: DRAIN_SECONDS: got "soon", wants a whole number`)
+    expect(status).toContain(`${service.name}: DRAIN_SECONDS: got "soon", expected a whole number`)
     expect(status).toContain(`${service.name}: REDIS_PORT: there is no such setting`)
     await eventually('it is tried again and again', async () => {
       return Number(await machine.property(worker, 'NRestarts')) > 1

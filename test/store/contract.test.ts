@@ -38,7 +38,7 @@ describe('SQLite', () => {
     await Promise.all([one.close(), two.close()])
   })
 
-  test('a write is synced before it returns, and nobody else may read the file', () => {
+  test('a write is synced before it returns, and no other user may read the file', () => {
     const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     const db = openDatabase(file)
     const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0]
@@ -49,19 +49,19 @@ describe('SQLite', () => {
     db.close()
   })
 
-  test('what is no database is refused by name', () => {
+  test('a file that is not a database is refused by name', () => {
     const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     writeFileSync(file, 'not a database, but long enough to be mistaken for one '.repeat(50))
     expect(() => openSqlite(file)).toThrow(`the store ${file}: file is not a database`)
   })
 
-  test('a file of another version is refused by name', () => {
+  test('a file with another schema version is refused by name', () => {
     const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
     const db = new Database(file)
     db.run('PRAGMA user_version = 2')
     db.close()
     expect(() => openSqlite(file)).toThrow(
-      `the store ${file}: its tables have version 2; this release reads 1`,
+      `the store ${file}: its schema has version 2; this release reads 1`,
     )
   })
 })

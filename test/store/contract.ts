@@ -6,20 +6,20 @@ import type { Store } from '../../src/store/store.ts'
 
 export interface StoreUnderTest {
   store: Store
-  /** Puts `value` where the store keeps the birthday with this key, behind its back. */
+  /** Writes `value` where the store keeps the birthday with this key, bypassing the store. */
   plant(key: string, value: string): Promise<unknown>
 }
 
 const date = (text: string) => Temporal.PlainDate.from(text)
 
-/** What every store must do; called inside a `describe` with a store that is empty. */
+/** What every store must do; called inside a `describe` with an empty store. */
 export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
   let subject: StoreUnderTest
   beforeAll(async () => {
     subject = await open()
   }, 60_000)
 
-  test('what was saved is found, and replaced by what is saved next', async () => {
+  test('returns what was saved, and replaces it on the next save', async () => {
     const { store } = subject
     expect(await store.birthdayOf('Ada')).toBeUndefined()
     await store.saveBirthday('Ada', date('1815-12-10'))
@@ -28,7 +28,7 @@ export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
     expect(String(await store.birthdayOf('Ada'))).toBe('0001-01-01')
   })
 
-  test('users are told apart, by case and script too', async () => {
+  test('tells users apart, also by case and script', async () => {
     const { store } = subject
     const users = ['Grace', 'grace', 'Грейс', '恩典', 'é'.repeat(64)]
     await Promise.all(
@@ -46,7 +46,7 @@ export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
     expect(await store.birthdayOf('Alan')).toBeUndefined()
   })
 
-  test('a thousand users at once each have their own day', async () => {
+  test('a thousand users saved at once each have their own date', async () => {
     const { store } = subject
     const users = Array.from(
       { length: 1000 },
@@ -61,7 +61,7 @@ export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
   })
 
   test.each(['{"v":2,"dateOfBirth":"1815-12-10"}', '1815-02-30', '', '18151210'])(
-    'the value %j, which no release like this one wrote, is an error that names the key',
+    'the value %j, which this release would never write, is an error that names the key',
     async (value) => {
       const { store, plant } = subject
       const key = birthdayKey('Planted')
@@ -72,13 +72,13 @@ export function keepsTheContract(open: () => Promise<StoreUnderTest>): void {
     },
   )
 
-  test('keys carry a version and no name', () => {
+  test('keys contain a version and no user name', () => {
     expect(birthdayKey('Ada')).toBe(
       `${name}:v1:${new Bun.CryptoHasher('sha256').update('Ada').digest('hex')}`,
     )
   })
 
-  test('it answers a ping', async () => {
+  test('answers a ping', async () => {
     await subject.store.ping()
   })
 }

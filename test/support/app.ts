@@ -11,14 +11,14 @@ const noMetrics: Metrics = {
   text: async () => '',
 }
 
-/** Keeps what is logged. */
+/** A log that keeps its lines. */
 export function memoryLog(): Log & { lines: LogFields[] } {
   const lines: LogFields[] = []
   const push = (fields: LogFields) => void lines.push(fields)
   return { lines, info: push, warn: push, error: push }
 }
 
-/** A store in memory, for tests of what lies above the store. */
+/** A store in memory, for tests of the layers above the store. */
 export function memoryStore(): Store {
   const birthdays = new Map<string, Temporal.PlainDate>()
   return {
@@ -30,7 +30,7 @@ export function memoryStore(): Store {
   }
 }
 
-/** The real app with parts that hold still. */
+/** The real app with fixed dependencies. */
 export function testApp({
   store = memoryStore(),
   status = 'ok' as Health['status'],

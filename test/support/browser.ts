@@ -3,7 +3,7 @@ import { type Browser, chromium } from 'playwright-core'
 /** Debian's, unless CHROMIUM says otherwise. */
 export const chromiumPath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
-/** Chromium without a window, and without the calls home that a closed network refuses. */
+/** Headless Chromium, without the calls home that a closed network refuses. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath,

@@ -7,7 +7,7 @@ export interface EtcdServer extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-/** A real etcd on loopback; `using` ends it. */
+/** A real etcd on loopback; `using` stops it. */
 export async function startEtcd(): Promise<EtcdServer> {
   const folder = temporaryFolder()
   const endpoint = `http://127.0.0.1:${freePort()}`

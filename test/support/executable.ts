@@ -4,13 +4,13 @@ import { name as service } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { end, eventually, temporaryFolder } from './process.ts'
 
-/** The architecture that is tested: this machine's unless scripts/test says otherwise. */
+/** The architecture under test: this machine's unless scripts/test says otherwise. */
 const arch = process.env.TEST_ARCH || process.arch
 
 /** The executable that scripts/build made; scripts/test builds it before these tests. */
 export const executable = join(root, `dist/${service}-linux-${arch}`)
 
-/** What starts it: itself, or for another architecture an emulator. */
+/** How to start it: directly, or for another architecture through an emulator. */
 const command =
   arch === process.arch
     ? [executable]
@@ -28,7 +28,7 @@ export interface RunningService extends AsyncDisposable {
 
 const BASE_ENV = { PATH: process.env.PATH, ADMIN_PORT: '0', DRAIN_SECONDS: '0' }
 
-/** The real executable on a free port of loopback, in an empty folder of its own, once it listens. */
+/** Starts the real executable on a free loopback port, in its own empty folder; resolves once it listens. */
 export async function startService(
   env: Record<string, string> = {},
   { environment = 'local', port = 0 } = {},
@@ -51,7 +51,7 @@ export async function startService(
   const stderr = () => Bun.file(err).text()
   const listening = await eventually('the service listens', async () => {
     if (child.exitCode !== null) {
-      throw new Error(`the service ended with ${child.exitCode}: ${await stderr()}`)
+      throw new Error(`the service exited with ${child.exitCode}: ${await stderr()}`)
     }
     return (await log()).find(({ event }) => event === 'listening')
   })
@@ -74,7 +74,7 @@ export async function healthy({ url }: { url: string }, withinMs = 10_000): Prom
   await eventually('/hc is ok', async () => (await fetch(`${url}/hc`)).ok, { withinMs })
 }
 
-/** Runs the executable to its end. */
+/** Runs the executable to completion. */
 export async function run(
   args: string[],
   { env = {}, cwd = '/' }: { env?: Record<string, string>; cwd?: string } = {},
@@ -104,7 +104,7 @@ export function save(url: string, username: string, dateOfBirth: unknown, init: 
   })
 }
 
-/** A user name of letters alone for the number `index`. */
+/** A user name of only letters for the number `index`. */
 export function name(index: number): string {
   return `User${index.toString(26).replace(/\d/g, (digit) => String.fromCharCode(113 + Number(digit)))}`
 }

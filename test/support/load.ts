@@ -2,11 +2,11 @@ import { daysUntilBirthday, greeting } from '../../src/birthday.ts'
 import { name, save } from './executable.ts'
 import { eventually } from './process.ts'
 
-/** What came of a request that a load sent. */
+/** The outcome of one request of a load. */
 export interface Outcome {
   user: string
   date: string
-  /** 0 when no answer came. */
+  /** 0 when there was no answer. */
   status: number
   startedAt: number
   endedAt: number
@@ -14,7 +14,7 @@ export interface Outcome {
 
 export interface Load {
   outcomes: Outcome[]
-  /** No more requests; resolves when the last has ended. */
+  /** Sends no more requests; resolves when the last has ended. */
   stop(): Promise<void>
 }
 
@@ -49,7 +49,7 @@ export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
   }
 }
 
-/** The acknowledged writes of `outcomes` that `url` does not have, or has otherwise. */
+/** The acknowledged writes of `outcomes` that `url` does not have, or has with another date. */
 export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome[]> {
   const acknowledged = outcomes.filter(({ status }) => status === 204)
   const lost: Outcome[] = []
@@ -62,7 +62,7 @@ export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome
 }
 
 async function isKept(url: string, { user, date }: Outcome): Promise<boolean> {
-  // That a read is refused says nothing about what is kept.
+  // A refused read says nothing about what is kept.
   const answer = await eventually(`the birthday of ${user} is answered`, async () => {
     const response = await fetch(`${url}/hello/${user}`)
     return response.status !== 503 && response

@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { name } from '../../package.json'
 
-/** A folder that is gone when `using` goes out of scope. */
+/** A folder that is removed when `using` goes out of scope. */
 export function temporaryFolder(parent = tmpdir()): Disposable & { path: string } {
   const path = mkdtempSync(join(parent, `${name}-test-`))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** A port of 127.0.0.1 that nobody listens on just now. */
+/** A port of 127.0.0.1 that is free at the moment. */
 export function freePort(): number {
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const { port } = probe
@@ -18,7 +18,7 @@ export function freePort(): number {
   return port
 }
 
-/** Waits until `condition` holds, asking every `everyMs`; fails after `withinMs` with what `what` says. */
+/** Waits until `condition` holds, checking every `everyMs`; after `withinMs` throws an error that names `what`. */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | false | undefined> | T | false | undefined,
@@ -38,7 +38,7 @@ export async function eventually<T>(
   throw new Error(`not within ${withinMs} ms: ${what}${last ? ` (${last})` : ''}`)
 }
 
-/** Kills a process of ours, stopped or not, and waits for its end. */
+/** Kills a child process, suspended or not, and waits for it to exit. */
 export async function end(child: Subprocess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) child.kill(signal)
   await child.exited

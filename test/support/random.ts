@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 that follow from `seed` (mulberry32). */
+/** Repeatable random numbers from 0 to 1 for `seed` (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed
   return () => {

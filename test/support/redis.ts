@@ -4,7 +4,7 @@ import type { Subprocess } from 'bun'
 import { Redis } from 'ioredis'
 import { end, eventually, freePort, temporaryFolder } from './process.ts'
 
-/** A cluster's nodes sync their files at each change of its map, and on a busy disk would stand still for that long. */
+/** Cluster nodes sync their files at every change of the slot map, and would block for that long on a busy disk. */
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : undefined
 
 export interface RedisServer extends AsyncDisposable {
@@ -12,13 +12,13 @@ export interface RedisServer extends AsyncDisposable {
   endpoint: string
   child: Subprocess
   folder: string
-  /** A connection of the test's own. */
+  /** The test's own connection. */
   client: Redis
   /** Starts it again on the same port, with what it had saved. */
   restart(): Promise<void>
 }
 
-/** A real redis-server on loopback; `using` ends it. */
+/** A real redis-server on loopback; `using` stops it. */
 export async function startRedis(
   extra: string[] = [],
   clientOptions: object = {},
@@ -67,7 +67,7 @@ export async function startRedis(
   return server
 }
 
-/** Ends what was started so far when the rest of a group cannot be. */
+/** Stops what was started so far when the rest of a group fails to start. */
 async function allOrNone<T>(
   start: (stack: AsyncDisposableStack) => Promise<T>,
 ): Promise<T & AsyncDisposable> {
@@ -79,7 +79,7 @@ async function allOrNone<T>(
 
 const GROUP_START = { withinMs: 30_000, everyMs: 100 }
 
-/** Replicas that have loaded their primary's data and told it so: until then the primary sends them no writes. */
+/** How many replicas have loaded their primary's data and told it so: until then it sends them no writes. */
 async function replicasInStep(servers: RedisServer[]): Promise<number> {
   const infos = (await Promise.all(servers.map(({ client }) => client.info('replication')))).join()
   const count = (pattern: RegExp) => infos.match(pattern)?.length ?? 0
@@ -107,7 +107,8 @@ export function startCluster({
       ...['redis-cli', '--cluster', 'create', ...servers.map(({ endpoint }) => endpoint)],
       ...['--cluster-replicas', String(replicas), '--cluster-yes'],
     ])
-    if (create.exitCode !== 0) throw new Error(`no cluster: ${create.stdout}${create.stderr}`)
+    if (create.exitCode !== 0)
+      throw new Error(`redis-cli --cluster create failed: ${create.stdout}${create.stderr}`)
     await eventually(
       'all replicas of the cluster are in step, and every node knows it',
       async () => {
@@ -129,7 +130,7 @@ export function startSentinelGroup(): Promise<
   AsyncDisposable & { primary: RedisServer; endpoint: string }
 > {
   return allOrNone(async (stack) => {
-    // Of the replicas too: one becomes the primary, and the other may need all its data anew before it confirms a write.
+    // For the replicas too: one becomes primary, and the other may need a full resync before it confirms a write.
     const withoutDelay = ['--repl-diskless-sync-delay', '0']
     const primary = stack.use(await startRedis(withoutDelay))
     const replicaOf = [...withoutDelay, '--replicaof', '127.0.0.1', String(primary.port)]
@@ -158,7 +159,7 @@ export function startSentinelGroup(): Promise<
   })
 }
 
-/** Its port. */
+/** Returns its port. */
 function startSentinel(file: string, primaryPort: number, stack: AsyncDisposableStack): number {
   const port = freePort()
   const lines = [
@@ -166,7 +167,7 @@ function startSentinel(file: string, primaryPort: number, stack: AsyncDisposable
     'bind 127.0.0.1',
     `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 2`,
     'sentinel down-after-milliseconds mymaster 1000',
-    // Sentinels whose votes are split try again after twice this.
+    // After a split vote, Sentinels try again after twice this time.
     'sentinel failover-timeout mymaster 2000',
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)

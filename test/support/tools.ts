@@ -10,7 +10,7 @@ export interface Ran {
   output: string
 }
 
-/** Runs a command to its end, in `cwd`, with `env` on top of this process's environment. */
+/** Runs a command to completion, in `cwd`, with `env` on top of this process's environment. */
 export async function run(
   command: string[],
   cwd: string,
@@ -30,14 +30,14 @@ export async function run(
   return { status, output: out + err }
 }
 
-/** Installs a tool of PyPI into a virtual environment of its own; the path of its command. */
+/** Installs a tool from PyPI into its own virtual environment; returns the path of its command. */
 export async function pythonTool(name: string, version: string): Promise<string> {
   const install = 'source scripts/lib/shell/python.sh && python_tool "$1" "$2"'
   await must(['bash', '-c', install, 'bash', name, version], root, { root })
   return join(cache, 'python', `${name}-${version}`, 'bin', name)
 }
 
-/** Builds a tool from its Go module; the path of its command. */
+/** Builds a tool from its Go module; returns the path of its command. */
 export async function goTool(name: string, module: string, version: string): Promise<string> {
   const folder = join(cache, `${name}-${version}`)
   const command = join(folder, name)

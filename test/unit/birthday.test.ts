@@ -14,7 +14,7 @@ const anyDay = fc
   .map(([year, month, day]) => Temporal.PlainDate.from({ year, month, day }))
 
 describe('a date', () => {
-  test('is read when it is a day of the calendar, and only as YYYY-MM-DD', () => {
+  test('is parsed from YYYY-MM-DD when it is a day of the calendar', () => {
     fc.assert(
       fc.property(anyDay, (date) => {
         expect(parseDate(date.toString())?.equals(date)).toBe(true)
@@ -22,7 +22,7 @@ describe('a date', () => {
     )
   })
 
-  test('is every string that the calendar has, and no other', () => {
+  test('is every YYYY-MM-DD that is a day of the calendar, and no other', () => {
     const daysIn = (year: number, month: number) =>
       month === 2
         ? year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
@@ -83,7 +83,7 @@ describe('days until a birthday', () => {
     ['2000-02-29', '2027-03-01', 365],
     ['1999-12-31', '2026-01-01', 364],
     ['0001-01-01', '9998-12-31', 1],
-  ])('of %s are, on %s, %d', (birth, today, days) => {
+  ])('of %s, as of %s, are %d', (birth, today, days) => {
     expect(daysUntilBirthday(day(birth), day(today))).toBe(days)
   })
 
@@ -101,7 +101,7 @@ describe('days until a birthday', () => {
     )
   })
 
-  test('are said in words, and the day itself is congratulated', () => {
+  test('are in the greeting, which says happy birthday on the day itself', () => {
     expect(greeting('Ada', 1)).toBe('Hello, Ada! Your birthday is in 1 day(s)')
     expect(greeting('Ada', 0)).toBe('Hello, Ada! Happy birthday!')
   })
@@ -126,7 +126,7 @@ describe('a user name', () => {
     )
   })
 
-  test('is nothing that has another character in it', () => {
+  test('contains no other character', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme-composite' }),
@@ -154,7 +154,7 @@ describe('a user name', () => {
     expect(USERNAME_PATTERN.test(text.normalize('NFC'))).toBe(false)
   })
 
-  test('is the same in whatever form its letters were typed', () => {
+  test('is the same in whatever Unicode form it was typed', () => {
     expect(Username.parse('Zoe\u0308')).toBe('Zo\u00eb')
   })
 

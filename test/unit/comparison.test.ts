@@ -8,8 +8,8 @@ interface Rates {
 }
 
 /**
- * A rollout of `requests` in which the share of the new release grows in thirds; in how many requests the new release was
- * to blame, looked at after each of them. `rates` may change with time.
+ * Simulates a rollout of `requests` in which the share of the new release grows in thirds. Returns after how many
+ * requests the new release was blamed, checked after each; undefined if never. `rates` may change with time.
  */
 function rollout(seed: number, requests: number, rates: (progress: number) => Rates) {
   const next = randomOf(seed)
@@ -29,16 +29,16 @@ const SEEDS = Array.from({ length: 2000 }, (_, index) => index + 1)
 const alarms = (rates: (progress: number) => Rates): number =>
   SEEDS.filter((seed) => rollout(seed, 3000, rates) !== undefined).length
 
-describe('of rollouts in which both releases fail alike, looked at after every request,', () => {
+describe('when both releases fail alike, checked after every request,', () => {
   test.each([
-    ['seldom', (): Rates => ({ fresh: 0.001, former: 0.001 })],
+    ['rarely', (): Rates => ({ fresh: 0.001, former: 0.001 })],
     ['often', (): Rates => ({ fresh: 0.2, former: 0.2 })],
     [
-      'in a bad third, and not before or after',
+      'only in the middle third',
       (progress: number): Rates =>
         progress > 0.3 && progress < 0.6 ? { fresh: 0.5, former: 0.5 } : { fresh: 0, former: 0 },
     ],
-  ])('one in a thousand at most is stopped, when they do %s', (_, rates) => {
+  ])('at most one rollout in a thousand is stopped, when they fail %s', (_, rates) => {
     const found = alarms(rates)
     console.log(`${found} of ${SEEDS.length} stopped`)
     expect(found / SEEDS.length).toBeLessThanOrEqual(0.001)
@@ -46,7 +46,7 @@ describe('of rollouts in which both releases fail alike, looked at after every r
 })
 
 describe('a release that fails more often than the one before', () => {
-  test('in half of its requests is stopped within about a hundred requests', () => {
+  test('is stopped within about a hundred requests when half of its requests fail', () => {
     const needed = SEEDS.slice(0, 200).map(
       (seed) => rollout(seed, 3000, () => ({ fresh: 0.5, former: 0 })) ?? Infinity,
     )
@@ -55,7 +55,7 @@ describe('a release that fails more often than the one before', () => {
     expect(needed.at(-1)).toBeLessThan(400)
   })
 
-  test('in one of fifty is stopped in nearly every rollout of 3000 requests', () => {
+  test('is stopped in nearly every rollout of 3000 requests when one in fifty fails', () => {
     const stopped = SEEDS.slice(0, 200).filter((seed) =>
       rollout(seed, 3000, () => ({ fresh: 0.02, former: 0 })),
     )
@@ -63,7 +63,7 @@ describe('a release that fails more often than the one before', () => {
     expect(stopped.length).toBeGreaterThan(150)
   })
 
-  test('also while the one before fails, too', () => {
+  test('is stopped even when the one before fails too', () => {
     const stopped = SEEDS.slice(0, 200).filter((seed) =>
       rollout(seed, 3000, () => ({ fresh: 0.3, former: 0.02 })),
     )
@@ -71,7 +71,7 @@ describe('a release that fails more often than the one before', () => {
   })
 })
 
-test('few failures, or those within the budget, condemn nothing', () => {
+test('few failures, or failures within the budget, blame no release', () => {
   const comparison = new Comparison()
   for (let count = 0; count < 100; count++)
     comparison.add({ isNew: count % 50 === 0, failed: false })

@@ -55,7 +55,7 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
 }
 
 describe('the configuration', () => {
-  test('has defaults with which one machine needs nothing else', async () => {
+  test('has defaults that run one machine without anything else', async () => {
     expect(await load({})).toMatchObject({
       bindAddress: '0.0.0.0',
       adminPort: 9464,
@@ -73,12 +73,12 @@ describe('the configuration', () => {
     expect(problems.filter((problem) => problem.startsWith(`${name}: `))).not.toBeEmpty()
   })
 
-  test('says every problem at once, with what it got and what it wants', async () => {
+  test('reports every problem at once, with what it got and what it expected', async () => {
     const problems = await problemsOf(MALFORMED)
     for (const name of Object.keys(SETTINGS)) {
       const about = problems.filter((problem) => problem.startsWith(`${name}: `))
       expect(about).not.toBeEmpty()
-      expect(about.join()).toContain('wants')
+      expect(about.join()).toContain('expected')
     }
   })
 
@@ -98,19 +98,19 @@ describe('the configuration', () => {
       /TLS_CERT_FILE.*ENOENT/,
     ],
     [
-      'a folder for a file',
+      'a folder instead of a file',
       { REDIS_ENDPOINT: 'a:1', REDIS_TLS: 'true', REDIS_TLS_CA_FILE: '/etc' },
       /EISDIR/,
     ],
     [
-      'what is no certificate',
+      'a file that is not a certificate',
       { TLS_CERT_FILE: '/etc/hostname', TLS_KEY_FILE: '/etc/hostname' },
       /TLS_KEY_FILE.*private key/,
     ],
     [
       'a CA without TLS',
       { REDIS_ENDPOINT: 'a:1', REDIS_TLS: 'false', REDIS_TLS_CA_FILE: '/etc/hostname' },
-      /wants REDIS_TLS=true/,
+      /REDIS_TLS must be true/,
     ],
     [
       'a secret that is empty',
@@ -118,12 +118,12 @@ describe('the configuration', () => {
       /REDIS_PASSWORD: .* is empty/,
     ],
     [
-      'ports that there are not',
+      'ports that do not exist',
       { ETCD_ENDPOINTS: 'http://x:99999', ADVERTISE_ADDRESS: 'x:99999' },
       /ETCD_ENDPOINTS: got.*\nADVERTISE_ADDRESS: got/,
     ],
-    ['an offset for a time zone', { TIMEZONE: '+01:00' }, /TIMEZONE/],
-    ['the admin port on the port of the service', { ADMIN_PORT: '5000' }, /ADMIN_PORT/],
+    ['an offset as a time zone', { TIMEZONE: '+01:00' }, /TIMEZONE/],
+    ['an admin port that is the port of the service', { ADMIN_PORT: '5000' }, /ADMIN_PORT/],
     ['AUTH=tokens without any', { AUTH: 'tokens' }, /TOKENS/],
     ['tokens and AUTH=none', { AUTH: 'none', TOKENS: createToken('read').entry }, /AUTH/],
     [
@@ -135,14 +135,14 @@ describe('the configuration', () => {
     expect((await problemsOf(env as Record<string, string>)).join('\n')).toMatch(problem)
   })
 
-  test('wants tokens in every environment but local, unless told otherwise', async () => {
+  test('requires tokens in every environment but local, unless AUTH=none', async () => {
     expect((await problemsOf({}, 'production')).join()).toMatch(/TOKENS.*production.*AUTH=none/)
     expect(await load({ AUTH: 'none' }, 'production')).toMatchObject({ tokens: undefined })
     const { entry } = createToken('write')
     expect((await load({ TOKENS: entry }, 'production')).tokens).toHaveLength(1)
   })
 
-  test('takes a secret from a file', async () => {
+  test('reads a secret from a file', async () => {
     using folder = temporaryFolder()
     const file = join(folder.path, 'password')
     writeFileSync(file, 's3cret\n')
@@ -161,7 +161,7 @@ describe('the configuration', () => {
     ])
   })
 
-  test('never shows a secret, neither in a problem nor when it is printed', async () => {
+  test('never shows a secret, neither in a problem nor when printed', async () => {
     const secrets = { TOKENS: 'write:hunter2', REDIS_PASSWORD: 'hunter2', ETCD_PASSWORD: 'hunter2' }
     expect((await problemsOf(secrets)).join()).not.toContain('hunter2')
     expect(describeConfig(secrets)).not.toContain('hunter2')

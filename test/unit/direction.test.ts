@@ -37,7 +37,7 @@ describe('the direction of a group', () => {
       { kind: 'back', from: 2, to: 1, turnedRound: true },
     ],
     [
-      'on a way back to an older version',
+      'going back to an older version',
       of(2, [1, 2], refresh('InProgress', 1), refresh('Successful', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
     ],
@@ -49,7 +49,7 @@ describe('the direction of a group', () => {
       { kind: 'stopped', back: 1 },
     ],
     [
-      'a way back that was cancelled half-way',
+      'going back, cancelled half-way',
       of(2, [2, 1], refresh('Cancelled', 1), refresh('Successful', 2)),
       { kind: 'stopped', back: 1 },
     ],
@@ -64,26 +64,26 @@ describe('the direction of a group', () => {
       { kind: 'settled', undone: 2 },
     ],
     [
-      'after a way back',
+      'after going back',
       of(1, [1, 1], refresh('Successful', 1), refresh('Successful', 2)),
       { kind: 'settled', undone: 2 },
     ],
     [
-      'a way back that was cancelled before anything was replaced',
+      'going back, cancelled before anything was replaced',
       of(2, [2, 2], refresh('Cancelled', 1), refresh('Successful', 2)),
       { kind: 'settled', undone: undefined },
     ],
     [
-      'after a way back to the saved version',
+      'after going back to the saved version',
       of(1, [1, 1], refresh('Successful', 1), refresh('Cancelled', 2)),
       { kind: 'settled', undone: 2 },
     ],
     [
-      'on a way back to the saved version',
+      'going back to the saved version',
       of(1, [1, 2], refresh('InProgress', 1), refresh('Cancelled', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
     ],
-    ['an instance of a stranger’s version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
+    ['an instance of an unknown version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
   ] as const)('%s', (_, direction, expected) => {
     expect(direction).toMatchObject(expected)
   })
@@ -101,7 +101,7 @@ describe('releases that were rolled back', () => {
     ['by AWS', of(course(1, refresh('RollbackSuccessful', 2))), ['release 2']],
     ['by AWS just now', of(course(1, refresh('RollbackInProgress', 2))), ['release 2']],
     [
-      'by a way back, from its start on',
+      'by going back, from its start on',
       of(course(2, refresh('InProgress', 1), refresh('Successful', 2))),
       ['release 2'],
     ],
@@ -111,12 +111,12 @@ describe('releases that were rolled back', () => {
       ['release 2', 'release 3'],
     ],
     [
-      'and a refresh since that names no version',
+      'with a later refresh that names no version',
       of(course(2, { ...refresh('Successful', 2), desired: undefined }), 'release 2'),
       ['release 2'],
     ],
     [
-      'and shipped again since',
+      'and shipped again later',
       of(course(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
       [],
     ],
@@ -129,7 +129,7 @@ describe('releases that were rolled back', () => {
 })
 
 describe('whatever was done to a group before', () => {
-  /** A history as AWS would make it: each refresh begins where the one before has left the group. */
+  /** A history as AWS would make it: each refresh begins where the previous one left the group. */
   const histories = fc
     .array(
       fc.record({
@@ -153,7 +153,7 @@ describe('whatever was done to a group before', () => {
       return { saved, refreshes }
     })
 
-  test('a release that runs forward is turned round to what is saved, never to what it came to', () => {
+  test('a release in progress turns round to the saved version, never to its own', () => {
     fc.assert(
       fc.property(histories, fc.integer({ min: 1, max: 4 }), ({ saved, refreshes }, ahead) => {
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved + ahead }
@@ -167,7 +167,7 @@ describe('whatever was done to a group before', () => {
     )
   })
 
-  test('a way back that runs is never taken for a release, and what it leaves is remembered', () => {
+  test('going back is never taken for a release, and the release it leaves is remembered', () => {
     fc.assert(
       fc.property(histories, ({ saved, refreshes }) => {
         fc.pre(saved > 1)
@@ -179,7 +179,7 @@ describe('whatever was done to a group before', () => {
     )
   })
 
-  test('what runs on the whole group after a successful release is not rolled back', () => {
+  test('a release that succeeded on the whole group is not one that was rolled back', () => {
     fc.assert(
       fc.property(histories, ({ saved, refreshes }) => {
         // A new version has the highest number.

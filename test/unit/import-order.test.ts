@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { findMisplaced, misplaced } from '../../scripts/lib/import-order.ts'
 
-test('no import of this tree goes up', async () => {
+test('this tree has no upward imports', async () => {
   expect(await findMisplaced()).toEqual([])
 })
 

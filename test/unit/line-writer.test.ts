@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createLineWriter } from '../../src/telemetry/line-writer.ts'
 
-/** A sink that does what it is told; `written` is what arrived. */
+/** A sink that behaves as its `mode` says; `written` is what arrived. */
 function sink() {
   const state = { written: '', mode: 'well' as 'well' | 'throws' | 'rejects' | 'stalls', opened: 0 }
   const refuse = () => {
@@ -24,7 +24,7 @@ function sink() {
   return { state, open: open as unknown as Parameters<typeof createLineWriter>[0] }
 }
 
-test('lines are written in order, together', () => {
+test('lines are written in order, in one write', () => {
   const { state, open } = sink()
   const { write, flush } = createLineWriter(open)
   write('one\n')
@@ -35,7 +35,7 @@ test('lines are written in order, together', () => {
 })
 
 test.each(['throws', 'rejects'] as const)(
-  'a sink that %s is opened again, and the lines that were lost are counted',
+  'a sink that %s is reopened, and lost lines are counted',
   async (mode) => {
     const { state, open } = sink()
     const { write, flush } = createLineWriter(open)
@@ -52,7 +52,7 @@ test.each(['throws', 'rejects'] as const)(
   },
 )
 
-test('a sink that stalls is given nothing more, and what is held stays bounded', () => {
+test('a sink that stalls is given nothing more, and the buffer stays bounded', () => {
   const { state, open } = sink()
   const { write, flush } = createLineWriter(open)
   state.mode = 'stalls'

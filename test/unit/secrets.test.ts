@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { name } from '../../package.json'
 import { resolveSecret } from '../../src/config/secrets.ts'
 
-/** Answers as the Parameter Store does (AWS JSON 1.1), for one parameter. */
+/** Answers as the Parameter Store does (AWS JSON 1.1), for `parameters`. */
 function startParameterStore(parameters: Record<string, string>) {
   return Bun.serve({
     port: 0,

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createToken, parseTokenHashes, scopeOf } from '../../src/config/tokens.ts'
 
-test('a token that was made is known by its entry, with its scope', () => {
+test('a new token is recognised by its entry, with its scope', () => {
   const reader = createToken('read')
   const writer = createToken('write')
   const hashes = parseTokenHashes(`${reader.entry},\n${writer.entry}`) ?? []
@@ -15,6 +15,6 @@ test('the entry does not hold the token', () => {
   expect(entry).not.toContain(token.slice(6))
 })
 
-test('a list with one malformed entry is no list', () => {
+test('a list with one malformed entry is refused', () => {
   expect(parseTokenHashes(`${createToken('read').entry},admin:00`)).toBeUndefined()
 })

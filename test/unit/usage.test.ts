@@ -13,7 +13,7 @@ describe('the command line', () => {
     [['--help'], { verb: 'help' }],
     [['-h'], { verb: 'help' }],
     [['--version'], { verb: 'version' }],
-  ] as const)('%j is understood', (words, command) => {
+  ] as const)('parses %j', (words, command) => {
     expect(parseCommand(words)).toMatchObject(command)
   })
 
@@ -29,8 +29,11 @@ describe('the command line', () => {
     [['token', 'admin']],
     [['--version', '1']],
     [['']],
-  ])('%j is refused, with what was got and what is wanted', (words) => {
+  ])('refuses %j, with what it got and what it expected', (words) => {
     const command = parseCommand(words)
-    expect(command).toMatchObject({ verb: 'usage', reason: expect.stringMatching(/^got .*wants/) })
+    expect(command).toMatchObject({
+      verb: 'usage',
+      reason: expect.stringMatching(/^got .*expected/),
+    })
   })
 })

@@ -12,7 +12,7 @@ import (
 
 const maxLetters = 64
 
-// Errors that a request is answered 400 for.
+// Errors that are answered with 400.
 var (
 	ErrUsername = errors.New("a user name has 1 to 64 letters")
 	ErrDate     = errors.New(`send {"dateOfBirth":"YYYY-MM-DD"}, a day before today`)
