@@ -2,19 +2,19 @@ import { explain } from './aws/errors.ts'
 import { EXIT, Stop, usageError } from './errors.ts'
 import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
 
-/** What a person runs as scripts/NAME. */
+/** A command, run as scripts/NAME. */
 export interface Command<T extends OptionTable> {
   name: string
-  /** How it is called and what it does: the help above its options. */
+  /** Usage and description: the help above the options. */
   synopsis: string
   options: T
-  /** The help below its options; the exit codes at least. */
+  /** The help below the options; at least the exit codes. */
   notes: string
-  /** How many words it takes beside options (0). */
+  /** Maximum number of positional arguments (0). */
   words?: number
-  /** Whether words after `--` are for somebody else. */
+  /** Whether arguments after `--` are passed on to another program. */
   passesOn?: boolean
-  /** Options may come from variables that begin so, too. */
+  /** Prefix of environment variables that set options, too. */
   environmentPrefix?: string
 }
 
@@ -22,7 +22,7 @@ export interface Command<T extends OptionTable> {
 export interface Call<T extends OptionTable> {
   options: Values<T>
   words: string[]
-  /** What stood after `--`. */
+  /** The arguments after `--`. */
   passedOn: string[]
 }
 
@@ -31,7 +31,7 @@ export const helpOf = (command: Command<OptionTable>): string =>
     '\n',
   )
 
-/** Reads the words after scripts/NAME. Throws a usage error for anything it cannot take. */
+/** Parses the arguments of scripts/NAME. Throws a usage error for anything invalid. */
 export function readCall<T extends OptionTable>(
   command: Command<T>,
   argv: string[],
@@ -44,13 +44,13 @@ export function readCall<T extends OptionTable>(
   if (words.length > limit) {
     const extra = words[limit]
     throw usageError(
-      limit === 0 ? `it takes no argument, got '${extra}'` : `'${extra}' is one argument too many`,
+      limit === 0 ? `takes no arguments, got '${extra}'` : `'${extra}' is one argument too many`,
     )
   }
   return { options: values, words, passedOn: cut < 0 ? [] : argv.slice(cut + 1) }
 }
 
-/** Runs a command to its exit code: prints help, usage errors, refusals and AWS's errors as sentences. */
+/** Runs a command and exits with its code. Prints help, and usage errors, refusals and AWS errors as sentences. */
 export async function runCommand<T extends OptionTable>(
   command: Command<T>,
   run: (call: Call<T>) => Promise<number>,
@@ -71,7 +71,7 @@ export async function runCommand<T extends OptionTable>(
   }
 }
 
-/** Aborted by the first SIGINT, SIGTERM or SIGHUP, which then no longer end the process. */
+/** Aborted by the first SIGINT, SIGTERM or SIGHUP, none of which then ends the process. */
 export function interruption(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

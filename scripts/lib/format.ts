@@ -2,13 +2,13 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 
 type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim' | 'cyan'
 
-/** Colours text for `stream`, when that is a terminal and NO_COLOR is not set. */
+/** Colours text for `stream`, if that is a terminal and NO_COLOR is not set. */
 export function painter(stream: NodeJS.WriteStream): (colour: Colour, text: string) => string {
   const colourful = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
   return (colour, text) => (colourful ? styleText(colour, text, { validateStream: false }) : text)
 }
 
-/** Columns as wide as their widest cell, which may be coloured; with `figures` all but the first to the right. */
+/** Columns as wide as their widest cell, which may be coloured; with `figures`, all but the first are right-aligned. */
 export function table(rows: string[][], { figures = false } = {}): string[] {
   const width = (cell: string): number => Bun.stringWidth(stripVTControlCharacters(cell))
   const widths = (rows[0] ?? []).map((_, column) =>

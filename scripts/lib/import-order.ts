@@ -1,10 +1,10 @@
 import { dirname, join, normalize, relative } from 'node:path'
 import { root } from './paths.ts'
 
-/** From the ground up: a file imports from its own floor and those below. A file is on the last floor that has it. */
+/** Layers, lowest first: a file imports from its own layer and those below. It is in the last layer that matches. */
 const FLOORS = [
   'package.json',
-  'src/*.ts', // the domain and what stands by itself: birthday, username, deadline, notify, release
+  'src/*.ts', // the domain and standalone modules: birthday, username, deadline, notify, release
   'src/telemetry/**',
   'src/config/**',
   'src/{store,discovery}/**',
@@ -23,10 +23,10 @@ const FLOORS = [
   'test/**',
 ].map((pattern) => new Bun.Glob(pattern))
 
-/** Rooms that share a floor and do not know each other. */
+/** Folders that share a layer and must not import each other. */
 const APART = new Bun.Glob('scripts/lib/{image,ops,rollout,secrets}/**')
 
-/** What of src a script may know. */
+/** What scripts may import from src. */
 const KNOWN_TO_SCRIPTS = ['src/config/tokens.ts']
 
 const floorOf = (path: string): number => FLOORS.findLastIndex((floor) => floor.match(path))
@@ -34,18 +34,18 @@ const floorOf = (path: string): number => FLOORS.findLastIndex((floor) => floor.
 /** What is wrong with `path` importing `target`; undefined when nothing is. */
 export function misplaced(path: string, target: string): string | undefined {
   if (floorOf(target) > floorOf(path))
-    return `${path} imports ${target}, which is on a higher floor`
+    return `${path} imports ${target}, which is in a higher layer`
   const strange = path.startsWith('scripts/') && target.startsWith('src/')
   if (strange && !KNOWN_TO_SCRIPTS.includes(target)) {
-    return `${path} imports ${target}: of src, scripts know ${KNOWN_TO_SCRIPTS.join(', ')} alone`
+    return `${path} imports ${target}: from src, scripts may import only ${KNOWN_TO_SCRIPTS.join(', ')}`
   }
   if (APART.match(path) && APART.match(target) && dirname(path) !== dirname(target)) {
-    return `${path} imports ${target}: rooms beside each other share what is below them`
+    return `${path} imports ${target}: folders in the same layer may share only what is below them`
   }
   return undefined
 }
 
-/** A sentence for each import of this tree that goes up. */
+/** A sentence for each import in this tree that breaks the layering. */
 export async function findMisplaced(): Promise<string[]> {
   const found: string[] = []
   for await (const path of new Bun.Glob('{src,scripts,test}/**/*.ts').scan(root)) {

@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util'
 import { usageError } from './errors.ts'
 
-/** One option of a command: how it is read, what holds without it, what the help says. */
+/** One option of a command: how it is parsed, its default and its help. */
 export interface Option<T> {
-  /** Stands for the value in the help; undefined: a flag. */
+  /** Placeholder for the value in the help; undefined: a flag. */
   readonly placeholder?: string
   readonly help: string
   readonly fallback: T
-  /** The fallback in the help, where it is not simply itself. */
+  /** The fallback as shown in the help, if different. */
   readonly shownFallback?: string
   readonly short?: string
   readonly multiple?: boolean
   /** Heading above this option in the help. */
   readonly heading?: string
-  /** The value of the texts given, at least one. Throws a usage error that begins with `name`. */
+  /** Parses the given texts, at least one. Throws a usage error that begins with `name`. */
   parse(texts: string[], name: string): T
 }
 
@@ -24,7 +24,7 @@ type CamelCase<S extends string> = S extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : S
 
-/** What the options of a table were set to: `--poll-seconds` is `pollSeconds`. */
+/** The values of a table's options: `--poll-seconds` is `pollSeconds`. */
 export type Values<T extends OptionTable> = {
   [Name in keyof T & string as CamelCase<Name>]: T[Name] extends Option<infer V> ? V : never
 }
@@ -47,7 +47,7 @@ export function text(
   return { placeholder, help, fallback, parse: last }
 }
 
-/** An option that may be given several times; in the environment with commas between. */
+/** An option that may be given several times; in the environment, separated by commas. */
 export const list = (placeholder: string, help: string): Option<string[]> => ({
   placeholder,
   help,
@@ -83,7 +83,7 @@ export function number(
       const value = last(texts).trim() === '' ? Number.NaN : Number(last(texts))
       if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
       throw usageError(
-        `${name} wants a ${whole ? 'whole ' : ''}number from ${min} to ${max}, got '${last(texts)}'`,
+        `${name} needs a ${whole ? 'whole ' : ''}number from ${min} to ${max}, got '${last(texts)}'`,
       )
     },
   }
@@ -99,7 +99,7 @@ export const oneOf = <const T extends readonly string[]>(
     wants: choices.join(' or '),
   })
 
-/** A value that `parse` makes of a text, or undefined of one that it cannot take; `wants` says what it can. */
+/** A value from `parse`, which returns undefined for an invalid text; `wants` describes a valid one. */
 export function parsed<T>(
   placeholder: string,
   help: string,
@@ -113,13 +113,13 @@ export function parsed<T>(
     ...(shown !== undefined && { shownFallback: shown }),
     parse(texts, name) {
       const value = parse(last(texts))
-      if (value === undefined) throw usageError(`${name} wants ${wants}, got '${last(texts)}'`)
+      if (value === undefined) throw usageError(`${name} needs ${wants}, got '${last(texts)}'`)
       return value
     },
   }
 }
 
-/** These options under a heading of their own in the help. */
+/** These options under their own heading in the help. */
 export function under<T extends OptionTable>(heading: string, table: T): T {
   const [first, ...rest] = Object.entries(table)
   if (!first) return table
@@ -127,8 +127,8 @@ export function under<T extends OptionTable>(heading: string, table: T): T {
 }
 
 /**
- * What `argv` sets the options of `table` to, and its other words. An option that is not given is taken from the
- * variable of its name after `prefix`, such as PREFIX_POLL_SECONDS. Throws a usage error for anything it cannot take.
+ * The options of `table` as set by `argv`, and its positional arguments. An option that is not given is read from the
+ * environment variable named after it, such as PREFIX_POLL_SECONDS. Throws a usage error for anything invalid.
  */
 export function readOptions<T extends OptionTable>(
   table: T,
@@ -144,7 +144,7 @@ export function readOptions<T extends OptionTable>(
     if (texts) return [camelCase(name), option.parse(texts, `--${name}`)]
     if (!fromEnvironment) return [camelCase(name), option.fallback]
     if (option.placeholder === undefined && !/^(0|1|true|false)$/.test(fromEnvironment)) {
-      throw usageError(`${variable} wants 1 or 0, got '${fromEnvironment}'`)
+      throw usageError(`${variable} needs 1 or 0, got '${fromEnvironment}'`)
     }
     const parts = option.multiple ? fromEnvironment.split(',') : [fromEnvironment]
     return [camelCase(name), option.parse(parts, variable)]

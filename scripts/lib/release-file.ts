@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Stop } from './errors.ts'
 import { root } from './paths.ts'
 
-/** Where Terraform takes the release and its AMI from. */
+/** The file Terraform reads the release and its AMI from. */
 export const RELEASE_FILE = join(root, 'terraform/release.auto.tfvars.json')
 
 /** A release and the AMI baked from it. */
@@ -12,12 +12,12 @@ export interface Pinned {
   ami_id: string
 }
 
-/** One that was replaced, and when. */
+/** A release that was replaced, and when. */
 export interface Past extends Pinned {
   bumped_at: string
 }
 
-/** terraform/release.auto.tfvars.json: what Terraform is to run. */
+/** terraform/release.auto.tfvars.json: the release that Terraform runs. */
 export interface ReleaseFile extends Pinned {
   /** Releases before this one, newest first. */
   history: Past[]
@@ -25,7 +25,7 @@ export interface ReleaseFile extends Pinned {
 
 const NONE: ReleaseFile = { release: '', ami_id: '', history: [] }
 
-/** Reads the file; a missing one, or the one of a tree that was never deployed, has an empty release. */
+/** Reads the file; a missing one, or one that was never deployed, has an empty release. */
 export async function readReleaseFile(path: string): Promise<ReleaseFile> {
   if (!existsSync(path)) return NONE
   const text = await Bun.file(path).text()
@@ -38,7 +38,7 @@ export async function readReleaseFile(path: string): Promise<ReleaseFile> {
   }
 }
 
-/** `file` with `next` in place, and what was there before on top of the history. */
+/** `file` with `next` as its release, and the former release on top of the history. */
 export function bumped(file: ReleaseFile, next: Pinned, now: Date): ReleaseFile {
   const { release, ami_id, history } = file
   if (release === next.release && ami_id === next.ami_id) return file

@@ -1,25 +1,25 @@
 import { config, name } from '../../package.json'
 
 /**
- * The service as its road to production knows it: what the probe of a rollout, the rehearsal, its load and the double of
- * AWS ask it, and what the right answers are. Whoever changes the routes changes `canary`, or sets it to undefined.
+ * The service as the deployment tooling knows it: the requests of the rollout probe, the rehearsal, its load and the AWS
+ * double, and the right answers. When the routes change, change `canary`, or set it to undefined.
  */
 export const service = {
   name,
   port: config.port,
-  /** Of its own listener for /metrics and /ready, of the first worker; the next has the next port. */
+  /** Port of the first worker's listener for /metrics and /ready; the next worker has the next port. */
   adminPort: config.adminPort,
-  /** Of the variables that its scripts read: HELLO_TOKEN, TEAM_NOTES_TOKEN. */
+  /** Prefix of the environment variables that its scripts read: HELLO_TOKEN, TEAM_NOTES_TOKEN. */
   environmentPrefix: name.toUpperCase().replaceAll('-', '_'),
   health: {
     path: '/hc',
     isRight: (body: string): boolean => parse(body).status === 'ok',
   },
-  /** Header of every response with the release that made it. */
+  /** Response header with the release that answered. */
   releaseHeader: 'x-release',
   version: {
     path: '/version',
-    /** Which release answered, and on which instance; undefined when the body tells neither. */
+    /** Which release answered, and on which instance; undefined unless the body names both. */
     read(body: string): { release: string; instance: string } | undefined {
       const { version, instance } = parse(body)
       if (typeof version !== 'string' || typeof instance !== 'string') return undefined
@@ -28,36 +28,36 @@ export const service = {
   },
 }
 
-/** A request and what must come back. */
+/** A request and its expected response. */
 export interface CanaryRequest {
   method: 'GET' | 'PUT' | 'DELETE'
   path: string
   body?: string
   status: number
-  /** Whether the body is one that may be answered between `sentAt` and `now`. */
+  /** Whether the body is a right answer at some time between `sentAt` and `now`. */
   isRight(body: string, sentAt: Date, now: Date): boolean
 }
 
-/** Requests that write and read under a key of their own, and so tell whether the service does its work. */
+/** Requests that write and read under their own key, to tell whether the service works. */
 export interface Canary {
-  /** Reserved for the probe of a rollout. */
+  /** Reserved for the rollout probe. */
   key: string
-  /** Key number `index` with this first word. */
+  /** Key number `index`, beginning with `word`. */
   keyOf(word: string, index: number): string
-  /** A value that is another one for each of 100 turns in a row. */
+  /** A value that differs for each of 100 consecutive turns. */
   value(turn: number): string
   write(key: string, value: string): CanaryRequest
-  /** Reads what must be `value`. */
+  /** Reads, and expects `value`. */
   read(key: string, value: string): CanaryRequest
   remove(key: string): CanaryRequest
-  /** Reads what must not be there. */
+  /** Reads, and expects nothing. */
   readNothing(key: string): CanaryRequest
 }
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 
-/** Days are counted where the service is told to count them: time zones go from UTC-12 to UTC+14. */
+/** The service counts days in its configured time zone: anything from UTC-12 to UTC+14. */
 const OFFSETS_MS = [0, -12 * HOUR_MS, 14 * HOUR_MS]
 
 /** So that no answer is right for two values, whatever the time zone. */
@@ -109,7 +109,7 @@ const VERSION: CanaryRequest = {
   isRight: (body) => service.version.read(body) !== undefined,
 }
 
-/** For a service without a canary: every request asks which version it is. */
+/** For a service without a canary: every request asks for the version. */
 export const NO_CANARY: Canary = {
   key: '',
   keyOf: (word, index) => word + index,
@@ -120,7 +120,7 @@ export const NO_CANARY: Canary = {
   readNothing: () => VERSION,
 }
 
-/** What the service says of somebody born on `date`, not a 29 February, on the day of `now` in UTC. */
+/** The service's greeting for somebody born on `date`, not 29 February, on the day of `now` in UTC. */
 export function greeting(user: string, date: string, now: Date): string {
   const [, month, day] = date.split('-').map(Number) as [number, number, number]
   const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())

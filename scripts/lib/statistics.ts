@@ -1,4 +1,4 @@
-/** The middle value; the mean of the two in the middle when their number is even. `values` has at least one. */
+/** The middle value, or the mean of the middle two. `values` has at least one. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
   return Number.isInteger(middle) ? ((sorted[middle - 1] ?? upper) + upper) / 2 : upper
 }
 
-/** The nearest-rank percentile of sorted numbers; null without any. */
+/** The nearest-rank percentile of sorted numbers; null if there are none. */
 export function percentile(sorted: readonly number[], percent: number): number | null {
   if (sorted.length === 0) return null
   const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length))

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Stop } from './errors.ts'
 
-/** What terraform/outputs.tf tells of what stands. */
+/** The outputs of terraform/outputs.tf. */
 export interface Outputs {
   url: string | undefined
   group: string | undefined
@@ -10,13 +10,13 @@ export interface Outputs {
   alarms: string[]
 }
 
-/** One resource of a plan, and what happens to it: create, update, delete, or both of the two for a replacement. */
+/** One resource of a plan, and what happens to it: create, update, delete, or delete and create for a replacement. */
 export interface Change {
   address: string
   actions: string[]
 }
 
-/** The Terraform of this project, run in its folder. */
+/** Runs this project's Terraform in its folder. */
 export class Terraform {
   constructor(private readonly folder: string) {
     if (!Bun.which('terraform')) {
@@ -24,13 +24,13 @@ export class Terraform {
     }
   }
 
-  /** Downloads providers where that was not done yet. */
+  /** Downloads providers unless already done. */
   async init(): Promise<void> {
     if (existsSync(join(this.folder, '.terraform'))) return
     if ((await this.run(['init', '-input=false'])) !== 0) throw new Stop('terraform init failed')
   }
 
-  /** Nothing is known before the first apply. */
+  /** All empty before the first apply. */
   async outputs(): Promise<Outputs> {
     const text = await this.read(['output', '-json'])
     const values = JSON.parse(text) as Record<string, { value: unknown } | undefined>
@@ -42,7 +42,7 @@ export class Terraform {
     }
   }
 
-  /** What a saved plan would change, as `terraform show` tells it. */
+  /** What a saved plan would change, as `terraform show` reports it. */
   async changes(plan: string): Promise<Change[]> {
     const { resource_changes = [] } = JSON.parse(await this.read(['show', '-json', plan])) as {
       resource_changes?: { address: string; mode: string; change: { actions: string[] } }[]
@@ -66,7 +66,7 @@ export class Terraform {
     return text
   }
 
-  /** Runs with the terminal handed over; returns the exit code. */
+  /** Runs attached to the terminal; returns the exit code. */
   async run(args: string[], env: Record<string, string> = {}): Promise<number> {
     const [command = '', ...rest] = args
     const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, command, ...rest], {

@@ -8,7 +8,7 @@ import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { offline } from '../terraform/workspace.ts'
 
-/** With a hyphen, and of no word that is in this tree. */
+/** Has a hyphen, and no word that occurs in this tree. */
 const NAME = 'team-notes'
 const TIMEOUT_MS = 900_000
 
@@ -19,7 +19,7 @@ afterAll(() => folder[Symbol.dispose]())
 const cannotBake =
   process.getuid?.() === 0 && process.platform === 'linux' && Bun.which('packer')
     ? undefined
-    : 'it wants root on Linux, and Packer'
+    : 'needs root on Linux, and Packer'
 sayWhatIsLeftOut(`a bake as ${NAME}`, cannotBake)
 
 const foldersOf = (path: string): string[] =>
@@ -27,18 +27,18 @@ const foldersOf = (path: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(path, entry.name))
 
-/** Runs a command in the clone; fails with the end of what it said unless it ends with 0. */
+/** Runs a command in the clone; fails with the end of its output unless it exits with 0. */
 async function succeeds(...words: string[]): Promise<void> {
   const { exitCode, stdout, stderr } = await $`${words}`.cwd(clone).nothrow().quiet()
   const said = `${stdout}${stderr}`.trimEnd().split('\n').slice(-40).join('\n')
   expect(exitCode === 0 ? '' : said).toBe('')
 }
 
-describe(`a clone that is adopted as ${NAME}`, () => {
+describe(`a clone adopted as ${NAME}`, () => {
   beforeAll(async () => {
     await $`git clone --quiet ${root} ${clone}`
     cpSync(join(root, 'node_modules'), join(clone, 'node_modules'), { recursive: true })
-    // Tools and the base of an image are the same under any name, and take minutes to get.
+    // Tools and base images are the same under any name, and take minutes to get.
     mkdirSync(join(clone, 'packer/.images'))
     mkdirSync(join(clone, 'test/.cache'))
     for (const tool of ['.tools', ...foldersOf('test/.cache')]) {
@@ -47,22 +47,22 @@ describe(`a clone that is adopted as ${NAME}`, () => {
     for (const base of new Bun.Glob('debian-*.tar').scanSync(join(root, 'packer/.images'))) {
       symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
     }
-    // Where the registry of Terraform is not to be reached, its provider is beside the repository.
+    // Where the Terraform registry cannot be reached, its provider is next to the repository.
     const beside = join(dirname(offline), '..')
     if (existsSync(beside)) symlinkSync(beside, join(folder.path, basename(beside)))
-    // A link is not the folder that .gitignore names.
+    // .gitignore names a folder, which a symlink is not.
     appendFileSync(join(clone, '.git/info/exclude'), '.tools\n')
     await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
     await succeeds('scripts/adopt', NAME)
     await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')
   }, TIMEOUT_MS)
 
-  test('has the former name in routes and prose alone', async () => {
+  test('has the former name only in routes and prose', async () => {
     const found = await $`git grep -n -i -e ${name} -- ':!*.md'`.cwd(clone).text()
     const left = found
       .trim()
       .split('\n')
-      // A route, a greeting, and a command of Redis.
+      // A route, a greeting, and a Redis command.
       .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello /.test(line))
     expect(left).toEqual([])
   })
@@ -88,8 +88,8 @@ test.each([
   [['Notes'], "got 'Notes'"],
   [['team_notes'], "got 'team_notes'"],
   [['a', 'b'], "got 'a b'"],
-])('scripts/adopt %j ends with 2 and says what it wants', async (words, got) => {
+])('scripts/adopt %j exits with 2 and says what it expects', async (words, got) => {
   const { exitCode, stderr } = await $`scripts/adopt ${words}`.cwd(root).nothrow().quiet()
   expect(exitCode).toBe(2)
-  expect(stderr.toString()).toBe(`adopt: ${got}, wants a NAME (scripts/adopt --help)\n`)
+  expect(stderr.toString()).toBe(`adopt: ${got}, expected a NAME (scripts/adopt --help)\n`)
 })

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { freePort } from '../support/process.ts'
 
-/** The first makes the Debian, which takes a minute; each installs what it needs. */
+/** The first test makes the Debian system, which takes a minute; each installs what it needs. */
 setDefaultTimeout(900_000)
 
 const debian = join(root, 'test/.cache/bare/debian-12')
 const DAMAGED = 99
 
-/** Runs `script` in a clone of HEAD on a bare Debian 12 that is gone afterwards. */
+/** Runs `script` in a clone of HEAD on a bare Debian 12 that is discarded afterwards. */
 async function onBareMachine(script: string) {
   const machine = join(import.meta.dir, 'machine.sh')
   const child = Bun.spawn([machine, debian, 'bash', '-euc', script], {
@@ -25,7 +25,7 @@ async function onBareMachine(script: string) {
   return { exitCode: child.exitCode, stdout, stderr }
 }
 
-test('scripts/start serves, and the curl lines of the README answer', async () => {
+test('scripts/start serves, and the curl commands of the README work', async () => {
   const readme = await Bun.file(join(root, 'README.md')).text()
   const lines = readme.split('\n').filter((line) => line.startsWith('curl '))
   const port = freePort()
@@ -46,7 +46,7 @@ test('scripts/start serves, and the curl lines of the README answer', async () =
   expect(lines).toHaveLength(5)
 })
 
-test('scripts/test passes, of parts that install packages and stand in for commands', async () => {
+test('scripts/test passes parts that install packages and stub commands', async () => {
   const { exitCode, stdout, stderr } = await onBareMachine(
     'scripts/test check unit binary/commands',
   )
@@ -55,7 +55,7 @@ test('scripts/test passes, of parts that install packages and stand in for comma
   expect(exitCode).toBe(0)
 })
 
-test('a command of the machine that was overwritten would be noticed', async () => {
+test('an overwritten system command is detected', async () => {
   const { exitCode, stderr } = await onBareMachine(
     'ln -s /usr/bin/dpkg-query /tmp/link; echo "#!/bin/sh" >/tmp/link',
   )

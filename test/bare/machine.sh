@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # machine.sh ROOT COMMAND…: run COMMAND in a clone of this repository's HEAD on a bare Debian 12, as root.
-# ROOT is that Debian, made when it is not there. What is written goes to a layer that is thrown away. This machine
-# lends where its packages come from and, where it has it, node with npm. The exit code is COMMAND's, or 99 when
-# a file of an installed package is not what the package brought, or something was left in /tmp or in the way of services.
+# ROOT is that Debian, made if it is missing. Writes go to a layer that is discarded. The host lends its package sources
+# and, if installed, node with npm. The exit code is COMMAND's, or 99 when a file of an installed package was modified,
+# or something was left in /tmp or that keeps services from starting.
 set -euo pipefail
 root=$(realpath -m "$1")
 shift
@@ -52,11 +52,11 @@ fi
 git clone --quiet "$repository" root/repository
 
 status=0
-# The variables that name certificates are needed there, too.
+# The variables that name certificates are needed inside, too.
 chroot . env HOME=/root TMPDIR=/tmp "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin${node:+:${node%/*}}" \
   bash -c 'cd /root/repository && "$@"' bash "$@" </dev/null || status=$?
 
-# Of what dpkg finds changed, "c" are configuration files, which are the machine's to change.
+# dpkg marks configuration files with "c"; these may change.
 damaged=$(chroot . dpkg --verify | awk '$2 != "c"' || true)
 left=$(ls -d tmp/* tmp/.[!.]* usr/sbin/policy-rc.d 2>/dev/null || true)
 [[ -z $damaged ]] || { printf 'damaged:\n%s\n' "$damaged" >&2; status=99; }

@@ -55,11 +55,11 @@ test('--help prints to standard output', async () => {
 
 test.each([
   [['--fast'], "Unknown option '--fast'"],
-  [['--rounds', '0'], "--rounds wants a whole number from 1 to 100, got '0'"],
+  [['--rounds', '0'], "--rounds needs a whole number from 1 to 100, got '0'"],
   [['--seconds'], "Option '--seconds <value>' argument missing"],
   [
     ['--only', 'gin,rust'],
-    '--only wants some of service, gin, plain, floor, separated by commas, got',
+    '--only needs some of service, gin, plain, floor, separated by commas, got',
   ],
 ])('%p is refused with the reason, and exit code 2', async (words, reason) => {
   const { status, stdout, stderr } = await bench(words)

@@ -102,7 +102,7 @@ describe('scripts/check', () => {
     writeFileSync(untidy, 'export   const one = "1"\n')
     const failing = check()
     expect(failing.exitCode).toBe(1)
-    expect(failing.stderr.toString()).toContain('scripts/check --fix repairs')
+    expect(failing.stderr.toString()).toContain('scripts/check --fix fixes')
     expect(check('--fix').exitCode).toBe(0)
     expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
     writeFileSync(
@@ -110,7 +110,7 @@ describe('scripts/check', () => {
       "import type { Service } from '../service.ts'\n\nexport type Upward = Service\n",
     )
     expect(check().stderr.toString()).toContain(
-      'src/telemetry/upward.ts imports src/service.ts, which is on a higher floor',
+      'src/telemetry/upward.ts imports src/service.ts, which is in a higher layer',
     )
     for (const [one, other] of [
       ['left', 'right'],
@@ -124,7 +124,7 @@ describe('scripts/check', () => {
     const wrong = check('--repair')
     expect(wrong.exitCode).toBe(2)
     expect(wrong.stderr.toString()).toBe(
-      'check: got --repair, wants nothing or --fix (scripts/check --help)\n',
+      'check: got --repair, expected nothing or --fix (scripts/check --help)\n',
     )
   }, 60_000)
 })

@@ -40,7 +40,7 @@ const bump = async (...args: string[]): Promise<Ran> =>
   await runScript('bump', [...args, '--file', file()], scene.env)
 
 describe('bump', () => {
-  test('writes the release and its AMI by the tags, and keeps the one before', async () => {
+  test('writes the release and the AMI tagged with it, and keeps the previous one', async () => {
     const { code, out } = await bump(NEW)
     expect(code).toBe(0)
     expect(out).toContain('release aaaaaaaaaaaa -> bbbbbbbbbbbb')
@@ -50,7 +50,7 @@ describe('bump', () => {
     expect(Date.now() - Date.parse(history[0].bumped_at)).toBeLessThan(60_000)
   })
 
-  test('takes the commit that is checked out without a release', async () => {
+  test('defaults to the checked-out commit', async () => {
     const release = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
     const image = { id: 'ami-0dddddddddddddddd', name: 'head', architecture: 'arm64' }
     const tags = { service: service.name, release }
@@ -61,14 +61,14 @@ describe('bump', () => {
     expect(await pinned()).toMatchObject({ release, ami_id: image.id })
   })
 
-  test('changes nothing when the release is chosen already', async () => {
+  test('changes nothing when the release is already chosen', async () => {
     const { code, out } = await bump(OLD)
     expect(code).toBe(0)
-    expect(out).toContain('is chosen already')
+    expect(out).toContain('is already chosen')
     expect(await pinned()).toEqual({ release: OLD, ami_id: OLD_IMAGE, history: [] })
   })
 
-  test('does not take the placeholder of a new tree into the history', async () => {
+  test('leaves the placeholder of a new tree out of the history', async () => {
     await pin({ release: '0'.repeat(40), ami_id: 'ami-00000000000000000', history: [] })
     await bump(NEW)
     expect((await pinned()).history).toEqual([])
@@ -88,7 +88,7 @@ describe('bump', () => {
     expect(now.history[0].release).toBe(NEW)
   })
 
-  test('--previous passes over a release that was rolled back', async () => {
+  test('--previous skips a release that was rolled back', async () => {
     const failed = { release: NEW, ami_id: NEW_IMAGE, bumped_at: '2026-01-02' }
     const past = { release: OLD, ami_id: OLD_IMAGE, bumped_at: '2026-01-01' }
     await pin({ release: 'c'.repeat(40), ami_id: 'ami-0ccc', history: [failed, past] })
@@ -99,7 +99,7 @@ describe('bump', () => {
     expect(await pinned()).toMatchObject({ release: OLD, ami_id: OLD_IMAGE })
   })
 
-  test('--list shows what is baked and what was deployed', async () => {
+  test('--list shows the baked releases and the deployment history', async () => {
     await pin({
       release: NEW,
       ami_id: NEW_IMAGE,
@@ -126,10 +126,10 @@ describe('bump refuses', () => {
     expect(err).toContain('there is no AMI of release dddddddddddd')
   })
 
-  test('a name that is no commit', async () => {
+  test('a name that is not a commit', async () => {
     const { code, err } = await bump('no-such-branch')
     expect(code).toBe(1)
-    expect(err).toContain("'no-such-branch' is no commit that this clone knows")
+    expect(err).toContain("'no-such-branch' is not a commit in this clone")
   })
 
   test('to guess between two architectures', async () => {
@@ -156,11 +156,11 @@ describe('bump refuses', () => {
   })
 
   test.each([
-    [[NEW, '--previous'], 'give one of RELEASE, --previous and --list'],
+    [[NEW, '--previous'], 'give only one of RELEASE, --previous and --list'],
     [[NEW, OLD], 'is one argument too many'],
-    [['--arch', 'mips'], "--arch wants x64 or arm64, got 'mips'"],
+    [['--arch', 'mips'], "--arch needs x64 or arm64, got 'mips'"],
     [['--latest'], "Unknown option '--latest'"],
-  ])('%j with 2, in a line that says why', async (args, message) => {
+  ])('%j with exit code 2 and one line that says why', async (args, message) => {
     const { code, err } = await bump(...args)
     expect(code).toBe(2)
     expect(err).toContain(message)

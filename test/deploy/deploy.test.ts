@@ -29,7 +29,7 @@ import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** What terraform/ is to deploy: the same inputs, outputs and rollout, without the resources of a cloud. */
+/** A stand-in for terraform/: the same inputs, outputs and rollout, without cloud resources. */
 const configuration = (url: string): string => `
 variable "release" { type = string }
 variable "ami_id" { type = string }
@@ -64,7 +64,7 @@ let commits: [string, string]
 const file = (): string => join(project, 'terraform/release.auto.tfvars.json')
 const chosen = async (): Promise<string> => (await Bun.file(file()).json()).release
 
-/** This project's scripts in a repository of two commits, with a Terraform that needs no provider. */
+/** This project's scripts in a repository of two commits, with a Terraform configuration that needs no provider. */
 async function makeProject(): Promise<void> {
   project = await mkdtemp(join(tmpdir(), 'deploy-test-'))
   for (const name of ['package.json', 'bun.lock', 'bunfig.toml', 'scripts']) {
@@ -94,7 +94,7 @@ const deploy = (args: string[], extra: Record<string, string> = {}) =>
 const run = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
   await ended(deploy(args, extra))
 
-/** What somebody runs who changes something else. */
+/** An apply for an unrelated change. */
 const terraformApply = async () =>
   await $`terraform init -input=false && terraform apply -input=false -auto-approve`
     .cwd(join(project, 'terraform'))
@@ -121,7 +121,7 @@ afterEach(async () => {
 })
 
 describe('deploy --plan', () => {
-  test('says in words what would happen, and changes nothing', async () => {
+  test('describes what would happen, and changes nothing', async () => {
     const { code, out } = await run(['--plan', 'HEAD'])
     expect(code).toBe(0)
     const [old, next] = commits.map((commit) => commit.slice(0, 12))
@@ -139,16 +139,16 @@ describe('deploy --plan', () => {
     expect(await chosen()).toBe(commits[0])
   })
 
-  test('counts with what the environment tells the rollout', async () => {
+  test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
       HELLO_ROLLOUT_BAKE_SECONDS: '900',
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
-    expect(out).toContain('of which 15:00 watch the alarms')
+    expect(out).toContain('including 15:00 watching the alarms')
   })
 
-  test('warns of what would be in the way', async () => {
+  test('warns about what would stop the rollout', async () => {
     scene.plane.setAlarm(ALARM, 'ALARM')
     scene.plane.images.delete(OLD_IMAGE)
     scene.plane.group.tags['rolled-back-release'] = commits[1]
@@ -160,7 +160,7 @@ describe('deploy --plan', () => {
 })
 
 describe('deploy', () => {
-  test('ends with 0 when the fleet runs the release and the service keeps its contract', async () => {
+  test('exits with 0 when the fleet runs the release and the service keeps its contract', async () => {
     const { code, out, err } = await run(['HEAD', '--yes'])
     expect(err).toBe('')
     expect(code).toBe(0)
@@ -174,7 +174,7 @@ describe('deploy', () => {
     expect(tags.filter(Boolean)).toEqual([commits[1], commits[1]])
   })
 
-  test('ends with 3 when the release was rolled back; no apply tries it again but with --retry', async () => {
+  test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
     const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     scene.plane.setAlarm(ALARM, 'ALARM')
@@ -194,34 +194,34 @@ describe('deploy', () => {
     expect((await run(['HEAD', '--yes', '--retry'])).code).toBe(0)
   })
 
-  test('leaves the receipt of the rollout where the caller asked for it', async () => {
+  test('writes the receipt of the rollout where the caller asked for it', async () => {
     const path = join(project, 'receipt.json')
     await Bun.write(path, 'of an earlier one')
     expect((await run(['HEAD', '--yes'], { HELLO_ROLLOUT_RECEIPT: path })).code).toBe(0)
     expect(await Bun.file(path).json()).toMatchObject({ verdict: 'shipped', release: commits[1] })
   })
 
-  test('ends with 4 when the service does not keep its contract', async () => {
+  test('exits with 4 when the service breaks its contract', async () => {
     scene.fleet.upstream = undefined
     const { code, err } = await run(['HEAD', '--yes'])
     expect(code).toBe(4)
-    expect(err).toContain('deploy: scripts/smoke found something wrong')
+    expect(err).toContain('deploy: scripts/smoke failed')
   })
 
-  test('ends with 5 when the rollout took too long', async () => {
+  test('exits with 5 when the rollout took too long', async () => {
     const late = { HELLO_ROLLOUT_BAKE_SECONDS: '2000', HELLO_ROLLOUT_TIMEOUT_SECONDS: '2' }
     expect((await run(['HEAD', '--yes'], late)).code).toBe(5)
   })
 
-  test('refuses to go on where nobody can be asked, and takes the choice back', async () => {
+  test('refuses without a terminal to ask on, and restores the release file', async () => {
     const { code, err } = await run(['HEAD'])
     expect(code).toBe(1)
-    expect(err).toContain('give --yes. Nothing was changed.')
+    expect(err).toContain('pass --yes. Nothing was changed.')
     expect(await chosen()).toBe(commits[0])
     expect(scene.plane.refreshes).toHaveLength(0)
   })
 
-  test('refuses a plan that changes more than the release, but with --all', async () => {
+  test('refuses a plan that changes more than the release, unless --all is given', async () => {
     const refused = await run(['HEAD', '--yes', '--', '-var=size=2'])
     expect(refused.code).toBe(1)
     expect(refused.err).toContain('the plan changes more than the release:\n')
@@ -233,7 +233,7 @@ describe('deploy', () => {
     expect((await run(['HEAD', '--yes', '--all', '--', '-var=size=2'])).code).toBe(0)
   })
 
-  test('--previous passes over a release that was rolled back', async () => {
+  test('--previous skips a release that was rolled back', async () => {
     await Bun.write(
       file(),
       JSON.stringify({
@@ -270,7 +270,7 @@ describe('deploy', () => {
     expect(err).toContain('there is no AMI of release dddddddddddd')
   })
 
-  test('ends with 1 when terraform cannot plan, and takes the choice back', async () => {
+  test('exits with 1 when terraform plan fails, and restores the release file', async () => {
     const { code, err } = await run(['HEAD', '--yes', '--', '-var=nonsense=1'])
     expect(code).toBe(1)
     expect(err).toContain('terraform plan failed; nothing was changed')
@@ -279,9 +279,9 @@ describe('deploy', () => {
 
   test.each([
     [['a', 'b'], "'b' is one argument too many"],
-    [['a', '--previous'], 'give RELEASE or --previous'],
+    [['a', '--previous'], 'give either RELEASE or --previous'],
     [['--force'], "Unknown option '--force'"],
-  ])('%j ends with 2, in a line that says why', async (args, message) => {
+  ])('%j exits with 2 and one line that says why', async (args, message) => {
     const { code, err } = await run(args)
     expect(code).toBe(2)
     expect(err).toContain(message)

@@ -23,7 +23,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The verbs that speak to AWS, each with arguments that would work. */
+/** The commands that call AWS, each with valid arguments. */
 const VERBS: [string, () => string[]][] = [
   ['rollout', () => toNew(scene)],
   ['rollout', () => ['status']],
@@ -31,7 +31,7 @@ const VERBS: [string, () => string[]][] = [
   ['bump', () => [NEW, '--file', join(folder, 'release.json')]],
 ]
 
-/** Runs a verb; whatever is wrong takes one line on stderr, with no trace of where in the code it was found. */
+/** Runs a command that fails; expects one line on stderr, and no stack trace. */
 async function complaint(
   verb: string,
   args: string[],
@@ -81,7 +81,7 @@ describe.each(VERBS)('%s', (verb, args) => {
     expect(err).toContain('not authorized to perform: some:Action')
   })
 
-  test('says where it could not be reached', async () => {
+  test('names the endpoint that cannot be reached', async () => {
     const AWS_ENDPOINT_URL = `http://127.0.0.1:${freePort()}`
     const { code, err } = await complaint(verb, [...args()], {
       ...scene.env,
@@ -92,7 +92,7 @@ describe.each(VERBS)('%s', (verb, args) => {
     expect(err).toContain(`AWS cannot be reached at ${AWS_ENDPOINT_URL}`)
   })
 
-  test('says so when AWS throttles for longer than it retries', async () => {
+  test('says so when AWS throttles longer than it retries', async () => {
     scene.double.faults.add(/./, throttled)
     const { code, err } = await complaint(verb, args(), {
       ...scene.env,
@@ -104,7 +104,7 @@ describe.each(VERBS)('%s', (verb, args) => {
 })
 
 test.each(['rollout', 'ops', 'bump', 'deploy', 'smoke'])(
-  '%s --help tells its exit codes and ends with 0',
+  '%s --help lists its exit codes and exits with 0',
   async (verb) => {
     const { code, out, err } = await runScript(verb, ['--help'])
     expect(code).toBe(0)
@@ -142,15 +142,18 @@ describe('a call', () => {
     ['CredentialsProviderError', 'The SSO session has expired', {}, 'expired', false],
     ['ValidationError', 'AutoScalingGroup name not found - x', {}, 'group', false],
     ['ValidationError', 'something else', {}, 'other', false],
-  ] as const)('that ends with %s (%s, %j) means %s', (name, message, extra, kind, again) => {
-    const error = Object.assign(new Error(message), { name }, extra)
-    expect<string>(classifyError(error)).toBe(kind)
-    expect(isTransient(error)).toBe(again)
-    expect(explain(error)).not.toContain('\n')
-  })
+  ] as const)(
+    'that fails with %s (%s, %j) is classified as %s',
+    (name, message, extra, kind, again) => {
+      const error = Object.assign(new Error(message), { name }, extra)
+      expect<string>(classifyError(error)).toBe(kind)
+      expect(isTransient(error)).toBe(again)
+      expect(explain(error)).not.toContain('\n')
+    },
+  )
 })
 
-test('a fault of the double is what the SDK makes of AWS’s own answer', async () => {
+test('the SDK reports a fault of the double as it does AWS’s own', async () => {
   const faults: [string, Fault, string][] = [
     ['rollout', expired, 'security token included in the request is expired'],
     ['ops', denied('ssm:SendCommand'), 'ssm:SendCommand'],

@@ -17,7 +17,7 @@ const ops = async (...args: string[]): Promise<Ran> =>
 const first = (): string =>
   scene.plane.instances.find(({ lifecycle }) => lifecycle === 'InService')?.id ?? ''
 
-test('a restart has health checks resumed through throttling', async () => {
+test('a restart resumes health checks despite throttling', async () => {
   scene.double.faults.add(/^ResumeProcesses$/, throttled, 9)
   const { code } = await ops('restart', first())
   scene.double.faults.clear()
@@ -25,7 +25,7 @@ test('a restart has health checks resumed through throttling', async () => {
   expect(scene.plane.group.suspended.size).toBe(0)
 })
 
-test('a restart that cannot have health checks resumed says how to do so', async () => {
+test('a restart that cannot resume health checks says how to do so', async () => {
   scene.double.faults.add(/^ResumeProcesses$/, { kind: 'error', code: 'AccessDenied', message: '' })
   const { code, err } = await ops('restart', first())
   scene.double.faults.clear()
@@ -45,5 +45,5 @@ test('undrain does not put an old release back into service', async () => {
   scene.plane.group.version = 1
   expect(code).toBe(1)
   expect(err).toContain(`${id} has launch template version 1, and ${GROUP} runs version 2`)
-  await until(() => scene.plane.instance(id).lifecycle === 'Standby', 'it is still set aside')
+  await until(() => scene.plane.instance(id).lifecycle === 'Standby', 'it is still on standby')
 })

@@ -59,7 +59,7 @@ describe('ops status', () => {
     }
   })
 
-  test('is JSON with --json', async () => {
+  test('prints JSON with --json', async () => {
     const reports = JSON.parse((await ops('status', '--json')).out)
     expect(reports).toHaveLength(3)
     expect(reports[0]).toMatchObject({ release: OLD, saidRelease: OLD, saidHealth: '200' })
@@ -79,7 +79,7 @@ describe('ops status', () => {
   })
 })
 
-describe('with an instance that SSM does not know', () => {
+describe('with an instance unknown to SSM', () => {
   let stranger: Instance
   let address: string | undefined
   beforeAll(() => {
@@ -91,7 +91,7 @@ describe('with an instance that SSM does not know', () => {
     if (address) stranger.privateIp = address
   })
 
-  test('status tells what the others say, and complains of the one', async () => {
+  test('status reports the others, and complains about that one', async () => {
     const { out, err, code } = await ops('status')
     expect(code).toBe(0)
     expect(err).toContain(`${stranger.id} could not be asked over SSM: `)
@@ -99,14 +99,14 @@ describe('with an instance that SSM does not know', () => {
     expect(out).toMatch(new RegExp(`${stranger.id} .* healthy +- `))
   })
 
-  test('logs prints the journals of the others and ends with 4', async () => {
+  test('logs prints the journals of the others and exits with 4', async () => {
     const { out, err, code } = await ops('logs')
     expect(code).toBe(4)
-    expect(err).toContain(`${stranger.id}: logs ended as not asked`)
+    expect(err).toContain(`${stranger.id}: logs ended with status not asked`)
     for (const id of inService().slice(1)) expect(out).toContain(`${id} one\n`)
   })
 
-  test('status does not ask one that still boots', async () => {
+  test('status does not ask one that is still booting', async () => {
     stranger.lifecycle = 'Pending'
     const { out, err } = await ops('status')
     stranger.lifecycle = 'InService'
@@ -130,10 +130,10 @@ describe('ops logs', () => {
     const behaviour = { exitCode: 0, stderr: '' }
     const child = spawnScript('ops', ['logs', '-f', first(), '--poll-seconds', '0.02'], scene.env)
     const before = commands(scene.plane).length
-    await until(() => commands(scene.plane).length >= before + 2, 'logs were asked for twice')
+    await until(() => commands(scene.plane).length >= before + 2, 'logs were fetched twice')
     scene.behave(OLD_IMAGE, { commands: { logs: { ...behaviour, stdout: 'two\nthree\n' } } })
     const now = commands(scene.plane).length
-    await until(() => commands(scene.plane).length >= now + 3, 'logs were asked for thrice more')
+    await until(() => commands(scene.plane).length >= now + 3, 'logs were fetched three more times')
     child.kill('SIGINT')
     expect((await ended(child)).out).toBe('one\ntwo\nthree\n')
   })
@@ -144,13 +144,13 @@ describe('ops logs', () => {
     [['a'], ['b', 'c'], ['b', 'c']],
     [[], ['a'], ['a']],
     [['x', 'x'], ['x', 'x', 'x'], ['x']],
-  ])('after %j, of %j the lines %j are new', (before, now, fresh) => {
+  ])('after %j, the new lines of %j are %j', (before, now, fresh) => {
     expect(unseen(before, now)).toEqual(fresh)
   })
 })
 
 describe('ops restart', () => {
-  test('goes one at a time, waits for health, and keeps the group from replacing the instance', async () => {
+  test('restarts one at a time, waits for health, and keeps the group from replacing the instance', async () => {
     scene.behave(OLD_IMAGE, { restartMs: 300 })
     await Bun.sleep(500)
     const ids = inService()
@@ -174,7 +174,7 @@ describe('ops restart', () => {
     expect(comments).toEqual(Array(3).fill('restart by alice: memory leak'))
   })
 
-  test('stops at the first instance that fails, and lets the group check health again', async () => {
+  test('stops at the first instance that fails, and resumes the health checks of the group', async () => {
     scene.behave(OLD_IMAGE, {
       commands: { restart: { exitCode: 1, stdout: '', stderr: 'not healthy' } },
     })
@@ -207,7 +207,7 @@ describe('ops restart', () => {
     expect(err).toContain('a refresh is running')
   })
 
-  test('refuses when nothing else would serve', async () => {
+  test('refuses when no other instance would serve', async () => {
     const small = await startScene({ instances: 1 })
     const { code, err } = await runScript('ops', ['restart', '--reason', 'test'], small.env)
     await small.stop()
@@ -217,7 +217,7 @@ describe('ops restart', () => {
 })
 
 describe('ops drain and undrain', () => {
-  test('take an instance out while another comes, and put it back', async () => {
+  test('take an instance out while another replaces it, and put it back', async () => {
     const id = first()
     const drained = await ops('drain', id, '--reason', 'strange latency')
     expect(drained.code).toBe(0)
@@ -233,7 +233,7 @@ describe('ops drain and undrain', () => {
 })
 
 describe('ops bundle', () => {
-  test('writes a file for each instance and says where', async () => {
+  test('writes a file for each instance and prints its path', async () => {
     const { out, code, err } = await ops('bundle', '--out', folder, '--reason', 'post-mortem')
     expect(err).toBe('')
     expect(code).toBe(0)
@@ -245,13 +245,13 @@ describe('ops bundle', () => {
 })
 
 describe('ops shell', () => {
-  test('says what is missing when the AWS CLI is not there', async () => {
+  test('names what is missing when the AWS CLI is not installed', async () => {
     const { code, err } = await ops('shell', first(), '--reason', 'last resort')
     expect(code).toBe(1)
     expect(err).toMatch(/a shell needs (aws|session-manager-plugin), which is not on PATH/)
   })
 
-  test('hands the session over with the reason beside it', async () => {
+  test('starts the session with the reason', async () => {
     const stub = '#!/bin/sh\necho "$(basename "$0") $*"\nexit 7\n'
     await mkdir(join(folder, 'bin'))
     for (const tool of ['aws', 'session-manager-plugin']) {
@@ -274,21 +274,21 @@ describe('ops refuses', () => {
   test.each([
     [[], 'say what to do'],
     [['reboot'], "there is no verb 'reboot'"],
-    [['restart'], 'restart wants --reason TEXT'],
-    [['drain', '--reason', 'x'], 'drain wants one instance id'],
-    [['logs', 'web-1'], "'web-1' is no instance id"],
-    [['logs', '--lines', 'all'], "--lines wants a whole number from 1 to 99999, got 'all'"],
-  ])('%j with 2, in a line that says why', async (args, message) => {
+    [['restart'], 'restart needs --reason TEXT'],
+    [['drain', '--reason', 'x'], 'drain needs one instance id'],
+    [['logs', 'web-1'], "'web-1' is not an instance id"],
+    [['logs', '--lines', 'all'], "--lines needs a whole number from 1 to 99999, got 'all'"],
+  ])('%j with exit code 2 and one line that says why', async (args, message) => {
     const { code, err } = await ops(...args)
     expect(code).toBe(2)
     expect(err).toContain(message)
     expect(err).toEndWith(' (scripts/ops --help)\n')
   })
 
-  test('an instance of somewhere else', async () => {
+  test('an instance of another group', async () => {
     const { code, err } = await ops('logs', 'i-0123456789abcdef0')
     expect(code).toBe(1)
-    expect(err).toContain(`i-0123456789abcdef0 is no instance of ${name}-production`)
+    expect(err).toContain(`i-0123456789abcdef0 is not an instance of ${name}-production`)
   })
 })
 
@@ -297,6 +297,6 @@ test.each([
   [150, '2 min'],
   [3 * 3600, '3 h'],
   [3 * 86_400, '3 d'],
-])('%d seconds are an age of %s', (seconds, text) => {
+])('%d seconds are shown as %s', (seconds, text) => {
   expect(age(new Date(seconds * 1000), new Date(0))).toBe(text)
 })

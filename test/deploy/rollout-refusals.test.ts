@@ -64,8 +64,8 @@ describe('usage', () => {
     [['watch', 'now'], "'now' is one argument too many"],
     [['watch', '--fast'], "Unknown option '--fast'"],
     [['start'], 'start needs --launch-template-id, --launch-template-version, --release, --url'],
-    [['watch', '--rate', 'fast'], "--rate wants a number from 0.1 to 1000, got 'fast'"],
-    [['watch', '--url', 'here'], "--url wants an http or https URL, got 'here'"],
+    [['watch', '--rate', 'fast'], "--rate needs a number from 0.1 to 1000, got 'fast'"],
+    [['watch', '--url', 'here'], "--url needs an http or https URL, got 'here'"],
     [
       ['watch', '--checkpoints', '50,20,100'],
       'rising whole percentages that end with 100, or none',
@@ -75,7 +75,7 @@ describe('usage', () => {
       ['watch', '--launch-template-version', '$Latest'],
       'with $Latest or $Default AWS cannot go back',
     ],
-    [['watch', '--release', 'main'], '--release wants a full commit id'],
+    [['watch', '--release', 'main'], '--release needs a full commit id'],
   ])('%j ends with 2, in a line that says why', async (args, message) => {
     const err = await refusal(args, 2)
     expect(err).toContain(message)

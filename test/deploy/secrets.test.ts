@@ -6,10 +6,10 @@ import { type Ministack, startMinistack } from '../aws-double/ministack.ts'
 import { awsEnvironment } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
 
-// The first run installs the emulator.
-/** With which every token begins. */
+/** The prefix of every token. */
 const tokenPrefix = name.replaceAll('-', '_')
 
+// The first run installs the emulator.
 setDefaultTimeout(180_000)
 
 let emulator: Ministack
@@ -48,7 +48,7 @@ async function scopeAsStored(token: string, environment: string) {
 }
 
 describe('scripts/secrets', () => {
-  test('makes a password that both stores take, and two tokens that the service knows', async () => {
+  test('creates a password that both stores accept, and two tokens that the service knows', async () => {
     const { code, out } = await secrets('--environment', 'fresh')
     expect(code).toBe(0)
     const password = await stored(`/${name}/fresh/redis-password`)
@@ -59,7 +59,7 @@ describe('scripts/secrets', () => {
     expect(await scopeAsStored(tokenIn(out, 'write'), 'fresh')).toBe('write')
   })
 
-  test('never replaces what is there', async () => {
+  test('never replaces existing secrets', async () => {
     await secrets('--environment', 'twice')
     const before = [
       await stored(`/${name}/twice/redis-password`),
@@ -67,13 +67,13 @@ describe('scripts/secrets', () => {
     ].map((parameter) => parameter?.Value)
     const { code, out } = await secrets('--environment', 'twice')
     expect(code).toBe(0)
-    expect(out.match(/is there already/g)).toHaveLength(2)
+    expect(out.match(/already exists/g)).toHaveLength(2)
     expect(out).not.toContain(`${tokenPrefix}_`)
     expect((await stored(`/${name}/twice/redis-password`))?.Value).toBe(before[0])
     expect((await stored(`/${name}/twice/tokens`))?.Value).toBe(before[1])
   })
 
-  test('adds a token beside the others, and revokes one by the first digits of its hash', async () => {
+  test('adds a token to the others, and revokes one by the first digits of its hash', async () => {
     const first = tokenIn((await secrets('--environment', 'rota')).out, 'write')
     const second = tokenIn(
       (await secrets('--environment', 'rota', '--add-token', 'write')).out,
@@ -90,7 +90,7 @@ describe('scripts/secrets', () => {
     expect(await scopeAsStored(second, 'rota')).toBe('write')
   })
 
-  test('refuses to revoke what is not there, and the last token', async () => {
+  test('refuses to revoke an unknown token, and the last one', async () => {
     const missing = await secrets('--environment', 'nowhere', '--revoke-token', 'abcd')
     expect(missing.code).toBe(1)
     expect(missing.err).toContain('run scripts/secrets first')
@@ -107,16 +107,19 @@ describe('scripts/secrets', () => {
     expect(only.err).toContain('the only token')
   })
 
-  test('says what it wants when it is called wrongly', async () => {
+  test('says what it needs when called wrongly', async () => {
     for (const [args, sentence] of [
-      [['--add-token', 'admin'], "--add-token wants read or write, got 'admin'"],
+      [['--add-token', 'admin'], "--add-token needs read or write, got 'admin'"],
       [
         ['--environment', 'Prod'],
-        "--environment wants lower-case letters, digits and hyphens, got 'Prod'",
+        "--environment needs lower-case letters, digits and hyphens, got 'Prod'",
       ],
-      [['--list', '--add-token', 'read'], 'give one of --add-token, --revoke-token and --list'],
-      [['--revoke-token', `${tokenPrefix}_x`], '--revoke-token wants 4 to 64 hexadecimal digits'],
-      [['now'], "it takes no argument, got 'now'"],
+      [
+        ['--list', '--add-token', 'read'],
+        'give only one of --add-token, --revoke-token and --list',
+      ],
+      [['--revoke-token', `${tokenPrefix}_x`], '--revoke-token needs 4 to 64 hexadecimal digits'],
+      [['now'], "takes no arguments, got 'now'"],
     ] as const) {
       const { code, err } = await secrets(...args)
       expect(err).toContain(sentence)

@@ -22,30 +22,30 @@ describe('smoke, against the service', () => {
     await Promise.all([open.stop(), guarded.stop()])
   })
 
-  test('finds the whole contract kept', async () => {
+  test('passes when the whole contract is kept', async () => {
     const { code, out, err } = await smoke(open.url)
     expect(err).toBe('')
     expect(code).toBe(0)
     expect(Number(/(\d+) checks passed/.exec(out)?.[1])).toBeGreaterThan(80)
   })
 
-  test('finds it kept with a token', async () => {
+  test('passes with a token', async () => {
     const { code, err } = await smoke(guarded.url, '--token', TOKEN)
     expect(err).toBe('')
     expect(code).toBe(0)
   })
 
-  test('checks what is public, and says so, without the token that the service wants', async () => {
+  test('checks only what is public, and says so, without the token that the service requires', async () => {
     const { code, out } = await smoke(guarded.url)
     expect(code).toBe(0)
     expect(out).toContain('the rest needs --token')
   })
 
-  test('shows the line that failed when the release is another', async () => {
+  test('shows the failing line when the release differs', async () => {
     const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
     expect(code).toBe(1)
     expect(err).toMatch(/smoke: smoke line \d+: .*\.version ==/)
-    expect(err).toContain('asked   GET /version')
+    expect(err).toContain('request   GET /version')
   })
 
   test('fails with a token that is not accepted', async () => {
@@ -64,7 +64,7 @@ describe('smoke, against a service that', () => {
       Response.json({ status: 'starting' }, { status: 503 }),
       'is_status 200',
     ],
-    ['says ok in another form', '/hc', Response.json({ status: 'OK' }), 'is_json'],
+    ['reports ok in another form', '/hc', Response.json({ status: 'OK' }), 'is_json'],
   ])('%s, fails with that line', async (_, path, answer, line) => {
     const server = Bun.serve({
       port: 0,
@@ -78,24 +78,24 @@ describe('smoke, against a service that', () => {
     await server.stop(true)
     expect(code).toBe(1)
     expect(err).toMatch(new RegExp(`smoke: smoke line \\d+: ${line}`))
-    expect(err).toContain(`asked   GET ${path}`)
+    expect(err).toContain(`request   GET ${path}`)
   })
 
   test('does not answer, fails', async () => {
     const { code, err } = await smoke(`http://127.0.0.1:${freePort()}`)
     expect(code).toBe(1)
-    expect(err).toContain('wrong   no answer')
+    expect(err).toContain('problem   no response')
   })
 })
 
 describe('smoke refuses', () => {
   test.each([
-    [[], "wants the URL of a service, got ''"],
-    [['here'], "wants the URL of a service, got 'here'"],
+    [[], "needs the URL of a service, got ''"],
+    [['here'], "needs the URL of a service, got 'here'"],
     [['http://a', 'http://b'], "'http://b' is one argument too many"],
     [['http://a', '--fast'], "unknown option '--fast'"],
-    [['http://a', '--token'], '--token wants a value'],
-  ])('%j with 2, in a line that says why', async (args, message) => {
+    [['http://a', '--token'], '--token needs a value'],
+  ])('%j with exit code 2 and one line that says why', async (args, message) => {
     const { code, err } = await smoke(...args)
     expect(code).toBe(2)
     expect(err).toContain(message)

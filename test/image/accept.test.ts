@@ -21,7 +21,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     sha256 = (await readBuiltRelease(root, image.arch)).sha256
   }, BAKE_TIMEOUT_MS)
 
-  /** Boots the image, breaks it, and asks the gate. */
+  /** Boots the image, breaks it, and runs the gate. */
   async function ask(breakage: string, env: Record<string, string> = {}) {
     await using machine = await boot({
       root: image.root,
@@ -56,14 +56,14 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     expect(exitCode).toBe(0)
   })
 
-  test('accepts a warning about a unit of somebody else, and shows it', async () => {
+  test("accepts a warning about someone else's unit, and shows it", async () => {
     const { exitCode, stderr, stdout } = await ask(`
       printf '[Service]\\nExecStart=/bin/true\\nRest=1\\n' >/etc/systemd/system/cloud-final.service`)
     expect(stdout).toMatch(/systemd-analyze verify: .*cloud-final.service/)
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   })
 
-  test('accepts the keys of examples', async () => {
+  test('accepts example keys', async () => {
     const { exitCode, stderr } = await ask('echo AKIAIOSFODNN7EXAMPLE >/usr/share/example')
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   })
@@ -75,7 +75,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       /the checksum of .*app is \w{64}, wanted/,
     ],
     ['no executable', 'rm /usr/local/bin/app', /app --version says/],
-    ['another release noted', 'echo 0000 >/etc/app/release', /\/etc\/app\/release is not/],
+    ['another release recorded', 'echo 0000 >/etc/app/release', /\/etc\/app\/release is not/],
     [
       'a unit with a mistake',
       'echo Rest=1 >>/usr/local/lib/systemd/system/app@.service',
@@ -86,11 +86,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'systemctl -q disable app.target',
       /app.target is not enabled/,
     ],
-    [
-      'nothing that keeps the time',
-      'systemctl -q disable systemd-timesyncd',
-      /nothing keeps the time/,
-    ],
+    ['no time synchronization', 'systemctl -q disable systemd-timesyncd', /nothing keeps the time/],
     ['an open sshd', 'systemctl -q unmask ssh.service', /ssh.service is not masked/],
     ['a password', 'echo root:secret | chpasswd', /the password of root is not locked/],
     ['no password', 'passwd -q -d root', /the password of root is not locked/],
@@ -115,7 +111,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       /open ports: tcp \S+:4444$/m,
     ],
     [
-      'an open port for datagrams',
+      'an open UDP port',
       'systemd-run --quiet --socket-property=ListenDatagram=4445 --unit=open true',
       /open ports: udp \S+:4445$/m,
     ],
@@ -126,7 +122,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id',
       /machine-id is not empty/,
     ],
-    ['a history', 'echo ls >/root/.bash_history', /left over: \/root\/.bash_history/],
+    ['a shell history', 'echo ls >/root/.bash_history', /left over: \/root\/.bash_history/],
     ['host keys', 'touch /etc/ssh/ssh_host_rsa_key', /host keys that every instance would share/],
     [
       'a private key',
@@ -141,25 +137,25 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       /something secret: \/var\/log\/key/,
     ],
     [
-      'the secret of an access key',
+      'a secret access key',
       `echo "aws_secret_access_key = ${'x'.repeat(40)}" >/usr/share/credentials`,
       /something secret: \/usr\/share\/credentials/,
     ],
-    ['credentials of AWS', 'mkdir /root/.aws', /left over: \/root\/.aws/],
-    ['passwords for servers', 'touch /root/.netrc', /left over: \/root\/.netrc/],
-    ['a key of a person', 'touch /root/id_ed25519', /left over: \/root\/id_ed25519/],
+    ['AWS credentials', 'mkdir /root/.aws', /left over: \/root\/.aws/],
+    ['server passwords', 'touch /root/.netrc', /left over: \/root\/.netrc/],
+    ['a personal key', 'touch /root/id_ed25519', /left over: \/root\/id_ed25519/],
     [
       'a random seed',
       'touch /var/lib/systemd/random-seed',
       /left over: \/var\/lib\/systemd\/random-seed/,
     ],
     [
-      'what cloud-init knows of the instance that builds',
+      'what cloud-init knows about the build instance',
       'mkdir -p /var/lib/cloud; ln -s instances/i-0 /var/lib/cloud/instance',
       /left over: \/var\/lib\/cloud\/instance/,
     ],
   ])(
-    'does not accept %s',
+    'rejects %s',
     async (_, breakage, problem) => {
       const { exitCode, stderr } = await ask(breakage)
       expect(stderr).toMatch(problem)
@@ -168,19 +164,19 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     60_000,
   )
 
-  test('does not accept an image that serves another release', async () => {
+  test('rejects an image that serves another release', async () => {
     const { exitCode, stderr } = await ask('true', { RELEASE: 'f'.repeat(40) })
     expect(stderr).toMatch(/\/version says .*wanted release ffff/)
     expect(exitCode).toBe(1)
   })
 
-  test('does not accept an image without a unit that it was told to want', async () => {
+  test('rejects an image without a required unit', async () => {
     const { stderr } = await ask('true', { REQUIRED_UNITS: 'amazon-ssm-agent.service' })
     expect(stderr).toContain('amazon-ssm-agent.service is not enabled')
   })
 
   test(
-    'fails the bake, which then leaves no image',
+    'fails the bake, which leaves no image',
     async () => {
       const built = await readBuiltRelease(root, image.arch)
       const other = { ...built, id: 'f'.repeat(40) }

@@ -54,7 +54,7 @@ describe('a release', () => {
     await makeTree(folder.path)
     writeFileSync(join(folder.path, 'new.ts'), '')
     expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
-      'the tree has changes that no commit holds (new.ts): commit them, then build',
+      'uncommitted changes (new.ts): commit them, then build',
     )
   })
 
@@ -66,31 +66,31 @@ describe('a release', () => {
     )
   })
 
-  test('is refused when what is built is of another commit, or of a dirty tree', async () => {
+  test('is refused when it was built from another commit, or from a dirty tree', async () => {
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)
     for (const content of ['0'.repeat(40), `${id}-dirty`]) {
       await build(folder.path, content)
-      expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(`is not of the commit ${id}`)
+      expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
+        `was not built from commit ${id}`,
+      )
     }
   })
 
-  test('is refused when the executable is not what SHA256SUMS says', async () => {
+  test('is refused when the executable does not match SHA256SUMS', async () => {
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)
     writeFileSync(join(folder.path, 'dist', `${name}-linux-arm64`), `${id} and more`)
-    expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
-      'is not what dist/SHA256SUMS says',
-    )
+    expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow('does not match dist/SHA256SUMS')
   })
 })
 
 describe('scripts/bake', () => {
   test.each([
-    [['--arch', 'mips'], /--arch wants x64 or arm64, got 'mips'/],
-    [['now'], /it takes no argument, got 'now'/],
+    [['--arch', 'mips'], /--arch needs x64 or arm64, got 'mips'/],
+    [['now'], /takes no arguments, got 'now'/],
     [['--fast'], /Unknown option '--fast'/],
-  ])('does not take %p', async (options, message) => {
+  ])('refuses %p', async (options, message) => {
     const { exitCode, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
     expect(exitCode).toBe(2)
     expect(stderr.toString()).toMatch(message)
@@ -99,14 +99,14 @@ describe('scripts/bake', () => {
 })
 
 describe('an interrupted Packer', () => {
-  /** Says more than a pipe holds, and ends some time after it was told to. */
+  /** Prints more than a pipe holds, and exits some time after it was told to. */
   const STAND_IN = `#!/usr/bin/env bash
 trap 'seq 50000; echo terminated >>"$DONE"; exit 1' TERM
 echo started
 for ((i = 0; i < 100; i++)); do sleep 0.1; done
 `
 
-  test('is told once, heard to its end, and waited for', async () => {
+  test('is signalled once, read to its end, and waited for', async () => {
     using folder = temporaryFolder()
     const done = join(folder.path, 'done')
     stubCommand(folder.path, 'packer', STAND_IN)
@@ -131,7 +131,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
     expect(said.at(-1)).toBe('50000')
   })
 
-  test('is not started at all when the interruption came before', async () => {
+  test('is not started at all when interrupted before', async () => {
     const start = () => {
       throw new Error('started')
     }
@@ -148,7 +148,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
 sayWhatIsLeftOut('baking an AMI against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
-  /** Stands in for the current Packer: notes how it was called, and leaves an AMI with the tags of a bake. */
+  /** Stands in for the current Packer: records its calls, and leaves an AMI with the tags of a bake. */
   function standInForPacker(path: string): string {
     const bin = join(path, 'bin')
     mkdirSync(bin)
@@ -168,7 +168,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     return bin
   }
 
-  test('hands Packer the release, and finds the AMI that it left by its tags', async () => {
+  test('hands Packer the release, and finds the new AMI by its tags', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     using work = temporaryFolder()
@@ -214,7 +214,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     }
   }, 90_000)
 
-  test('stops at the AMI that the release has', async () => {
+  test('bakes nothing when the release has an AMI', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     const { id } = await makeTree(folder.path)

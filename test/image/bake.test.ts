@@ -22,7 +22,7 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     image = await bakedImage()
   }, BAKE_TIMEOUT_MS)
 
-  test('adds the executable to the root file system, and less than 1 MB', async () => {
+  test('adds the executable and less than 1 MB to the root file system', async () => {
     using folder = temporaryFolder()
     await $`tar -C ${folder.path} -xpf ${image.base}`
     const added = (await bytesIn(image.root)) - (await bytesIn(folder.path))
@@ -31,16 +31,16 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     expect(added - executable).toBeLessThan(1_000_000)
   })
 
-  test('of a release that is baked already is not repeated', async () => {
+  test('of a release that is already baked is not repeated', async () => {
     const { stdout, stderr } = await runBake('--local')
-    expect(stderr).toContain('baked already')
+    expect(stderr).toContain('already baked')
     expect(stdout.trim()).toBe(image.root)
     const json = JSON.parse((await runBake('--local', '--json')).stdout)
     expect(json).toEqual({ ...image, already: true })
   })
 
   test(
-    'that is interrupted cancels Packer and leaves the image of before and nothing else',
+    'that is interrupted cancels Packer and leaves only the previous image',
     async () => {
       using folder = temporaryFolder()
       const images = join(root, 'packer', '.images')
@@ -65,7 +65,7 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
   )
 
   test(
-    'done again makes the same files',
+    'that is repeated makes the same files',
     async () => {
       const before = await listing(image.root)
       await runBake('--local', '--force')
@@ -74,14 +74,14 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
       const different = [...before]
         .filter((line) => !after.has(line))
         .concat([...after].filter((line) => !before.has(line)))
-      // The login records of the bake itself: that it booted, and shut down, when.
+      // The login records of the bake itself: when it booted and shut down.
       expect(different.filter((line) => !line.endsWith(' ./var/log/wtmp'))).toEqual([])
     },
     BAKE_TIMEOUT_MS,
   )
 })
 
-test('of the images of a tree those used last are kept', () => {
+test('the most recently used images of a tree are kept', () => {
   using folder = temporaryFolder()
   for (const [index, release] of ['oldest', 'old', 'new'].entries()) {
     const path = imageFolder(folder.path, release)
@@ -96,7 +96,7 @@ test('of the images of a tree those used last are kept', () => {
   expect(readdirSync(images).sort()).toEqual(['debian-12.tar', 'new', 'oldest'])
 })
 
-/** Every path with its mode, owner and, of a file, its checksum; of a link, its target. */
+/** Every path with its mode and owner, the checksum of a file, and the target of a link. */
 async function listing(folder: string): Promise<Set<string>> {
   const all = await $`find . -printf '%y %m %U:%G %l %p\n'`.cwd(folder).text()
   const sums = await $`find . -type f -print0 | xargs -0 sha256sum`.cwd(folder).text()

@@ -50,7 +50,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect((await machine.run('systemctl', 'is-system-running')).stdout.trim()).toBe('running')
   })
 
-  test('listens on the port of the service, one socket a worker, and on loopback for metrics: nowhere else', async () => {
+  test('listens only on the service port, one socket per worker, and on loopback for metrics', async () => {
     await using machine = await boot({ root, env: ENV })
     await machine.settled()
     const listening = (await machine.sh('ss -H -lntup'))
@@ -66,11 +66,11 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
   })
 
   sayWhatIsLeftOut(
-    'a worker that is killed beside others',
-    workers.length < 2 ? 'it takes two cores' : undefined,
+    'killing one of several workers',
+    workers.length < 2 ? 'needs two cores' : undefined,
   )
   test.skipIf(workers.length < 2)(
-    'moves the connections that wait on a worker which ends to another one',
+    'moves the connections waiting on a killed worker to another one',
     async () => {
       await using machine = await boot({ root, env: ENV })
       await machine.healthy()
@@ -94,7 +94,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     30_000,
   )
 
-  test('has a killed worker back within 2 s', async () => {
+  test('restarts a killed worker within 2 s', async () => {
     await using machine = await boot({ root, env: ENV })
     await machine.settled()
     const [worker] = workers as [string]
@@ -107,7 +107,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect(seconds).toBeLessThan(2)
   })
 
-  test('has a hung worker killed by the watchdog, and back', async () => {
+  test('has a hung worker killed by the watchdog, and restarted', async () => {
     await using machine = await boot({ root, env: ENV })
     await machine.settled()
     const [worker] = workers as [string]
@@ -121,13 +121,13 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     )
   }, 30_000)
 
-  test('drops no request when it is stopped, or restarted, under load', async () => {
+  test('drops no request when stopped or restarted under load', async () => {
     await using machine = await boot({ root, env: { ...ENV, DRAIN_SECONDS: '2' } })
     for (const verb of ['restart', 'stop']) {
       await machine.healthy()
       const load = machine.beside([process.execPath, join(import.meta.dir, 'clients.ts')])
       await Bun.sleep(1000)
-      // systemctl returns when the target has stopped, the workers after their drain.
+      // systemctl returns when the target has stopped; the workers stop after their drain.
       const stoppedAt = performance.now()
       await machine.sh(`systemctl ${verb} app.target`)
       await eventually('the clients have ended', () => load.exitCode !== null)
@@ -148,7 +148,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     }
   }, 30_000)
 
-  test('lets a worker drain for longer than TimeoutStopSec when it is configured to', async () => {
+  test('lets a worker drain for longer than TimeoutStopSec when configured to', async () => {
     await using machine = await boot({
       root,
       env: { ...ENV, DRAIN_SECONDS: '3' },
@@ -162,7 +162,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect(await machine.property(worker, 'Result')).toBe('success')
   })
 
-  test('serves again after a reboot, with the data, its identity and the journal of before', async () => {
+  test('serves again after a reboot, with its data, identity and earlier journal', async () => {
     using folder = temporaryFolder()
     const copy = join(folder.path, 'root')
     await $`cp --archive --reflink=auto ${root} ${copy}`
@@ -185,7 +185,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     expect((await machine.sh('journalctl --list-boots --quiet')).split('\n')).toHaveLength(2)
   }, 60_000)
 
-  test('boots more than once at a time, each with its address on one bridge', async () => {
+  test('boots several times at once, each with its own address on one bridge', async () => {
     const netns = `${service.name}-${process.pid}`
     await $`ip netns add ${netns} && ip -n ${netns} link add br0 type bridge && ip -n ${netns} link set br0 up`
     try {
@@ -233,7 +233,7 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     expect(await machine.sh('journalctl --boot --output cat')).not.toContain('ordering cycle')
   })
 
-  test('starts fewer workers when WORKERS says so, from the next restart of the target on', async () => {
+  test('starts fewer workers when WORKERS says so, from the next restart of the target', async () => {
     await using machine = await boot({ root })
     await machine.settled()
     await configure(machine, { ...ENV, WORKERS: '1' })
@@ -246,7 +246,7 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     expect(await states()).toEqual(workers.map(() => 'active'))
   })
 
-  test('takes no order from the environment file that is meant for Bun or the loader', async () => {
+  test('ignores variables in the environment file that are meant for Bun or the loader', async () => {
     const unit = await Bun.file(join(root, 'usr/local/lib/systemd/system/app@.service')).text()
     const unset = [...unit.matchAll(/^UnsetEnvironment=(.*)$/gm)].flatMap(
       ([, names]) => names?.split(' ') ?? [],
@@ -264,7 +264,7 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     expect(names.filter((name) => unset.includes(name))).toEqual([])
   })
 
-  test('goes on serving when it is restarted while its store is gone', async () => {
+  test('keeps serving when restarted while its store is gone', async () => {
     await using machine = await boot({ root, env: { ...ENV, REDIS_ENDPOINT: '127.0.0.1:6379' } })
     const redis = machine.beside(['redis-server', '--save', '', '--appendonly', 'no'])
     await eventually('every worker has reached the store', async () => {
@@ -279,7 +279,7 @@ ExecStart=/bin/sh -c 'sleep 1; printf "ENVIRONMENT=late\\\\nAUTH=none\\\\n" >/et
     expect((await machine.get('/hello/ada')).status).toBe(503)
   }, 30_000)
 
-  test('leaves nothing of the instance that builds to the image, when that shuts down', async () => {
+  test('leaves nothing of the build instance in the image when it shuts down', async () => {
     using folder = temporaryFolder()
     const copy = join(folder.path, 'root')
     await $`cp --archive --reflink=auto ${root} ${copy}`

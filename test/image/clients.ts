@@ -1,8 +1,8 @@
 import { config } from '../../package.json'
 
 /**
- * Clients behind a load balancer, to run beside a container: 8 of them write and read one after another, while /hc is
- * asked every 200 ms. Three bad answers of /hc, as many as the real load balancer wants, end it. Prints what came of it.
+ * Clients behind a load balancer, to run beside a container: each of 8 writes and reads in turn, while /hc is polled
+ * every 200 ms. Three failures of /hc in a row, the threshold of the real load balancer, end it. Prints the outcome.
  */
 const base = `http://127.0.0.1:${config.port}`
 const CLIENTS = 8

@@ -14,11 +14,11 @@ import { startMinistack } from '../aws-double/ministack.ts'
 
 export interface EmulatedAws extends AsyncDisposable {
   aws: Aws
-  /** What a script needs to speak to it. */
+  /** The environment for a script to use it. */
   env: Record<string, string>
 }
 
-/** Starts an emulated AWS of its own, empty, and points this process's SDK at it. */
+/** Starts an empty emulated AWS, and points this process's SDK at it. */
 export async function startEmulatedAws(): Promise<EmulatedAws> {
   const ministack = await startMinistack()
   const env = {
@@ -108,7 +108,7 @@ export async function makeLaunchTemplate(
   return LaunchTemplate?.LaunchTemplateId as string
 }
 
-/** A running instance of a launch template's version. */
+/** Launches an instance from a launch template version. */
 export async function launch(ec2: EC2Client, name: string, version: string): Promise<void> {
   await ec2.send(
     new CreateFleetCommand({

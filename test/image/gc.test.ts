@@ -30,7 +30,7 @@ sayWhatIsLeftOut('scripts/gc against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   let cloud: EmulatedAws
-  /** Releases, 100 days old and older, but for number 8. */
+  /** Of releases at least 100 days old, except number 8. */
   const amis: FakeAmi[] = []
   let foreign: string
   let orphan: string
@@ -116,7 +116,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
       ]),
     )
 
-  test('says of each image why it stays, and changes nothing', async () => {
+  test('says why each image stays, and changes nothing', async () => {
     const before = await left()
     const { stdout, stderr, exitCode } = await gc('--keep', '2', '--json')
     expect(exitCode).toBe(0)
@@ -139,7 +139,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(await left()).toEqual(before)
   })
 
-  test('shows it as a table to a person', async () => {
+  test('prints a table by default', async () => {
     const { stdout } = await gc('--keep', '2')
     expect(stdout).toMatch(new RegExp(`^${amis[3]?.ami} +333333333333 +\\S+ +can go$`, 'm'))
     expect(stdout).toMatch(new RegExp(`^${amis[8]?.ami} +888888888888 +\\S+ +stays: young$`, 'm'))
@@ -174,7 +174,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(await left()).toEqual(before)
   })
 
-  test('counts what a group of mixed instances launches as in use', async () => {
+  test('counts what a mixed instances group launches as in use', async () => {
     const template = (version: number) =>
       `<LaunchTemplateSpecification><LaunchTemplateName>${name}-production</LaunchTemplateName><Version>${version}</Version></LaunchTemplateSpecification>`
     const answer = `<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
@@ -194,12 +194,12 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   })
 
   test.each([
-    [['--keep', '0'], /--keep wants a whole number from 1/],
-    [['--keep', '1.5'], /--keep wants a whole number from 1 to 1000, got '1.5'/],
-    [['--older-than', 'long'], /--older-than wants a number/],
-    [['everything'], /it takes no argument, got 'everything'/],
+    [['--keep', '0'], /--keep needs a whole number from 1/],
+    [['--keep', '1.5'], /--keep needs a whole number from 1 to 1000, got '1.5'/],
+    [['--older-than', 'long'], /--older-than needs a number/],
+    [['everything'], /takes no arguments, got 'everything'/],
     [['--all'], /Unknown option '--all'/],
-  ])('does not take %p', async (options, message) => {
+  ])('refuses %p', async (options, message) => {
     const { stderr, exitCode } = await gc(...options)
     expect(exitCode).toBe(2)
     expect(stderr).toMatch(message)

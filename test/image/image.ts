@@ -12,7 +12,7 @@ import { eventually } from '../support/process.ts'
 /** A bake with a new root file system takes about a minute. */
 export const BAKE_TIMEOUT_MS = 300_000
 
-/** Why no container can run here; undefined: it can. */
+/** Why no container can run here; undefined if it can. */
 export const cannotBoot = await reasonNotToBoot()
 
 async function reasonNotToBoot(): Promise<string | undefined> {
@@ -24,10 +24,10 @@ async function reasonNotToBoot(): Promise<string | undefined> {
   )
   if (refused) return refused
   const changed = await $`git -C ${root} status --porcelain`.text()
-  if (changed) return 'only a commit is baked, and this tree has changes'
+  if (changed) return 'only a commit can be baked, and there are uncommitted changes'
 }
 
-/** The image of this commit, built and baked if it is not there yet. */
+/** The image of this commit, built and baked if missing. */
 export async function bakedImage(): Promise<LocalImage> {
   await $`scripts/build`.cwd(root).quiet()
   const release = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
@@ -48,11 +48,11 @@ export interface Booted extends Container, AsyncDisposable {
   sh(script: string): Promise<string>
   /** GETs from the service in the container, as `curl` on it would. */
   get(path: string): Promise<{ status: number; body: string }>
-  /** What `systemctl show` says of one property. */
+  /** One property, from `systemctl show`. */
   property(unit: string, name: string): Promise<string>
-  /** Until everything that boot starts has been started, or has failed. */
+  /** Waits until everything that boot starts has started or failed. */
   settled(): Promise<void>
-  /** Until /hc is 200; the milliseconds from boot. */
+  /** Waits until /hc is 200; returns the milliseconds since boot. */
   healthy(withinMs?: number): Promise<number>
 }
 
@@ -60,15 +60,15 @@ interface BootOptions {
   root: string
   /** The content of /etc/app/app.env; undefined: there is none. */
   env?: Record<string, string>
-  /** More files: where in the container, to content. */
+  /** More files: path in the container to content. */
   files?: Record<string, string>
   /** Writes to `root` itself. */
   persistent?: boolean
-  /** The bridge to be on; without it, one of its own. */
+  /** The bridge to join; by default, one of its own. */
   network?: Network
 }
 
-/** What a test that is not about the store or tokens runs with. */
+/** The environment of tests that are not about the store or tokens. */
 export const ENV = { ENVIRONMENT: 'test', AUTH: 'none', DRAIN_SECONDS: '0' }
 
 let count = 0
@@ -145,7 +145,7 @@ export function envFile(env: Record<string, string>): string {
     .join('')
 }
 
-/** Writes the environment file and restarts the service, as a person would. */
+/** Writes the environment file and restarts the service, as an operator would. */
 export async function configure(machine: Booted, env: Record<string, string>): Promise<void> {
   const lines = Object.entries(env).map(([name, value]) => `'${name}=${value}'`)
   await machine.sh(

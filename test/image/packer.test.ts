@@ -29,7 +29,7 @@ describe.skipIf(cannotParse !== undefined)('the HCL', () => {
     expect({ exitCode, text: `${stdout}${stderr}` }).toEqual({ exitCode: 0, text: '' })
   })
 
-  test('of the local bake is valid to Debian’s Packer', async () => {
+  test('of the local bake is valid for Debian’s Packer', async () => {
     using folder = temporaryFolder()
     const key = join(folder.path, 'key')
     await $`ssh-keygen -q -t ed25519 -N ${''} -f ${key}`
@@ -45,9 +45,9 @@ describe.skipIf(cannotParse !== undefined)('the HCL', () => {
   })
 })
 
-describe.skipIf(cannotParse !== undefined)('publish, of the bake of an AMI,', () => {
+describe.skipIf(cannotParse !== undefined)('publish, in the bake of an AMI,', () => {
   const KEY = `alias/${name}`
-  /** Only Packer's own language, so that Debian's can judge it. */
+  /** Uses only Packer's own language, so that Debian's Packer can validate it. */
   async function judge(publish: object) {
     using folder = temporaryFolder()
     cpSync(join(packer, 'aws', 'variables.pkr.hcl'), join(folder.path, 'variables.pkr.hcl'))
@@ -68,14 +68,14 @@ describe.skipIf(cannotParse !== undefined)('publish, of the bake of an AMI,', ()
     [{ kms_key_id: '', regions: {}, accounts: [] }],
     [{ kms_key_id: '', regions: { 'eu-north-1': '' }, accounts: [] }],
     [{ kms_key_id: KEY, regions: { 'eu-north-1': KEY }, accounts: ['210987654321'] }],
-  ])('takes %j', async (publish) => {
+  ])('accepts %j', async (publish) => {
     expect(await judge(publish)).toMatchObject({ exitCode: 0 })
   })
 
   test.each([
     [{ kms_key_id: '', regions: { 'eu-north-1': KEY }, accounts: ['210987654321'] }],
     [{ kms_key_id: KEY, regions: { 'eu-north-1': '' }, accounts: ['210987654321'] }],
-  ])('refuses to share what a default key encrypts: %j', async (publish) => {
+  ])('refuses to share what is encrypted with a default key: %j', async (publish) => {
     const { exitCode, text } = await judge(publish)
     expect(exitCode).toBe(1)
     expect(text).toContain('An image under a default key cannot be used by other accounts')
@@ -91,7 +91,7 @@ describe('both bakes', () => {
     expect(provisioners('aws/build.pkr.hcl')).toEqual(provisioners('local/build.pkr.hcl'))
   })
 
-  test('share one list of scripts: every one that there is, by number, the acceptance gate last', () => {
+  test('share one list of all scripts, by number, with the acceptance gate last', () => {
     for (const folder of ['aws', 'local']) {
       expect(readlinkSync(join(packer, folder, 'provision.pkr.hcl'))).toBe('../provision.pkr.hcl')
     }
@@ -106,14 +106,14 @@ describe('both bakes', () => {
 describe('the AMI', () => {
   const source = read('aws/source.pkr.hcl')
 
-  test('is built and started with IMDSv2 alone, encrypted, and reached through Session Manager', () => {
+  test('is built and started with IMDSv2 only, encrypted, and reached through Session Manager', () => {
     expect(source).toMatch(/http_tokens\s+= "required"/)
     expect(source).toMatch(/imds_support\s+= "v2.0"/)
     expect(source).toMatch(/encrypted\s+= true/)
     expect(source).toMatch(/ssh_interface\s+= "session_manager"/)
   })
 
-  test('is described with arguments and variables that there are', () => {
+  test('is described with arguments and variables that exist', () => {
     const source = read('aws/source.pkr.hcl')
     const names = (text: string | undefined, indent: number) =>
       [...(text ?? '').matchAll(new RegExp(`^ {${indent}}(\\w+)\\s+[={]`, 'gm'))].map(
@@ -145,28 +145,25 @@ describe('the AMI', () => {
     expect([...matches(/\blocal\.(\w+)/g)].filter((name) => !locals.has(name))).toEqual([])
   })
 
-  test.skipIf(notCurrent !== undefined)(
-    'is valid to the Packer and the plugin that are pinned',
-    async () => {
-      const folder = join(packer, 'aws')
-      const variables = {
-        release: 'a'.repeat(40),
-        payload: '/dev/null',
-        executable_sha256: 'b',
-        commit_time: '0',
-        region: 'eu-west-1',
-      }
-      const options = Object.entries(variables).flatMap(([name, value]) => [
-        '-var',
-        `${name}=${value}`,
-      ])
-      await $`packer init ${folder}`.quiet()
-      const { exitCode, stderr } = await $`packer validate ${options} ${folder}`.nothrow().quiet()
-      expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
-    },
-  )
+  test.skipIf(notCurrent !== undefined)('is valid for the pinned Packer and plugin', async () => {
+    const folder = join(packer, 'aws')
+    const variables = {
+      release: 'a'.repeat(40),
+      payload: '/dev/null',
+      executable_sha256: 'b',
+      commit_time: '0',
+      region: 'eu-west-1',
+    }
+    const options = Object.entries(variables).flatMap(([name, value]) => [
+      '-var',
+      `${name}=${value}`,
+    ])
+    await $`packer init ${folder}`.quiet()
+    const { exitCode, stderr } = await $`packer validate ${options} ${folder}`.nothrow().quiet()
+    expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
+  })
 
-  test('has Packer and its plugin pinned to one version each', () => {
+  test('pins Packer and its plugin to one version each', () => {
     const versions = [...read('aws/plugins.pkr.hcl').matchAll(/version\s+= "(.*)"/g)].map(
       ([, version]) => version,
     )
@@ -174,7 +171,7 @@ describe('the AMI', () => {
     for (const version of versions) expect(version).toMatch(/^= \d+\.\d+\.\d+$/)
   })
 
-  test('carries the tags that the other scripts go by, on its snapshots too', () => {
+  test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
     for (const tag of ['service', 'release', 'commit', 'baked-at', 'source-ami']) {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
     }

@@ -19,7 +19,7 @@ describe('the installation of packages', () => {
     for (const [name, body] of Object.entries({
       dnf,
       sleep: note,
-      // Ends with 2 when something it was to do failed.
+      // Exits with 2 when one of its tasks failed.
       'cloud-init': `${note}; exit 2`,
     })) {
       stubCommand(folder.path, name, `#!/usr/bin/env bash\n${body}\n`)
@@ -34,24 +34,24 @@ describe('the installation of packages', () => {
 
   const DNF = 'dnf --quiet --assumeyes install agent'
 
-  test('waits for cloud-init, whatever came of that', async () => {
+  test('waits for cloud-init, whatever its result', async () => {
     const { exitCode, calls } = await install('agent', 0)
     expect({ exitCode, calls }).toEqual({ exitCode: 0, calls: ['cloud-init status --wait', DNF] })
   })
 
-  test('tries again, later and later, when dnf fails', async () => {
+  test('retries with growing pauses when dnf fails', async () => {
     const { exitCode, calls } = await install('agent', 2)
     expect(exitCode).toBe(0)
     expect(calls.slice(1)).toEqual([DNF, 'sleep 10', DNF, 'sleep 20', DNF])
   })
 
-  test('fails when dnf goes on failing', async () => {
+  test('fails when dnf keeps failing', async () => {
     const { exitCode, calls } = await install('agent', 9)
     expect(exitCode).toBe(1)
     expect(calls.filter((call) => call === DNF)).toHaveLength(4)
   })
 
-  test('needs no dnf where nothing is wanted', async () => {
+  test('needs no dnf when there are no packages to install', async () => {
     expect((await install('', 9)).exitCode).toBe(0)
   })
 })

@@ -17,7 +17,7 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
   const statusOf = async (machine: Booted) =>
     (await machine.run('systemctl', 'status', '--no-pager', '--full', worker)).stdout
 
-  /** The line of the status that starts with Status:, once it matches `pattern`. */
+  /** The Status: line, once it matches `pattern`. */
   const explained = (machine: Booted, pattern: RegExp) =>
     eventually(`the status matches ${pattern}`, async () => {
       const line = /^ +Status: (.*)$/m.exec(await statusOf(machine))?.[1] ?? ''
@@ -35,13 +35,13 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     expect(await statusOf(machine)).toContain('AssertPathExists=/etc/app/app.env was not met')
   })
 
-  test('a malformed environment file, and goes on trying', async () => {
+  test('a malformed environment file, and keeps trying', async () => {
     const malformed = { DRAIN_SECONDS: 'soon', REDIS_PORT: '6379' }
     await using machine = await boot({ root, env: { ...ENV, ...malformed } })
     const status = await explained(machine, /DRAIN_SECONDS/)
     expect(status).toContain(`${service.name}: DRAIN_SECONDS: got "soon", expected a whole number`)
     expect(status).toContain(`${service.name}: REDIS_PORT: there is no such setting`)
-    await eventually('it is tried again and again', async () => {
+    await eventually('it keeps trying', async () => {
       return Number(await machine.property(worker, 'NRestarts')) > 1
     })
   })
@@ -60,14 +60,14 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     )
   })
 
-  test('a port that is none, without the usage that follows', async () => {
+  test('an invalid port, without the usage text', async () => {
     await using machine = await boot({ root, env: { ...ENV, PORT: 'none' } })
     const status = await explained(machine, /none/)
     expect(status).toContain(`failed: ${service.name}: `)
     expect(status).not.toContain('Exit codes')
   })
 
-  test('a full disk, and serves when there is room again', async () => {
+  test('a full disk, and serves once there is room again', async () => {
     await using machine = await boot({ root })
     await machine.settled()
     await machine.sh(`
@@ -82,7 +82,7 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
     await machine.healthy()
   })
 
-  test('a store that cannot be reached, which it goes on asking', async () => {
+  test('a store that cannot be reached, and keeps trying', async () => {
     const redis = { REDIS_ENDPOINT: '127.0.0.1:6379' }
     await using machine = await boot({ root, env: { ...ENV, ...redis } })
     expect(await explained(machine, /waiting/)).toContain('waiting for the store')

@@ -28,7 +28,7 @@ describe('the example environment file', () => {
     value: value?.replace('NAME', service.name),
   }))
 
-  test('has every variable that the service reads, each once, and no other', () => {
+  test('lists every variable that the service reads, once each, and no other', () => {
     const wanted = Object.keys(SETTINGS).filter((name) => !SET_BY_SYSTEMD.includes(name))
     expect(lines.map(({ name }) => name).sort()).toEqual([...wanted, ...READ_BY_UNIT].sort())
     for (const name of SET_BY_SYSTEMD) expect(example).toContain(name)
@@ -56,7 +56,7 @@ describe('the unit of a worker', () => {
     expect(directive('KillMode')).toBe('mixed')
   })
 
-  test('restarts for ever, and is watched', () => {
+  test('restarts forever, and has a watchdog', () => {
     expect(directive('Restart')).toBe('always')
     expect(directive('StartLimitIntervalSec')).toBe('0')
     expect(directive('Type')).toBe('notify')
@@ -98,7 +98,7 @@ describe('worker-condition', () => {
     for (const port of [9464, 9465, 9499]) expect((await ask(port)).exitCode).toBe(0)
   })
 
-  test('skips those beyond WORKERS', async () => {
+  test('skips workers beyond WORKERS', async () => {
     expect((await ask(9464, '1')).exitCode).toBe(0)
     expect((await ask(9465, '1')).exitCode).toBe(1)
     expect((await ask(9473, '10')).exitCode).toBe(0)
@@ -106,7 +106,7 @@ describe('worker-condition', () => {
   })
 
   test.each(['', '0', '-1', '1.5', 'many', ' 2', '10000', '99999999999999999999'])(
-    'fails when WORKERS is %p, and says what it wants',
+    'fails when WORKERS is %p, and says what it expects',
     async (value) => {
       expect(await ask(9464, value)).toEqual({
         exitCode: 255,

@@ -6,18 +6,18 @@ test('this tree has no upward imports', async () => {
 })
 
 test.each([
-  ['src/telemetry/log.ts', 'src/config/config.ts', 'higher floor'],
-  ['src/config/config.ts', 'src/context.ts', 'higher floor'],
-  ['src/http/respond.ts', 'src/app.ts', 'higher floor'],
-  ['src/birthday.ts', 'src/telemetry/log.ts', 'higher floor'],
-  ['src/main.ts', 'scripts/lib/service.ts', 'higher floor'],
-  ['scripts/lib/errors.ts', 'scripts/lib/aws/clients.ts', 'higher floor'],
-  ['scripts/lib/aws/fleet.ts', 'scripts/lib/rollout/run.ts', 'higher floor'],
-  ['scripts/lib/rollout/run.ts', 'scripts/lib/deploy/apply.ts', 'higher floor'],
-  ['scripts/lib/deploy/apply.ts', 'scripts/lib/commands/rollout.ts', 'higher floor'],
-  ['scripts/lib/commands/rollout.ts', 'test/support/app.ts', 'higher floor'],
-  ['scripts/lib/ops/operate.ts', 'scripts/lib/rollout/run.ts', 'beside each other'],
-  ['scripts/lib/service.ts', 'src/birthday.ts', 'of src, scripts know'],
+  ['src/telemetry/log.ts', 'src/config/config.ts', 'higher layer'],
+  ['src/config/config.ts', 'src/context.ts', 'higher layer'],
+  ['src/http/respond.ts', 'src/app.ts', 'higher layer'],
+  ['src/birthday.ts', 'src/telemetry/log.ts', 'higher layer'],
+  ['src/main.ts', 'scripts/lib/service.ts', 'higher layer'],
+  ['scripts/lib/errors.ts', 'scripts/lib/aws/clients.ts', 'higher layer'],
+  ['scripts/lib/aws/fleet.ts', 'scripts/lib/rollout/run.ts', 'higher layer'],
+  ['scripts/lib/rollout/run.ts', 'scripts/lib/deploy/apply.ts', 'higher layer'],
+  ['scripts/lib/deploy/apply.ts', 'scripts/lib/commands/rollout.ts', 'higher layer'],
+  ['scripts/lib/commands/rollout.ts', 'test/support/app.ts', 'higher layer'],
+  ['scripts/lib/ops/operate.ts', 'scripts/lib/rollout/run.ts', 'in the same layer'],
+  ['scripts/lib/service.ts', 'src/birthday.ts', 'from src, scripts may import only'],
 ])('%s does not import %s', (path, target, reason) => {
   expect(misplaced(path, target)).toContain(reason)
 })

@@ -44,7 +44,7 @@ const named = (name: string) => {
   return found
 }
 const go = Bun.which('go')
-sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is not here')
+sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is not installed')
 
 describe('the workflows', () => {
   test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {
@@ -54,7 +54,7 @@ describe('the workflows', () => {
     expect(status).toBe(0)
   })
 
-  test('pin every action by its commit, and say which version that is', () => {
+  test('pin every action to a commit, and name its version', () => {
     for (const { name, text } of workflows) {
       const used = text.split('\n').filter((line) => /^\s*-? *uses:/.test(line))
       expect(used.length, name).toBeGreaterThan(0)
@@ -63,7 +63,7 @@ describe('the workflows', () => {
     }
   })
 
-  test('are given nothing but what they say, and write only where a release is shipped', () => {
+  test('get only the permissions they declare, and write access only to ship a release', () => {
     for (const { name, workflow } of workflows) {
       expect(workflow.permissions.contents, name).toBe('read')
       for (const [job, { permissions }] of Object.entries(workflow.jobs)) {
@@ -72,7 +72,7 @@ describe('the workflows', () => {
     }
   })
 
-  test('hold no AWS key: they take a role by OIDC', () => {
+  test('hold no AWS keys: they assume a role through OIDC', () => {
     for (const { name, text, workflow } of workflows) {
       expect(text, name).not.toMatch(/aws-access-key-id|aws-secret-access-key|AWS_SECRET/i)
       const roles = Object.values(workflow.jobs)
@@ -85,7 +85,7 @@ describe('the workflows', () => {
     }
   })
 
-  test('call only scripts that are there', () => {
+  test('call only scripts that exist', () => {
     const called = workflows.flatMap(({ text }) => text.match(/(?:scripts|\.ci)\/[a-z]+/g) ?? [])
     expect(new Set(called).size).toBeGreaterThan(3)
     for (const script of called) {
@@ -104,7 +104,7 @@ describe('the workflows', () => {
     expect(text).toMatch(
       /scripts\/bump "\$RELEASE"\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
     )
-    // Without pipefail a plan that fails would pass by its tee.
+    // Without pipefail, tee would hide a failed plan.
     expect(workflow.defaults?.run.shell).toBe('bash')
   })
 
@@ -119,7 +119,7 @@ describe('the workflows', () => {
     expect(text).toContain('receipt=$RUNNER_TEMP/receipt.json')
   })
 
-  test('bring the release file to main also when that has moved meanwhile', async () => {
+  test('push the release file to main even if main has moved meanwhile', async () => {
     const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
     expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
     const script = steps.find(({ run }) => run?.includes('git push'))?.run as string
@@ -169,7 +169,7 @@ describe('the workflows', () => {
     expect(new Set(versions).size).toBe(1)
   })
 
-  test('may do what the roles of the bootstrap let them', () => {
+  test('deploy from the environment that the bootstrap roles trust', () => {
     const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
     expect(github).toMatch(
       /deploy = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}"\]/,

@@ -1,16 +1,16 @@
 import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch'
 import type { Aws } from './clients.ts'
 
-/** A metric alarm, or a composite one, which has no periods of its own. */
+/** A metric alarm, or a composite alarm, which has no periods of its own. */
 export interface Alarm {
   name: string
   state: string
   reason: string
-  /** How long trouble lasts before it rings: its periods together. Undefined for a composite one. */
+  /** How long a problem must last to set it off: all evaluation periods. Undefined for a composite alarm. */
   seconds: number | undefined
 }
 
-/** These alarms, as far as they exist. */
+/** Those of the named alarms that exist. */
 export async function findAlarms(aws: Aws, names: string[]): Promise<Alarm[]> {
   const { MetricAlarms = [], CompositeAlarms = [] } = await aws.cloudwatch.send(
     new DescribeAlarmsCommand({

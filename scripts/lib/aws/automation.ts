@@ -11,7 +11,7 @@ export interface AutomationOptions {
   timeoutMs: number
 }
 
-/** Runs one of Terraform's automation documents on one instance, to its end. */
+/** Runs one of Terraform's automation documents on one instance and waits for it to finish. */
 export async function runAutomation(aws: Aws, options: AutomationOptions): Promise<void> {
   const { group, verb, instance, pollMs, timeoutMs } = options
   const { AutomationExecutionId } = await aws.ssm.send(
@@ -37,7 +37,7 @@ export async function runAutomation(aws: Aws, options: AutomationOptions): Promi
     }
     if (Date.now() > deadline) {
       throw new Stop(
-        `${verb} of ${instance} is still ${status}; it goes on as automation ${AutomationExecutionId}`,
+        `${verb} of ${instance} is still ${status}; it continues as automation ${AutomationExecutionId}`,
         EXIT.timedOut,
       )
     }

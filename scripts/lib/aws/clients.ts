@@ -19,15 +19,15 @@ export interface Aws {
 }
 
 /**
- * The clients of one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. AWS_ENDPOINT_URL
- * and AWS_MAX_ATTEMPTS are honoured by the SDK. Opens nothing until a command is sent.
+ * The clients for one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. The SDK honours
+ * AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. Opens no connection until a command is sent.
  */
 export function connect(region?: string): Aws {
   const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
   const options = {
     ...(chosen ? { region: chosen } : {}),
     ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),
-    // The SDK waits for ever by default: a connection that went silent would never be noticed.
+    // The SDK has no timeouts by default: a dead connection would never be noticed.
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,

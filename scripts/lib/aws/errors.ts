@@ -1,6 +1,6 @@
 import { service } from '../service.ts'
 
-/** What a call to AWS can fail with, as far as a caller would act differently. */
+/** The kinds of AWS errors that callers handle differently. */
 export type ErrorKind =
   | 'credentials'
   | 'expired'
@@ -30,7 +30,7 @@ const BY_NAME: [RegExp, ErrorKind][] = [
 const NETWORK_CODE =
   /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|ConnectionClosed|FailedToOpenSocket)/
 
-/** What went wrong in a call to AWS, as a word that a caller can branch on. */
+/** Classifies an AWS error, for callers to branch on. */
 export function classifyError(error: unknown): ErrorKind {
   const { name, code, message } = parts(error)
   if (/region is missing|region not accepted/i.test(message)) return 'region'
@@ -43,14 +43,14 @@ export function classifyError(error: unknown): ErrorKind {
   return NETWORK_CODE.test(code) ? 'network' : 'other'
 }
 
-/** Whether the same call may well succeed when it is sent again in a while. */
+/** Whether the same call may succeed when retried later. */
 export function isTransient(error: unknown): boolean {
   const kind = classifyError(error)
   const status = (error as { $metadata?: { httpStatusCode?: number } })?.$metadata?.httpStatusCode
   return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)
 }
 
-/** One sentence or two for a person: what AWS said, and what to do about it. Never a stack trace. */
+/** A sentence or two for people: what AWS said, and what to do about it. Never a stack trace. */
 export function explain(error: unknown): string {
   const { message } = parts(error)
   switch (classifyError(error)) {
@@ -61,11 +61,11 @@ export function explain(error: unknown): string {
     case 'region':
       return `No usable AWS region (${message}). Pass --region NAME or set AWS_REGION, for example eu-west-1.`
     case 'denied':
-      return `AWS denied access: ${message}. Use credentials whose role allows this action, or have the role's policy extended by it.`
+      return `AWS denied access: ${message}. Use credentials whose role allows this action, or have it added to the role's policy.`
     case 'group':
-      return `AWS knows no such Auto Scaling group here (${message}). Check --group and --region; groups are named ${service.name}-<environment>.`
+      return `There is no such Auto Scaling group in this account and region (${message}). Check --group and --region; groups are named ${service.name}-<environment>.`
     case 'throttled':
-      return `AWS is throttling the calls of this account (${message}), also after several retries. Wait a minute and repeat the command.`
+      return `AWS is throttling this account's calls (${message}), even after several retries. Wait a minute and repeat the command.`
     case 'network':
       return `AWS cannot be reached${endpoint()} (${message}). Check the network, the proxy and AWS_ENDPOINT_URL, then repeat the command.`
     case 'other':

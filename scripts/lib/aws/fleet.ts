@@ -13,7 +13,7 @@ import type { Aws } from './clients.ts'
 import { classifyError } from './errors.ts'
 import { TAG, tagValue } from './tags.ts'
 
-/** One instance of the group, as Auto Scaling, EC2 and the load balancer see it together. */
+/** One instance of the group, combining what Auto Scaling, EC2 and the load balancer know. */
 export interface Member {
   id: string
   zone: string
@@ -28,7 +28,7 @@ export interface Member {
   target: string
   targetReason: string | undefined
   targetDescription: string | undefined
-  /** Where the load balancer sends its requests. */
+  /** The port the load balancer sends requests to. */
   port: number | undefined
 }
 
@@ -37,19 +37,19 @@ export interface Fleet {
   group: AutoScalingGroup
   name: string
   desired: number
-  /** Version saved on the group: what new instances get and what a rollback goes back to. */
+  /** Version saved on the group: what new instances get and what a rollback returns to. */
   version: number | undefined
   members: Member[]
-  /** The newest refresh, or the one that was asked for, running or not. */
+  /** The newest refresh, or the one requested, running or not. */
   refresh: InstanceRefresh | undefined
 }
 
 type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
 type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 
-/** Takes snapshots of a group. What never changes about an instance is asked for once. */
+/** Takes snapshots of a group. What never changes about an instance is fetched once. */
 export class FleetWatch {
-  /** Go on without the health of targets when the caller may not ask for it. */
+  /** Continue without target health when the caller may not read it. */
   toleratesDeniedHealth = false
   private readonly facts = new Map<string, Facts>()
 
@@ -59,8 +59,8 @@ export class FleetWatch {
   ) {}
 
   /**
-   * Refuses with one sentence when there is no such group. With a `refreshId` the fleet's refresh is that one, and
-   * undefined as long as AWS does not tell of it; without, the newest.
+   * Throws `Stop` when there is no such group. With a `refreshId`, the fleet's refresh is that one, and undefined until
+   * AWS reports it; otherwise it is the newest.
    */
   async snapshot(refreshId?: string): Promise<Fleet> {
     const { AutoScalingGroups } = await this.aws.autoScaling.send(
@@ -149,7 +149,7 @@ const NOT_A_TARGET = {
   port: undefined,
 }
 
-/** Whether AWS still works on a refresh with this status; undefined: there is none. */
+/** Whether a refresh with this status is still running; undefined: there is none. */
 export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
   switch (status) {
     case 'Pending':
@@ -171,7 +171,7 @@ export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
 
-/** Members that serve or are coming up to: neither set aside by somebody nor on their way out. */
+/** Members that serve or are starting to: neither on standby nor being removed. */
 export const present = (fleet: Fleet): Member[] =>
   fleet.members.filter(
     ({ lifecycle }) => !/^(Standby|EnteringStandby|Terminat|Detach)/.test(lifecycle),
@@ -180,7 +180,7 @@ export const present = (fleet: Fleet): Member[] =>
 export const isHealthy = (member: Member): boolean =>
   member.health === 'Healthy' && member.target === 'healthy'
 
-/** Instances that are there to serve, by release. */
+/** The number of instances in service, by release. */
 export function countReleases(fleet: Fleet): Record<string, number> {
   const counted: Record<string, number> = {}
   for (const { release = 'unknown' } of inService(fleet)) {
@@ -189,11 +189,11 @@ export function countReleases(fleet: Fleet): Record<string, number> {
   return counted
 }
 
-/** The releases that the group is marked with as rolled back, the newest last. */
+/** The releases marked on the group as rolled back, newest last. */
 export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
   tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(Boolean) ?? []
 
-/** The version that ran when the newest release was started, as its start has noted. */
+/** The version that was running when the newest rollout started, as recorded then. */
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
   toVersion(tagValue(group.Tags, TAG.previous))
 

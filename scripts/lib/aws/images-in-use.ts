@@ -6,12 +6,12 @@ import { paginateDescribeInstances, paginateDescribeLaunchTemplates } from '@aws
 import type { Aws } from './clients.ts'
 import { listVersions } from './images.ts'
 
-/** Why an AMI must stay, by its id. The first reason found is enough. */
+/** Why each AMI must stay, by id. The first reason found is enough. */
 export type InUse = Map<string, string>
 
 /**
- * The AMIs that something may start from or runs on: the last `versions` of each launch template and its default one,
- * the version that a group launches, and every instance that is not terminated.
+ * The AMIs in use: by the last `versions` versions and the default version of each launch template, by the version that
+ * a group launches, and by every instance that is not terminated.
  */
 export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
   const inUse: InUse = new Map()
@@ -53,7 +53,7 @@ export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
 const overridesOf = ({ MixedInstancesPolicy: policy }: AutoScalingGroup) =>
   policy?.LaunchTemplate?.Overrides ?? []
 
-/** The launch template of a group, or those of its mixed instances. */
+/** The launch template of a group, or those of its mixed instances policy. */
 function templatesOf(group: AutoScalingGroup) {
   return [
     group.LaunchTemplate,

@@ -12,15 +12,15 @@ import { TAG, tagValue } from './tags.ts'
 export const ARCHITECTURES = ['x64', 'arm64'] as const
 export type Arch = (typeof ARCHITECTURES)[number]
 
-/** An AMI of this service, with what its tags say of it. */
+/** An AMI of this service, with what its tags say. */
 export interface Image {
   id: string
   state: string
-  /** Undefined for one that the service does not run on. */
+  /** Undefined for an architecture that the service does not run on. */
   arch: Arch | undefined
   release: string | undefined
   createdAt: Date
-  /** As the bake noted it; undefined without its tag. */
+  /** As recorded by the bake; undefined without the tag. */
   bakedAt: string | undefined
   snapshots: string[]
 }
@@ -34,10 +34,10 @@ export interface TemplateVersion {
   isDefault: boolean
 }
 
-/** What tells the service's own images and snapshots from others. */
+/** Selects the service's own images and snapshots. */
 export const OURS: Filter = { Name: `tag:${TAG.service}`, Values: [service.name] }
 
-/** Every AMI of the service (of one release, when given), newest first. */
+/** Every AMI of the service (of one release, if given), newest first. */
 export async function listImages(aws: Aws, release?: string): Promise<Image[]> {
   const Filters = release ? [OURS, { Name: `tag:${TAG.release}`, Values: [release] }] : [OURS]
   const found: Image[] = []

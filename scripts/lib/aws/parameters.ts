@@ -21,7 +21,7 @@ export class Parameters {
     return answer?.Parameter?.Value
   }
 
-  /** False when it is there already; then it is left as it is. */
+  /** False when it already exists; it is then left unchanged. */
   async create(name: SecretName, value: string): Promise<boolean> {
     const answer = await this.put(name, value, false).catch(unless('ParameterAlreadyExists'))
     return answer !== undefined

@@ -28,8 +28,8 @@ export interface RefreshPlan {
 }
 
 /**
- * Checkpoints that a group of `desired` instances can stop at: one that the same instance reaches as the next
- * would be skipped by AWS, so it is left out. Three instances stop at [50,100]; one at [100].
+ * Checkpoints that a group of `desired` instances can stop at. AWS would skip a checkpoint that is reached with the same
+ * instance as the next one, so it is left out. Three instances stop at [50,100]; one at [100].
  */
 export function fittingCheckpoints(percentages: number[], desired: number): number[] {
   const reached = (percent: number | undefined): number =>
@@ -40,7 +40,7 @@ export function fittingCheckpoints(percentages: number[], desired: number): numb
   )
 }
 
-/** How many batches a refresh takes, by its checkpoints and its maximum of instances at once. */
+/** How many batches a refresh takes, given its checkpoints and its maximum healthy percentage. */
 export function batchesOf(checkpoints: number[], desired: number, maxHealthy: number): number {
   const atOnce = Math.max(1, Math.floor((desired * maxHealthy) / 100) - desired)
   let done = 0
@@ -53,11 +53,11 @@ export function batchesOf(checkpoints: number[], desired: number, maxHealthy: nu
   return batches
 }
 
-/** The launch template version that a refresh was to bring; undefined: the group's own. */
+/** The launch template version that a refresh rolls out; undefined: the group's own. */
 export const desiredVersion = ({ DesiredConfiguration }: InstanceRefresh): number | undefined =>
   toVersion(DesiredConfiguration?.LaunchTemplate?.Version)
 
-/** All refreshes that AWS still knows of, which it keeps for six weeks; newest first. */
+/** All refreshes that AWS still remembers (it keeps them for six weeks), newest first. */
 export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRefresh[]> {
   const found: InstanceRefresh[] = []
   const pages = paginateDescribeInstanceRefreshes(
@@ -77,7 +77,7 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
     SkipMatching: true,
     AutoRollback: plan.autoRollback,
     BakeTime: plan.bakeSeconds,
-    // An instance that somebody set aside to look at neither blocks the rollout nor is taken from them.
+    // An instance put on standby for inspection neither blocks the rollout nor is replaced.
     StandbyInstances: 'Ignore',
     ScaleInProtectedInstances: 'Refresh',
     ...(checkpoints.length > 0
@@ -102,7 +102,7 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
   }
 }
 
-// When the answer to the first attempt was lost, the second is refused by the refresh that the first one started.
+// When the response to the first attempt is lost, the second is refused because of the refresh the first one started.
 async function startedDespite(
   aws: Aws,
   plan: RefreshPlan,
@@ -122,21 +122,21 @@ export async function cancelRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new CancelInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** Turns a running refresh round, back to the version saved on the group. */
+/** Rolls a running refresh back to the version saved on the group. */
 export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** As many releases as fit in a tag's value, 256 characters. */
+/** How many releases fit in a tag value, 256 characters. */
 const MARKS = 6
 
-/** Marks `release` on the group as rolled back, beside those that are marked already. */
+/** Marks `release` on the group as rolled back, in addition to those already marked. */
 export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
   const others = markedReleases(group).filter((each) => each !== release)
   await writeMarks(aws, name, [...others, release].slice(-MARKS))
 }
 
-/** Takes the mark of `release` away, if it has one. */
+/** Removes the mark of `release`, if it has one. */
 export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
   const marked = markedReleases(group)
   if (!marked.includes(release)) return
@@ -147,7 +147,7 @@ export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release
   )
 }
 
-/** Notes on the group which version runs, for whoever has to go back when AWS no longer knows. */
+/** Records the running version on the group, for a rollback after AWS has forgotten it. */
 export async function notePrevious(aws: Aws, { name, version }: Fleet): Promise<void> {
   if (version === undefined) return
   const tag = { ...tagOf(name, TAG.previous), Value: String(version), PropagateAtLaunch: false }

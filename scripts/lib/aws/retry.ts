@@ -2,10 +2,10 @@ import { explain, isTransient } from './errors.ts'
 
 const LONGEST_PAUSE_MS = 30_000
 
-/** How a call to AWS that gets no answer is repeated. */
+/** How an AWS call that gets no answer is retried. */
 export interface RetryPolicy {
   pollMs: number
-  /** How long to go on without an answer. */
+  /** How long to keep trying without an answer. */
   patienceMs: number
   signal: AbortSignal
   note: (text: string) => void
@@ -24,8 +24,8 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Repeats `call` through throttling and lost networks, with pauses that double from the poll interval up to half a
- * minute, until patience is at its end; then, and for any other error, throws. Undefined when aborted.
+ * Retries `call` through throttling and network failures, with pauses that double from the poll interval up to half a
+ * minute, until `patienceMs` runs out; then, and for any other error, throws. Undefined when aborted.
  */
 export async function withRetry<T>(
   call: () => Promise<T>,
@@ -40,7 +40,7 @@ export async function withRetry<T>(
       if (signal.aborted) return undefined
       if (!isTransient(error) || Date.now() + wait > deadline) throw error
       note(
-        `no answer of AWS for now, trying again in ${(wait / 1000).toFixed(1)} s: ${explain(error)}`,
+        `no answer from AWS yet, trying again in ${(wait / 1000).toFixed(1)} s: ${explain(error)}`,
       )
       await pause(wait, signal)
     }

@@ -18,13 +18,13 @@ export interface CommandOptions {
 
 export interface CommandOutcome {
   id: string
-  /** SSM's status: Success, Failed, TimedOut, Cancelled…, Pending when the time was up, or NOT_ASKED. */
+  /** SSM's status: Success, Failed, TimedOut, Cancelled…, Pending when time ran out, or NOT_ASKED. */
   status: string
   stdout: string
   stderr: string
 }
 
-/** Status of an instance that SSM did not take the command for. */
+/** Status of an instance for which SSM did not accept the command. */
 export const NOT_ASKED = 'not asked'
 
 const ENDED = /^(Success|Failed|TimedOut|Cancelled|Undeliverable|Terminated)$/
@@ -33,8 +33,8 @@ const ENDED = /^(Success|Failed|TimedOut|Cancelled|Undeliverable|Terminated)$/
 const COMMENT_LIMIT = 100
 
 /**
- * Runs a document on each instance by itself, so that one that SSM does not know keeps nothing from the others. The
- * outcomes come in the order of `ids`; throws only when none could be asked.
+ * Runs a document on each instance separately, so that one unknown to SSM does not affect the others. The outcomes are
+ * in the order of `ids`; throws only when none could be asked.
  */
 export async function runOnEach(
   aws: Aws,
@@ -53,7 +53,7 @@ export async function runOnEach(
   )
 }
 
-/** Runs a document on one instance and waits for its end. */
+/** Runs a document on one instance and waits for it to finish. */
 export async function runDocument(
   aws: Aws,
   id: string,

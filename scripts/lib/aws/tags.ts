@@ -1,16 +1,16 @@
-/** The value of a tag, wherever in AWS it is; undefined when there is none of that name. */
+/** The value of a tag of any AWS resource; undefined when there is none with that name. */
 export const tagValue = (
   tags: { Key?: string | undefined; Value?: string | undefined }[] | undefined,
   key: string,
 ): string | undefined => tags?.find(({ Key }) => Key === key)?.Value
 
-/** Names of the tags by which scripts and roles know what belongs to the service, and of which release it is. */
+/** The tags by which scripts and roles know what belongs to the service, and to which release. */
 export const TAG = {
   service: 'service',
   release: 'release',
   bakedAt: 'baked-at',
-  /** On the group: the releases that were rolled back, with blanks between. */
+  /** On the group: the releases that were rolled back, separated by spaces. */
   rolledBack: 'rolled-back-release',
-  /** On the group: the launch template version that ran when the newest release was started. */
+  /** On the group: the launch template version that was running when the newest rollout started. */
   previous: 'previous-version',
 } as const

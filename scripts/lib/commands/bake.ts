@@ -6,11 +6,11 @@ import { flag, oneOf, text } from '../options.ts'
 
 const options = {
   local: flag(
-    'into a Debian image directory for systemd-nspawn instead, as root on Linux, without AWS',
+    'bake a Debian image directory for systemd-nspawn instead; needs root on Linux, but not AWS',
   ),
-  arch: oneOf('x64|arm64', "arm64 by default; with --local, this machine's", ARCHITECTURES),
-  region: text('NAME', "where the AMI is made (AWS_REGION, or the profile's)"),
-  force: flag('bake again what is baked already'),
+  arch: oneOf('x64|arm64', "architecture (arm64; with --local, this machine's)", ARCHITECTURES),
+  region: text('NAME', "region of the AMI (AWS_REGION, or the profile's)"),
+  force: flag('bake even if the release is already baked'),
   json: flag('print the result as JSON'),
 }
 
@@ -19,11 +19,11 @@ const command: Command<typeof options> = {
   synopsis: `
 usage: scripts/bake [--local] [options]
 
-Bakes the built commit into an AMI with Packer. A release that is baked already is not baked again.`,
+Bakes the built commit into an AMI with Packer. A release that is already baked is not baked again.`,
   options,
   notes: `
-The last line of the output is the AMI id, or the image directory. Interrupted, it waits until Packer has removed the
-build instance.
+The last line of the output is the AMI id, or the image directory. When interrupted, it waits until Packer has
+removed the build instance.
 
 exit codes: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupted`,
 }

@@ -9,12 +9,14 @@ import { RELEASE_FILE, readReleaseFile } from '../release-file.ts'
 import { service } from '../service.ts'
 
 const options = {
-  previous: flag('the newest earlier release that was not rolled back and whose AMI still exists'),
-  list: flag('what is baked, and what was deployed when'),
-  arch: oneOf('x64|arm64', 'when the release is baked for both', ARCHITECTURES),
+  previous: flag(
+    'choose the newest earlier release that was not rolled back and whose AMI still exists',
+  ),
+  list: flag('list the baked releases and the deployment history'),
+  arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   group: text(
     'NAME',
-    'Auto Scaling group that tells what was rolled back',
+    'Auto Scaling group on which rolled-back releases are marked',
     `${service.name}-production`,
   ),
   region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
@@ -32,19 +34,19 @@ usage: scripts/bump [RELEASE] [options]
        scripts/bump --previous [options]
        scripts/bump --list [options]
 
-Writes the release to run, and its AMI, to terraform/release.auto.tfvars.json. Nothing changes in AWS; the next
-terraform apply, or scripts/deploy, brings it there. Commit the file.
+Writes the release to run, and its AMI, to terraform/release.auto.tfvars.json. Nothing changes in AWS until
+the next terraform apply or scripts/deploy. Commit the file.
 
-RELEASE is a commit, tag or branch that was baked; HEAD without it.`,
+RELEASE is a baked commit, tag or branch; HEAD by default.`,
   options,
-  notes: 'exit codes: 0 written, or so already; 1 refused; 2 usage',
+  notes: 'exit codes: 0 written, or already up to date; 1 refused; 2 usage',
   words: 1,
 }
 
 await runCommand(command, async ({ options, words: [release] }) => {
   const { previous, list, arch, group, json } = options
   if ([release !== undefined, previous, list].filter(Boolean).length > 1) {
-    throw usageError('give one of RELEASE, --previous and --list')
+    throw usageError('give only one of RELEASE, --previous and --list')
   }
   const aws = connect(options.region)
   const file = await readReleaseFile(options.file)

@@ -9,16 +9,18 @@ import { rollout } from './rollout.ts'
 const prefix = service.environmentPrefix
 
 const options = {
-  previous: flag('the newest earlier release that was not rolled back and whose AMI still exists'),
-  plan: flag('say in words what would happen, and stop; nothing is written'),
-  yes: flag('do not ask'),
-  all: flag(
-    'apply a plan that changes more than the launch template and the rollout, too (not needed the first time)',
+  previous: flag(
+    'choose the newest earlier release that was not rolled back and whose AMI still exists',
   ),
-  retry: flag('try a release again that was rolled back before'),
-  arch: oneOf('x64|arm64', 'when the release is baked for both', ARCHITECTURES),
-  region: text('NAME', "AWS region (what stands, AWS_REGION, or the profile's)"),
-  token: text('TOKEN', `with scope write, for the probe and scripts/smoke (${prefix}_TOKEN)`),
+  plan: flag('describe what would happen, and stop; nothing is written'),
+  yes: flag('do not ask for confirmation'),
+  all: flag(
+    'apply the plan even if it changes more than the launch template and the rollout (not needed the first time)',
+  ),
+  retry: flag('retry a release that was rolled back'),
+  arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
+  region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
+  token: text('TOKEN', `token with write scope, for the probe and scripts/smoke (${prefix}_TOKEN)`),
 }
 
 const command: Command<typeof options> = {
@@ -26,20 +28,21 @@ const command: Command<typeof options> = {
   synopsis: `
 usage: scripts/deploy [RELEASE] [options] [-- TERRAFORM-OPTION…]
 
-Ships a baked release: chooses it (scripts/bump), shows the plan, applies it, which rolls the fleet over, and checks
-the service (scripts/smoke). RELEASE is a commit, tag or branch that was baked; HEAD without it.`,
+Ships a baked release: chooses it (scripts/bump), shows the plan, applies it, which rolls out the release, and checks
+the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
   options,
   notes: `
-Options of scripts/rollout are taken from the environment, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
+Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
 
-exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed or cancelled, also by
-            scripts/smoke; 5 timed out; 6 lost sight of a rollout that goes on`,
+exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed, in the rollout
+            or scripts/smoke, or cancelled; 5 timed out; 6 lost sight of a rollout that continues`,
   words: 1,
   passesOn: true,
 }
 
 await runCommand(command, async ({ options, words: [release], passedOn }) => {
-  if (release !== undefined && options.previous) throw usageError('give RELEASE or --previous')
+  if (release !== undefined && options.previous)
+    throw usageError('give either RELEASE or --previous')
   const { values: pace } = readOptions(rollout.options, [], process.env, rollout.environmentPrefix)
   return await deploy({
     ...options,

@@ -14,13 +14,13 @@ const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
   region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
-  reason: text('TEXT', 'why; kept beside the command', ''),
-  lines: number('lines of the journal', 200, { min: 1, max: 99_999, whole: true }),
-  follow: { ...flag('go on printing new lines until Ctrl-C'), short: 'f' },
-  out: text('DIR', 'where bundle writes its files', '.'),
+  reason: text('TEXT', 'why; recorded with the command', ''),
+  lines: number('number of journal lines', 200, { min: 1, max: 99_999, whole: true }),
+  follow: { ...flag('keep printing new lines until Ctrl-C'), short: 'f' },
+  out: text('DIR', 'directory for the files of bundle', '.'),
   json: flag('status as JSON'),
-  'poll-seconds': number('between two looks at a command', 1),
-  'timeout-seconds': number('for one command on one instance', 300),
+  'poll-seconds': number('time between polls of a command', 1),
+  'timeout-seconds': number('time limit for one command on one instance', 300),
 }
 
 const command: Command<typeof options> = {
@@ -33,12 +33,12 @@ usage: scripts/ops status [options]
        scripts/ops drain | undrain INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
 
-Operates the instances of a group through SSM documents. Who did what, and why, stands in SSM's command history.
+Operates the instances of a group through SSM documents. SSM's command history records who did what, and why.
 
   status     release, age, zone and health of each instance
   logs       the last lines of the service's journal; -f follows
-  bundle     evidence for a post-mortem: units, journal, health, resources; one file for each instance
-  restart    the service, one instance at a time, each healthy before the next
+  bundle     evidence for a post-mortem: units, journal, health, resources; one file per instance
+  restart    restart the service, one instance at a time, each healthy before the next
   drain      take an instance out of service without stopping it; another is launched in its place
   undrain    put it back
   shell      an interactive session (needs the AWS CLI and its session-manager-plugin)
@@ -56,12 +56,12 @@ function readVerb(words: string[], reason: string): { verb: Verb; instances: str
   const verb = VERBS.find((each) => each === word)
   if (!verb) throw usageError(`there is no verb '${word}'`)
   const odd = instances.find((id) => !/^i-[0-9a-f]{8,17}$/.test(id))
-  if (odd) throw usageError(`'${odd}' is no instance id; scripts/ops status lists them`)
+  if (odd) throw usageError(`'${odd}' is not an instance id; scripts/ops status lists them`)
   if (NEEDS_ONE.includes(verb) && instances.length !== 1) {
-    throw usageError(`${verb} wants one instance id`)
+    throw usageError(`${verb} needs one instance id`)
   }
   if (CHANGES.includes(verb) && !reason) {
-    throw usageError(`${verb} wants --reason TEXT, which is kept beside the command`)
+    throw usageError(`${verb} needs --reason TEXT, which is recorded with the command`)
   }
   return { verb, instances }
 }

@@ -7,18 +7,18 @@ import { flag, oneOf, parsed, text } from '../options.ts'
 import { addToken, listSecrets, makeSecrets, revokeToken } from '../secrets/tokens.ts'
 
 const options = {
-  'add-token': oneOf('SCOPE', 'one more token, for read or for write', SCOPES),
+  'add-token': oneOf('SCOPE', 'add a token with read or write scope', SCOPES),
   'revoke-token': parsed(
     'SHA256',
-    'forget a token, by its hash or the first digits of it, as --list shows them',
+    'revoke a token, by its hash or the first digits of it, as shown by --list',
     (hash) => (/^[0-9a-f]{4,64}$/.test(hash) ? hash : undefined),
     { wants: '4 to 64 hexadecimal digits' },
   ),
-  list: flag('what is there: names, scopes and hashes, no secret'),
+  list: flag('list what exists: names, scopes and hashes, no secrets'),
   environment: {
     ...parsed(
       'NAME',
-      'as in Terraform',
+      'environment, as in Terraform',
       (name) => (/^[a-z][a-z0-9-]{0,18}[a-z0-9]$/.test(name) ? name : undefined),
       { wants: 'lower-case letters, digits and hyphens', shown: 'production' },
     ),
@@ -35,11 +35,11 @@ usage: scripts/secrets [options]
        scripts/secrets --revoke-token SHA256 [options]
        scripts/secrets --list [options]
 
-Makes what is missing of an environment's secrets in the SSM Parameter Store: the password of the store, and the hashes
-of two tokens, which are printed once and kept nowhere. Run it before the first terraform apply; what is there already
-is never replaced.
+Creates an environment's missing secrets in the SSM Parameter Store: the password of the store, and the hashes of two
+tokens, which are printed once and kept nowhere. Run it before the first terraform apply; existing secrets are never
+replaced.
 
-The service reads tokens at its start: after a change, scripts/ops restart.`,
+The service reads tokens at startup: after a change, run scripts/ops restart.`,
   options,
   notes: 'exit codes: 0 done, 1 refused, 2 usage',
 }
@@ -47,7 +47,7 @@ The service reads tokens at its start: after a change, scripts/ops restart.`,
 await runCommand(command, async ({ options }) => {
   const { addToken: scope, revokeToken: hash, list, environment = 'production' } = options
   if ([scope !== undefined, hash !== undefined, list].filter(Boolean).length > 1) {
-    throw usageError('give one of --add-token, --revoke-token and --list')
+    throw usageError('give only one of --add-token, --revoke-token and --list')
   }
   const parameters = new Parameters(connect(options.region).ssm, environment)
   if (scope !== undefined) await addToken(parameters, scope)

@@ -17,11 +17,11 @@ export interface ApplyOptions {
   all: boolean
   token: string | undefined
   terraformOptions: string[]
-  /** Called unless the apply was begun: when the plan failed, or the answer was no. */
+  /** Called unless the apply was started: when the plan failed, or the answer was no. */
   undo: () => Promise<void>
 }
 
-/** Shows Terraform's plan, asks, and applies it. Returns the rollout's receipt, when there was something to roll out. */
+/** Shows Terraform's plan, asks, and applies it. Returns the rollout's receipt, if there was something to roll out. */
 export async function apply(
   terraform: Terraform,
   options: ApplyOptions,
@@ -64,11 +64,11 @@ function refuseOthers(changes: Change[]): void {
   if (others.length === 0) return
   const lines = others.map(({ address, actions }) => `- ${address}: ${actions.join(' and ')}`)
   throw new Stop(
-    `the plan changes more than the release:\n${lines.join('\n')}\nIf that is meant, give --all; if not, look for settings that are not in a file that Terraform reads by itself (*.auto.tfvars). Nothing was changed.`,
+    `the plan changes more than the release:\n${lines.join('\n')}\nIf that is intended, pass --all; if not, look for settings that are not in a file that Terraform loads automatically (*.auto.tfvars). Nothing was changed.`,
   )
 }
 
-// local-exec hides the exit code of scripts/rollout: its receipt tells it.
+// local-exec hides the exit code of scripts/rollout; its receipt has it.
 async function applyPlan(
   terraform: Terraform,
   plan: string,
@@ -83,7 +83,7 @@ async function applyPlan(
   if (code !== 0 && !told) {
     throw new Stop('terraform apply failed before the rollout had a verdict')
   }
-  // The rollout may have gone well, and something else not.
+  // The rollout may have succeeded and something else failed.
   if (code !== 0 && told?.verdict === 'shipped') {
     throw new Stop('the fleet runs the release, but terraform apply failed (above)')
   }
@@ -92,9 +92,7 @@ async function applyPlan(
 
 async function agreed(): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    throw new Stop(
-      'nobody can be asked here: look at --plan, then give --yes. Nothing was changed.',
-    )
+    throw new Stop('no terminal to ask on: check --plan, then pass --yes. Nothing was changed.')
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
   const answer = await terminal.question('\nShip it? Type yes: ')

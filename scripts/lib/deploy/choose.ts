@@ -14,23 +14,23 @@ export interface Baked extends Pinned {
 }
 
 export interface Wanted {
-  /** A commit id, a part of one, or a name that git knows; undefined is HEAD. */
+  /** A commit id, full or abbreviated, or a name that git knows; undefined is HEAD. */
   release: string | undefined
   previous: boolean
-  /** Whose mark of a rolled-back release `previous` heeds; undefined before the first apply. */
+  /** The group whose rolled-back releases `previous` skips; undefined before the first apply. */
   group: string | undefined
-  /** Undefined must be unambiguous. */
+  /** May be undefined if the release has only one. */
   arch: Arch | undefined
 }
 
-/** Finds the release that is meant and its AMI, and refuses one that is not there. */
+/** Finds the wanted release and its AMI, and refuses one that does not exist. */
 export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
   if (wanted.previous) return await findPrevious(aws, file, wanted.group)
   const release = await commitOf(wanted.release ?? 'HEAD')
   return single(await listBaked(aws, release), release, wanted.arch)
 }
 
-/** Every release that can be launched (one alone, when given), newest first. */
+/** Every release that can be launched (only `release`, if given), newest first. */
 export async function listBaked(aws: Aws, release?: string): Promise<Baked[]> {
   const images = await listImages(aws, release)
   return images.filter(({ state }) => state === 'available').flatMap(toBaked)
@@ -40,7 +40,7 @@ function toBaked({ id, release, arch, createdAt }: Image): Baked[] {
   return release ? [{ release, ami_id: id, arch, createdAt }] : []
 }
 
-/** The newest release of the history that was not rolled back and whose AMI still exists. */
+/** The newest release in the history that was not rolled back and whose AMI still exists. */
 async function findPrevious(
   aws: Aws,
   file: ReleaseFile,
@@ -82,9 +82,7 @@ async function commitOf(name: string): Promise<string> {
     .nothrow()
   const commit = found.stdout.toString().trim()
   if (found.exitCode === 0 && commit) return commit
-  // A clone need not have every commit that is baked.
+  // A clone may lack commits that are baked.
   if (/^[0-9a-f]{40}$/.test(name)) return name
-  throw new Stop(
-    `'${name}' is no commit that this clone knows: give a commit id, a tag or a branch`,
-  )
+  throw new Stop(`'${name}' is not a commit in this clone: give a commit id, a tag or a branch`)
 }

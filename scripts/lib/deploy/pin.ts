@@ -5,7 +5,7 @@ import { bumped, type ReleaseFile, writeReleaseFile } from '../release-file.ts'
 import type { Baked } from './choose.ts'
 import { listBaked } from './choose.ts'
 
-/** Writes `chosen` to the release file at `path`, whose content is `file`, unless it says so already. Prints what it did. */
+/** Writes `chosen` to the release file at `path`, which contains `file`, unless unchanged. Prints what it did. */
 export async function bump(
   path: string,
   file: ReleaseFile,
@@ -17,7 +17,7 @@ export async function bump(
   if (next !== file) await writeReleaseFile(path, next)
   if (json) console.log(JSON.stringify(next, undefined, 2))
   else if (next === file) {
-    console.log(`release ${shortRelease(release)} (${ami_id}) is chosen already`)
+    console.log(`release ${shortRelease(release)} (${ami_id}) is already chosen`)
   } else {
     console.log(
       `release ${shortRelease(file.release)} -> ${shortRelease(release)}, ${ami_id} (${arch}, baked ${age(new Date(), createdAt)} ago)\ncommit it: git commit -m "Ship ${release.slice(0, 12)}" terraform/release.auto.tfvars.json`,
@@ -26,7 +26,7 @@ export async function bump(
   return EXIT.ok
 }
 
-/** Prints what is baked, and what was deployed when. */
+/** Prints the baked releases and the deployment history. */
 export async function listReleases(aws: Aws, file: ReleaseFile, json: boolean): Promise<number> {
   const baked = await listBaked(aws)
   const isBaked = (ami: string): boolean => baked.some(({ ami_id }) => ami_id === ami)

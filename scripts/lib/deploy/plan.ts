@@ -18,13 +18,13 @@ import { BAKE_SECONDS, checkpointsFor, MAX_HEALTHY, type Settings } from '../rol
 import { survey } from '../rollout/survey.ts'
 import type { Baked } from './choose.ts'
 
-/** Assumed for launch to serving, and for leaving the load balancer; the warm-up is the group's. */
+/** Assumed times from launch to serving, and to leave the load balancer; the warm-up is the group's. */
 const BOOT_SECONDS = 60
 const LEAVE_SECONDS = 45
 
 const COMMITS_SHOWN = 15
 
-/** How fast the rollout will be told to go. */
+/** How fast the rollout will go. */
 export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'bakeSeconds'>
 
 export interface PlanOptions {
@@ -51,7 +51,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     const lines = [
       `release     ${shortRelease(next.release)}, the first`,
       image,
-      'instances   everything is created, and the group launches this release by itself',
+      'instances   everything is created, and the group launches this release on its own',
     ]
     return { lines, wasRolledBack: false }
   }
@@ -93,7 +93,7 @@ function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): 
     checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
   return [
     `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
-    `expected    about ${clockTime(seconds)} minutes, of which ${clockTime(bakeSeconds)} watch the alarms at the end`,
+    `expected    about ${clockTime(seconds)} minutes, including ${clockTime(bakeSeconds)} watching the alarms at the end`,
   ]
 }
 
@@ -104,7 +104,7 @@ async function commitLines(from: string, to: string): Promise<string[]> {
   if (!ahead || !behind) return ['commits     unknown: this clone does not have both']
   if (ahead.length === 0)
     return [`commits     goes back over ${behind.length}:`, ...indented(behind)]
-  const back = behind.length > 0 ? `, and ${behind.length} are left behind` : ''
+  const back = behind.length > 0 ? `, and ${behind.length} left behind` : ''
   return [`commits     ${ahead.length} between${back}:`, ...indented(ahead)]
 }
 
@@ -123,7 +123,7 @@ function indented(commits: string[]): string[] {
 }
 
 function alarmLine(alarms: Alarm[]): string {
-  if (alarms.length === 0) return 'alarms      none watch over the rollout'
+  if (alarms.length === 0) return 'alarms      none watch the rollout'
   const unfit = alarms.filter(({ state }) => state !== 'OK')
   if (unfit.length === 0) return `alarms      ${alarms.length}, all OK`
   const said = unfit.map(({ name, state }) => `${name} is in ${state}`).join(', ')
@@ -143,5 +143,5 @@ async function wayBackLine(aws: Aws, fleet: Fleet): Promise<string> {
   if (image?.state === 'available') {
     return `way back    version ${own?.number}, release ${shortRelease(own?.release)}: its AMI ${own?.imageId} can be launched`
   }
-  return `way back    none: the AMI of version ${fleet.version ?? 'unknown'}, which runs now, does not exist any more`
+  return `way back    none: the AMI of version ${fleet.version ?? 'unknown'}, which runs now, no longer exists`
 }

@@ -13,13 +13,13 @@ import { choose } from './choose.ts'
 import { describePlan, type Pace } from './plan.ts'
 
 export interface DeployOptions {
-  /** Undefined is HEAD, or with `previous` the release before. */
+  /** Undefined is HEAD, or with `previous` the previous release. */
   release: string | undefined
   previous: boolean
-  /** Say what would happen, and no more. */
+  /** Only describe what would happen. */
   plan: boolean
   yes: boolean
-  /** Apply a plan that changes more than a release needs, too. */
+  /** Apply even a plan that changes more than a release needs. */
   all: boolean
   retry: boolean
   arch: Arch | undefined
@@ -72,9 +72,7 @@ async function smoke(url: string, release: string, token: string | undefined): P
     env: { ...process.env, ...(token ? { [`${service.environmentPrefix}_TOKEN`]: token } : {}) },
   })
   if ((await child.exited) === 0) return EXIT.ok
-  console.error(
-    'deploy: scripts/smoke found something wrong (above). To go back: scripts/rollout rollback',
-  )
+  console.error('deploy: scripts/smoke failed (above). To roll back: scripts/rollout rollback')
   return EXIT.failed
 }
 
@@ -82,7 +80,7 @@ function sayNotShipped(receipt: Receipt): number {
   const hint =
     receipt.verdict === 'skipped'
       ? 'it was rolled back before; --retry tries it again'
-      : "terraform still names this release: 'scripts/bump --previous' chooses the one before"
+      : "terraform still names this release: 'scripts/bump --previous' chooses the previous one"
   console.error(`deploy: not shipped (${receipt.verdict}): ${hint}`)
   return receipt.verdict === 'skipped' ? EXIT.rolledBack : receipt.exitCode
 }
@@ -94,7 +92,7 @@ async function finish(
 ): Promise<number> {
   const after = await terraform.outputs()
   if (!after.url)
-    throw new Stop('terraform tells no url: scripts/smoke could not be run', EXIT.failed)
+    throw new Stop('terraform output has no url: scripts/smoke could not be run', EXIT.failed)
   const code = await smoke(after.url, release, token)
   if (code === EXIT.ok) {
     console.log(`shipped ${shortRelease(release)}; commit terraform/release.auto.tfvars.json`)

@@ -11,7 +11,7 @@ export interface BakedAmi {
   arch: Arch
   region: string
   ami: string
-  /** It was there before. */
+  /** Whether it existed before. */
   already: boolean
 }
 
@@ -21,9 +21,9 @@ export interface AmiBake {
   release: BuiltRelease
   /** Undefined: the region of the environment or the profile. */
   region: string | undefined
-  /** Bake although the release has an AMI. */
+  /** Bake even if the release has an AMI. */
   force: boolean
-  /** A folder for what is uploaded. */
+  /** A folder for the upload. */
   work: string
   say(line: string): void
   interrupted: AbortSignal
@@ -41,7 +41,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     )?.id
   const existing = await baked()
   if (existing && !force) {
-    say(`${region} has it already (--force bakes it again)`)
+    say(`already baked in ${region} (--force bakes it again)`)
     return { release: release.id, arch, region, ami: existing, already: true }
   }
 
@@ -71,7 +71,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   await runPacker({ command: ['build', folder], variables, start: packer, say, interrupted })
   const ami = await baked()
   if (!ami || ami === existing) {
-    throw new Stop(`packer ended well, but ${region} has no new AMI with the tags of ${release.id}`)
+    throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)
   }
   return { release: release.id, arch, region, ami, already: false }
 }

@@ -25,7 +25,7 @@ function say(line: string): void {
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`)
 }
 
-/** Bakes the built commit unless it is baked already. Returns the AMI id or the image directory, or all of it as JSON. */
+/** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
 export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
   const { local, region, force, json } = options
   const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
@@ -35,13 +35,13 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
     )
   }
   if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
-    throw new Stop('--local boots a container, so it wants root on Linux')
+    throw new Stop('--local boots a container: needs root on Linux')
   }
   const release = await readBuiltRelease(root, arch)
   say(`release ${release.id}, ${arch}`)
   if (local) {
     const found = force ? undefined : findLocalImage(root, release.id)
-    if (found) say('baked already (--force bakes it again)')
+    if (found) say('already baked (--force bakes it again)')
     else await needImagePackages(root)
     const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
     return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root

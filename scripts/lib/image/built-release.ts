@@ -24,9 +24,7 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   if (changed.length > 0) {
     const [first, ...rest] = changed
     const more = rest.length > 0 ? ` and ${rest.length} more` : ''
-    throw new Stop(
-      `the tree has changes that no commit holds (${first?.slice(3)}${more}): commit them, then build`,
-    )
+    throw new Stop(`uncommitted changes (${first?.slice(3)}${more}): commit them, then build`)
   }
   const id = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
@@ -37,10 +35,10 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   const bytes = readFileSync(executable)
   const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
   if (listedSum(root, basename(executable)) !== sha256) {
-    throw new Stop(`dist/${basename(executable)} is not what dist/SHA256SUMS says: ${build}`)
+    throw new Stop(`dist/${basename(executable)} does not match dist/SHA256SUMS: ${build}`)
   }
   if (!bytes.includes(id) || bytes.includes(`${id}-dirty`)) {
-    throw new Stop(`dist/${basename(executable)} is not of the commit ${id}: ${build}`)
+    throw new Stop(`dist/${basename(executable)} was not built from commit ${id}: ${build}`)
   }
   return { id, commitTime, executable, sha256 }
 }

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Those with a cgroup.procs are mounted: the last where there is cgroup v2 alone, the first two beside v1. */
+/** Those with a cgroup.procs are mounted: the last with cgroup v2 only, the first two alongside v1. */
 const ROOTS = ['/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified', '/sys/fs/cgroup']
 const EMPTY_TIMEOUT_MS = 5_000
 
-/** A control group in each hierarchy; the paths of their cgroup.procs. */
+/** Makes a control group in each hierarchy; returns the paths of their cgroup.procs. */
 export function makeCgroups(name: string): string[] {
   return ROOTS.filter((path) => existsSync(join(path, 'cgroup.procs'))).map((path) => {
     mkdirSync(join(path, name), { recursive: true })
@@ -43,7 +43,7 @@ function processesBelow(path: string): number[] {
   }
 }
 
-/** Removes them again when the last process has left, which may take a moment. */
+/** Removes them once the last process has left, which may take a moment. */
 export async function removeCgroups(name: string): Promise<void> {
   const deadline = Date.now() + EMPTY_TIMEOUT_MS
   for (const path of ROOTS.map((root) => join(root, name)).filter((path) => existsSync(path))) {

@@ -6,7 +6,7 @@ import { makeCgroups, removeCgroups } from './cgroup.ts'
 
 const STOP_TIMEOUT_MS = 60_000
 const POLL_MS = 20
-/** What systemd-nspawn exits with when the container wants to be booted again. */
+/** Exit code of systemd-nspawn when the container wants to reboot. */
 const REBOOT = 133
 
 export interface BootOptions {
@@ -14,13 +14,13 @@ export interface BootOptions {
   root: string
   /** Unique on this machine, up to 12 characters of a-z, 0-9 and -: the host's network interface is `vb-NAME`. */
   name: string
-  /** Everything written is thrown away at the end, so that several can boot from one root. */
+  /** Discards all writes at the end, so that several containers can boot from one root. */
   volatile?: boolean
-  /** Host file or folder to where it appears in the container, read-only. */
+  /** Host file or folder to its path in the container, read-only. */
   bind?: Record<string, string>
-  /** The bridge, in a network namespace, to join; without it, one that nobody else is on. */
+  /** The bridge, in a network namespace, to join; by default, a bridge of its own. */
   network?: Network
-  /** Where the container's console is written to. */
+  /** The file the container's console is written to. */
   log: string
 }
 
@@ -40,22 +40,22 @@ export interface Output {
 
 export interface Container {
   readonly name: string
-  /** The process id, on the host, of the container's init: another one after a reboot, undefined while it is down. */
+  /** The process id, on the host, of the container's init: changes on reboot, undefined while it is down. */
   leader(): number | undefined
-  /** Runs a command in the container, as its root. */
+  /** Runs a command in the container, as its root user. */
   run(...command: string[]): Promise<Output>
-  /** Runs a command of the host in the container's network: 127.0.0.1 is the container's. */
+  /** Runs a host command in the container's network: 127.0.0.1 is the container's. */
   beside(command: string[], env?: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
-  /** Shuts down in order. */
+  /** Shuts down cleanly. */
   stop(): Promise<void>
   /** Pulls the plug. */
   kill(): Promise<void>
 }
 
-/** The control group of the container with this name, or the beginning of that. */
+/** The control group of the container with this name, or for the start of a name, its prefix. */
 export const cgroupOf = (name: string): string => `${service.name}-${name}`
 
-/** A bridge of its own, with an address that is for documentation. */
+/** A bridge of its own, with an address from the documentation range. */
 const LONELY = { bridge: 'alone', address: '192.0.2.2/24' }
 
 /**
@@ -84,7 +84,7 @@ export async function bootContainer(options: BootOptions): Promise<Container> {
     return ['nsenter', '-t', String(pid), ...namespaces]
   }
 
-  // Without systemd-nspawn the container would live on; without its init it ends, and systemd-nspawn with it.
+  // Killing systemd-nspawn would leave the container running; killing the container's init ends both.
   const unplug = () => {
     const pid = leader()
     if (pid !== undefined) process.kill(pid, 'SIGKILL')
@@ -139,8 +139,8 @@ const LOGIN = [
 ]
 
 /**
- * In a chroot the kernel gives no user namespaces, which the service's unit asks for. So the root becomes that of a mount
- * namespace of its own, before the container's is made from it. Where it is already, nothing changes.
+ * In a chroot the kernel refuses user namespaces, which the service's unit needs. So the chroot first becomes the root of
+ * its own mount namespace, from which the container's is made. Outside a chroot, nothing changes.
  */
 const OUT_OF_A_CHROOT = [
   ...['unshare', '--mount', '--propagation', 'private'],
@@ -153,7 +153,7 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
   const { name, root, network, volatile, bind } = options
   const { bridge, address } = network ?? LONELY
   const networkFile = join(folder, 'host0.network')
-  // Without the last two lines it would wait for a router to advertise itself before it is online.
+  // Without the last two lines it would wait for a router advertisement before it is online.
   writeFileSync(
     networkFile,
     `[Match]\nName=host0\n\n[Network]\nAddress=${address}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n`,
@@ -161,7 +161,7 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
   const binds = { [networkFile]: '/etc/systemd/network/10-host0.network', ...bind }
 
   const steps = [
-    // Containers that are not registered would share one cgroup, and stop each other's services.
+    // Unregistered containers would share one cgroup, and stop each other's services.
     ...cgroupProcs.map((path) => `echo $$ >${path}`),
     ...(network ? [] : [`ip link add ${bridge} type bridge`, `ip link set ${bridge} up`]),
     'exec "$@"',
@@ -174,7 +174,7 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
     'systemd-nspawn',
     '--quiet',
     '--boot',
-    // Where the host's init is not systemd there is nobody to register with.
+    // If the host's init is not systemd, there is nothing to register with.
     '--register=no',
     '--keep-unit',
     `--directory=${root}`,
@@ -198,7 +198,7 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-/** Before it is the container's init, the child is another copy of systemd-nspawn. */
+/** Until it becomes the container's init, the child is another copy of systemd-nspawn. */
 function isInit(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'systemd'

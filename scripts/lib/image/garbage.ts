@@ -29,23 +29,23 @@ interface Remains {
 
 interface Outcome extends Remains {
   removed: boolean
-  /** Why it could not be removed, or not wholly. */
+  /** Why it could not be removed, or only in part. */
   failure: string | undefined
 }
 
 export interface GcOptions {
   /** Remove what can go. */
   yes: boolean
-  /** Versions and releases that stay. */
+  /** How many versions and releases stay. */
   keep: number
-  /** Days; what is younger stays. */
+  /** Days; anything younger stays. */
   olderThan: number
-  /** Path of the releases that were chosen. */
+  /** Path of the release file. */
   file: string
   json: boolean
 }
 
-/** Lists the service's images with why each stays, and removes those that can go when it is told to. */
+/** Lists the service's images with why each stays, and removes those that can go if told to. */
 export async function collectGarbage(aws: Aws, options: GcOptions): Promise<number> {
   const { yes, keep, olderThan, file, json } = options
   const inUse = await imagesInUse(aws, keep)
@@ -71,7 +71,7 @@ export async function collectGarbage(aws: Aws, options: GcOptions): Promise<numb
   return failures.length > 0 ? EXIT.refused : EXIT.ok
 }
 
-/** The AMIs that Terraform launches, or would when a person goes back by hand. */
+/** The AMIs that Terraform launches, or would after a manual rollback. */
 async function chosenImages(path: string, keep: number): Promise<string[]> {
   const { ami_id, history } = await readReleaseFile(path)
   return [ami_id, ...history.slice(0, keep).map((entry) => entry.ami_id)].filter(Boolean)
@@ -80,7 +80,7 @@ async function chosenImages(path: string, keep: number): Promise<string[]> {
 async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promise<Remains[]> {
   const young = (bakedAt: string) => {
     const time = Date.parse(bakedAt)
-    if (Number.isNaN(time)) return 'age unknown (no tag baked-at)'
+    if (Number.isNaN(time)) return 'age unknown (no baked-at tag)'
     return time > youngAfterMs ? 'young' : undefined
   }
   const remains: Remains[] = []
@@ -122,7 +122,7 @@ async function shared(aws: Aws, ami: string): Promise<string | undefined> {
   return names.length > 0 ? `shared with ${names.join(', ')}` : undefined
 }
 
-/** The AMI goes first: while it is there its snapshots are in use. */
+/** The AMI goes first: while it exists, its snapshots are in use. */
 async function removeUnlessHeld(aws: Aws, remains: Remains): Promise<Outcome> {
   const { ami, snapshots, reason } = remains
   if (reason !== undefined) return { ...remains, removed: false, failure: undefined }
@@ -132,7 +132,7 @@ async function removeUnlessHeld(aws: Aws, remains: Remains): Promise<Outcome> {
       await aws.ec2.send(new DeleteSnapshotCommand({ SnapshotId }))
     return { ...remains, removed: true, failure: undefined }
   } catch (error) {
-    const failure = `${ami ?? snapshots[0]} is not, or not wholly, removed: ${explain(error)}`
+    const failure = `${ami ?? snapshots[0]} was not removed, or only in part: ${explain(error)}`
     return { ...remains, removed: false, failure }
   }
 }

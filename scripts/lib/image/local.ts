@@ -21,7 +21,7 @@ import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
 
 const BOOT_TIMEOUT_MS = 30_000
-/** A rehearsal has six releases in use at once. */
+/** A rehearsal uses six releases at once. */
 const KEPT_IMAGES = 8
 
 export interface LocalImage {
@@ -29,18 +29,18 @@ export interface LocalImage {
   arch: Arch
   /** The image directory: a root file system that systemd-nspawn boots. */
   root: string
-  /** The same as a .tar.zst. */
+  /** The same, as a .tar.zst. */
   archive: string
   /** The root file system before it was provisioned, as a tar archive. */
   base: string
 }
 
-/** Where images of this tree are: packer/.images/RELEASE. */
+/** The folder of a release's image: packer/.images/RELEASE. */
 export function imageFolder(root: string, release: string): string {
   return join(root, 'packer', '.images', release)
 }
 
-/** The image of `release` if it was baked; it then counts as used just now, for `pruneImages`. */
+/** The image of `release` if it was baked; marks it as just used, for `pruneImages`. */
 export function findLocalImage(root: string, release: string): LocalImage | undefined {
   const path = join(imageFolder(root, release), 'image.json')
   if (!existsSync(path)) return undefined
@@ -49,7 +49,7 @@ export function findLocalImage(root: string, release: string): LocalImage | unde
   return JSON.parse(readFileSync(path, 'utf8'))
 }
 
-/** Removes all images of this tree but the `kept` last used ones, and those of the releases `wanted`. */
+/** Removes all images of this tree except those of the `wanted` releases and, of the rest, the `kept` last used. */
 export function pruneImages(root: string, kept: number, wanted: readonly string[] = []): void {
   const used = (folder: string) => statSync(join(folder, 'image.json')).mtimeMs
   const folders = readdirSync(join(root, 'packer', '.images'))
@@ -61,8 +61,8 @@ export function pruneImages(root: string, kept: number, wanted: readonly string[
 }
 
 /**
- * Has Packer provision a Debian root file system that runs under systemd-nspawn. As root, on Linux. An interruption
- * leaves nothing behind, except that what is running then, debootstrap or tar, ends first.
+ * Has Packer provision a Debian root file system that runs under systemd-nspawn. Needs root on Linux. An interruption
+ * leaves nothing behind, but a debootstrap or tar that is running finishes first.
  */
 export async function bakeLocally(
   root: string,
@@ -162,7 +162,7 @@ async function untilActive(container: Container, unit: string, log: string): Pro
   }
 }
 
-/** Gives root of the file system a key that only this bake has; the provisioning removes it. */
+/** Gives the root user of the file system a key that only this bake has; provisioning removes it. */
 async function admitPacker(target: string, work: string): Promise<string> {
   const key = join(work, 'key')
   await $`ssh-keygen -q -t ed25519 -N ${''} -C packer -f ${key}`

@@ -6,13 +6,13 @@ interface PackerRun {
   variables?: Record<string, string>
   start(command: string[], env: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
   say(line: string): void
-  /** Has Packer cancel the build and remove what it made for it. */
+  /** Makes Packer cancel the build and clean up. */
   interrupted: AbortSignal
 }
 
 /**
- * Runs Packer, passing its lines on until it has ended, which after an interruption takes as long as removing the build
- * instance does. Throws `Stop` when it fails.
+ * Runs Packer, passing its lines on until it exits; after an interruption, that takes as long as removing the build
+ * instance. Throws `Stop` when it fails.
  */
 export async function runPacker(run: PackerRun): Promise<void> {
   const { command, variables = {}, start, say, interrupted } = run
@@ -22,8 +22,8 @@ export async function runPacker(run: PackerRun): Promise<void> {
   if (verb === 'build') options.unshift('-color=false')
   const child = start(['packer', verb, ...options, folder], { CHECKPOINT_DISABLE: '1' })
   const cancel = () => {
-    say('interrupted: Packer removes what it made')
-    // Not SIGINT, which Packer's outer process expects from a terminal, for the whole group, and does not pass on.
+    say('interrupted: waiting for Packer to clean up')
+    // Not SIGINT: Packer's outer process expects a terminal to send that to the whole group, and does not pass it on.
     child.kill('SIGTERM')
   }
   interrupted.addEventListener('abort', cancel)

@@ -4,7 +4,7 @@ import { $ } from 'bun'
 import { service } from '../service.ts'
 import type { BuiltRelease } from './built-release.ts'
 
-/** Writes what packer/provision/10-install.sh installs into `folder`. Returns the archive's path. */
+/** Packs what packer/provision/10-install.sh installs into an archive in `folder`. Returns its path. */
 export async function packPayload(
   root: string,
   release: BuiltRelease,

@@ -2,7 +2,7 @@ import { pause } from '../aws/retry.ts'
 import { runOnEach } from '../aws/ssm.ts'
 import type { Ops } from './settings.ts'
 
-/** Prints the last lines of the journal of each instance; with `follows`, what comes after them too. */
+/** Prints the last lines of each instance's journal; with `follows`, new lines too. */
 export async function logs(
   ops: Ops,
   ids: string[],
@@ -23,7 +23,7 @@ export async function logs(
     for (const { id, status, stdout, stderr } of outcomes) {
       if (status !== 'Success') {
         allAnswered = false
-        ops.complain(`${id}: logs ended as ${status} ${stderr}`.trim())
+        ops.complain(`${id}: logs ended with status ${status} ${stderr}`.trim())
         continue
       }
       const now = stdout.split('\n').filter(Boolean)
@@ -36,7 +36,7 @@ export async function logs(
   return allAnswered
 }
 
-/** The lines of `now` after the longest end of `before` that `now` still begins with. */
+/** The lines of `now` after the longest suffix of `before` that `now` begins with. */
 export function unseen(before: string[], now: string[]): string[] {
   for (let start = 0; start < before.length; start++) {
     const rest = before.slice(start)

@@ -9,7 +9,7 @@ import type { Ops, OpsSettings } from './settings.ts'
 import { openShell } from './shell.ts'
 import { report, statusLines } from './status.ts'
 
-/** Does what the verb says. Returns the exit code. */
+/** Runs the verb. Returns the exit code. */
 export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
   const members = chosen(fleet, settings)
   const ids = members.map(({ id }) => id)
@@ -38,7 +38,7 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
   }
 }
 
-/** The instances that were named, or all in service. */
+/** The named instances, or all in service. */
 function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[] {
   if (instances.length === 0) {
     const all = verb === 'status' ? fleet.members : inService(fleet)
@@ -47,7 +47,8 @@ function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[]
   }
   return instances.map((id) => {
     const member = fleet.members.find((each) => each.id === id)
-    if (!member) throw new Stop(`${id} is no instance of ${group}; scripts/ops status lists them`)
+    if (!member)
+      throw new Stop(`${id} is not an instance of ${group}; scripts/ops status lists them`)
     return member
   })
 }
@@ -57,7 +58,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
   const outcomes = await runOnEach(aws, ids, {
     group,
     verb: 'bundle',
-    parameters: { Reason: [plain(reason || 'asked for with scripts/ops')] },
+    parameters: { Reason: [plain(reason || 'requested with scripts/ops')] },
     comment,
     pollMs,
     timeoutMs,
@@ -70,7 +71,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
   return outcomes.every(({ status }) => status === 'Success') ? EXIT.ok : EXIT.failed
 }
 
-/** A release that was replaced since must not serve again. */
+/** A release that has since been replaced must not serve again. */
 function refuseOldRelease({ version, name }: Fleet, members: Member[]): void {
   const old = members.find((member) => member.version !== version)
   if (!old) return
@@ -79,7 +80,7 @@ function refuseOldRelease({ version, name }: Fleet, members: Member[]): void {
   )
 }
 
-// An automation has no comment: the reason is left in the history of a command on the same instance.
+// An automation has no comment: the reason is recorded with a command on the same instance.
 async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
@@ -92,6 +93,6 @@ async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise
   return EXIT.ok
 }
 
-/** As the document's parameter takes it. */
+/** In the characters and length that the document's parameter accepts. */
 const plain = (reason: string): string =>
   reason.replace(/[^A-Za-z0-9 .,:;_/#@()+=-]/g, ' ').slice(0, 200)

@@ -10,9 +10,9 @@ const PROCESSES = ['HealthCheck']
 const RESUME_MS = 120_000
 
 /**
- * Restarts the service on each of `members`, one at a time, and goes on only when the load balancer finds it healthy
- * again. The group's health check is suspended meanwhile: a worker that drains fails it, and the group would replace
- * the instance.
+ * Restarts the service on each of `members`, one at a time, continuing only once the load balancer reports it healthy
+ * again. The group's health check is suspended meanwhile: a draining worker fails it, and the group would replace the
+ * instance.
  */
 export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promise<void> {
   refuseUnlessSafe(fleet, members)
@@ -31,18 +31,18 @@ export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promis
   }
 }
 
-/** Through throttling and lost networks: a group whose health check stays suspended would replace nothing that dies. */
+/** Retries through throttling and network failures: with health checks suspended, a group replaces no dead instance. */
 async function resume(
   { aws, group, pollMs, complain }: Ops,
   processes: { AutoScalingGroupName: string; ScalingProcesses: string[] },
 ): Promise<void> {
-  // Not the signal of the restart: this is done after an interruption, too.
+  // Not the signal of the restart: this must also happen after an interruption.
   const signal = new AbortController().signal
   const policy = { pollMs, patienceMs: RESUME_MS, signal, note: complain }
   const command = () => aws.autoScaling.send(new ResumeProcessesCommand(processes))
   await withRetry(command, policy).catch((error) => {
     throw new Stop(
-      `${PROCESSES} of ${group} stays suspended (${explain(error)}): resume it with 'aws autoscaling resume-processes --auto-scaling-group-name ${group} --scaling-processes ${PROCESSES}'`,
+      `${PROCESSES} of ${group} is still suspended (${explain(error)}): resume it with 'aws autoscaling resume-processes --auto-scaling-group-name ${group} --scaling-processes ${PROCESSES}'`,
       EXIT.failed,
     )
   })
@@ -50,7 +50,7 @@ async function resume(
 
 function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
   if (isRunning(fleet.refresh?.Status)) {
-    throw new Stop('a refresh is running; restart when it has ended (scripts/rollout watch)')
+    throw new Stop('a refresh is running; restart once it has ended (scripts/rollout watch)')
   }
   const healthy = inService(fleet).filter(isHealthy)
   const others = members.flatMap((member) => [healthy.filter(({ id }) => id !== member.id).length])
@@ -67,7 +67,7 @@ async function restartOne(ops: Ops, id: string): Promise<void> {
   const outcome = await runDocument(aws, id, options)
   if (outcome.status !== 'Success') {
     throw new Stop(
-      `the restart of ${id} ended as ${outcome.status}; the others were left alone.\n${outcome.stdout}${outcome.stderr}`.trim(),
+      `the restart of ${id} ended with status ${outcome.status}; the others were left alone.\n${outcome.stdout}${outcome.stderr}`.trim(),
       EXIT.failed,
     )
   }

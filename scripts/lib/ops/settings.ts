@@ -6,7 +6,7 @@ export type Verb = (typeof VERBS)[number]
 
 export interface OpsSettings {
   verb: Verb
-  /** Ids; none is every instance in service. */
+  /** Instance ids; empty means every instance in service. */
   instances: string[]
   group: string
   region: string | undefined
@@ -28,10 +28,10 @@ export interface Ops {
   followMs: number
   timeoutMs: number
   signal: AbortSignal
-  /** A line of what was asked for, on stdout. */
+  /** A line of the result, on stdout. */
   print: (line: string) => void
   /** Progress, on stderr. */
   say: (line: string) => void
-  /** Something wrong, on stderr. */
+  /** Problems, on stderr. */
   complain: (line: string) => void
 }

@@ -4,7 +4,7 @@ import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
 import { age, painter, shortRelease, table } from '../format.ts'
 import type { Ops } from './settings.ts'
 
-/** What an instance said of itself over SSM, beside what AWS says of it. */
+/** What an instance reports over SSM, alongside what AWS reports about it. */
 export interface Report extends Member {
   /** From /etc/app/release. */
   saidRelease: string | undefined
@@ -12,9 +12,9 @@ export interface Report extends Member {
   saidHealth: string | undefined
 }
 
-/** Asks each instance that is up. One that cannot be asked is reported without its answer. */
+/** Asks each instance that is up. One that cannot be asked is reported without an answer. */
 export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
-  // One that boots, or goes, has no answer to give.
+  // One that is booting or terminating cannot answer.
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
   const { aws, group, comment, pollMs, timeoutMs } = ops
@@ -72,7 +72,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
   const { refresh } = fleet
   const marked = markedReleases(fleet.group)
   return [
-    `${fleet.name}: ${reports.length} instances, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
+    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.version ?? 'none'}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
     ...suspendedLine(fleet),
     ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),

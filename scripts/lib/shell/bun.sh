@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# Sourced by every script: sets $root and $service_name, puts the pinned Bun on PATH and installs the locked dependencies when they changed.
+# Sourced by every script: sets $root and $service_name, puts the pinned Bun on PATH and installs the locked dependencies if they changed.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-# shellcheck disable=SC2034 # used by those who source this
+# shellcheck disable=SC2034 # used by the scripts that source this
 service_name=$(sed -n 's/^  "name": "\(.*\)",$/\1/p' "$root/package.json")
 bun_version=$(sed -n 's/.*"packageManager": "bun@\([^"]*\)".*/\1/p' "$root/package.json")
 
 bun_is_right() { [[ $(bun --version 2>/dev/null) == "$bun_version" ]]; }
 
-# npm, where it is, brings Bun as a plain package; Bun's own installer is the other way.
+# Installs Bun as an npm package if npm is there, otherwise with Bun's own installer.
 install_bun() {
   local tools=$root/.tools/bun arch package
   echo "installing Bun $bun_version into .tools/bun" >&2

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# Sourced by scripts/smoke, whose words it uses: what this service promises beyond health and release. Whoever changes the
-# routes changes this file, or empties it.
+# Sourced by scripts/smoke, whose functions it uses: what this service promises beyond health and release. When the routes
+# change, change this file, or empty it.
 
 user=Smoke$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n' | tr 0-9a-f a-p)
 composed=$user%C3%A9 decomposed=${user}e%CC%81
@@ -9,7 +9,7 @@ written=("/hello/$user" "/hello/$composed")
 # put USER JSON
 put() { request PUT "/hello/$1" -H 'content-type: application/json' -d "$2"; }
 
-# Where tokens are configured, nothing of /hello goes without one.
+# If tokens are configured, nothing under /hello works without one.
 request GET "/hello/$user"
 if [[ $status == 401 ]]; then
   is_problem 401
@@ -33,7 +33,7 @@ is_status 200
 has_header content-type application/json
 is_json ".message | test(\"^Hello, $user! (Your birthday is in [1-9][0-9]{0,2} day\\\\(s\\\\)|Happy birthday!)\$\")"
 
-# Around midnight, "today" may change between two requests; then it is asked once more.
+# Around midnight, "today" may change between two requests; then it asks once more.
 for _ in 1 2; do
   today=$(TZ=$timezone date +%m-%d)
   put "$user" "{\"dateOfBirth\":\"2000-$today\"}"
@@ -42,7 +42,7 @@ for _ in 1 2; do
 done
 is_json ".message == \"Hello, $user! Happy birthday!\""
 
-# Letters of any script are a name; one that is written in two ways is the same name.
+# A name is letters of any script; its composed and decomposed forms are the same name.
 request DELETE "/hello/$user"
 is_status 204
 request DELETE "/hello/$user"
@@ -52,20 +52,20 @@ is_status 204
 request DELETE "/hello/$decomposed"
 is_status 204
 
-# What is not a user name.
+# Invalid user names.
 for name in "${user}1" "$user-x" "$user%20x" "$(printf 'a%.0s' {1..65})"; do
   put "$name" '{"dateOfBirth":"2000-01-01"}'
   is_problem 400 '.errors | length > 0'
 done
 
-# What is not a date of birth: no day of the calendar, not before today, another form, missing, or more than that.
+# Invalid dates of birth: not a calendar day, not before today, another format, missing, or with extra fields.
 for body in '{"dateOfBirth":"2023-02-29"}' '{"dateOfBirth":"9999-12-31"}' '{"dateOfBirth":"15-06-1990"}' \
   '{"dateOfBirth":19900615}' '{}' '{"dateOfBirth":"1990-06-15","admin":true}' '[]'; do
   put "$user" "$body"
   is_problem 400 '.errors | length > 0'
 done
 
-# What is not JSON, not called so, or too large.
+# Bodies that are not JSON, not declared as JSON, or too large.
 put "$user" '{"dateOfBirth":'
 is_problem 400
 request PUT "/hello/$user" -H 'content-type: text/plain' -d '{"dateOfBirth":"1990-06-15"}'
@@ -74,6 +74,6 @@ head -c 20000 /dev/zero | tr '\0' x >"$answer/large"
 request PUT "/hello/$user" -H 'content-type: application/json' -H 'expect:' --data-binary "@$answer/large"
 is_problem 413
 
-# Nothing of all that was stored.
+# None of that was stored.
 request GET "/hello/$user"
 is_problem 404

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# need_packages NAME…: install what is missing of these Debian packages, as root or through sudo, without starting
-# the services they bring. 1: not to be had here, and $reason says why; 2: apt-get failed.
+# need_packages NAME…: install the missing ones of these Debian packages, as root or with sudo, without starting
+# their services. Returns 1 if that is impossible here, and $reason says why; 2 if apt-get failed.
 need_packages() {
   local missing=() name sudo=()
   for name in "$@"; do
@@ -17,19 +17,19 @@ need_packages() {
     sudo=(sudo)
   fi
   echo "installing ${missing[*]}" >&2
-  # One at a time, since the first to end takes the policy away.
+  # One at a time, since the first to finish removes the policy.
   flock /var/lib/dpkg "${sudo[@]}" bash -c "$install_packages" bash "${missing[@]}" >/dev/null ||
     { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
 }
 
-# cannot SENTENCE: say why something is not to be had here, and keep it in $reason.
+# cannot SENTENCE: say why something is impossible here, and keep it in $reason.
 cannot() {
   reason=$1
   echo "$reason" >&2
   return 1
 }
 
-# A policy that is left behind, by a SIGKILL, forbids nothing.
+# A policy left behind by a SIGKILL forbids nothing.
 install_packages=$(
   cat <<'SCRIPT'
 set -euo pipefail

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# python_tool NAME VERSION: put the commands of a Python package on PATH, installed under test/.cache once.
+# python_tool NAME VERSION: put the commands of a Python package on PATH, installed once under test/.cache.
 python_tool() {
   local folder=${root:?source lib/shell/bun.sh first}/test/.cache/python/$1-$2
   if [[ ! -e $folder/.installed ]]; then
