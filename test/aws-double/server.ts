@@ -6,13 +6,13 @@
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
- * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended health
+ * delay, bake time, alarms, automatic and requested rollback, cancellation, failure after no progress; suspended health
  * checks; a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
  *
- * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
+ * Not modelled: signatures and IAM (any credentials work; `faults` returns what AWS would), paging, several groups,
  * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, other suspended processes, scale-in protection,
- * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
- * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
+ * zone rebalancing, API rate limits (except as `faults`), capacity shortage (except through the driver), CloudWatch
+ * metrics behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
