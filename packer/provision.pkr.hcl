@@ -1,27 +1,27 @@
-# What both bakes share. aws/ and local/ each have a link to this file, since Packer reads one folder.
+# Shared by both bakes: aws/ and local/ each link to this file, since Packer reads a single folder.
 
 variable "release" {
   type        = string
-  description = "The release to bake: the full SHA of its commit."
+  description = "Release to bake: the full SHA of its commit."
 }
 
 variable "payload" {
   type        = string
-  description = "The archive that 10-install.sh installs: the executable, its default ports and systemd/."
+  description = "Archive that 10-install.sh installs: the executable, its default ports and systemd/."
 }
 
 variable "executable_sha256" {
   type        = string
-  description = "The checksum of the executable, from dist/SHA256SUMS."
+  description = "Checksum of the executable, from dist/SHA256SUMS."
 }
 
 variable "commit_time" {
   type        = string
-  description = "When the release was committed, in seconds since 1970."
+  description = "Commit time of the release, in seconds since 1970."
 }
 
 locals {
-  # The one place of the name.
+  # The only place that defines the name.
   service = jsondecode(file("${path.root}/../../package.json")).name
 
   upload = "/tmp/payload.tar.gz"
@@ -41,6 +41,6 @@ locals {
     "SOURCE_DATE_EPOCH=${var.commit_time}",
   ]
 
-  # As root, with sudo where the login is not root's; env, because sudo drops the environment.
+  # As root, through sudo unless the login is root; env, because sudo drops the environment.
   as_root = "$(command -v sudo) env {{ .Vars }} bash '{{ .Path }}'"
 }

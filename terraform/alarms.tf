@@ -1,15 +1,15 @@
 locals {
-  # Those that stop a rollout. No data is no trouble: a quiet night must not fail one.
+  # Alarms that stop a rollout. Missing data is fine: a quiet night must not fail a rollout.
   rollout_alarms = {
     elb-5xx = {
-      description = "The load balancer itself answers 5xx: it could not reach an instance, or one closed on it"
+      description = "The load balancer itself returns 5xx: it could not reach an instance, or an instance closed the connection"
       metric      = "HTTPCode_ELB_5XX_Count"
       statistic   = "Sum"
       threshold   = 5
       minutes     = 2
     }
     target-5xx = {
-      description = "The service answers 5xx: see its journal, and the store"
+      description = "The service returns 5xx: check its journal and the store"
       metric      = "HTTPCode_Target_5XX_Count"
       statistic   = "Sum"
       threshold   = 5
@@ -22,9 +22,9 @@ locals {
       threshold   = var.alarm_p99_seconds
       minutes     = 3
     }
-    # Minimum: an instance that boots is unhealthy for a moment, and that is no trouble.
+    # Minimum: a booting instance is unhealthy for a moment, which is fine.
     unhealthy-hosts = {
-      description = "An instance has been unhealthy for three whole minutes"
+      description = "An instance has been unhealthy for three minutes"
       metric      = "UnHealthyHostCount"
       statistic   = "Minimum"
       threshold   = 1
@@ -62,7 +62,7 @@ resource "aws_cloudwatch_metric_alarm" "store_memory" {
   for_each = local.store_nodes
 
   alarm_name          = "${local.name}-store-memory-${trimprefix(each.key, "${local.name}-")}"
-  alarm_description   = "The store is filling up: add shards (store_shards) or take larger nodes (store_node_type)"
+  alarm_description   = "The store is filling up: add shards (store_shards) or use larger nodes (store_node_type)"
   namespace           = local.store_namespace
   metric_name         = "DatabaseMemoryUsagePercentage"
   dimensions          = local.store_dimensions[each.key]
@@ -80,7 +80,7 @@ resource "aws_cloudwatch_metric_alarm" "store_replication" {
   for_each = local.store_nodes
 
   alarm_name          = "${local.name}-store-replication-${trimprefix(each.key, "${local.name}-")}"
-  alarm_description   = "A replica is more than ten seconds behind: a failover now would be slow, or with ElastiCache lose writes"
+  alarm_description   = "A replica is more than ten seconds behind: a failover now would be slow, or lose writes with ElastiCache"
   namespace           = local.store_namespace
   metric_name         = "ReplicationLag"
   dimensions          = local.store_dimensions[each.key]

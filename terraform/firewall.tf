@@ -6,7 +6,7 @@ resource "aws_wafv2_web_acl" "main" {
   count = var.waf ? 1 : 0
 
   # checkov:skip=CKV_AWS_175:it has three rules; the check does not read rule_json
-  # checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
+  # checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is included; the check does not read rule_json
   name  = local.name
   scope = "REGIONAL"
 
@@ -14,11 +14,11 @@ resource "aws_wafv2_web_acl" "main" {
     allow {}
   }
 
-  # In the form of the API: all three rules on one screen.
+  # In the API's format: all three rules on one screen.
   rule_json = jsonencode(concat(
     [
       for index, group in [
-        # The service bounds bodies itself, and answers a large one with a 413 problem; this rule would answer 403.
+        # The service limits bodies itself and returns a 413 problem for a large one; this rule would return 403.
         { Name = "AWSManagedRulesCommonRuleSet", RuleActionOverrides = [{ Name = "SizeRestrictions_BODY", ActionToUse = { Count = {} } }] },
         { Name = "AWSManagedRulesKnownBadInputsRuleSet" },
         ] : {

@@ -1,5 +1,5 @@
 locals {
-  # What the service reads at start; a secret is named, not told.
+  # The service's environment; secrets are referenced by name.
   service_environment = merge(
     {
       ENVIRONMENT         = var.environment
@@ -19,7 +19,7 @@ locals {
 }
 
 ################################################################################
-# Launch template: each apply that changes it makes a new, numbered version
+# Launch template: each apply that changes it creates a new, numbered version
 ################################################################################
 
 resource "aws_launch_template" "main" {
@@ -110,7 +110,7 @@ resource "aws_autoscaling_group" "main" {
     max_healthy_percentage = 200
   }
 
-  # Instances get theirs from the launch template, with the release.
+  # Instances get their tags from the launch template, including the release.
   dynamic "tag" {
     for_each = local.tags
 
@@ -122,11 +122,11 @@ resource "aws_autoscaling_group" "main" {
   }
 
   lifecycle {
-    # The version is the rollout's to change, once it has proved itself; the capacity is the scaling policies'.
+    # The rollout changes the version once it has proved itself; the scaling policies change the capacity.
     ignore_changes = [launch_template, desired_capacity]
   }
 
-  # An instance that boots needs all of these to get healthy.
+  # A booting instance needs all of these to become healthy.
   depends_on = [
     aws_iam_role_policy.instance,
     aws_lb_listener.https,
@@ -171,12 +171,12 @@ resource "aws_autoscaling_policy" "requests" {
     }
   }
 
-  # The metric exists only once the target group is behind a listener.
+  # The metric exists only once the target group is attached to a listener.
   depends_on = [aws_lb_listener.https, aws_lb_listener.plain]
 }
 
 ################################################################################
-# Rollout: brings the group to the launch template's version, or back
+# Rollout: moves the group to the launch template's version, or back
 ################################################################################
 
 resource "terraform_data" "rollout" {

@@ -9,9 +9,9 @@ locals {
 ################################################################################
 
 resource "aws_lb" "main" {
-  # checkov:skip=CKV2_AWS_20:with a domain port 80 redirects to HTTPS; without one there is no certificate to redirect to
-  # checkov:skip=CKV2_AWS_76:AWSManagedRulesKnownBadInputsRuleSet is there; the check does not read rule_json
-  # checkov:skip=CKV2_AWS_28:the web ACL is on by default, and a variable for those who do without
+  # checkov:skip=CKV2_AWS_20:with a domain, port 80 redirects to HTTPS; without one there is no certificate for HTTPS
+  # checkov:skip=CKV2_AWS_76:AWSManagedRulesKnownBadInputsRuleSet is included; the check does not read rule_json
+  # checkov:skip=CKV2_AWS_28:the web ACL is on by default; a variable turns it off
   name                       = local.name
   load_balancer_type         = "application"
   internal                   = false
@@ -31,7 +31,7 @@ resource "aws_lb" "main" {
 }
 
 resource "aws_lb_target_group" "main" {
-  # checkov:skip=CKV_AWS_378:TLS ends at the load balancer; behind it only its security group reaches the instances
+  # checkov:skip=CKV_AWS_378:TLS terminates at the load balancer; behind it, only its security group reaches the instances
   name                          = local.name
   vpc_id                        = aws_vpc.main.id
   port                          = local.port
@@ -106,7 +106,7 @@ resource "aws_lb_listener" "plain" {
 }
 
 ################################################################################
-# Certificate and names
+# Certificate and DNS records
 ################################################################################
 
 resource "aws_acm_certificate" "main" {
@@ -131,7 +131,7 @@ resource "aws_route53_record" "validation" {
   allow_overwrite = true
 }
 
-# Waits until the certificate is issued; without zone_id somebody has to make the record of the output "certificate_records".
+# Waits until the certificate is issued; without zone_id, somebody has to create the record in the output "certificate_records".
 resource "aws_acm_certificate_validation" "main" {
   count = local.https ? 1 : 0
 
@@ -158,10 +158,10 @@ resource "aws_route53_record" "main" {
 ################################################################################
 
 resource "aws_s3_bucket" "access_logs" {
-  # checkov:skip=CKV_AWS_18:it holds access logs; logging access to them would never end
+  # checkov:skip=CKV_AWS_18:it holds access logs; logging access to it would recurse
   # checkov:skip=CKV_AWS_144:access logs are not worth a second region
-  # checkov:skip=CKV_AWS_145:load balancers can write to buckets with SSE-S3 only
-  # checkov:skip=CKV2_AWS_62:nobody waits for an access log
+  # checkov:skip=CKV_AWS_145:load balancers can only write to buckets with SSE-S3
+  # checkov:skip=CKV2_AWS_62:nothing consumes events of access logs
   bucket        = "${local.name}-access-logs-${local.account_id}-${var.region}"
   force_destroy = !var.deletion_protection
 }

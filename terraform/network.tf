@@ -1,5 +1,5 @@
 ################################################################################
-# Network: instances and store in private subnets without a way out
+# Network: instances and store in private subnets without internet access
 ################################################################################
 
 resource "aws_vpc" "main" {
@@ -74,7 +74,7 @@ resource "aws_route_table_association" "private" {
 }
 
 ################################################################################
-# NAT, for those who want a way out
+# NAT: optional internet access
 ################################################################################
 
 resource "aws_eip" "nat" {
@@ -102,7 +102,7 @@ resource "aws_route" "nat" {
 }
 
 ################################################################################
-# Endpoints: what an instance needs of AWS, and nothing else
+# Endpoints: the AWS services that an instance needs, and nothing else
 ################################################################################
 
 resource "aws_vpc_endpoint" "interface" {
@@ -204,7 +204,7 @@ resource "aws_vpc_security_group_egress_rule" "instances_to_internet" {
   count = var.nat ? 1 : 0
 
   security_group_id = aws_security_group.instances.id
-  description       = "The way out through the NAT gateways"
+  description       = "Internet through the NAT gateways"
   cidr_ipv4         = "0.0.0.0/0"
   from_port         = 443
   to_port           = 443

@@ -15,9 +15,9 @@ resource "aws_kms_alias" "main" {
 }
 
 data "aws_iam_policy_document" "key" {
-  # checkov:skip=CKV_AWS_109:the policy of a key names the key as "*"
-  # checkov:skip=CKV_AWS_111:the policy of a key names the key as "*"
-  # checkov:skip=CKV_AWS_356:the policy of a key names the key as "*"
+  # checkov:skip=CKV_AWS_109:a key policy refers to its key as "*"
+  # checkov:skip=CKV_AWS_111:a key policy refers to its key as "*"
+  # checkov:skip=CKV_AWS_356:a key policy refers to its key as "*"
   statement {
     sid = "Account"
 
@@ -94,13 +94,13 @@ data "aws_iam_policy_document" "key" {
 }
 
 ################################################################################
-# Logs: journal has a stream for each instance and release
+# Logs: the journal has a stream for each instance and release
 ################################################################################
 
 resource "aws_cloudwatch_log_group" "main" {
   for_each = toset(concat(["journal", "flow"], var.store_engine == "elasticache" ? ["store"] : []))
 
-  # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
+  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
   name              = "/${local.service}/${var.environment}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn
@@ -109,7 +109,7 @@ resource "aws_cloudwatch_log_group" "main" {
 resource "aws_cloudwatch_log_group" "waf" {
   count = var.waf ? 1 : 0
 
-  # checkov:skip=CKV_AWS_338:the default is a year; who sets less does so on purpose
+  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
   name              = "aws-waf-logs-${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn
@@ -133,7 +133,7 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 ################################################################################
-# Documents: all that an operator can do without a shell
+# Documents: everything an operator can do without a shell
 ################################################################################
 
 resource "aws_ssm_document" "command" {
@@ -177,7 +177,7 @@ locals {
       concat(["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count"], local.load_balancer_dimensions, [{ stat = "Sum" }]),
       concat(["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"], local.load_balancer_dimensions, [{ stat = "Sum" }]),
     ]
-    "Answer time" = [
+    "Response time" = [
       for stat in ["p50", "p99"] : concat(["AWS/ApplicationELB", "TargetResponseTime"], local.load_balancer_dimensions, [{ stat = stat, label = stat }])
     ]
     "Hosts" = [

@@ -30,10 +30,10 @@ resource "aws_iam_role_policy" "instance" {
   policy = data.aws_iam_policy_document.instance.json
 }
 
-# Not the managed AmazonSSMManagedInstanceCore: that one may read every parameter of the account.
+# Not the managed AmazonSSMManagedInstanceCore, which may read every parameter in the account.
 data "aws_iam_policy_document" "instance" {
-  # checkov:skip=CKV_AWS_111:the agent's channels cannot be narrowed to a resource
-  # checkov:skip=CKV_AWS_356:the agent's channels cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_111:the agent's channels cannot be restricted to a resource
+  # checkov:skip=CKV_AWS_356:the agent's channels cannot be restricted to a resource
   statement {
     sid       = "Secrets"
     actions   = ["ssm:GetParameter"]
@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "assume" {
       identifiers = ["${each.key}.amazonaws.com"]
     }
 
-    # Against a service that is made to act for another account.
+    # Against a confused deputy: a service acting for another account.
     dynamic "condition" {
       for_each = each.key == "ec2" ? [] : [local.account_id]
 
@@ -114,7 +114,7 @@ resource "aws_iam_role_policy" "flow_logs" {
 }
 
 data "aws_iam_policy_document" "flow_logs" {
-  # checkov:skip=CKV_AWS_356:DescribeLogGroups looks through all groups for the one it writes to
+  # checkov:skip=CKV_AWS_356:DescribeLogGroups searches all groups for the one to write to
   statement {
     actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
     resources = [local.log_group_arns["flow"]]
@@ -143,7 +143,7 @@ resource "aws_iam_role_policy" "automation" {
 }
 
 data "aws_iam_policy_document" "automation" {
-  # checkov:skip=CKV_AWS_356:DescribeAutoScalingInstances cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_356:DescribeAutoScalingInstances cannot be restricted to a resource
   statement {
     sid       = "Standby"
     actions   = ["autoscaling:EnterStandby", "autoscaling:ExitStandby"]
@@ -158,7 +158,7 @@ data "aws_iam_policy_document" "automation" {
 }
 
 ################################################################################
-# People: attach "operator" to those on duty, and "shell" beside it to those who may break the glass
+# People: attach "operator" to those on call, and also "shell" to those with break-glass access
 ################################################################################
 
 resource "aws_iam_policy" "operator" {
@@ -168,7 +168,7 @@ resource "aws_iam_policy" "operator" {
 }
 
 data "aws_iam_policy_document" "operator" {
-  # checkov:skip=CKV_AWS_356:what reads the outcome of a command cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_356:reading the result of a command cannot be restricted to a resource
   statement {
     sid       = "Documents"
     actions   = ["ssm:SendCommand"]
@@ -195,7 +195,7 @@ data "aws_iam_policy_document" "operator" {
     sid     = "Automations"
     actions = ["ssm:StartAutomationExecution"]
 
-    # Which of these AWS asks about depends on how the document is called.
+    # Which of these AWS checks depends on how the document is called.
     resources = concat(
       [for document in aws_ssm_document.automation : document.arn],
       [for document in aws_ssm_document.automation : "${local.ssm_arn}:automation-definition/${document.name}:*"],
@@ -215,7 +215,7 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # A restart takes an instance out of service for a moment, which is no reason to replace it.
+  # A restart takes an instance out of service for a moment, which must not get it replaced.
   statement {
     sid       = "HealthCheck"
     actions   = ["autoscaling:ResumeProcesses", "autoscaling:SuspendProcesses"]

@@ -1,5 +1,5 @@
 # The small variant: about three quarters of the cost. A write can be lost with its node, and nothing filters requests.
-# For every apply and deploy, before the first: copy it to small.auto.tfvars and commit that.
+# Before the first apply, copy it to small.auto.tfvars and commit that, so that every apply and deploy uses it.
 instance_type       = "t4g.micro"
 max_size            = 3
 store_engine        = "elasticache"

@@ -6,22 +6,22 @@ locals {
   password_parameter = "/${local.service}/${var.environment}/redis-password"
   tokens_parameter   = "/${local.service}/${var.environment}/tokens"
 
-  # Both engines name a node after its shard and its place in it.
+  # Both engines name a node after its shard and its position in it.
   store_nodes = toset([for pair in setproduct(range(1, var.store_shards + 1), range(1, var.store_replicas + 2)) : format("%s-%04d-%03d", local.name, pair[0], pair[1])])
 
-  # What the service sends, on its own keys, and what a client needs to find its way in a cluster.
+  # The commands the service sends, on its own keys, and those a client needs to discover a cluster.
   store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
 
-# Made by scripts/secrets before the first apply. Its value is in the state, which is why that is kept encrypted, but
-# in no plan's output and in no user data.
+# Created by scripts/secrets before the first apply. Its value is in the state, which is why that is encrypted, but in no
+# plan output and no user data.
 data "aws_ssm_parameter" "redis_password" {
   name            = local.password_parameter
   with_decryption = true
 }
 
 ################################################################################
-# MemoryDB: an answered write is in the transaction log of several zones
+# MemoryDB: an acknowledged write is in the transaction log of several zones
 ################################################################################
 
 resource "aws_memorydb_subnet_group" "main" {
@@ -70,14 +70,14 @@ resource "aws_memorydb_cluster" "main" {
   maintenance_window       = "sun:03:30-sun:04:30"
   final_snapshot_name      = "${local.name}-final"
 
-  # The other engine, or a name that changes, would take the data with it.
+  # Switching the engine or changing the name would destroy the data.
   lifecycle {
     prevent_destroy = true
   }
 }
 
 ################################################################################
-# ElastiCache: cheaper, and a write may be lost with its node
+# ElastiCache: cheaper, but a write may be lost with its node
 ################################################################################
 
 resource "aws_elasticache_subnet_group" "main" {
@@ -130,7 +130,7 @@ resource "aws_elasticache_user_group" "main" {
 resource "aws_elasticache_replication_group" "main" {
   count = var.store_engine == "elasticache" ? 1 : 0
 
-  # checkov:skip=CKV_AWS_31:callers authenticate as a user of the group, which excludes an auth token
+  # checkov:skip=CKV_AWS_31:clients authenticate as a user of the group, which rules out an auth token
   replication_group_id       = local.name
   description                = "Birthdays"
   engine                     = "valkey"

@@ -3,7 +3,7 @@
 ################################################################################
 
 variable "release" {
-  description = "The commit to run: 40 hexadecimal digits"
+  description = "Commit to run: 40 hexadecimal digits"
   type        = string
 
   validation {
@@ -13,18 +13,18 @@ variable "release" {
 }
 
 variable "ami_id" {
-  description = "The image baked from that commit"
+  description = "ID of the AMI baked from that commit"
   type        = string
 
   validation {
     condition     = can(regex("^ami-[0-9a-f]{8,17}$", var.ami_id))
-    error_message = "ami_id is \"${var.ami_id}\", but must be the id of one image, such as ami-0123456789abcdef0. A name or an SSM alias would make going back impossible: take the id that scripts/bake printed."
+    error_message = "ami_id is \"${var.ami_id}\", but must be the id of one image, such as ami-0123456789abcdef0. A name or an SSM alias would make a rollback impossible: use the id that scripts/bake printed."
   }
 }
 
 # tflint-ignore: terraform_unused_declarations
 variable "history" {
-  description = "Releases before this one, newest first; for scripts/bump, used by no resource"
+  description = "Previous releases, newest first; kept for scripts/bump, used by no resource"
   type        = list(object({ release = string, ami_id = string, bumped_at = string }))
   default     = []
 }
@@ -40,13 +40,13 @@ variable "retry_rolled_back" {
 ################################################################################
 
 variable "environment" {
-  description = "Name of the environment; part of every name"
+  description = "Environment name; part of every resource name"
   type        = string
   default     = "production"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,15}[a-z0-9]$", var.environment)) && var.environment != "local"
-    error_message = "environment is \"${var.environment}\", but must be 2 to 17 lower-case letters, digits and hyphens, start with a letter, and not be \"local\" (in which the service asks for no token)."
+    error_message = "environment is \"${var.environment}\", but must be 2 to 17 lower-case letters, digits and hyphens, start with a letter, and not be \"local\" (where the service requires no token)."
   }
 }
 
@@ -68,7 +68,7 @@ variable "zone_count" {
 
   validation {
     condition     = contains([2, 3], var.zone_count)
-    error_message = "zone_count is ${var.zone_count}, but must be 2 or 3: with one zone its failure is an outage, and a fourth only adds cost."
+    error_message = "zone_count is ${var.zone_count}, but must be 2 or 3: with one zone, its failure is an outage, and a fourth only adds cost."
   }
 }
 
@@ -84,7 +84,7 @@ variable "vpc_cidr" {
 }
 
 variable "nat" {
-  description = "Give instances internet access through one NAT gateway per zone; they do not need it"
+  description = "Give instances internet access through one NAT gateway per zone; the service does not need it"
   type        = bool
   default     = false
 }
@@ -94,7 +94,7 @@ variable "nat" {
 ################################################################################
 
 variable "domain" {
-  description = "Host name to serve under with HTTPS; without it the service is on plain HTTP, on its own port"
+  description = "Host name to serve over HTTPS; without it the service uses plain HTTP on its own port"
   type        = string
   default     = null
 
@@ -105,13 +105,13 @@ variable "domain" {
 }
 
 variable "zone_id" {
-  description = "Route 53 zone of the domain; with it the certificate is validated and the records are made here"
+  description = "Route 53 zone ID of the domain; with it the certificate is validated and the DNS records are created here"
   type        = string
   default     = null
 
   validation {
     condition     = var.zone_id == null || (var.domain != null && can(regex("^Z[A-Z0-9]{5,31}$", var.zone_id)))
-    error_message = "zone_id is \"${coalesce(var.zone_id, "null")}\", but must be the id of a Route 53 zone, such as Z0123456789ABCDEFGHIJ, and needs a domain beside it."
+    error_message = "zone_id is \"${coalesce(var.zone_id, "null")}\", but must be the id of a Route 53 zone, such as Z0123456789ABCDEFGHIJ, and domain must be set too."
   }
 }
 
@@ -122,29 +122,29 @@ variable "ingress_cidrs" {
 
   validation {
     condition     = length(var.ingress_cidrs) > 0 && alltrue([for cidr in var.ingress_cidrs : can(cidrnetmask(cidr))])
-    error_message = "ingress_cidrs is ${jsonencode(var.ingress_cidrs)}, but must be at least one IPv4 network, such as 203.0.113.0/24; an empty list would close the service to everybody."
+    error_message = "ingress_cidrs is ${jsonencode(var.ingress_cidrs)}, but must contain at least one IPv4 network, such as 203.0.113.0/24; an empty list would lock everybody out."
   }
 }
 
 variable "waf" {
-  description = "Put AWS WAF before the load balancer"
+  description = "Put AWS WAF in front of the load balancer"
   type        = bool
   default     = true
 }
 
 variable "waf_rate_limit" {
-  description = "Requests one address may send in five minutes; a rollout's probe sends about 3000"
+  description = "Requests allowed per address in five minutes; a rollout's probe sends about 3000"
   type        = number
   default     = 10000
 
   validation {
     condition     = var.waf_rate_limit >= 5000 && var.waf_rate_limit <= 2000000000
-    error_message = "waf_rate_limit is ${var.waf_rate_limit}, but must be from 5000 to 2000000000: below that the probe of a rollout would be blocked, and the rollout judged bad."
+    error_message = "waf_rate_limit is ${var.waf_rate_limit}, but must be from 5000 to 2000000000: below that, a rollout's probe would be blocked and the rollout would fail."
   }
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the load balancer, and keep the access logs"
+  description = "Protect the load balancer and the access logs from deletion"
   type        = bool
   default     = true
 }
@@ -165,35 +165,35 @@ variable "instance_type" {
 }
 
 variable "min_size" {
-  description = "Fewest instances"
+  description = "Minimum number of instances"
   type        = number
   default     = 2
 
   validation {
     condition     = var.min_size >= 2
-    error_message = "min_size is ${var.min_size}, but must be at least 2: with one instance, its failure or its zone's is an outage."
+    error_message = "min_size is ${var.min_size}, but must be at least 2: with one instance, losing it or its zone is an outage."
   }
 }
 
 variable "max_size" {
-  description = "Most instances"
+  description = "Maximum number of instances"
   type        = number
   default     = 6
 
   validation {
     condition     = var.max_size > var.min_size
-    error_message = "max_size is ${var.max_size}, but must be above min_size (${var.min_size}): otherwise the group cannot grow under load, and a drained instance cannot come back."
+    error_message = "max_size is ${var.max_size}, but must be greater than min_size (${var.min_size}): otherwise the group cannot grow under load, and a drained instance cannot come back."
   }
 }
 
 variable "cpu_target_percent" {
-  description = "Target average CPU utilisation, percent"
+  description = "Target average CPU utilisation, in percent"
   type        = number
   default     = 50
 
   validation {
     condition     = var.cpu_target_percent >= 20 && var.cpu_target_percent <= 80
-    error_message = "cpu_target_percent is ${var.cpu_target_percent}, but must be from 20 to 80: above that nothing is left while a new instance boots."
+    error_message = "cpu_target_percent is ${var.cpu_target_percent}, but must be from 20 to 80: above that there is no headroom while a new instance boots."
   }
 }
 
@@ -204,23 +204,23 @@ variable "requests_per_target" {
 
   validation {
     condition     = var.requests_per_target >= 100
-    error_message = "requests_per_target is ${var.requests_per_target}, but must be at least 100 a minute: fewer would start instances for no load."
+    error_message = "requests_per_target is ${var.requests_per_target}, but must be at least 100 a minute: fewer would launch instances without load."
   }
 }
 
 variable "auth" {
-  description = "tokens: callers need one; none: no authentication"
+  description = "tokens: callers need a token; none: no authentication"
   type        = string
   default     = "tokens"
 
   validation {
     condition     = contains(["tokens", "none"], var.auth)
-    error_message = "auth is \"${var.auth}\", but must be \"tokens\", or \"none\" to let everybody read and write on purpose."
+    error_message = "auth is \"${var.auth}\", but must be \"tokens\", or \"none\" to deliberately let everybody read and write."
   }
 }
 
 variable "timezone" {
-  description = "IANA time zone in which a birthday begins"
+  description = "IANA time zone that decides when a birthday begins"
   type        = string
   default     = "UTC"
 
@@ -246,7 +246,7 @@ variable "log_level" {
 ################################################################################
 
 variable "store_engine" {
-  description = "memorydb: a write survives the loss of a zone; elasticache: cheaper, replicates after the answer"
+  description = "memorydb: a write survives the loss of a zone; elasticache: cheaper, replicates asynchronously"
   type        = string
   default     = "memorydb"
 
@@ -257,7 +257,7 @@ variable "store_engine" {
 }
 
 variable "store_node_type" {
-  description = "Node type of the store; null for the smallest that MemoryDB has"
+  description = "Node type of the store; null for t4g.small, the smallest that MemoryDB has"
   type        = string
   default     = null
 
@@ -268,7 +268,7 @@ variable "store_node_type" {
 }
 
 variable "store_shards" {
-  description = "Shards of the store; more hold more data and take more writes"
+  description = "Shards of the store; more hold more data and handle more writes"
   type        = number
   default     = 1
 
@@ -290,7 +290,7 @@ variable "store_replicas" {
 }
 
 variable "store_wait_replicas" {
-  description = "Replicas that must have a write before it is answered; for elasticache"
+  description = "Replicas that must have a write before it is acknowledged; elasticache only"
   type        = number
   default     = 0
 
@@ -322,12 +322,12 @@ variable "log_retention_days" {
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
-    error_message = "log_retention_days is ${var.log_retention_days}, but CloudWatch Logs knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 and 1827."
+    error_message = "log_retention_days is ${var.log_retention_days}, but CloudWatch Logs accepts only 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 and 1827."
   }
 }
 
 variable "alarm_email" {
-  description = "Email address for alarms; it must confirm the subscription"
+  description = "Email address for alarms; its owner must confirm the subscription"
   type        = string
   default     = null
 
@@ -338,12 +338,12 @@ variable "alarm_email" {
 }
 
 variable "alarm_p99_seconds" {
-  description = "p99 latency alarm threshold, seconds"
+  description = "p99 latency alarm threshold, in seconds"
   type        = number
   default     = 0.5
 
   validation {
     condition     = var.alarm_p99_seconds > 0 && var.alarm_p99_seconds <= 5
-    error_message = "alarm_p99_seconds is ${var.alarm_p99_seconds}, but must be above 0 and at most 5, the longest that a request may take."
+    error_message = "alarm_p99_seconds is ${var.alarm_p99_seconds}, but must be above 0 and at most 5, the longest a request may take."
   }
 }

@@ -16,7 +16,7 @@ provider "aws" {
     tags = local.tags
   }
 
-  # scripts/rollout writes these on the group; an apply must not take them away again.
+  # scripts/rollout sets these on the group; an apply must not remove them.
   ignore_tags {
     keys = ["previous-version", "rolled-back-release"]
   }

@@ -4,10 +4,10 @@ locals {
 
   baked_at = timestamp()
 
-  # null is a default key, which the API does not know by "".
+  # null means the default key; the API does not accept "".
   kms_key_id = var.publish.kms_key_id == "" ? null : var.publish.kms_key_id
-  # Only a copy is encrypted anew, with another key. Without one the image has the key of the volume it was built on,
-  # which spares the minutes that a copy takes.
+  # Only a copy is re-encrypted with another key. Without a copy the image keeps the key of its build volume, which
+  # saves the minutes that copying takes.
   copied = length(var.publish.regions) > 0 || length(var.publish.accounts) > 0
 
   tags = {
@@ -33,22 +33,22 @@ source "amazon-ebs" "al2023" {
   source_ami    = data.amazon-parameterstore.al2023.value
   instance_type = var.arch == "arm64" ? "t4g.small" : "t3.small"
   subnet_id     = var.subnet_id
-  # A left-over of the bake, and no instance of the service: scripts/ops must not find it.
+  # Belongs to the bake, not to the service: scripts/ops must not find it.
   run_tags          = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
   run_volume_tags   = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
   skip_ami_run_tags = true
-  # When Packer dies, its instance goes with the next shutdown.
+  # If Packer dies, the next shutdown terminates its instance.
   shutdown_behavior = "terminate"
 
   communicator         = "ssh"
   ssh_interface        = "session_manager"
   ssh_username         = "ec2-user"
   iam_instance_profile = coalesce(var.instance_profile, "${local.service}-bake")
-  # The agent registers some time after the instance runs; a tunnel before that is refused.
+  # The agent registers some time after the instance starts; until then a tunnel is refused.
   pause_before_ssm = "30s"
   ssh_timeout      = "15m"
 
-  # Of the instance that builds; imds_support is for those that start from the image.
+  # For the build instance; imds_support is for instances launched from the image.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"

@@ -1,11 +1,11 @@
 variable "region" {
   type        = string
-  description = "Where the image is built."
+  description = "Region to build the image in."
 }
 
 variable "arch" {
   type        = string
-  description = "Of the executable and the image: arm64 or x64."
+  description = "Architecture of the executable and the image: arm64 or x64."
   default     = "arm64"
 
   validation {
@@ -16,13 +16,13 @@ variable "arch" {
 
 variable "instance_profile" {
   type        = string
-  description = "An instance profile with AmazonSSMManagedInstanceCore (NAME-bake by default), made beforehand: a temporary one is often not yet known to EC2 when the agent asks for it."
+  description = "Existing instance profile with AmazonSSMManagedInstanceCore (NAME-bake by default); EC2 often does not know a temporary one yet when the agent asks for it."
   default     = null
 }
 
 variable "subnet_id" {
   type        = string
-  description = "A subnet from which Session Manager and the package repository can be reached; null is one of the default VPC."
+  description = "Subnet that can reach Session Manager and the package repository; null for one in the default VPC."
   default     = null
 }
 
@@ -32,7 +32,7 @@ variable "publish" {
     regions    = map(string)
     accounts   = list(string)
   })
-  description = "Where to and under which keys: the key of the image, \"\" for the default one of EBS; more regions, each with a key there, or \"\"; accounts that may launch the image, which need the use of all these keys."
+  description = "Where the image is published: its key, \"\" for the EBS default key; further regions, each with a key there, or \"\"; accounts that may launch the image, which need permission to use all these keys."
   default = {
     kms_key_id = ""
     regions    = {}
@@ -41,18 +41,18 @@ variable "publish" {
 
   validation {
     condition     = length(var.publish.accounts) == 0 || contains(concat([var.publish.kms_key_id], values(var.publish.regions)), "") == false
-    error_message = "An image under a default key cannot be used by other accounts, so publish.accounts wants a key in publish.kms_key_id and for each of publish.regions."
+    error_message = "An image encrypted with a default key cannot be used by other accounts, so publish.accounts needs a key in publish.kms_key_id and for each of publish.regions."
   }
 }
 
 variable "deprecate_after_days" {
   type        = number
-  description = "From then on the image is no longer listed to other accounts. It stays until scripts/gc finds that nothing needs it."
+  description = "Days until the image is hidden from other accounts. It stays until scripts/gc finds it unused."
   default     = 365
 }
 
 variable "name_suffix" {
   type        = string
-  description = "Tells a second bake of one release from the first, as names are unique."
+  description = "Distinguishes a second bake of one release from the first, since names are unique."
   default     = ""
 }

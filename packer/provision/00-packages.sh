@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the PACKAGES of the distribution that an instance needs, so that nothing is installed at boot.
+# Installs the distribution PACKAGES that an instance needs, so that nothing is installed at boot.
 set -euo pipefail
 
-# Until cloud-init has ended it may hold the package database. What it fails at is no matter of the image's.
+# cloud-init may lock the package database until it has finished. Its failures do not concern the image.
 if command -v cloud-init >/dev/null; then
   cloud-init status --wait >/dev/null || true
 fi
 
-# Others may hold the database too, such as the SSM agent when it updates itself.
+# Others may lock the database too, such as the SSM agent when it updates itself.
 install() {
   local attempt
   for attempt in 1 2 3 4; do

@@ -17,7 +17,7 @@ install -d -m 755 /etc/app
 echo "$RELEASE" >/etc/app/release
 rm -rf "$from"
 
-# Where SELinux is on, files from an archive carry no label that init may use.
+# With SELinux on, files from an archive lack the labels that init needs.
 if command -v restorecon >/dev/null; then
   restorecon -RF /usr/local /etc/app
 fi

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Leaves no way in but the SSM agent, and nothing running that an image which is replaced, never updated, does not need.
+# Leaves the SSM agent as the only way in, and disables what an image that is replaced, never updated, does not need.
 set -euo pipefail
 
 exists() { systemctl cat "$1" >/dev/null 2>&1; }
 
-# Masked, not stopped: this very session goes through it.
+# Masked, not stopped: this session runs through it.
 for unit in ssh.service ssh.socket sshd.service sshd.socket sshd@.service sshd-keygen.target; do
   if exists "$unit"; then
     systemctl --quiet disable "$unit" 2>/dev/null || true
@@ -34,7 +34,7 @@ for unit in chronyd.service chrony.service systemd-timesyncd.service; do
   fi
 done
 
-# It would answer the names that its neighbours ask for, on an open port.
+# With these on, it would answer name queries of its neighbours on an open port.
 if exists systemd-resolved.service; then
   install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/50-app.conf <<<$'[Resolve]\nLLMNR=no\nMulticastDNS=no'
   systemctl try-restart systemd-resolved.service

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes what the build left and what belongs to one machine: keys, histories, logs, caches, identities.
+# Removes build leftovers and whatever belongs to one machine: keys, histories, logs, caches, identities.
 set -euo pipefail
 
 rm -f "$PAYLOAD"
@@ -17,20 +17,20 @@ if command -v dnf >/dev/null; then
 fi
 rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /var/cache/ldconfig/aux-cache
 
-# An empty machine-id is made anew at boot; a missing one would make it a first boot, with every preset applied.
+# An empty machine-id is regenerated at boot; a missing one would make it a first boot, which applies every preset.
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 
-# It would save a new seed at shutdown, the same for every instance.
+# It would save a seed at shutdown, which every instance would share.
 if systemctl cat systemd-random-seed.service >/dev/null 2>&1; then
   systemctl --quiet mask --runtime systemd-random-seed.service
 fi
 
-# This session goes through the SSM agent, so what the agent knows of the build instance goes when the agent has
-# stopped: a unit that is ordered before another is stopped after it. It is in /run, and so not in the image.
+# This session runs through the SSM agent, so the agent's data about the build instance is removed once the agent has
+# stopped: a unit ordered before another is stopped after it. It is in /run, so it does not end up in the image.
 cat >/run/systemd/system/app-forget-instance.service <<'EOF'
 [Unit]
-Description=Remove what the SSM agent keeps of the instance that builds
+Description=Remove the SSM agent's data about the build instance
 Before=amazon-ssm-agent.service
 [Service]
 Type=oneshot

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The acceptance gate: proves on the image itself that it serves the release, can be entered by nobody, and carries
-# nothing that belongs to the build. Prints every problem; any of them fails the bake.
+# The acceptance gate: proves on the image itself that it serves the release, lets nobody in, and contains nothing left
+# from the build. Prints every problem; any of them fails the bake.
 set -uo pipefail
 
 # shellcheck source=/dev/null
@@ -29,13 +29,13 @@ check_executable() {
   local sum line
   sum=$(sha256sum /usr/local/bin/app 2>/dev/null | cut -d' ' -f1)
   [[ $sum == "$EXECUTABLE_SHA256" ]] ||
-    problem "the checksum of /usr/local/bin/app is ${sum:-not there}, wanted $EXECUTABLE_SHA256"
+    problem "the checksum of /usr/local/bin/app is ${sum:-missing}, expected $EXECUTABLE_SHA256"
   line=$(/usr/local/bin/app --version 2>&1)
-  [[ $line == *" $RELEASE built "* ]] || problem "app --version says \"$line\", wanted release $RELEASE"
+  [[ $line == *" $RELEASE built "* ]] || problem "app --version says \"$line\", expected release $RELEASE"
   [[ $(cat /etc/app/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/app/release is not $RELEASE"
 }
 
-# Of all that is loaded with the units, what is wrong with other people's is shown and no problem.
+# Warnings about other people's units are shown, but are not a problem.
 check_units() {
   local units=/usr/local/lib/systemd/system output status=0 ours unit
   output=$(systemd-analyze verify "$units/app.target" "$units/app@.service" 2>&1) || status=$?
@@ -48,7 +48,7 @@ check_units() {
   for unit in chronyd chrony systemd-timesyncd; do
     systemctl --quiet is-enabled "$unit" 2>/dev/null && return
   done
-  problem 'nothing keeps the time'
+  problem 'no time synchronization is enabled'
 }
 
 check_way_in() {
@@ -63,7 +63,7 @@ check_way_in() {
   [[ -z $keys ]] || problem "authorized keys: $keys"
 }
 
-# Every worker, on every core, with a configuration that the gate brings and takes away again.
+# Starts a worker on every core, with a temporary configuration.
 check_serving() {
   local environment=/etc/app/app.env core worker body deadline=$((SECONDS + 10))
   [[ ! -e $environment ]] || problem "left over: $environment"
@@ -77,23 +77,23 @@ check_serving() {
   body=$(get hc --retry 5 --retry-delay 1 --retry-all-errors)
   [[ $body == '{"status":"ok"}' ]] || problem "/hc says \"$body\""
   body=$(get version)
-  [[ $body == *"\"version\":\"$RELEASE\""* ]] || problem "/version says \"$body\", wanted release $RELEASE"
+  [[ $body == *"\"version\":\"$RELEASE\""* ]] || problem "/version says \"$body\", expected release $RELEASE"
 
   check_ports
 
   systemctl stop 'app@*' app.target
   rm -rf "$environment" /var/lib/app
   systemctl reset-failed 'app@*' 2>/dev/null
-  # From here on the journal goes to /run: what is written after the removal would be left in the image.
+  # From here on the journal goes to /run: anything written after the removal would stay in the image.
   journalctl --relinquish-var
   rm -rf /var/log/journal/*
 }
 
 # get PATH [OPTION…]
-get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:$PORT/$1" || echo "(nothing: curl status $?)"; }
+get() { curl --silent --max-time 5 "${@:2}" "http://127.0.0.1:$PORT/$1" || echo "(no response: curl status $?)"; }
 
-# Why a unit is not active: the last sentence of the service, else the last of systemd. All journals: without a machine-id no
-# one of them is this machine's.
+# Why a unit is not active: the service's last message, then the last lines of its journal. Reads all journals: without a
+# machine-id none of them counts as this machine's.
 explain() {
   local lines
   lines=$(journalctl --quiet --merge --output cat --lines 100 --unit "$1")
@@ -101,10 +101,10 @@ explain() {
   tail -n 5 <<<"$lines"
 }
 
-# Open are the port of the service, that of this session, and those on which DHCP gets its answers.
+# Allows the ports of the service, of this session and of DHCP clients.
 check_ports() {
   local sockets open
-  sockets=$(ss -Hlntu) || problem 'ss does not list the open ports'
+  sockets=$(ss -Hlntu) || problem 'ss cannot list the open ports'
   open=$(awk -v served=":($PORT|22)\$" 'NF && $5 !~ /^(127\.|\[::1\])/ && $5 !~ served && !($1 == "udp" && $5 ~ /:(68|546)$/) { print $1, $5 }' <<<"$sockets")
   [[ -z $open ]] || problem "open ports: $open"
 }
@@ -114,16 +114,16 @@ check_leftovers() {
   for path in "$PAYLOAD" /var/lib/cloud/instance /var/lib/systemd/random-seed; do
     [[ ! -e $path && ! -L $path ]] || problem "left over: $path"
   done
-  [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would have this identity'
+  [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would share this identity'
   found=$(find /root /home -xdev \( -name '.*_history' -o -name .aws -o -name .netrc -o -name 'id_*' \) 2>/dev/null)
   [[ -z $found ]] || problem "left over: $found"
   found=$(find /etc/ssh -name 'ssh_host_*' 2>/dev/null)
   [[ -z $found ]] || problem "host keys that every instance would share: $found"
   found=$(secrets /etc /root /home /opt /srv /usr/local /usr/share /var/lib /var/log)
-  [[ -z $found ]] || problem "something secret: $found"
+  [[ -z $found ]] || problem "secrets in: $found"
 }
 
-# The files with a private key, an access key or its secret. Documentation has keys too, which say that they are examples.
+# The files with a private key, an access key or its secret. Keys in documentation are marked as examples.
 secrets() {
   grep -rIoE --exclude-dir=doc --exclude-dir=man \
     -e '-----BEGIN ([A-Z]+ )*PRIVATE KEY-----' -e '(AKIA|ASIA)[0-9A-Z]{16}' \

@@ -1,5 +1,5 @@
 ################################################################################
-# Bake: Packer's builder and what it leaves, told by its name "packer NAME …"
+# Bake: Packer's build instance and its leftovers, identified by the name "packer NAME …"
 ################################################################################
 
 locals {
@@ -9,8 +9,8 @@ locals {
 }
 
 data "aws_iam_policy_document" "bake" {
-  # checkov:skip=CKV_AWS_356:what only describes cannot be narrowed to a resource
-  # checkov:skip=CKV_AWS_111:the builder's parts have no id before they are made; what changes them afterwards is narrowed by tag
+  # checkov:skip=CKV_AWS_356:describe actions cannot be restricted to a resource
+  # checkov:skip=CKV_AWS_111:the builder's resources have no id before they are created; later changes are restricted by tag
   statement {
     sid = "Describe"
 
@@ -43,7 +43,7 @@ data "aws_iam_policy_document" "bake" {
     resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
   }
 
-  # Only while they are made: by its name a thing becomes one that this role may change.
+  # Only at creation: its name tag lets this role change a resource.
   statement {
     sid       = "TagBuilder"
     actions   = ["ec2:CreateTags"]
@@ -160,8 +160,8 @@ data "aws_iam_policy_document" "ec2" {
 }
 
 data "aws_iam_policy_document" "agent" {
-  # checkov:skip=CKV_AWS_111:the agent's channels cannot be narrowed to a resource
-  # checkov:skip=CKV_AWS_356:the agent's channels cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_111:the agent's channels cannot be restricted to a resource
+  # checkov:skip=CKV_AWS_356:the agent's channels cannot be restricted to a resource
   statement {
     sid       = "AgentPresence"
     actions   = ["ssm:UpdateInstanceInformation"]

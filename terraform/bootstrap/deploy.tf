@@ -1,5 +1,5 @@
 ################################################################################
-# Deploy: a new launch template version, and its rollout. Everything else of the root module is an administrator's.
+# Deploy: a new launch template version and its rollout. Everything else in the root module is left to administrators.
 ################################################################################
 
 data "aws_iam_policy_document" "deploy" {
@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["${local.arn}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${local.name}"]
   }
 
-  # Auto Scaling asks whether the caller could launch from the template itself.
+  # Auto Scaling checks that the caller could launch from the template itself.
   statement {
     sid       = "LaunchFromTemplate"
     actions   = ["ec2:RunInstances"]
@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # What the template names can be nothing else.
+  # What the template names cannot be overridden.
   statement {
     sid       = "LaunchWhatItNames"
     actions   = ["ec2:RunInstances"]
@@ -79,7 +79,7 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # The subnet is the group's.
+  # The subnet comes from the group.
   statement {
     sid       = "LaunchWhatItLeavesOpen"
     actions   = ["ec2:RunInstances"]
@@ -116,7 +116,7 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # What a failed instance has to say, before it is gone.
+  # Evidence from a failed instance, before it is gone.
   statement {
     sid       = "EvidenceDocuments"
     actions   = ["ssm:SendCommand"]

@@ -1,5 +1,5 @@
 ################################################################################
-# GitHub's workflows: no stored keys, a role for each thing they do
+# GitHub workflows: no stored keys, a role for each task
 ################################################################################
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -8,7 +8,7 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
-  # Who may take a role, by GitHub's word on what runs. No pull request: planning reads the state.
+  # Who may assume a role, by the subject of GitHub's token. No pull requests: planning reads the state.
   subjects = {
     plan   = ["repo:${var.repository}:ref:refs/heads/main"]
     bake   = ["repo:${var.repository}:ref:refs/heads/main", "repo:${var.repository}:ref:refs/tags/v*"]

@@ -1,5 +1,5 @@
 output "backend" {
-  description = "The backend block for the root module's backend.tf"
+  description = "Backend block for the root module's backend.tf"
 
   value = <<-BLOCK
     terraform {
@@ -16,11 +16,11 @@ output "backend" {
 }
 
 output "role_arns" {
-  description = "Roles of the workflows: variables AWS_PLAN_ROLE, AWS_BAKE_ROLE and AWS_DEPLOY_ROLE of the repository"
+  description = "ARNs of the workflow roles, for the repository variables AWS_PLAN_ROLE, AWS_BAKE_ROLE and AWS_DEPLOY_ROLE"
   value       = { for key, role in aws_iam_role.github : key => role.arn }
 }
 
 output "bake_instance_profile" {
-  description = "Instance profile of Packer's builder"
+  description = "Instance profile of Packer's build instance"
   value       = aws_iam_instance_profile.bake.name
 }

@@ -3,7 +3,7 @@
 ################################################################################
 
 data "aws_iam_policy_document" "plan" {
-  # checkov:skip=CKV_AWS_356:what only describes cannot be narrowed to a resource
+  # checkov:skip=CKV_AWS_356:describe actions cannot be restricted to a resource
   statement {
     sid       = "State"
     actions   = ["s3:GetObject"]

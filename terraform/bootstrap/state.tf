@@ -4,8 +4,8 @@
 
 resource "aws_s3_bucket" "state" {
   # checkov:skip=CKV_AWS_18:reads and writes of the state are in CloudTrail; a second bucket for logs adds nothing
-  # checkov:skip=CKV_AWS_144:a state can be imported anew; it is versioned, and not worth a second region
-  # checkov:skip=CKV2_AWS_62:nobody waits for a change of the state
+  # checkov:skip=CKV_AWS_144:the state can be re-imported; it is versioned, and not worth a second region
+  # checkov:skip=CKV2_AWS_62:nothing consumes events of state changes
   bucket = "${local.service}-state-${local.account_id}-${var.region}"
 
   lifecycle {
@@ -88,9 +88,9 @@ data "aws_iam_policy_document" "state_bucket" {
   }
 }
 
-# The state holds the password of the store, so it has a key of its own.
+# The state contains the store password, so it has its own key.
 resource "aws_kms_key" "state" {
-  # checkov:skip=CKV2_AWS_64:the default policy is meant: access is given by the roles of this module
+  # checkov:skip=CKV2_AWS_64:the default policy is intended: this module's roles grant access
   description             = "Terraform state of ${local.service}"
   enable_key_rotation     = true
   deletion_window_in_days = 30

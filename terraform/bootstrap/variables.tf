@@ -1,5 +1,5 @@
 variable "repository" {
-  description = "GitHub repository whose workflows may act here, OWNER/NAME"
+  description = "GitHub repository whose workflows may assume the roles, as OWNER/NAME"
   type        = string
 
   validation {
@@ -9,7 +9,7 @@ variable "repository" {
 }
 
 variable "environment" {
-  description = "Environment that the workflows plan and deploy; as in the root module, and the name of GitHub's environment"
+  description = "Environment that the workflows plan and deploy, as in the root module; also the name of the GitHub environment"
   type        = string
   default     = "production"
 

@@ -1,4 +1,4 @@
-# What must hold whatever else changes. Plans alone: an apply would run scripts/rollout, and a store is not destroyed.
+# What must hold whatever else changes. Plan only: an apply would run scripts/rollout, and a store cannot be destroyed.
 mock_provider "aws" {
   source          = "./tests/mocks"
   override_during = plan
@@ -26,12 +26,12 @@ run "defaults" {
       aws_autoscaling_group.main.health_check_grace_period == 120 &&
       aws_autoscaling_group.main.default_instance_warmup == 60
     )
-    error_message = "A timeout is not the one of the design; see src/config/timeouts.ts before changing it."
+    error_message = "A timeout differs from the design; see src/config/timeouts.ts before changing it."
   }
 
   assert {
     condition     = aws_autoscaling_group.main.health_check_type == "ELB"
-    error_message = "An instance whose service is dead would be kept for ever."
+    error_message = "An instance whose service is dead would never be replaced."
   }
 
   assert {
@@ -39,12 +39,12 @@ run "defaults" {
       one(aws_autoscaling_group.main.instance_maintenance_policy).min_healthy_percentage == 100 &&
       one(aws_autoscaling_group.main.instance_maintenance_policy).max_healthy_percentage == 200
     )
-    error_message = "A replacement must be in service before what it replaces is taken out."
+    error_message = "A replacement must be in service before the old instance is taken out."
   }
 
   assert {
     condition     = can(tonumber(one(aws_autoscaling_group.main.launch_template).version))
-    error_message = "The version of the launch template must be a number: with $Latest no refresh starts and none rolls back."
+    error_message = "The launch template version must be a number: with $Latest no refresh starts or rolls back."
   }
 
   assert {
@@ -83,7 +83,7 @@ run "defaults" {
         ],
       ) : rule.ip_protocol == "tcp" && rule.from_port == rule.to_port && rule.from_port != 22
     ])
-    error_message = "Each rule lets one port in, and none of them is 22."
+    error_message = "Each rule allows one port, and none of them is 22."
   }
 
   assert {
@@ -93,17 +93,17 @@ run "defaults" {
 
   assert {
     condition     = !strcontains(base64decode(aws_launch_template.main.user_data), data.aws_ssm_parameter.redis_password.value)
-    error_message = "The user data holds the password of the store; it may only name it."
+    error_message = "The user data contains the store password; it may only reference it."
   }
 
   assert {
     condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_memory), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
-    error_message = "An alarm rings when there is no data: a quiet night would fail a rollout."
+    error_message = "An alarm goes off when there is no data: a quiet night would fail a rollout."
   }
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.rollout) <= 10
-    error_message = "An instance refresh takes ten alarms at most."
+    error_message = "An instance refresh takes at most ten alarms."
   }
 
   assert {
@@ -113,17 +113,17 @@ run "defaults" {
 
   assert {
     condition     = length(aws_nat_gateway.nat) == 0 && length(aws_vpc_endpoint.interface) == 3
-    error_message = "By default instances have no way out, and reach AWS through endpoints."
+    error_message = "By default instances have no internet access, and reach AWS through endpoints."
   }
 
   assert {
     condition     = output.url == "http://lb.elb.example:${local.port}" && strcontains(output.warning, "Plain HTTP")
-    error_message = "Without a domain the service is on port 5000, and the output warns of it."
+    error_message = "Without a domain the service is on port 5000, and the output warns about it."
   }
 
   assert {
     condition     = aws_lb.main.enable_deletion_protection && aws_lb.main.drop_invalid_header_fields && length(aws_wafv2_web_acl.main) == 1
-    error_message = "By default the load balancer is protected from deletion, from invalid headers, and by a web ACL."
+    error_message = "By default the load balancer has deletion protection, drops invalid headers, and has a web ACL."
   }
 
   assert {
@@ -146,17 +146,17 @@ run "https" {
 
   assert {
     condition     = aws_lb_listener.https[0].port == 443 && strcontains(aws_lb_listener.https[0].ssl_policy, "TLS13") && one(aws_lb_listener.redirect[0].default_action).type == "redirect"
-    error_message = "With a domain HTTPS is served with a TLS 1.3 policy, and HTTP redirected to it."
+    error_message = "With a domain, HTTPS is served with a TLS 1.3 policy, and HTTP redirects to it."
   }
 
   assert {
     condition     = length(aws_lb_listener.plain) == 0 && output.url == "https://www.example.com" && output.warning == null
-    error_message = "With a domain nothing is served in plain text."
+    error_message = "With a domain, nothing is served in plain text."
   }
 
   assert {
     condition     = length(aws_route53_record.validation) == 1 && length(aws_route53_record.main) == 1 && length(output.certificate_records) + length(output.dns_records) == 0
-    error_message = "With a zone the records are made."
+    error_message = "With a zone, the records are created."
   }
 }
 
@@ -169,7 +169,7 @@ run "https_without_zone" {
 
   assert {
     condition     = output.dns_records == tolist(["www.example.com CNAME lb.elb.example"]) && length(output.certificate_records) == 1
-    error_message = "Without a zone the records to make are told."
+    error_message = "Without a zone, the outputs list the records to create."
   }
 }
 
@@ -208,7 +208,7 @@ run "way_out" {
 
   assert {
     condition     = length(aws_nat_gateway.nat) == 3 && length(aws_route.nat) == 3
-    error_message = "With nat each zone has its own gateway."
+    error_message = "With nat, each zone has its own gateway."
   }
 }
 

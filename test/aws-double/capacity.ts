@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 import { type Group, type Instance, isActive, isServing, type Refresh } from './model.ts'
 
-/** What the group wants to happen to its instances now. */
+/** The launches and terminations that the group needs now. */
 export interface Moves {
   launch: number
   version: number
@@ -86,7 +86,7 @@ function surplus(
   const least = Math.ceil((group.desired * limits.minHealthyPercentage) / 100)
   const isOld = (instance: Instance): boolean =>
     replacing !== undefined && !isFresh(instance, replacing, version)
-  // An instance that was here before counts as soon as it serves; a new one once it is warm.
+  // An existing instance counts as soon as it serves; a new one once it is warm.
   const counts = (instance: Instance): boolean =>
     isOld(instance) ? isServing(instance) : isWarm(instance, warmup, clock)
 

@@ -1,4 +1,4 @@
-/** The waits of the control plane that only wait. Boot, health checks and real draining take the time they take. */
+/** The control plane's pure waits. Boot, health checks and real draining take their real time. */
 export type Wait =
   | 'warmup'
   | 'grace'
@@ -8,7 +8,7 @@ export type Wait =
   | 'stall'
   | 'launch-retry'
 
-/** Tells the time and how long each wait lasts: a pace of 10 lets that wait pass ten times faster than on AWS. */
+/** Tells the time and how long each wait lasts: a pace of 10 makes a wait ten times shorter than on AWS. */
 export interface Clock {
   now(): number
   /** Length in milliseconds of a wait that lasts `seconds` on AWS. */

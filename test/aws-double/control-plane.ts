@@ -23,9 +23,9 @@ export interface PlaneOptions {
   alarms?: Alarm[]
   clock: Clock
   driver: InstanceDriver
-  /** Pause between two looks at the world, in real milliseconds. */
+  /** Pause between two polls, in real milliseconds. */
   tickMs?: number
-  /** How long a refresh may make no progress before it fails, in seconds; AWS gives it an hour. */
+  /** How long a refresh may make no progress before it fails, in seconds; AWS allows an hour. */
   stallSeconds?: number
 }
 
@@ -40,7 +40,7 @@ export class ControlPlane {
   readonly machines: Machines
   /** Newest first. */
   readonly refreshes: Refresh[] = []
-  /** How long DescribeInstanceRefreshes does not tell of a new refresh yet, in milliseconds. */
+  /** How long DescribeInstanceRefreshes does not list a new refresh yet, in milliseconds. */
   refreshLagMs = 0
   /** How long a refresh is Cancelling before it is Cancelled, in milliseconds. */
   cancelMs = 0
@@ -74,14 +74,14 @@ export class ControlPlane {
     this.loop ??= this.run()
   }
 
-  /** Ends the loop and waits for driver calls under way; leaves the machines as they are. */
+  /** Stops the loop and waits for pending driver calls; leaves the machines as they are. */
   async stop(): Promise<void> {
     this.stopping = true
     await this.loop
     await this.machines.settle()
   }
 
-  /** One look at the world and what follows from it. The loop calls it; a test with its own clock may, instead. */
+  /** Observes once and acts on it. Called by the loop, or instead by a test with its own clock. */
   async tick(): Promise<void> {
     await this.machines.observe()
     const { suspended } = this.group
@@ -92,13 +92,14 @@ export class ControlPlane {
     if (suspended.has('Launch')) moves.launch = 0
     if (suspended.has('Terminate')) moves.terminate = []
     for (const instance of moves.terminate) {
-      const why = instance.health === 'Unhealthy' ? 'an ELB health check failed' : 'it is replaced'
+      const why =
+        instance.health === 'Unhealthy' ? 'an ELB health check failed' : 'it is being replaced'
       this.machines.terminate(instance, `Instance was taken out of service because ${why}.`)
     }
     for (let count = 0; count < moves.launch; count++) this.machines.launch(moves.version)
   }
 
-  /** A new launch template version, as `terraform apply` makes one. Returns its number. */
+  /** Adds a launch template version, as `terraform apply` does. Returns its number. */
   addVersion(version: Omit<TemplateVersion, 'createdAt'>): number {
     this.template.versions.push({ ...version, createdAt: this.clock.now() })
     return this.template.versions.length

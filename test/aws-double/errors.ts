@@ -1,4 +1,4 @@
-/** An error as AWS answers it: the code is what the SDK makes the error's name of. */
+/** An error as AWS returns it: the SDK uses the code as the error's name. */
 export class ApiError extends Error {
   constructor(
     readonly code: string,

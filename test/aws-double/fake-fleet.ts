@@ -5,13 +5,13 @@ import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from '.
 export interface Behaviour {
   /** Milliseconds from launch to running. */
   bootMs?: number
-  /** Set: the launch fails with this message, as when capacity or the image is missing. */
+  /** If set, the launch fails with this message, as when capacity or the image is missing. */
   launchFails?: string
-  /** Set: /hc answers this status instead of 200, so that the target never becomes healthy. */
+  /** If set, /hc returns this status instead of 200, so that the target never becomes healthy. */
   healthStatus?: number
-  /** Set: requests but /hc are answered with this status. */
+  /** If set, requests other than /hc return this status. */
   answerStatus?: number
-  /** Set: requests but /hc and /version are answered with this status. */
+  /** If set, requests other than /hc and /version return this status. */
   canaryStatus?: number
   /** How long after its launch requests but /hc and /version begin to fail, in milliseconds. */
   canaryFailsAfterMs?: number
@@ -21,12 +21,12 @@ export interface Behaviour {
   versionTold?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
   restartMs?: number
-  /** What SSM documents answer, by the document's last word. */
+  /** The results of SSM documents, by the last word of their name. */
   commands?: Record<string, CommandResult>
 }
 
 export interface FleetTimes {
-  /** Between two looks of the load balancer at a target, in milliseconds. */
+  /** Between two health checks of a target, in milliseconds. */
   intervalMs: number
   healthyThreshold: number
   unhealthyThreshold: number
@@ -51,13 +51,13 @@ export class FakeFleet implements InstanceDriver {
   readonly machines = new Map<string, Machine>()
   /** What the instances share: names and dates of birth. */
   readonly store = new Map<string, string>()
-  /** Tokens with which it may be used; empty means none is needed. */
+  /** Accepted tokens; empty means none is needed. */
   readonly tokens = new Set<string>()
-  /** Set: requests but /hc and /version go to the service at this URL. */
+  /** If set, requests other than /hc and /version go to the service at this URL. */
   upstream: string | undefined
-  /** How many requests came so far. */
+  /** Requests received so far. */
   requests = 0
-  /** Status that the load balancer itself answers with instead of forwarding. */
+  /** Status that the load balancer itself returns instead of forwarding. */
   outage: number | undefined
   private readonly server: Bun.Server<undefined> | undefined
   private turn = 0
@@ -65,7 +65,7 @@ export class FakeFleet implements InstanceDriver {
   constructor(
     private readonly behaviourOf: (imageId: string) => Behaviour,
     private readonly times: FleetTimes = QUICK,
-    /** False: requests come through `forward` alone. */
+    /** If false, requests come only through `forward`. */
     listens = true,
   ) {
     this.server = listens
@@ -77,7 +77,7 @@ export class FakeFleet implements InstanceDriver {
       : undefined
   }
 
-  /** Of the load balancer, without a slash at the end. */
+  /** URL of the load balancer, without a trailing slash. */
   get url(): string {
     return this.server?.url.origin ?? 'http://fleet.test'
   }
@@ -179,7 +179,7 @@ export class FakeFleet implements InstanceDriver {
     }
   }
 
-  /** What the load balancer does with a request. */
+  /** Handles a request as the load balancer does. */
   async forward(request: Request): Promise<Response> {
     this.requests++
     if (this.outage) return new Response('', { status: this.outage })
@@ -194,7 +194,7 @@ export class FakeFleet implements InstanceDriver {
 
   private async serve(machine: Machine, request: Request): Promise<Response> {
     const response = await this.answer(machine, request)
-    // A release that fails altogether may well not say which one it is.
+    // A release that fails completely may well not identify itself.
     if (response.ok) response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
     return response
   }

@@ -1,6 +1,6 @@
 import { ApiError } from './errors.ts'
 
-/** What to do wrong: answer an API error, drop the connection, do it but lose the answer, or never answer. */
+/** How to fail: return an API error, drop the connection, act but lose the response, or never respond. */
 export type Fault =
   | { kind: 'error'; code: string; message: string; status?: number }
   | { kind: 'drop' }
@@ -23,7 +23,7 @@ export const denied = (action: string): Fault => ({
   status: 403,
 })
 
-/** Faults that wait for their call. `times` may be Infinity; an action is the API's, such as StartInstanceRefresh. */
+/** Faults to inject. `times` may be Infinity; an action is one of the API, such as StartInstanceRefresh. */
 export class Faults {
   private readonly waiting: { action: RegExp; fault: Fault; left: number }[] = []
 
@@ -35,7 +35,7 @@ export class Faults {
     this.waiting.length = 0
   }
 
-  /** Throws, never resolves, or is `lose`, when a fault waits for this action. */
+  /** Throws, never resolves, or returns `lose` if there is a fault for this action. */
   async apply(action: string): Promise<'lose' | undefined> {
     const found = this.waiting.find((entry) => entry.left > 0 && entry.action.test(action))
     if (!found) return undefined
@@ -48,5 +48,5 @@ export class Faults {
   }
 }
 
-/** Tells the server to close the connection without an answer. */
+/** Tells the server to close the connection without a response. */
 export class Dropped extends Error {}

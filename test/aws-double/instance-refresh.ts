@@ -13,7 +13,7 @@ export interface World {
   cancelMs: number
 }
 
-/** Moves a running refresh one step on, by what the instances and alarms look like now. */
+/** Advances a running refresh by one step, based on the current instances and alarms. */
 export function advance(refresh: Refresh, world: World): void {
   const alarm = ringing(refresh, world)
   switch (refresh.status) {
@@ -41,7 +41,7 @@ export function advance(refresh: Refresh, world: World): void {
   }
 }
 
-/** Turns a running refresh round: from now on the group's own version replaces what was launched for the other. */
+/** Reverses a running refresh: from now on the group's own version replaces what was launched with the new one. */
 export function startRollback(refresh: Refresh, world: World, reason: string): void {
   refresh.rollback = {
     reason,

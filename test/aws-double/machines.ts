@@ -76,7 +76,7 @@ export class Machines {
     })
   }
 
-  /** Takes a standing-by instance back behind the load balancer, or one out of it. */
+  /** Moves an instance to standby, or from standby back behind the load balancer. */
   standby(instance: Instance, out: boolean): Activity {
     const verb = out ? 'Moving EC2 instance to' : 'Moving EC2 instance out of'
     const activity = this.activity(`${verb} Standby: ${instance.id}`)
@@ -104,7 +104,7 @@ export class Machines {
     await Promise.all([...this.instances.values()].map((instance) => this.look(instance)))
   }
 
-  /** Waits for launches and terminations under way. */
+  /** Waits for pending launches and terminations. */
   async settle(): Promise<void> {
     while (this.work.size) await Promise.all(this.work)
   }

@@ -3,7 +3,7 @@ import { pythonTool } from '../support/tools.ts'
 
 const VERSION = '1.5.33'
 
-/** Why there is no emulated AWS here; undefined: there is. The first time, it is installed into test/.cache. */
+/** Why AWS cannot be emulated here; undefined if it can. On first use ministack is installed into test/.cache. */
 export const noMinistack = await pythonTool('ministack', VERSION).then(
   () => undefined,
   (error) => `ministack ${VERSION} cannot be installed: ${error.message}`,
@@ -13,7 +13,7 @@ export interface Ministack extends AsyncDisposable {
   url: string
 }
 
-/** An emulator of AWS, empty, on a free port of loopback. */
+/** An empty AWS emulator on a free loopback port. */
 export async function startMinistack(): Promise<Ministack> {
   const command = await pythonTool('ministack', VERSION)
   const folder = temporaryFolder()

@@ -34,13 +34,13 @@ export interface Instance {
   privateIp?: string
   lifecycle: Lifecycle
   launchedAt: number
-  /** When the driver said that the machine runs. */
+  /** When the driver reported that the machine runs. */
   runningAt?: number
   inServiceAt?: number
   /** Set once the target was seen healthy after it came into service. */
   healthyAt?: number
   drainingAt?: number
-  /** When its last connection, or the deregistration delay, was over. */
+  /** When its last connection closed or the deregistration delay ended. */
   drainedAt?: number
   terminatedAt?: number
   health: 'Healthy' | 'Unhealthy'
@@ -77,12 +77,12 @@ export interface Refresh {
   reason: string
   startedAt: number
   endedAt?: number
-  /** Version asked for by DesiredConfiguration; undefined means the group's own. */
+  /** Version requested by DesiredConfiguration; undefined means the group's own. */
   desiredVersion?: number
   preferences: RefreshPreferences
   percentageComplete: number
   instancesToUpdate: number
-  /** Index into the checkpoints that the refresh works towards. */
+  /** Index of the checkpoint that the refresh is working towards. */
   checkpoint: number
   checkpointReachedAt?: number
   cancelledAt?: number
@@ -113,10 +113,10 @@ export interface Group {
   desired: number
   zones: string[]
   targetGroupArn: string
-  /** Without a port, as AWS has it; the listener tells that. */
+  /** Without a port, as in AWS; the listener has that. */
   loadBalancerDns: string
   listenerPort: number
-  /** Whether the load balancer serves HTTPS, too. */
+  /** Whether the load balancer also serves HTTPS. */
   https?: boolean
   graceSeconds: number
   warmupSeconds: number

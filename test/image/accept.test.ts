@@ -72,7 +72,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     [
       'another executable',
       'printf x >>/usr/local/bin/app',
-      /the checksum of .*app is \w{64}, wanted/,
+      /the checksum of .*app is \w{64}, expected/,
     ],
     ['no executable', 'rm /usr/local/bin/app', /app --version says/],
     ['another release recorded', 'echo 0000 >/etc/app/release', /\/etc\/app\/release is not/],
@@ -86,7 +86,11 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'systemctl -q disable app.target',
       /app.target is not enabled/,
     ],
-    ['no time synchronization', 'systemctl -q disable systemd-timesyncd', /nothing keeps the time/],
+    [
+      'no time synchronization',
+      'systemctl -q disable systemd-timesyncd',
+      /no time synchronization is enabled/,
+    ],
     ['an open sshd', 'systemctl -q unmask ssh.service', /ssh.service is not masked/],
     ['a password', 'echo root:secret | chpasswd', /the password of root is not locked/],
     ['no password', 'passwd -q -d root', /the password of root is not locked/],
@@ -98,7 +102,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     [
       'workers that do not start',
       'chmod -x /usr/local/lib/app/worker-condition',
-      /app@\d+.service: [\s\S]*Permission denied[\s\S]*\/hc says "\(nothing: curl status 7\)"/,
+      /app@\d+.service: [\s\S]*Permission denied[\s\S]*\/hc says "\(no response: curl status 7\)"/,
     ],
     [
       'workers that fail',
@@ -127,19 +131,19 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     [
       'a private key',
       'echo "-----BEGIN PRIVATE KEY-----" >/etc/app/tls.key',
-      /something secret: \/etc\/app/,
+      /secrets in: \/etc\/app/,
     ],
-    ['an access key', 'echo AKIAABCDEFGHIJKLMNOP >/root/notes', /something secret: \/root\/notes/],
-    ['a temporary access key', 'echo ASIAABCDEFGHIJKLMNOP >/root/c', /something secret: \/root\/c/],
+    ['an access key', 'echo AKIAABCDEFGHIJKLMNOP >/root/notes', /secrets in: \/root\/notes/],
+    ['a temporary access key', 'echo ASIAABCDEFGHIJKLMNOP >/root/c', /secrets in: \/root\/c/],
     [
       'a private key in a log',
       'echo "-----BEGIN OPENSSH PRIVATE KEY-----" >/var/log/key',
-      /something secret: \/var\/log\/key/,
+      /secrets in: \/var\/log\/key/,
     ],
     [
       'a secret access key',
       `echo "aws_secret_access_key = ${'x'.repeat(40)}" >/usr/share/credentials`,
-      /something secret: \/usr\/share\/credentials/,
+      /secrets in: \/usr\/share\/credentials/,
     ],
     ['AWS credentials', 'mkdir /root/.aws', /left over: \/root\/.aws/],
     ['server passwords', 'touch /root/.netrc', /left over: \/root\/.netrc/],
@@ -166,7 +170,7 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
 
   test('rejects an image that serves another release', async () => {
     const { exitCode, stderr } = await ask('true', { RELEASE: 'f'.repeat(40) })
-    expect(stderr).toMatch(/\/version says .*wanted release ffff/)
+    expect(stderr).toMatch(/\/version says .*expected release ffff/)
     expect(exitCode).toBe(1)
   })
 

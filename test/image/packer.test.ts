@@ -78,7 +78,7 @@ describe.skipIf(cannotParse !== undefined)('publish, in the bake of an AMI,', ()
   ])('refuses to share what is encrypted with a default key: %j', async (publish) => {
     const { exitCode, text } = await judge(publish)
     expect(exitCode).toBe(1)
-    expect(text).toContain('An image under a default key cannot be used by other accounts')
+    expect(text).toContain('An image encrypted with a default key cannot be used by other accounts')
   })
 })
 

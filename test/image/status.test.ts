@@ -49,7 +49,7 @@ describe.skipIf(cannotBoot !== undefined)('systemctl status explains', () => {
   test('a malformed number of workers', async () => {
     await using machine = await boot({ root, env: { ...ENV, WORKERS: 'many' } })
     expect(await explained(machine, /WORKERS/)).toContain(
-      'WORKERS: got "many", wants a whole number from 1',
+      'WORKERS: got "many", expected a whole number from 1',
     )
   })
 

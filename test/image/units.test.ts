@@ -110,7 +110,7 @@ describe('worker-condition', () => {
     async (value) => {
       expect(await ask(9464, value)).toEqual({
         exitCode: 255,
-        stderr: `WORKERS: got "${value}", wants a whole number from 1 to 9999 (at most one worker a core is started)\n`,
+        stderr: `WORKERS: got "${value}", expected a whole number from 1 to 9999 (at most one worker per core is started)\n`,
       })
     },
   )

@@ -2,7 +2,7 @@ import type { ControlPlane } from '../aws-double/control-plane.ts'
 import type { Errors } from './balancer.ts'
 import { GROUP } from './names.ts'
 
-/** As in terraform/alarms.tf: a number of errors in each of a number of minutes. */
+/** As in terraform/alarms.tf: so many errors in each of so many minutes. */
 const THRESHOLD = 5
 const PERIODS = 2
 const PERIOD_MS = 60_000
@@ -13,7 +13,7 @@ type Kind = keyof typeof ALARMS
 
 export const ALARM_NAMES = Object.values(ALARMS)
 
-/** CloudWatch's part: counts the load balancer's errors minute by minute and rings the alarms. */
+/** Plays CloudWatch: counts the load balancer's errors per minute and sets the alarms. */
 export class AlarmWatch {
   private readonly periods: Record<Kind, number[]> = { own: [], targets: [] }
   private readonly periodMs: number
@@ -34,7 +34,7 @@ export class AlarmWatch {
     }, LOOK_MS)
   }
 
-  /** Ends the minute that is being counted, and begins the next. */
+  /** Ends the current minute and begins the next. */
   endMinute(): void {
     for (const kind of ['own', 'targets'] as const) {
       const counted = [...this.periods[kind], this.errors[kind] - this.atStart[kind]].slice(

@@ -1,13 +1,13 @@
 import type { Release } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
 
-/** What the runner of a scenario is given. */
+/** The input of the scenario runner. */
 export interface Assignment {
   scenario: ScenarioName
   root: string
   /** Where logs go. */
   folder: string
-  /** The first is what the fleet starts with. */
+  /** The fleet starts with the first. */
   releases: Release[]
   instances: number
   rate: number

@@ -4,7 +4,7 @@ import { service } from '../../scripts/lib/service.ts'
 import type { TargetHealth } from '../aws-double/driver.ts'
 import { HOST_ADDRESS, RUN_FOLDER } from './names.ts'
 
-/** The load balancer's times in seconds, as in terraform/load_balancer.tf. */
+/** The load balancer's timings in seconds, as in terraform/load_balancer.tf. */
 export const RULES = {
   idle: 60,
   connect: 10,
@@ -18,21 +18,21 @@ export const RULES = {
 const SOCKET = join(RUN_FOLDER, 'haproxy.sock')
 const POLL_MS = 250
 /**
- * HAProxy does not close a kept connection to an instance after so long, but half of the idle ones each time this has
- * passed: the last of a dozen goes after about as long as with the load balancer.
+ * HAProxy has no idle timeout for connections to an instance, but closes half of the idle ones at this interval: the last
+ * of a dozen is closed after about as long as with the load balancer.
  */
 const PURGE_SECONDS = 15
-/** HAProxy's health counter when the last checks, as many as are wanted, all succeeded. */
+/** HAProxy's health counter once enough checks in a row have succeeded. */
 const HEALTH_FULL = RULES.healthy + RULES.unhealthy - 1
 
-/** Tells the answers of the load balancer itself from those of the instances. */
+/** Distinguishes the load balancer's own responses from those of instances. */
 export const OWN_HEADER = 'x-load-balancer'
 /** The instance that answered. */
 export const TARGET_HEADER = 'x-target'
 
 /**
- * Two proxies in one process. The inner one chooses the instance. It gets each request on a connection of its own, since
- * HAProxy does not answer 502 to a later request on a kept connection: it closes, for the client to repeat it.
+ * Two proxies in one process. The inner one chooses the instance. It gets each request on a new connection, since HAProxy
+ * does not answer a later request on a kept-alive connection with 502: it closes the connection so that the client retries.
  */
 const configuration = (): string => `
 global
@@ -78,20 +78,20 @@ interface Target {
   state: 'initial' | 'serving' | 'draining'
   registeredAt: number
   health: TargetHealth
-  /** Requests under way and connections kept. */
+  /** Requests in flight plus idle connections. */
   connections: number
-  /** Answers 5xx of this instance so far. */
+  /** 5xx responses of this instance so far. */
   errors: number
   listed: boolean
 }
 
-/** Answers with 5xx so far: the load balancer's own, and those of instances. */
+/** 5xx responses so far: the load balancer's own, and those of instances. */
 export interface Errors {
   own: number
   targets: number
 }
 
-/** HAProxy under the ALB's rules, told what to do through its runtime interface. */
+/** HAProxy with the ALB's rules, controlled through its runtime API. */
 export class Balancer {
   readonly errors: Errors = { own: 0, targets: 0 }
   private readonly targets = new Map<string, Target>()
@@ -99,7 +99,7 @@ export class Balancer {
   private timer: Timer | undefined
   private polling = false
 
-  /** `changed` is told of each change of a target's state. */
+  /** `changed` is called on each change of a target's state. */
   constructor(private readonly changed: (id: string, health: TargetHealth) => void) {}
 
   async start(): Promise<void> {
@@ -120,7 +120,7 @@ export class Balancer {
         break
       if (tries > 100 || this.process.exitCode !== null) {
         throw new Error(
-          `haproxy does not start: ${await Bun.file(join(RUN_FOLDER, 'haproxy.log')).text()}`,
+          `haproxy did not start: ${await Bun.file(join(RUN_FOLDER, 'haproxy.log')).text()}`,
         )
       }
       await Bun.sleep(50)
@@ -134,14 +134,14 @@ export class Balancer {
     await this.process?.exited
   }
 
-  /** The instance is asked for its health from now on, and gets requests once it has been healthy often enough. */
+  /** Starts health checks; the instance gets requests once enough of them have succeeded. */
   async register(id: string, address: string): Promise<void> {
     const server = `targets/${id}`
     const { interval, unhealthy, healthy } = RULES
     await this.tell(
       `add server ${server} ${address}:${service.port} check inter ${interval}s fall ${unhealthy} rise ${healthy} pool-max-conn -1 pool-purge-delay ${PURGE_SECONDS}s`,
     )
-    // HAProxy holds a new server for healthy. Draining, it gets checks and no requests.
+    // HAProxy assumes that a new server is healthy. While draining it gets checks but no requests.
     await this.tell(`set server ${server} state drain`)
     await this.tell(`enable health ${server}`)
     const health: TargetHealth = { state: 'initial', reason: 'Elb.InitialHealthChecking' }
@@ -156,7 +156,7 @@ export class Balancer {
     this.changed(id, health)
   }
 
-  /** Gets no new requests; those in flight go on. */
+  /** Stops new requests; those in flight continue. */
   async deregister(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return
@@ -166,7 +166,7 @@ export class Balancer {
     this.changed(id, target.health)
   }
 
-  /** Cuts what is left of it. */
+  /** Removes the instance and closes its remaining connections. */
   async remove(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return
@@ -179,7 +179,7 @@ export class Balancer {
       if (/deleted/i.test(await this.tell(`del server targets/${id}`))) return
       await Bun.sleep(100)
     }
-    throw new Error(`haproxy does not let go of ${id}`)
+    throw new Error(`haproxy did not remove ${id}`)
   }
 
   health(id: string): TargetHealth {
@@ -202,7 +202,7 @@ export class Balancer {
       ])
       await this.learn(rows(stats, ','), rows(states.split('\n').slice(1).join('\n'), ' '))
     } catch {
-      // The next look will do.
+      // The next poll will do.
     } finally {
       this.polling = false
     }
@@ -243,13 +243,13 @@ export class Balancer {
     if (before !== health.state) this.changed(id, health)
   }
 
-  /** One command of the runtime interface; its answer. */
+  /** Runs a command of the runtime API; returns its output. */
   private tell(command: string): Promise<string> {
     return new Promise((resolve, reject) => {
       let answer = ''
       const socket = connect(SOCKET, () => socket.write(`${command}\n`))
       socket.setTimeout(5_000, () =>
-        socket.destroy(new Error(`haproxy does not answer '${command}'`)),
+        socket.destroy(new Error(`haproxy did not answer '${command}'`)),
       )
       socket.on('data', (data) => {
         answer += data
@@ -278,7 +278,7 @@ function unhealthy({ check_status = '', check_code = '' }: Row): TargetHealth {
 
 type Row = Record<string, string | undefined>
 
-/** Lines under a header line that starts with `# `. */
+/** The rows under a header line that starts with `# `. */
 function rows(text: string, separator: string): Row[] {
   const [header = '', ...lines] = text.trim().split('\n')
   const names = header.replace(/^# /, '').split(separator)

@@ -25,7 +25,7 @@ export interface CloudOptions {
   tokenHash: string
 }
 
-/** The double of AWS with one group that runs launch template version 1, the first of `images`. */
+/** The AWS double with one group that runs launch template version 1, the first of `images`. */
 export async function startCloud(options: CloudOptions): Promise<Double> {
   const { driver, images, instances, pace, tokenHash } = options
   const now = Date.now()
@@ -75,7 +75,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
   return await startDouble(plane)
 }
 
-/** For the scripts that believe to talk to AWS. */
+/** The environment that points scripts at the double instead of AWS. */
 export const awsEnvironment = (double: Double, token: string): Record<string, string> => ({
   AWS_ENDPOINT_URL: double.url,
   AWS_REGION: REGION,
@@ -87,7 +87,7 @@ export const awsEnvironment = (double: Double, token: string): Record<string, st
   [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
-/** /etc/app/app.env but for the instance's own id. */
+/** /etc/app/app.env without the instance's own ID. */
 function environment(tokenHash: string): string {
   return [
     'ENVIRONMENT=rehearsal',

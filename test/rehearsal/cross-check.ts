@@ -2,7 +2,7 @@ import { type CanaryRequest, canary, service } from '../../scripts/lib/service.t
 
 const KEYS = 100
 
-/** Writes, replaces and deletes on one instance and reads on another. What was wrong, in words; undefined without a canary. */
+/** Writes, replaces and deletes on one instance and reads on another. Returns what was wrong; undefined without a canary. */
 export async function crossCheck(
   writer: string,
   reader: string,
@@ -23,7 +23,7 @@ export async function crossCheck(
     })
     const text = await response.text()
     if (response.status === status && request.isRight(text, sentAt, new Date())) return
-    wrong.push(`${method} ${path} is answered ${response.status} ${text}`)
+    wrong.push(`${method} ${path} returned ${response.status} ${text}`)
   }
   for (let index = 0; index < KEYS; index++) {
     const key = canary.keyOf('Cross', index)

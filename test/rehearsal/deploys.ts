@@ -5,7 +5,7 @@ import type { ControlPlane } from '../aws-double/control-plane.ts'
 import type { Assignment } from './assignment.ts'
 import type { Rollout } from './result.ts'
 
-/** The scripts of this tree, as somebody would run them who believes to talk to AWS. */
+/** Runs the scripts of this tree as somebody would run them against AWS. */
 export class Deploys {
   readonly rollouts: Rollout[] = []
 
@@ -15,7 +15,7 @@ export class Deploys {
     private readonly env: Record<string, string>,
   ) {}
 
-  /** Runs a script to its end; its exit code. What it prints goes to the file `log`. */
+  /** Runs a script to completion and returns its exit code. Its output goes to the file `log`. */
   async script(name: string, words: string[], log: string): Promise<number> {
     const output = Bun.file(join(this.assignment.folder, log)).writer()
     const child = Bun.spawn([join(this.assignment.root, 'scripts', name), ...words], {
@@ -35,7 +35,7 @@ export class Deploys {
     return child.exitCode ?? -1
   }
 
-  /** Runs a verb of scripts/rollout that moves the fleet to release `to`; what its receipt says. */
+  /** Runs a verb of scripts/rollout that moves the fleet to release `to`; returns what its receipt says. */
   async rollout(to: string, words: string[], pace: Pace): Promise<Rollout> {
     const number = this.rollouts.length + 1
     const receiptPath = join(this.assignment.folder, `rollout-${number}.json`)
@@ -75,7 +75,7 @@ export class Deploys {
     return rollout
   }
 
-  /** What was saved on the waits of the newest refresh, if it went to its end. */
+  /** Seconds saved on the waits of the newest refresh, if it succeeded. */
   private cutSeconds({ warmup = 1, checkpoint = 1, bake = 1 }: Pace): number {
     const [refresh] = this.plane.refreshes
     if (refresh?.status !== 'Successful') return 0

@@ -1,9 +1,9 @@
 import type { Canary } from '../../scripts/lib/service.ts'
 
-/** How long a write that failed may still arrive: its outcome is unknown until then. */
+/** How long a failed write may still take effect: its outcome is unknown until then. */
 const UNKNOWN_MS = 60_000
 
-/** One key as the clients know it: what the service must answer of it. */
+/** One key as the clients know it: what the service must return for it. */
 export class ExpectedUser {
   acknowledged = 0
   private turn = 0
@@ -15,7 +15,7 @@ export class ExpectedUser {
     readonly key: string,
   ) {}
 
-  /** The next value to write. From now on it may be answered, until `written` or `failed` says more. */
+  /** The next value to write. From now on reads may return it, until `written` or `failed` says more. */
   next(seed: number): string {
     const value = this.canary.value(seed + this.turn++)
     this.unknown.push({ value, until: Number.POSITIVE_INFINITY })
@@ -32,7 +32,7 @@ export class ExpectedUser {
     for (const each of this.unknown) if (each.value === value) each.until = Date.now() + UNKNOWN_MS
   }
 
-  /** Whether `body` is right for a read that was sent at `sentAt`: midnight may have passed meanwhile. */
+  /** Whether `body` is right for a read that was sent at `sentAt`: midnight may have passed since. */
   accepts(body: string, sentAt: Date): boolean {
     const values = [this.known, ...this.unknown.map(({ value }) => value)]
     return values.some(

@@ -18,28 +18,28 @@ import {
   RUN_FOLDER,
 } from './names.ts'
 
-/** What became of an instance, in milliseconds since the epoch. */
+/** The history of an instance, in milliseconds since the epoch. */
 export interface Life {
   id: string
   imageId: string
   launchedAt: number
-  /** Its init runs. */
+  /** Its init is running. */
   runningAt?: number
   registeredAt?: number
-  /** Healthy for the load balancer: from here on it gets requests. */
+  /** Healthy for the load balancer: from now on it gets requests. */
   healthyAt?: number
   deregisteredAt?: number
   /** Told to shut down, after its connections were drained. */
   stoppingAt?: number
   goneAt?: number
-  /** Set when the scenario pulled its plug. */
+  /** Set when the scenario killed it. */
   killedAt?: number
 }
 
 /** EC2's status checks notice a dead machine after a minute or two; the load balancer is faster. */
 const STATUS_CHECK_MS = 60_000
 
-/** A hardware address that no instance has. */
+/** A MAC address that no instance has. */
 const NOBODY = '02:00:00:00:00:01'
 
 interface Machine {
@@ -54,7 +54,7 @@ export class Instances implements InstanceDriver {
   private readonly machines = new Map<string, Machine>()
   private count = 0
 
-  /** `images` is where the root file system of an image id is, `documents` the folder of the SSM documents. */
+  /** `images` maps image IDs to root file systems; `documents` is the folder of the SSM documents. */
   constructor(
     private readonly balancer: Balancer,
     private readonly images: Map<string, string>,
@@ -65,7 +65,7 @@ export class Instances implements InstanceDriver {
     return [...this.machines.values()].map(({ life }) => life)
   }
 
-  /** What the load balancer sees. */
+  /** Records the health that the load balancer sees. */
   noteHealth(id: string, { state }: TargetHealth): void {
     const life = this.machines.get(id)?.life
     if (life && state === 'healthy') life.healthyAt ??= Date.now()
@@ -78,7 +78,7 @@ export class Instances implements InstanceDriver {
     const address = addressOf(number)
     const folder = join(RUN_FOLDER, id)
     mkdirSync(folder, { recursive: true })
-    // What user data writes on EC2 before the workers start.
+    // On EC2, user data writes this before the workers start.
     writeFileSync(join(folder, 'app.env'), `${userData}INSTANCE_ID=${id}\n`, { mode: 0o600 })
     const life: Life = { id, imageId, launchedAt: Date.now() }
     const booting = bootContainer({
@@ -152,14 +152,14 @@ export class Instances implements InstanceDriver {
     return await this.shell(id, script)
   }
 
-  /** Runs a script on the instance, as its root. */
+  /** Runs a script on the instance, as root. */
   async shell(id: string, script: string): Promise<CommandResult> {
     const { container } = this.machine(id)
-    if (!container) throw new Error(`${id} does not run`)
+    if (!container) throw new Error(`${id} is not running`)
     return await container.run('bash', '-c', script)
   }
 
-  /** Pulls the plug. What is sent to it from now on vanishes, as in a network that does not know who is there. */
+  /** Pulls the plug. Packets sent to it from now on vanish, as if nobody had its address. */
   async kill(id: string): Promise<void> {
     const { life, address, container } = this.machine(id)
     life.killedAt = Date.now()

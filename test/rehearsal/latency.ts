@@ -19,7 +19,7 @@ export function merge(all: Latencies[]): Latencies {
   return sum
 }
 
-/** The nearest-rank percentile in milliseconds, right to 1 %; null without any. */
+/** The nearest-rank percentile in milliseconds, accurate to 1 %; null if empty. */
 export function percentileOf(latencies: Latencies, percent: number): number | null {
   const buckets = Object.keys(latencies)
     .map(Number)

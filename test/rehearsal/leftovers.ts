@@ -8,7 +8,7 @@ import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
 
 const PID_FILE = join(RUN_FOLDER, 'pid')
 
-/** Refuses when another rehearsal runs on this machine; else notes that this process is the one. */
+/** Throws if another rehearsal is running on this machine. */
 export function claimMachine(): void {
   const other = runningRehearsal()
   if (other) throw new Stop(`another rehearsal is running on this machine (process ${other})`)
@@ -26,14 +26,14 @@ function runningRehearsal(): number | undefined {
   return readFileSync(commandLine, 'utf8').includes('rehearsal/main.ts') ? pid : undefined
 }
 
-/** Ends and removes all that a rehearsal has, of this run or of one that was killed. True when there was anything. */
+/** Stops and removes everything of a rehearsal, this one or one that was killed. True if there was anything. */
 export async function sweep(): Promise<boolean> {
   const names = cgroupsNamed(cgroupOf(CONTAINER_PREFIX))
   const found = names.length > 0 || existsSync(join('/run/netns', NAMESPACE))
   for (const pid of [...(await namespacePids()), ...names.flatMap(cgroupProcesses)]) kill(pid)
   for (const name of names) await removeCgroups(name)
   if (existsSync(join('/run/netns', NAMESPACE))) {
-    // What was killed takes a moment to go.
+    // Killed processes take a moment to disappear.
     for (let tries = 0; (await namespacePids()).length > 0 && tries < 100; tries++) {
       for (const pid of await namespacePids()) kill(pid)
       await Bun.sleep(50)
@@ -53,6 +53,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It is gone already.
+    // Already gone.
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The clients, in a process of their own inside the namespace: `load-clients.ts OPTIONS` with LoadOptions as JSON. Writes a
- * line of JSON for each second; told to stop by the end of its input, it reads everything back and ends.
+ * The clients, in their own process inside the namespace: `load-clients.ts OPTIONS` with LoadOptions as JSON. Writes a line
+ * of JSON for each second; at the end of its input it stops, reads everything back and exits.
  *
- * Requests at a constant rate are sent when they are due, whatever became of those before, and their latency counts from
- * then. Vegeta would do that too, but its results tell neither what was written before a read nor who answered, and the
- * Go of Debian 12 cannot build it.
+ * Requests at a constant rate are sent when they are due, regardless of earlier ones, and their latency counts from then.
+ * Vegeta would do that too, but its results show neither what was written before a read nor who answered, and Debian 12's
+ * Go cannot build it.
  */
 import { type CanaryRequest, canary, NO_CANARY } from '../../scripts/lib/service.ts'
 import { OWN_HEADER, TARGET_HEADER } from './balancer.ts'
@@ -23,11 +23,11 @@ import {
 /** Users written at the constant rate; each is read once between two writes. */
 const USERS = 4_000
 const USERS_OF_CLIENT = 50
-/** A closed-loop client thinks this long between two requests. */
+/** A closed-loop client pauses this long between two requests. */
 const THINK_MS = 12
 const READ_BACK_AT_ONCE = 16
 
-/** A service without a canary is asked which version it is. */
+/** A service without a canary is asked for its version. */
 const keys = canary ?? NO_CANARY
 const options = JSON.parse(process.argv[2] ?? '') as LoadOptions
 const authorization = `Bearer ${options.token}`
@@ -44,7 +44,7 @@ function say(line: LoadLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
-/** The second that now is; those before are told. */
+/** The current second; earlier ones are reported. */
 function current(): Second {
   const now = Math.floor(Date.now() / 1000)
   if (now > second.at) {
@@ -63,7 +63,7 @@ function right(instance: string, ms: number): void {
   lastRightAt = now
 }
 
-/** Sends a request, judges the answer by `isRight` and notes it. True when it was right. */
+/** Sends a request, checks the response with `isRight` and records it. True if it was correct. */
 async function ask(
   { method, path, body, status }: CanaryRequest,
   isRight: (body: string, sentAt: Date) => boolean,
@@ -149,7 +149,7 @@ function track(request: Promise<unknown>): void {
   pending.add(done)
 }
 
-/** Writes and reads its own users in turn: what was acknowledged is read at once. */
+/** Writes and reads its own users in turn: an acknowledged write is read at once. */
 async function closedLoop(own: ExpectedUser[], seed: number): Promise<void> {
   for (let count = 0; running; count++) {
     const user = own[count % own.length] as ExpectedUser
@@ -158,7 +158,7 @@ async function closedLoop(own: ExpectedUser[], seed: number): Promise<void> {
   }
 }
 
-/** Reads every user that was ever acknowledged. */
+/** Reads every user with an acknowledged write. */
 async function readBack(everybody: ExpectedUser[]): Promise<ReadBack> {
   const lost: string[] = []
   const written = everybody.filter(({ acknowledged }) => acknowledged > 0)
@@ -185,7 +185,7 @@ const groups = Array.from({ length: options.clients }, (_, client) =>
 const ticker = setInterval(current, 200)
 const load = [constantRate(), ...groups.map((own, index) => closedLoop(own, index * 7))]
 for await (const _ of process.stdin) {
-  // Only its end means something.
+  // Only its end matters.
 }
 running = false
 await Promise.all(load)

@@ -1,9 +1,9 @@
 import type { Latencies } from './latency.ts'
 
-/** An answer later than this is a failure. */
+/** A response later than this is a failure. */
 export const CLIENT_TIMEOUT_MS = 15_000
 
-/** What a request found instead of a right answer in time. `elb` is the load balancer's own answer. */
+/** What a request got instead of a correct response in time. `elb` is the load balancer's own response. */
 export type FailureClass =
   | 'connect'
   | 'reset'
@@ -17,25 +17,25 @@ export type FailureClass =
   | 'wrong body'
 
 export interface FailedRequest {
-  /** When it was sent, and when the failure was there, in milliseconds since the epoch. */
+  /** When it was sent and when it failed, in milliseconds since the epoch. */
   sentAt: number
   at: number
   what: FailureClass
   method: string
-  /** The instance that answered, where one did. */
+  /** The instance that answered, if any. */
   instance?: string
   detail: string
 }
 
-/** One second of load, by when the answers were there. */
+/** One second of load; a request counts when its response arrives. */
 export interface Second {
   /** Seconds since the epoch. */
   at: number
-  /** Right answers by instance. */
+  /** Correct responses by instance. */
   served: Record<string, number>
   failed: FailedRequest[]
   latencies: Latencies
-  /** The longest time without a right answer that ended in this second, in milliseconds. */
+  /** The longest time without a correct response that ended in this second, in milliseconds. */
   gapMs: number
 }
 
@@ -45,7 +45,7 @@ export interface ReadBack {
   acknowledged: number
   /** Users read at the end. */
   users: number
-  /** Users whose last acknowledged write was not there. */
+  /** Users whose last acknowledged write was missing. */
   lost: string[]
 }
 
@@ -54,8 +54,8 @@ export type LoadLine = { second: Second } | { readBack: ReadBack }
 export interface LoadOptions {
   url: string
   token: string
-  /** Requests a second, come what may: half PUT, half GET. */
+  /** Requests per second, regardless of earlier ones: half PUT, half GET. */
   rate: number
-  /** Closed-loop clients on top. */
+  /** Additional closed-loop clients. */
   clients: number
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { LoadLine, LoadOptions, ReadBack, Second } from './load-lines.ts'
 
-/** The clients' process, and what they told so far. */
+/** The clients' process, and what they have reported so far. */
 export class Load {
   readonly seconds: Second[] = []
   private readBack: ReadBack | undefined
@@ -20,11 +20,11 @@ export class Load {
     return this.seconds.reduce((sum, second) => sum + requestsOf(second), 0)
   }
 
-  /** Ends the load, has everything read back and returns what came of that. */
+  /** Ends the load, has everything read back and returns the result. */
   async stop(): Promise<ReadBack> {
     this.process.stdin.end()
     await this.reading
-    if (!this.readBack) throw new Error('the clients ended without reading back what they wrote')
+    if (!this.readBack) throw new Error('the clients exited without reading back what they wrote')
     return this.readBack
   }
 

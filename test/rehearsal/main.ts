@@ -25,7 +25,7 @@ await runCommand(command, async ({ options: { scenario, ...rest } }) => {
   refuseContradictions(options)
   claimMachine()
   interrupted = interruption()
-  if (await sweep()) say('removed what an earlier rehearsal had left')
+  if (await sweep()) say('removed the leftovers of an earlier rehearsal')
   try {
     return await rehearse(options)
   } finally {
@@ -94,7 +94,7 @@ async function play(
         assignmentPath,
         resultPath,
       ]),
-      // What the containers need for themselves goes where it is swept up.
+      // The containers' temporary files go where they are cleaned up.
       {
         stdin: 'ignore',
         stdout: 'inherit',
@@ -107,7 +107,8 @@ async function play(
     if (interrupted.aborted) stop()
     const code = await runner.exited
     stopIfInterrupted()
-    if (code !== 0) throw new Stop(`the scenario ${scenario} broke off; its logs are in ${folder}`)
+    if (code !== 0)
+      throw new Stop(`scenario ${scenario} did not complete; its logs are in ${folder}`)
   } finally {
     await sweep()
     mkdirSync(RUN_FOLDER, { recursive: true })
@@ -120,7 +121,7 @@ function stopIfInterrupted(): void {
   if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
 }
 
-/** The receipt without what only the picture needs. */
+/** The receipt without what only the page needs. */
 function forMachines({ result, summary }: { result: Result; summary: Summary }) {
   const { seconds: _, ...rest } = result
   return { ...rest, ...summary }

@@ -1,6 +1,6 @@
 import { service } from '../../scripts/lib/service.ts'
 
-/** Everything of a rehearsal that others on the machine could meet bears one of these names. */
+/** Everything of a rehearsal that is visible to the rest of the machine has one of these names. */
 export const NAMESPACE = `${service.name}-rehearsal`
 /** Sockets, the process id and environment files, until the next boot. */
 export const RUN_FOLDER = `/run/${NAMESPACE}`
@@ -16,7 +16,7 @@ export const PREFIX_LENGTH = 24
 export const URL = `http://${HOST_ADDRESS}`
 export const STORE_PORT = 6379
 
-/** The address of the instance with this number, from 1; they are used again after 200 instances. */
+/** The address of the instance with this number, from 1; addresses are reused after 200 instances. */
 export const addressOf = (number: number): string => `${SUBNET}.${11 + ((number - 1) % 200)}`
 
 export const GROUP = NAMESPACE

@@ -1,7 +1,7 @@
 import { $ } from 'bun'
 import { BRIDGE, HOST_ADDRESS, NAMESPACE, PREFIX_LENGTH } from './names.ts'
 
-/** Makes the network namespace with the instances' bridge in it. Nothing in it reaches outside. */
+/** Creates the network namespace with the instances' bridge. Nothing in it has access to the outside. */
 export async function makeNetwork(): Promise<void> {
   await $`ip netns add ${NAMESPACE}`.quiet()
   const inside = ['ip', '-n', NAMESPACE]
@@ -11,7 +11,7 @@ export async function makeNetwork(): Promise<void> {
   await $`${inside} link set ${BRIDGE} up`.quiet()
 }
 
-/** The command that runs `words` in the namespace and ends it when the caller dies. */
+/** The command that runs `words` in the namespace and terminates when the caller dies. */
 export const inNetwork = (words: string[]): string[] => [
   ...['setpriv', '--pdeathsig', 'TERM', 'nsenter', `--net=/run/netns/${NAMESPACE}`],
   ...words,

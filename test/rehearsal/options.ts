@@ -6,31 +6,35 @@ import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
 
 const options = {
   scenario: {
-    ...parsed('NAME', 'one of those above, or all', readScenario, {
+    ...parsed('NAME', 'one of the above, or all', readScenario, {
       wants: `${Object.keys(SCENARIO_NAMES).join(', ')} or all`,
       shown: 'rollout',
     }),
     fallback: ['rollout'] as ScenarioName[],
   },
-  instances: number('in the fleet', 3, { min: 2, max: 20, whole: true }),
-  rate: number('requests a second at a constant rate, half reads and half writes', 500, {
+  instances: number('instances in the fleet', 3, { min: 2, max: 20, whole: true }),
+  rate: number('requests per second at a constant rate, half reads and half writes', 500, {
     min: 1,
     max: 20_000,
   }),
-  clients: number('closed-loop clients on top', 8, { max: 200, whole: true }),
-  rounds: number('rollouts in a row, A to B to A and so on, for the scenario rollout', 1, {
+  clients: number('additional closed-loop clients', 8, { max: 200, whole: true }),
+  rounds: number('rollouts in a row, A to B to A and so on; only for the scenario rollout', 1, {
     min: 1,
     max: 100,
     whole: true,
   }),
-  from: text('COMMIT', 'the release to start from; the other one is always of HEAD', 'HEAD'),
+  from: text(
+    'COMMIT',
+    'the release to start from; the other one is always built from HEAD',
+    'HEAD',
+  ),
   pace: number(
-    "how much faster than on AWS the waits pass that only wait: warm-up, checkpoint, bake, alarm periods. Health checks, draining, boot and the service's own times are always real",
+    "how much faster than on AWS pure waits pass: warm-up, checkpoint, bake, alarm periods. Health checks, draining, boot and the service's own timeouts are always real",
     10,
     { min: 1, max: 20 },
   ),
-  json: text('FILE', 'the receipt as JSON in a file too; - is standard output'),
-  html: text('FILE', 'and its page (.rehearsal/last/SCENARIO.html by default)'),
+  json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
+  html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
   verbose: flag('show what scripts/rollout prints'),
 }
 
@@ -39,8 +43,8 @@ export const command: Command<typeof options> = {
   synopsis: `
 usage: sudo scripts/rehearse [--scenario NAME|all] [options]
 
-Rolls a fleet from one release to the next on this machine, under load, and says what became of every request: images
-built and baked from this tree's last commit, instances booted from them, HAProxy with the rules of the load balancer,
+Rolls a fleet from one release to the next on this machine, under load, and reports the outcome of every request:
+images built and baked from this tree's last commit, instances booted from them, HAProxy with the load balancer's rules,
 Redis, a double of AWS, and the unmodified scripts/rollout and scripts/smoke.
 
 ${Object.entries(SCENARIO_NAMES)
@@ -49,8 +53,8 @@ ${Object.entries(SCENARIO_NAMES)
 `,
   options,
   notes: `
-It makes the network namespace ${NAMESPACE} and removes it with everything in it at the end, also after Ctrl-C; what
-a killed run left is removed by the next. Nothing of it reaches outside. Logs stay in .rehearsal/last.
+It creates the network namespace ${NAMESPACE} and removes it with everything in it at the end, even after Ctrl-C;
+the next run removes what a killed one left. Nothing in it has access to the outside. Logs stay in .rehearsal/last.
 
 exit codes: 0 every expectation was met, 1 refused, 2 usage, 4 an expectation was not met, 130 interrupted`,
 }
@@ -74,9 +78,9 @@ function readScenario(name: string): ScenarioName[] | undefined {
   return names.includes(name as ScenarioName) ? [name as ScenarioName] : undefined
 }
 
-/** Refuses what the options cannot be together. */
+/** Rejects contradictory options. */
 export function refuseContradictions({ scenarios, html }: Options): void {
   if (html !== undefined && scenarios.length > 1) {
-    throw usageError('--html names one file, but there is a page for each of all scenarios')
+    throw usageError('--html names one file, but each scenario has its own page')
   }
 }

@@ -10,7 +10,7 @@ import type { Summary } from './totals.ts'
 const folder = join(import.meta.dir, 'page')
 const uplotFolder = join(root, 'node_modules', 'uplot', 'dist')
 
-/** The receipt as one page that loads nothing: what page/page.html refers to is put into it. */
+/** The receipt as one self-contained page: the files that page/page.html refers to are inlined. */
 export async function pageOf(result: Result, summary: Summary): Promise<string> {
   const page = await Bun.file(join(folder, 'page.html')).text()
   const styles = await textOf(page, /<link rel="stylesheet" href="(.+?)"[ /]*>/g)
@@ -32,7 +32,7 @@ async function textOf(page: string, tags: RegExp): Promise<Map<string, string>> 
   return new Map(await Promise.all(found))
 }
 
-/** What the page draws, in seconds since the first launch. */
+/** What the page draws, in seconds since the start. */
 function dataOf(result: Result, summary: Summary) {
   const since = (at: number | undefined) =>
     at === undefined ? undefined : (at - result.startedAt) / 1000
@@ -40,7 +40,7 @@ function dataOf(result: Result, summary: Summary) {
   return {
     scenario: result.scenario,
     met: summary.met,
-    subtitle: `${result.instances} instances, ${result.rate} requests/s at a constant rate and ${result.clients} clients in a closed loop, ${result.rollouts.length} rollout${result.rollouts.length === 1 ? '' : 's'} in ${clockTime(length)}; waits that only wait ran ${result.pace} times as fast as on AWS`,
+    subtitle: `${result.instances} instances, ${result.rate} requests/s at a constant rate and ${result.clients} clients in a closed loop, ${result.rollouts.length} rollout${result.rollouts.length === 1 ? '' : 's'} in ${clockTime(length)}; pure waits ran ${result.pace} times as fast as on AWS`,
     requestsNote: `${result.readBack.acknowledged.toLocaleString('en-GB')} writes read back`,
     length,
     requests: summary.requests,

@@ -17,7 +17,7 @@ async function terraform(file: string, name: string): Promise<number> {
   return Number(found[1])
 }
 
-describe('the rehearsal keeps the rules of terraform/', () => {
+describe('the rehearsal uses the settings of terraform/', () => {
   const ofLoadBalancer = {
     idle_timeout: RULES.idle,
     interval: RULES.interval,
@@ -50,7 +50,7 @@ describe.skipIf(!canary)('the clients', () => {
   const answer = (value: string, now = new Date()) =>
     JSON.stringify({ message: expectedGreeting('Ada', value, now) })
 
-  test('know the answer to everybody they write, on every day', () => {
+  test('know the correct greeting for every user they write, on every day', () => {
     const days = fc.date({
       min: new Date('2024-01-01'),
       max: new Date('2033-12-31'),
@@ -66,7 +66,7 @@ describe.skipIf(!canary)('the clients', () => {
     )
   })
 
-  test('find the answer of no value right for another one, whatever the time zone', () => {
+  test('accept the response for one value only for that value, in any time zone', () => {
     const values = Array.from({ length: 100 }, (_, turn) => keys.value(turn))
     const now = new Date()
     for (const value of values) {
@@ -75,27 +75,27 @@ describe.skipIf(!canary)('the clients', () => {
     }
   })
 
-  test('write users that have a name of letters, each another', () => {
+  test('write users with unique names of letters', () => {
     const names = Array.from({ length: 5000 }, (_, index) => keys.keyOf('Rate', index))
     expect(names.every((name) => /^[A-Za-z]{1,64}$/.test(name))).toBe(true)
     expect(new Set(names).size).toBe(5000)
   })
 
-  test('accept what was acknowledged last, and nothing older', () => {
+  test('accept the last acknowledged write, and nothing older', () => {
     const ada = new ExpectedUser(keys, 'Ada')
     const first = ada.next(0)
     ada.written(first)
     const second = ada.next(0)
     expect(second).not.toBe(first)
     const accepts = (value: string) => ada.accepts(answer(value), new Date())
-    // Under way: the service may answer either.
+    // In flight: the service may return either.
     expect([accepts(first), accepts(second)]).toEqual([true, true])
     ada.written(second)
     expect([accepts(first), accepts(second)]).toEqual([false, true])
     expect(ada.accepts('{"message":"Hello, Ada!"}', new Date())).toBe(false)
   })
 
-  test('accept for a minute that a failed write arrives late', () => {
+  test('accept for a minute that a failed write takes effect late', () => {
     const ada = new ExpectedUser(keys, 'Ada')
     ada.written(ada.next(0))
     const lost = ada.next(0)
@@ -111,7 +111,7 @@ describe.skipIf(!canary)('the clients', () => {
   })
 })
 
-test('a percentile is right to two percent', () => {
+test('a percentile is accurate to two percent', () => {
   fc.assert(
     fc.property(
       fc.array(fc.double({ min: 0.05, max: 20_000, noNaN: true }), { minLength: 1 }),

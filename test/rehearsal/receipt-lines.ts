@@ -12,7 +12,9 @@ export function receiptLines(
   const classes = Object.entries(summary.failures).map(([what, count]) => `${count} ${what}`)
   const took = rollouts.map(({ startedAt, endedAt }) => clockTime((endedAt - startedAt) / 1000))
   const cut = rollouts.map(({ cutSeconds }) => cutSeconds).filter((seconds) => seconds > 0)
-  const onAws = cut.length ? `; the waits of AWS add ${clockTime(Math.max(...cut))} to each` : ''
+  const onAws = cut.length
+    ? `; the shortened waits add ${clockTime(Math.max(...cut))} to each on AWS`
+    : ''
   const probes = rollouts.flatMap(({ probe }) => probe ?? [])
   return [
     summary.met ? paint('green', 'all as expected') : paint('red', 'not as expected'),
@@ -30,9 +32,9 @@ export function receiptLines(
       ['rollouts', rollouts.length ? `${rollouts.length}, took ${took.join(' ')}${onAws}` : 'none'],
       [
         'requests',
-        `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} that must not have`,
+        `${number(summary.requests)}, ${number(summary.failed)} failed${classes.length ? ` (${classes.join(', ')})` : ''}, ${number(summary.unexpected)} unexpectedly`,
       ],
-      ['longest gap', `${(summary.longestGapMs / 1000).toFixed(2)} s without a right answer`],
+      ['longest gap', `${(summary.longestGapMs / 1000).toFixed(2)} s without a correct response`],
       [
         'p50 / p99',
         (['before', 'during', 'after'] as const)
@@ -44,7 +46,7 @@ export function receiptLines(
         `${number(readBack.acknowledged)} acknowledged, ${readBack.users} users read back, ${readBack.lost.length} wrong`,
       ],
       [
-        'its probe',
+        'probe',
         `scripts/rollout saw ${number(probes.reduce((sum, { requests }) => sum + requests, 0))} requests, ${probes.reduce((sum, { failed }) => sum + failed, 0)} failed`,
       ],
     ]),
@@ -58,7 +60,7 @@ export function receiptLines(
   ]
 }
 
-/** Steps of an instance, with what AWS adds to them: the figures of the README's table. */
+/** Steps of an instance: the figures of the README's table. */
 function stepRows({ steps }: Summary): string[][] {
   const row = (what: string, values: (number | null)[]) => {
     const found = spread(values)

@@ -4,7 +4,7 @@ import { HOST_ADDRESS, RUN_FOLDER, STORE_PORT } from './names.ts'
 
 const STOP_TIMEOUT_MS = 5_000
 
-/** One Redis that keeps what it acknowledged over a kill, as the store in production does over a failover. */
+/** A Redis whose acknowledged writes survive a kill, as those of the production store survive a failover. */
 export class RedisStore {
   private process: Bun.Subprocess | undefined
 
@@ -29,7 +29,7 @@ export class RedisStore {
     await this.answers()
   }
 
-  /** As a machine that loses its power. */
+  /** Like a machine that loses power. */
   async kill(): Promise<void> {
     this.process?.kill('SIGKILL')
     await this.process?.exited

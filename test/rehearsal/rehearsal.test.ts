@@ -11,12 +11,12 @@ import { RUN_FOLDER } from './names.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
-const noBrowser = existsSync(chromiumPath) ? undefined : `there is no ${chromiumPath}`
+const noBrowser = existsSync(chromiumPath) ? undefined : `${chromiumPath} is missing`
 sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
 
 describe('scripts/rehearse', () => {
   test(
-    'says what it can do, and ends with 2 for what it cannot',
+    'prints its help, and exits with 2 on a usage error',
     async () => {
       const help = await rehearse(['--help'])
       expect(help.code).toBe(0)
@@ -39,7 +39,7 @@ describe('scripts/rehearse', () => {
     SCENARIO_TIMEOUT_MS,
   )
 
-  test.skipIf(cannotRehearse !== undefined)('wants root, in one sentence', async () => {
+  test.skipIf(cannotRehearse !== undefined)('requires root, and says so in one line', async () => {
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
     const { exitCode, stderr } = await $`${nobody} bash ${join(root, 'scripts', 'rehearse')}`
       .nothrow()
@@ -56,7 +56,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   afterAll(() => folder[Symbol.dispose]())
 
   test(
-    'of a rollout fails no request of at least 60,000, and no acknowledged write is lost',
+    'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
     async () => {
       const { code, receipt } = await play('rollout', ['--html', page])
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
@@ -78,7 +78,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test.skipIf(noBrowser !== undefined)(
-    'draws it on a page that loads nothing, in light and in dark',
+    'is drawn on a page that loads nothing, in light and dark mode',
     async () => {
       const browser = await launchChromium()
       try {
@@ -97,7 +97,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
             'Rehearsal of rollout: all as expected',
           )
           expect(await shown.locator('.uplot canvas').count()).toBe(2)
-          // Three instances of each release at least, each with the time it got requests.
+          // At least three instances of each release, each with the time it got requests.
           expect(await shown.locator('#lives rect').count()).toBeGreaterThanOrEqual(12)
           expect(await shown.locator('#expectations .unmet').count()).toBe(0)
           expect(await inkOf(shown)).toBeGreaterThan(1000)
@@ -113,7 +113,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test(
-    'of a release that never becomes healthy rolls back by itself, without a failed request',
+    'of a release that never becomes healthy rolls back automatically, without a failed request',
     async () => {
       const { code, receipt } = await play('bad-release')
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
@@ -125,7 +125,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test(
-    'of a store outage answers 503 while it lasts, replaces no instance and goes on',
+    'of a store outage returns 503 while it lasts, replaces no instance and continues',
     async () => {
       const { code, receipt } = await play('store-outage')
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
@@ -137,7 +137,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test(
-    'of a dying instance has it replaced, goes on, and loses no acknowledged write',
+    'of a dying instance has it replaced, continues, and loses no acknowledged write',
     async () => {
       const { code, receipt } = await play('crash')
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
@@ -169,7 +169,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test(
-    'that is killed is removed by the next one, which leaves nothing after Ctrl-C',
+    'that was killed is cleaned up by the next one, which leaves nothing behind after Ctrl-C',
     async () => {
       const killed = start(['--instances', '2', '--rate', '50'])
       await untilSaid(killed, 'load begins')
@@ -179,11 +179,11 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
 
       const interrupted = start(['--instances', '2', '--rate', '50'])
       const said = await untilSaid(interrupted, 'load begins')
-      expect(said).toContain('removed what an earlier rehearsal had left')
+      expect(said).toContain('removed the leftovers of an earlier rehearsal')
       const second = await rehearse([])
       expect(second.code).toBe(1)
       expect(second.err).toContain('another rehearsal is running')
-      // What a terminal does: the signal goes to the whole group.
+      // As a terminal does: the signal goes to the whole group.
       process.kill(
         -(await groupOf(Number(await Bun.file(join(RUN_FOLDER, 'pid')).text()))),
         'SIGINT',
@@ -196,7 +196,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 })
 
-/** How many pixels of both plots are not empty. */
+/** The number of non-empty pixels in both plots. */
 function inkOf(page: Page): Promise<number> {
   return page.evaluate(`[...document.querySelectorAll('.uplot canvas')].reduce((sum, canvas) => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
@@ -204,14 +204,14 @@ function inkOf(page: Page): Promise<number> {
   }, 0)`)
 }
 
-/** Reads what it says until `text` is in it. */
+/** Reads its standard error until `text` appears. */
 async function untilSaid(child: ReturnType<typeof start>, text: string): Promise<string> {
   let said = ''
   const reader = child.stderr.getReader()
   const decoder = new TextDecoder()
   while (!said.includes(text)) {
     const { value, done } = await reader.read()
-    if (done) throw new Error(`it ended without saying '${text}': ${said}`)
+    if (done) throw new Error(`it exited without printing '${text}': ${said}`)
     said += decoder.decode(value, { stream: true })
   }
   reader.releaseLock()

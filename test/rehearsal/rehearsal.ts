@@ -22,11 +22,11 @@ const STEP_TIMEOUT_MS = 600_000
 
 export interface Setting {
   pace: Pace
-  /** How much faster than real minutes the alarms count. */
+  /** How much shorter than real minutes the alarms' minutes are. */
   alarmPace: number
 }
 
-/** What a scenario works with: a fleet in service under load, and verbs. */
+/** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
   readonly store = new RedisStore()
   readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
@@ -61,7 +61,7 @@ export class Rehearsal {
     return this.double.plane
   }
 
-  /** Starts everything, waits for the fleet, then lets the load in. */
+  /** Starts everything, waits for the fleet, then starts the load. */
   async begin(): Promise<void> {
     mkdirSync(this.assignment.folder, { recursive: true })
     await this.store.start()
@@ -82,11 +82,11 @@ export class Rehearsal {
     const { rate, clients } = this.assignment
     this.load = new Load({ url: URL, token: this.token, rate, clients })
     this.mark('load begins')
-    await this.until('the first answers', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
+    await this.until('the first responses', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
     this.alarms = new AlarmWatch(this.plane, this.balancer.errors, this.setting.alarmPace)
   }
 
-  /** Ends the load, reads back, and tells all. */
+  /** Ends the load, reads everything back and returns the result. */
   async end(): Promise<Result> {
     const endedAt = Date.now()
     this.mark('load ends')
@@ -96,12 +96,12 @@ export class Rehearsal {
     const failed = seconds.flatMap((second) => second.failed)
     const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
     this.expect(
-      'no request fails that must not',
+      'no request fails unexpectedly',
       unexpected.length === 0,
       unexpected.length === 0 ? `${failed.length} failed, all expected` : describe(unexpected),
     )
     this.expect(
-      'every acknowledged write is there at the end',
+      'every acknowledged write can be read at the end',
       readBack.lost.length === 0 && readBack.users > 0,
       `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
     )
@@ -128,7 +128,7 @@ export class Rehearsal {
     }
   }
 
-  /** Notes a moment for the picture, and says it. */
+  /** Records a moment for the page, and prints it. */
   mark(what: string): void {
     this.marks.push({ at: Date.now(), what })
     const seconds = (Date.now() - this.startedAt) / 1000
@@ -139,14 +139,14 @@ export class Rehearsal {
     this.expectations.push({ what, met, seen })
   }
 
-  /** Failures that a scenario brings about on purpose. */
+  /** Allows failures that a scenario causes on purpose. */
   allow(allows: (failure: FailedRequest) => boolean): void {
     this.allowed.push(allows)
   }
 
   release(name: ReleaseName): Release {
     const release = this.assignment.releases.find((each) => each.name === name)
-    if (!release) throw new Error(`release ${name} was not made`)
+    if (!release) throw new Error(`release ${name} was not built`)
     return release
   }
 
@@ -177,7 +177,7 @@ export class Rehearsal {
     return rollout
   }
 
-  /** Runs a script of this tree against the double; its exit code. */
+  /** Runs a script of this tree against the double and returns its exit code. */
   async script(name: string, words: string[], log: string): Promise<number> {
     return await this.deploys.script(name, words, log)
   }
@@ -192,11 +192,11 @@ export class Rehearsal {
     this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
   }
 
-  /** Expects a rollout to have ended so, and the whole fleet to serve `name`. */
+  /** Expects the rollout to have exited with `exitCode`, and the whole fleet to serve `name`. */
   expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
     const { verdict = 'no verdict' } = rollout
     this.expect(
-      `scripts/rollout ends with ${exitCode}`,
+      `scripts/rollout exits with ${exitCode}`,
       rollout.exitCode === exitCode,
       `${rollout.exitCode}, ${verdict}`,
     )
@@ -207,14 +207,14 @@ export class Rehearsal {
     )
   }
 
-  /** Writes at one address and reads at another. What was wrong, in words; undefined without a canary. */
+  /** Writes at one address and reads at another. Returns what was wrong; undefined without a canary. */
   async crossCheck(writer: string, reader: string): Promise<string[] | undefined> {
     return await crossCheck(writer, reader, this.token)
   }
 
   /**
-   * Lets a trouble that lasts less than a minute fall into one minute of the alarms. One that two minutes see stops a
-   * rollout, and should.
+   * Starts an alarm minute, so that a failure shorter than a minute falls into one. A failure in two minutes stops a
+   * rollout, as it should.
    */
   beginMinute(): void {
     this.alarms.endMinute()
@@ -232,7 +232,7 @@ export class Rehearsal {
   async until(what: string, condition: () => boolean, withinMs = STEP_TIMEOUT_MS): Promise<void> {
     const deadline = Date.now() + withinMs
     while (!condition()) {
-      if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`)
+      if (Date.now() > deadline) throw new Error(`timed out after ${withinMs / 1000} s: ${what}`)
       await Bun.sleep(50)
     }
   }
@@ -242,5 +242,5 @@ function describe(failures: FailedRequest[]): string {
   const counts = new Map<string, number>()
   for (const { what } of failures) counts.set(what, (counts.get(what) ?? 0) + 1)
   const classes = [...counts].map(([what, count]) => `${count} ${what}`).join(', ')
-  return `${failures.length} did: ${classes}; the first: ${failures[0]?.method} ${failures[0]?.detail}`
+  return `${failures.length} did: ${classes}; first: ${failures[0]?.method} ${failures[0]?.detail}`
 }

@@ -7,10 +7,10 @@ import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
 import type { Result } from './result.ts'
 import type { Summary } from './totals.ts'
 
-/** A scenario with the images it needs takes up to four minutes, on a slow machine more. */
+/** A scenario with the images it needs takes up to four minutes, longer on a slow machine. */
 export const SCENARIO_TIMEOUT_MS = 480_000
 
-/** Why nothing can be rehearsed here; undefined: it can. */
+/** Why no rehearsal can run here; undefined if one can. */
 export const cannotRehearse =
   process.platform !== 'linux'
     ? `${process.platform} has no systemd-nspawn`
@@ -24,7 +24,7 @@ export interface Ran {
   err: string
 }
 
-/** Runs scripts/rehearse to its end. */
+/** Runs scripts/rehearse to completion. */
 export async function rehearse(words: string[]): Promise<Ran> {
   const child = start(words)
   const [out, err] = await Promise.all([
@@ -44,7 +44,7 @@ export function start(words: string[]) {
   })
 }
 
-/** Rehearses one scenario; what came of it. */
+/** Rehearses one scenario; returns its outcome. */
 export async function play(
   scenario: string,
   words: string[] = [],
@@ -56,7 +56,7 @@ export async function play(
   return { ...ran, receipt }
 }
 
-/** What of a rehearsal is on this machine. */
+/** What a rehearsal has on this machine. */
 export function traces(): string[] {
   const paths = [join('/run/netns', NAMESPACE), RUN_FOLDER].filter(existsSync)
   return [...cgroupsNamed(cgroupOf(CONTAINER_PREFIX)), ...paths]

@@ -4,25 +4,25 @@ import { $ } from 'bun'
 import { Stop } from '../../scripts/lib/errors.ts'
 import { findLocalImage, pruneImages } from '../../scripts/lib/image/local.ts'
 
-/** Images of earlier rehearsals, each of about 400 MB. */
+/** Images of earlier rehearsals to keep, about 400 MB each. */
 const OTHERS_KEPT = 4
 
 export type ReleaseName = 'a' | 'b' | 'never-healthy' | 'turns-bad' | 'no-drain' | 'short-idle'
 
-/** What a release differs by from the commit that is rehearsed: a file of src and what is replaced in it. */
+/** How a release differs from the rehearsed commit: a file in src and what is replaced in it. */
 const PATCHES: Record<
   Exclude<ReleaseName, 'a'>,
   { file: string; from: string; to: string } | undefined
 > = {
-  // The same program, with another id.
+  // The same program, with another ID.
   b: undefined,
-  // Fails with the store of the fleet only: one that is unhealthy by itself is not even baked.
+  // Fails only with the fleet's store: a release that is unhealthy by itself would not pass the bake.
   'never-healthy': {
     file: 'src/store/redis.ts',
     from: "client.read(['ping'])",
     to: "client.read(['no-such-command'])",
   },
-  // Serves well until its instance has this file, as a release does that goes wrong with time.
+  // Works until its instance has this file, like a release that goes wrong over time.
   'turns-bad': {
     file: 'src/routes/hello.ts',
     from: 'const username = usernameFrom(c.req',
@@ -49,8 +49,8 @@ export interface Release {
 }
 
 /**
- * Builds and bakes the releases with the scripts of their own commits, in a clone that is kept for the next time: `a` is
- * the commit `from`, the others are commits on top of HEAD. What was baked before is not baked again.
+ * Builds and bakes the releases with the scripts of their own commits, in a clone that is kept for reuse: `a` is the commit
+ * `from`, the others are commits on top of HEAD. Existing images are reused.
  */
 export async function makeReleases(
   root: string,
@@ -61,7 +61,7 @@ export async function makeReleases(
   const clone = join(root, '.rehearsal', 'source')
   await updateClone(root, clone)
   if (await $`git -C ${root} status --porcelain`.text()) {
-    say('the last commit is rehearsed: changes that none holds are left out of the releases')
+    say('rehearsing the last commit: uncommitted changes are not in the releases')
   }
   const head = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const made = new Map<ReleaseName, Release>()
@@ -77,7 +77,7 @@ export async function makeReleases(
     made.set(name, { name, id, image: image.root })
   }
   shareBase(clone, root)
-  // A few besides, so that going back and forth between commits costs nothing.
+  // Keeps a few others, so that switching between commits costs nothing.
   pruneImages(
     clone,
     OTHERS_KEPT,
@@ -96,7 +96,7 @@ async function updateClone(root: string, clone: string): Promise<void> {
   shareBase(root, clone)
 }
 
-/** A base root file system takes a minute to make: whoever has one lends it. */
+/** A base root file system takes a minute to build, so the trees share it. */
 function shareBase(from: string, to: string): void {
   const [source, target] = [from, to].map((tree) => join(tree, 'packer', '.images')) as [
     string,
@@ -109,7 +109,7 @@ function shareBase(from: string, to: string): void {
   }
 }
 
-/** Checks the release's commit out, making it if need be; the same commit each time. */
+/** Checks out the release's commit, creating it if necessary; the same commit each time. */
 async function commitOf(
   root: string,
   clone: string,
@@ -119,7 +119,7 @@ async function commitOf(
   const commit = (
     await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`.nothrow().text()
   ).trim()
-  if (!commit) throw new Stop(`there is no commit '${base}' here: check --from`)
+  if (!commit) throw new Stop(`commit '${base}' does not exist here: check --from`)
   await $`git -C ${clone} fetch --quiet origin ${commit}`.nothrow().quiet()
   await $`git -C ${clone} checkout --quiet --force --detach ${commit}`.quiet()
   if (name === 'a') return commit
@@ -140,14 +140,14 @@ async function commitOf(
 async function replace(path: string, { from, to }: { from: string; to: string }): Promise<void> {
   const text = await Bun.file(path).text()
   if (!text.includes(from))
-    throw new Stop(`the rehearsal cannot make a bad release: ${path} has no "${from}"`)
+    throw new Stop(`cannot build the bad release: ${path} does not contain "${from}"`)
   await Bun.write(path, text.replaceAll(from, to))
 }
 
 async function bake(clone: string, id: string): Promise<void> {
   const modules = join(clone, 'node_modules')
   if (!existsSync(modules)) symlinkSync(join(clone, '..', '..', 'node_modules'), modules)
-  // Installed for the tree that is rehearsed: newer than the lock file of the clone as far as it can tell.
+  // They are installed for the rehearsed tree; an old lock file keeps the clone from installing them again.
   utimesSync(join(clone, 'bun.lock'), 0, 0)
   for (const step of [['scripts/build'], ['scripts/bake', '--local']]) {
     const { exitCode, stderr } = await $`${step}`.cwd(clone).nothrow().quiet()

@@ -22,14 +22,14 @@ export interface Rollout {
   startedAt: number
   endedAt: number
   exitCode: number
-  /** How much longer the waits that passed faster would have been, in seconds. */
+  /** How much longer the shortened waits would have been on AWS, in seconds. */
   cutSeconds: number
-  /** What its own receipt says; undefined when it wrote none. */
+  /** What its own receipt says; undefined if it wrote none. */
   verdict: string | undefined
   probe: { requests: number; failed: number; longestGapSeconds: number } | undefined
 }
 
-/** All that a scenario left, as its runner hands it over. Times are milliseconds since the epoch. */
+/** The result of a scenario, as its runner hands it over. Times are milliseconds since the epoch. */
 export interface Result {
   scenario: ScenarioName
   instances: number
@@ -37,7 +37,7 @@ export interface Result {
   clients: number
   pace: number
   startedAt: number
-  /** Of the load, without reading back. */
+  /** End of the load, before reading back. */
   endedAt: number
   releases: Partial<Record<ReleaseName, string>>
   /** Release of an instance. */
@@ -46,7 +46,7 @@ export interface Result {
   rollouts: Rollout[]
   marks: Mark[]
   seconds: Second[]
-  /** Failures that no expectation allows. */
+  /** Failures that the scenario does not allow. */
   unexpectedFailures: FailedRequest[]
   readBack: ReadBack
   expectations: Expectation[]

@@ -4,14 +4,14 @@ import type { Assignment } from './assignment.ts'
 import { Rehearsal } from './rehearsal.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-/** Of load before and after what a scenario does. */
+/** Load before and after the scenario. */
 const QUIET_MS = 10_000
 
 const [assignmentPath = '', resultPath = ''] = process.argv.slice(2)
 const assignment = (await Bun.file(assignmentPath).json()) as Assignment
 const { play, setting } = SCENARIOS[assignment.scenario]
 
-// Whoever starts this removes what it leaves: on a signal there is nothing to do but to go.
+// The parent process cleans up, so on a signal this one only has to exit.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 try {

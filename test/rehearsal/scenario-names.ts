@@ -1,12 +1,12 @@
-/** What there is to rehearse. Those with `wrong-` are to fail: they show that a rehearsal would notice. */
+/** The scenarios. Those with `wrong-` must fail: they show that a rehearsal detects problems. */
 export const SCENARIO_NAMES = {
   rollout: 'from A to B, then one instance restarted in place: no request fails',
   'bad-release': 'B never becomes healthy: it is rolled back',
-  'bad-after-checkpoint': 'B answers 500 from the checkpoint on: an alarm rolls it back',
-  crash: 'an instance dies halfway: it is replaced, and the rollout goes on',
+  'bad-after-checkpoint': 'B returns 500 from the checkpoint on: an alarm rolls it back',
+  crash: 'an instance dies halfway: it is replaced, and the rollout continues',
   'store-outage': 'the store is gone for 20 s halfway: no instance is replaced',
   hung: 'a worker hangs halfway: systemd restarts it',
-  cancel: 'cancelled halfway: both releases serve on',
+  cancel: 'cancelled halfway: both releases keep serving',
   rollback: 'back to A after B was shipped',
   mixed: 'A and B serve the same data, in both directions',
   'wrong-drain': 'B does not drain when it stops: requests must fail',

@@ -6,13 +6,13 @@ import type { ReleaseName } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
 
 interface Scenario {
-  /** The first is what the fleet starts with. */
+  /** The fleet starts with the first. */
   releases: ReleaseName[]
   setting(pace: number): Setting
   play(rehearsal: Rehearsal): Promise<void>
 }
 
-/** Waits that only wait pass faster; the grace period does not, unless it is what is waited for. */
+/** Pure waits pass faster; the grace period does not, unless it is what the scenario waits for. */
 const faster = (pace: number): Setting => ({
   pace: { warmup: pace, checkpoint: pace, bake: pace, stall: pace, 'launch-retry': pace },
   alarmPace: pace,
@@ -24,11 +24,11 @@ const impatient = (pace: number): Setting => {
   return { pace: { ...paces, grace: 4 }, alarmPace }
 }
 
-/** For troubles that are over within a minute, which the alarms of a minute should bear. */
+/** For failures shorter than a minute, which the alarms should tolerate. */
 const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
 
 const STORE_OUTAGE_MS = 20_000
-/** What clients may notice of an outage after its end. */
+/** How long after its end clients may notice an outage. */
 const AFTERMATH_MS = 2_000
 /** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
 const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
@@ -71,7 +71,7 @@ async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   await restartInPlace(rehearsal)
 }
 
-/** No deregistration comes before this: the drain of the service alone keeps requests from failing. */
+/** Restarts without deregistration: only the service's own drain keeps requests from failing. */
 async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
   const [instance] = rehearsal.serving()
   rehearsal.mark(`restart of ${instance?.id} in place`)
@@ -89,7 +89,7 @@ async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
   await Bun.sleep(5_000)
 }
 
-/** Load alone: long enough for connections to be idle, closed and used at the same moment many times. */
+/** Only load, long enough for idle connections to be closed and used at the same moment many times. */
 async function soak(): Promise<void> {
   await Bun.sleep(SOAK_MS)
 }
@@ -107,7 +107,7 @@ async function badRelease(rehearsal: Rehearsal): Promise<void> {
     (life) => life.healthyAt && rehearsal.plane.instance(life.id).tags.release === id,
   )
   rehearsal.expect(
-    'no instance of it ever got requests',
+    'none of its instances ever got requests',
     !reached,
     reached ? 'one did' : 'none did',
   )
@@ -123,13 +123,13 @@ async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
   )
   const going = rehearsal.rollOut('turns-bad', ['--failure-budget', 'any'])
   await rehearsal.checkpoint()
-  rehearsal.mark('it starts to answer 500')
+  rehearsal.mark('it starts to return 500')
   for (const { id } of rehearsal.serving('turns-bad')) {
     await rehearsal.instances.shell(id, 'touch /etc/app/turn-bad')
   }
   rehearsal.expectRollout(await going, 3, 'a')
   const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
-  rehearsal.expect('an alarm turned it round', /target-5xx is in ALARM/.test(why), why)
+  rehearsal.expect('an alarm rolled it back', /target-5xx is in ALARM/.test(why), why)
 }
 
 async function crash(rehearsal: Rehearsal): Promise<void> {
@@ -172,9 +172,9 @@ async function storeOutage(rehearsal: Rehearsal): Promise<void> {
   rehearsal.expectRollout(await going, 0, 'b')
   const replaced = rehearsal.plane.instances.filter(({ health }) => health === 'Unhealthy')
   rehearsal.expect(
-    'no instance is replaced for it',
+    'no instance is replaced because of it',
     replaced.length === 0,
-    `${replaced.length} of ${before.size} that served when it went`,
+    `${replaced.length} of ${before.size} that served when it failed`,
   )
 }
 
@@ -218,9 +218,9 @@ async function toMixture(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.checkpoint()
   rehearsal.mark('cancelled')
   const code = await rehearsal.script('rollout', ['cancel', '--poll-seconds', '1'], 'cancel.log')
-  rehearsal.expect('scripts/rollout cancel ends with 0', code === 0, `exit code ${code}`)
+  rehearsal.expect('scripts/rollout cancel exits with 0', code === 0, `exit code ${code}`)
   const { exitCode, verdict = 'no verdict' } = await going
-  rehearsal.expect('the rollout ends with 4', exitCode === 4, `${exitCode}, ${verdict}`)
+  rehearsal.expect('the rollout exits with 4', exitCode === 4, `${exitCode}, ${verdict}`)
 }
 
 async function cancel(rehearsal: Rehearsal): Promise<void> {
@@ -228,7 +228,7 @@ async function cancel(rehearsal: Rehearsal): Promise<void> {
   await Bun.sleep(10_000)
   const [a, b] = [rehearsal.serving('a').length, rehearsal.serving('b').length]
   rehearsal.expect(
-    'both releases serve on',
+    'both releases keep serving',
     a > 0 && b > 0 && a + b === rehearsal.assignment.instances,
     `${a} of a, ${b} of b`,
   )
@@ -245,7 +245,7 @@ async function rollback(rehearsal: Rehearsal): Promise<void> {
 async function mixed(rehearsal: Rehearsal): Promise<void> {
   await toMixture(rehearsal)
   const [a, b] = [rehearsal.serving('a')[0], rehearsal.serving('b')[0]]
-  if (!a || !b) throw new Error('not both releases serve')
+  if (!a || !b) throw new Error('one of the releases does not serve')
   for (const [writer, reader, how] of [
     [a, b, 'what a writes, b reads'],
     [b, a, 'what b writes, a reads'],
@@ -254,7 +254,7 @@ async function mixed(rehearsal: Rehearsal): Promise<void> {
     rehearsal.expect(
       how,
       !wrong?.length,
-      wrong ? (wrong[0] ?? '100 keys written, read, replaced and deleted') : 'there is no canary',
+      wrong ? (wrong[0] ?? '100 keys written, read, replaced and deleted') : 'no canary',
     )
   }
 }

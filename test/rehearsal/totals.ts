@@ -6,7 +6,7 @@ export interface PhaseSummary {
   seconds: number
   requests: number
   failed: number
-  /** Milliseconds; null without a right answer. */
+  /** Milliseconds; null without a correct response. */
   p50: number | null
   p99: number | null
 }
@@ -26,7 +26,7 @@ export interface Steps {
   stop: number | null
 }
 
-/** What a result comes to. */
+/** The figures of a result. */
 export interface Summary {
   met: boolean
   requests: number
@@ -96,7 +96,7 @@ function phase(seconds: Result['seconds']): PhaseSummary {
 
 const sum = (numbers: number[]): number => numbers.reduce((total, each) => total + each, 0)
 
-/** The middle one and the largest, in seconds; null without any. */
+/** The median and the maximum, in seconds; null without values. */
 export function spread(values: (number | null)[]): { median: number; most: number } | null {
   const known = values.filter((value) => value !== null).sort((a, b) => a - b)
   const median = known[Math.floor((known.length - 1) / 2)]

@@ -8,7 +8,7 @@ import { type Emulator, startEmulator } from './emulator.ts'
 import { emulatorOverride, findRealProvider } from './real-provider.ts'
 import { Workspace } from './workspace.ts'
 
-// Applying takes more than a minute: the provider waits for what AWS takes time over.
+// An apply takes more than a minute: the provider waits where AWS would take time.
 setDefaultTimeout(400_000)
 
 const PASSWORD = 'correct-horse-battery-staple'
@@ -77,7 +77,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     await emulator?.[Symbol.asyncDispose]()
   })
 
-  test('it applies, tells the address and warns of plain HTTP', () => {
+  test('an apply succeeds, outputs the URL and warns about plain HTTP', () => {
     expect(applied.output).toContain('Apply complete!')
     expect(applied.output).toMatch(
       new RegExp(`url += "http://${service.name}-production.*:${service.port}"`),
@@ -86,7 +86,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     expect(workspace.rollouts()).toHaveLength(1)
   })
 
-  test('the bootstrap gives each role policies that IAM has room for, and no action with a wildcard', () => {
+  test('the bootstrap gives each role policies within the size limits of IAM and without wildcard actions', () => {
     expect(Object.keys(policies).sort()).toEqual(
       ['bake', 'bake_agent', 'deploy', 'plan["deploy"]', 'plan["plan"]'].sort(),
     )
@@ -103,12 +103,12 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     }
   })
 
-  test('the password of the store is not in what it prints', () => {
+  test('an apply does not print the store password', () => {
     expect(applied.output).toContain('(sensitive value)')
     expect(applied.output).not.toContain(PASSWORD)
   })
 
-  test('a second plan is empty, also after a release was marked on the group', async () => {
+  test('a second plan is empty, even after a rolled-back release was tagged on the group', async () => {
     const autoScaling = new AutoScalingClient({
       endpoint: emulator.url,
       region: 'eu-west-1',
@@ -133,7 +133,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     expect(status).toBe(0)
   })
 
-  test('a bump changes the launch template and replaces the rollout; a failed one is tried again', async () => {
+  test('a bump changes the launch template and replaces the rollout; a failed rollout is retried', async () => {
     bump(NEW)
     const planned = await terraform('plan')
     expect(planned.output).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')

@@ -1,5 +1,5 @@
 # What a bump plans. Not among the tests of the configuration, because "first" is applied: that runs scripts/rollout,
-# which the Workspace has a stand-in for, and makes a store, which its overrides let go of.
+# which the Workspace stubs, and creates a store, which overrides allow to be destroyed.
 mock_provider "aws" {
   source = "./tests/mocks"
 }
@@ -26,12 +26,12 @@ run "bump" {
 
   assert {
     condition     = aws_launch_template.main.image_id == "ami-22222222222222222"
-    error_message = "The launch template does not take the new image."
+    error_message = "The launch template does not use the new image."
   }
 
   assert {
     condition     = one(aws_autoscaling_group.main.launch_template).version == "1"
-    error_message = "The group is given the new version at once; that is the rollout's to do."
+    error_message = "The group gets the new version at once; only the rollout may change it."
   }
 }
 

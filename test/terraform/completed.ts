@@ -1,10 +1,10 @@
-/** Puts back into ministack's answers what a create call of EC2 said and ministack left out. */
+/** Restores in ministack's responses what an EC2 create call set and ministack dropped. */
 export function completedAnswers(): (body: string, xml: string) => string {
   const said = new Map<string, URLSearchParams>()
   return (body, xml) => {
     const query = new URLSearchParams(body)
     const action = query.get('Action') ?? ''
-    // Rules are made one call each; the one to the prefix list is told apart by it.
+    // Each rule is created by its own call; the one to the prefix list is recognized by the list.
     const list = query.get('IpPermissions.1.PrefixListIds.1.PrefixListId')
     if (/^Create(FlowLogs|VpcEndpoint)$/.test(action) && query.get('VpcEndpointType') !== 'Gateway')
       said.set(action, query)

@@ -4,7 +4,7 @@ import { answerXml, parseQuery } from './query.ts'
 import { alarms, autoScaling, type QueryActions } from './remembered.ts'
 import { firewallLogging, type JsonActions, memorydb, ssm } from './stand-ins.ts'
 
-/** An emulator of AWS for the Terraform provider: ministack, and beside it what that lacks or forgets. */
+/** An AWS emulator for the Terraform provider: ministack, plus what that lacks or forgets. */
 export interface Emulator extends AsyncDisposable {
   url: string
 }

@@ -15,7 +15,7 @@ setDefaultTimeout(300_000)
 
 const INSTANCE = 'i-0123456789abcdef0'
 const RELEASE = '1'.repeat(40)
-/** What terraform test calls the environment's group. */
+/** The group's name in terraform test. */
 const MOCKED = `${service.name}-mocked`
 
 describe('the user data', () => {
@@ -31,20 +31,20 @@ describe('the user data', () => {
   })
   afterAll(() => folder[Symbol.dispose]())
 
-  test('is short enough for EC2, and a valid script', async () => {
+  test('is within the size limit of EC2, and a valid script', async () => {
     expect(Buffer.byteLength(script)).toBeLessThan(16_384)
     const { status, output } = await run(['shellcheck', join(out, 'user-data.sh')], root)
     expect(output).toBe('')
     expect(status).toBe(0)
   })
 
-  test('names the secrets and holds none', () => {
+  test('references secrets by name and contains none', () => {
     expect(script).toContain(`REDIS_PASSWORD=ssm:/${service.name}/mocked/redis-password`)
     expect(script).toContain(`TOKENS=ssm:/${service.name}/mocked/tokens`)
     expect(script).not.toContain('correct horse battery staple')
   })
 
-  test('writes an environment file that the service takes as a whole', async () => {
+  test('writes an environment file that the service accepts', async () => {
     const env = Object.fromEntries(
       read('app/app.env')
         .trim()
@@ -64,13 +64,13 @@ describe('the user data', () => {
     expect(config.instance).toBe(INSTANCE)
   })
 
-  test('asks for a log level that the service knows', () => {
+  test('accepts the log levels that the service knows', () => {
     const variables = readFileSync(join(root, 'terraform/variables.tf'), 'utf8')
     const levels = LOG_LEVELS.map((level) => `"${level}"`).join(', ')
     expect(variables).toContain(`contains([${levels}], var.log_level)`)
   })
 
-  test('has the journal shipped in a stream for this instance and release', () => {
+  test('ships the journal to a stream for this instance and release', () => {
     const { logs } = JSON.parse(read('agent/app.json'))
     expect(logs.logs_collected.files.collect_list).toEqual([
       {
@@ -82,14 +82,14 @@ describe('the user data', () => {
     expect(read('units/app-journal.service')).toContain('append:/var/log/app/journal.jsonl')
   })
 
-  test('writes units that systemd finds nothing wrong with', async () => {
+  test('writes units that pass systemd-analyze verify', async () => {
     const units = readdirSync(join(out, 'units')).map((name) => join(out, 'units', name))
     expect(units).toHaveLength(3)
     const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], root)
     expect(output.split('\n').filter((line) => line.includes('app-journal'))).toEqual([])
   })
 
-  test('does not wait for logging, for which the workers would wait in turn', () => {
+  test('does not wait for logging, which would delay the workers', () => {
     const started = calls.split('\n').filter((line) => /^(systemctl start|systemd-run)/.test(line))
     expect(started).toHaveLength(2)
     for (const line of started) expect(line).toContain('--no-block')
@@ -105,7 +105,7 @@ describe('the user data', () => {
     return Buffer.from(encoded, 'base64').toString()
   }
 
-  /** Runs it where /etc, /opt and /var are copies that are gone afterwards; returns what it called. */
+  /** Runs it on throw-away overlays of /etc, /opt and /var; returns the commands it called. */
   async function runOnAnInstance(script: string): Promise<string> {
     const bin = join(folder.path, 'bin')
     for (const path of [out, bin]) mkdirSync(path)
@@ -131,7 +131,7 @@ cp /etc/systemd/system/app-journal* '${out}/units' && cp /opt/aws/amazon-cloudwa
     mkdirSync(join(folder.path, 'mnt'))
     const isRoot = process.getuid?.() === 0
     const { status, output } = await run(
-      // Root needs no user namespace, which it could not have in a chroot.
+      // Root needs no user namespace, and could not create one in a chroot.
       ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', around],
       root,
     )
@@ -156,7 +156,7 @@ describe('the SSM documents', () => {
     expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
   })
 
-  test('take no parameter that could be more than a word, a number or a sentence', () => {
+  test('accept no parameter value that a shell could interpret', () => {
     for (const { name, document } of documents) {
       for (const [parameter, { allowedPattern, allowedValues }] of Object.entries(
         document.parameters ?? {},
@@ -170,25 +170,25 @@ describe('the SSM documents', () => {
     }
   })
 
-  test('leave a line in the journal, which tells what was done', () => {
+  test('log what was done to the journal', () => {
     for (const { name, document } of of('2.2'))
       expect(scriptOf(document)).toContain(
         `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
       )
   })
 
-  test('are shell scripts that shellcheck finds nothing wrong with', async () => {
+  test('are shell scripts that pass shellcheck', async () => {
     using temporary = temporaryFolder()
     for (const { name, document } of of('2.2')) {
       const path = join(temporary.path, `${name}.sh`)
       writeFileSync(path, `#!/bin/sh\n${scriptOf(document)}`)
-      // defaults.env is on the instance alone.
+      // defaults.env exists only on the instance.
       const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], temporary.path)
       expect(output).toBe('')
     }
   })
 
-  test('put more into a bundle than Run Command returns only where it is cut', () => {
+  test('keep a bundle within the output limit of Run Command', () => {
     const bundle = documents.find(({ name }) => name === 'bundle')?.document as Document
     const limits = scriptOf(bundle).match(/(?:head|tail) -c \d+/g) ?? []
     const total = limits.reduce((sum, limit) => sum + Number(limit.split(' ')[2]), 0)
@@ -196,7 +196,7 @@ describe('the SSM documents', () => {
     expect(total).toBeGreaterThan(20_000)
   })
 
-  test('drain and undrain act on this group alone, by a role of their own', () => {
+  test('drain and undrain act only on this group, with their own role', () => {
     for (const { document } of of('0.3')) {
       expect(document.assumeRole).toBe(MOCKED)
       expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual([MOCKED])

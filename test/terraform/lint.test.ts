@@ -12,7 +12,7 @@ setDefaultTimeout(600_000)
 
 const folder = join(root, 'terraform')
 
-test('checkov finds nothing wrong', async () => {
+test('the configuration passes checkov', async () => {
   const checkov = await pythonTool('checkov', CHECKOV)
   const { status, output } = await run(
     [
@@ -32,9 +32,9 @@ test('checkov finds nothing wrong', async () => {
 })
 
 const go = Bun.which('go')
-sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not here')
+sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not installed')
 
-test.skipIf(!go)('tflint finds nothing wrong', async () => {
+test.skipIf(!go)('the configuration passes tflint', async () => {
   const tflint = await goTool('tflint', TFLINT.module, TFLINT.version)
   const { status, output } = await run([tflint, '--chdir', folder, '--recursive'], root)
   expect(output).toBe('')

@@ -25,7 +25,7 @@ function listsOf(value: Value): Value {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, listsOf(each)]))
 }
 
-/** The answer to `action` as the SDKs read it. */
+/** The response to `action` in the form that SDKs parse. */
 export function answerXml(action: string, result: Fields): string {
   return `<${action}Response><${action}Result>${xml(result)}</${action}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></${action}Response>`
 }

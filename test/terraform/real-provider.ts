@@ -12,13 +12,13 @@ const MIRRORS = [
 ]
 
 export interface RealProvider {
-  /** Exact version, undefined for what versions.tf asks of the registry. */
+  /** Exact version; undefined for the registry's version that versions.tf selects. */
   version: string | undefined
-  /** Content of the CLI configuration file that leads to it. */
+  /** Content of the CLI configuration file that points to it. */
   cliConfiguration: string
 }
 
-/** The provider that talks to AWS: from a local mirror, or else from the registry, where that can be reached. */
+/** The provider that talks to AWS: from a local mirror, or else from the registry, if that can be reached. */
 export function findRealProvider(): RealProvider | undefined {
   for (const mirror of MIRRORS.filter((path) => existsSync(join(path, NAME)))) {
     const files = new Bun.Glob('*/*/terraform-provider-aws_v*').scanSync(join(mirror, NAME))
@@ -36,7 +36,7 @@ export function findRealProvider(): RealProvider | undefined {
 const ENDPOINTS =
   'acm autoscaling cloudwatch cloudwatchlogs ec2 elasticache elbv2 iam kms memorydb route53 s3 sns ssm sts wafv2'
 
-/** An override file that sends the provider to `url`, with credentials that are worth nothing elsewhere. */
+/** An override file that points the provider at `url`, with dummy credentials. */
 export function emulatorOverride(url: string, version: string | undefined): string {
   const pinned = version
     ? `terraform {

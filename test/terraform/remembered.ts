@@ -1,12 +1,12 @@
 import type { Fields } from './query.ts'
 
-/** What ministack forgets of a group, a policy or an alarm: here each is described just as it was put. */
+/** What ministack forgets about a group, a policy or an alarm: here each is described just as it was put. */
 export type QueryActions = Record<string, (input: Fields) => Fields>
 
 const textsOf = (value: unknown) => (value ?? []) as string[]
 const listOf = (value: unknown) => (value ?? []) as Fields[]
 
-/** One group, whose instances are in service the moment it is made. */
+/** Groups whose instances are in service as soon as they are created. */
 export function autoScaling(): QueryActions {
   const groups = new Map<string, Fields>()
   const policies = new Map<string, Fields>()

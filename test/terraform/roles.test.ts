@@ -13,7 +13,7 @@ const PREFIXES: Record<string, string> = {
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-/** A file and all that it imports, itself or through others. */
+/** A file and everything it imports, directly or indirectly. */
 function withImports(path: string, found = new Set<string>()): Set<string> {
   if (found.has(path)) return found
   found.add(path)
@@ -23,7 +23,7 @@ function withImports(path: string, found = new Set<string>()): Set<string> {
   return found
 }
 
-/** The actions of AWS that a command may call, as a policy names them. */
+/** The AWS actions that a command may call, as a policy names them. */
 function calledBy(...commands: string[]): string[] {
   const files = commands.flatMap((name) => [...withImports(`scripts/lib/commands/${name}.ts`)])
   const actions = files
@@ -52,7 +52,7 @@ interface Statement {
   conditions: Record<string, string>
 }
 
-/** The statements of a policy document by their sid, as they are written. */
+/** The statements of a policy document by sid, as written. */
 function statements(file: string, name: string): Record<string, Statement> {
   const blocks = policy(file, name)
     .split(/^ {2}statement \{$/m)
@@ -83,19 +83,19 @@ function statements(file: string, name: string): Record<string, Statement> {
   )
 }
 
-/** Those that allow an action. */
+/** The statements that allow an action. */
 const allowing = (file: string, name: string, action: string) =>
   Object.values(statements(file, name)).filter(({ actions }) => actions.includes(`"${action}"`))
 
 describe('the roles', () => {
-  test('let people on duty do all that scripts/ops does', () => {
+  test('let operators do everything that scripts/ops does', () => {
     const allowed = policy('terraform/roles.tf', 'operator')
     const called = calledBy('ops')
     expect(called.length).toBeGreaterThan(4)
     for (const action of called) expect(allowed).toContain(`"${action}"`)
   })
 
-  test('let a deploy do all that scripts/deploy and scripts/rollout do', () => {
+  test('let a deploy do everything that scripts/deploy and scripts/rollout do', () => {
     const allowed =
       policy('terraform/bootstrap/plan.tf', 'plan') +
       policy('terraform/bootstrap/deploy.tf', 'deploy')
@@ -104,7 +104,7 @@ describe('the roles', () => {
     for (const action of called) expect(allowed).toContain(`"${action}"`)
   })
 
-  test('let a deploy launch nothing but what a launch template of this service says', () => {
+  test('let a deploy launch only what a launch template of this service specifies', () => {
     const launches = allowing('terraform/bootstrap/deploy.tf', 'deploy', 'ec2:RunInstances')
     expect(launches).toHaveLength(3)
     for (const { resources, conditions } of launches) {
@@ -128,11 +128,11 @@ describe('the roles', () => {
     })
   })
 
-  test.each(['deploy', 'bake'])('let a %s tag only what it is making', (name) => {
+  test.each(['deploy', 'bake'])('let a %s tag only what it creates', (name) => {
     const tagging = allowing(`terraform/bootstrap/${name}.tf`, name, 'ec2:CreateTags')
     expect(tagging.length).toBeGreaterThan(0)
     for (const { resources, conditions } of tagging) {
-      // An image and its snapshots are tagged once they are there; no permission hangs on their tags.
+      // An image and its snapshots are tagged after creation; no permission depends on their tags.
       if (resources === '[local.ec2_image, local.snapshots]') continue
       expect(conditions['StringEquals ec2:CreateAction']).toMatch(
         /^\[("(CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
@@ -140,7 +140,7 @@ describe('the roles', () => {
     }
   })
 
-  test('let people on duty drain: each resource that AWS asks about, and a role for SSM alone', () => {
+  test('let operators drain: with each resource that AWS checks, and a role for SSM only', () => {
     const [start] = allowing('terraform/roles.tf', 'operator', 'ssm:StartAutomationExecution')
     expect(start?.resources).toContain('aws_ssm_document.automation : document.arn')
     expect(start?.resources).toMatch(/:automation-definition\/\$\{document\.name\}:\*"/)
@@ -152,11 +152,11 @@ describe('the roles', () => {
     })
   })
 
-  test('let a plan change nothing', () => {
+  test('let a plan change nothing but the lock', () => {
     const actions = policy('terraform/bootstrap/plan.tf', 'plan').match(/"[a-z0-9-]+:\w+"/g) ?? []
     expect(actions.length).toBeGreaterThan(50)
     const changing = actions.filter((action) => !/:(Describe|Get|List|Decrypt)/.test(action))
-    // The lock beside the state, and the key that encrypts it.
+    // The lock next to the state, and the key that encrypts it.
     expect(changing.sort()).toEqual([
       '"kms:GenerateDataKey"',
       '"s3:DeleteObject"',

@@ -1,4 +1,4 @@
-/** What ministack does not know at all: SSM documents, MemoryDB, the logging of WAF. */
+/** What ministack does not support at all: SSM documents, MemoryDB, WAF logging. */
 export type JsonActions = Record<string, (input: Input) => Answer | undefined>
 
 interface Answer {
@@ -10,7 +10,7 @@ interface Input extends Answer {
   Tags?: unknown[]
 }
 
-/** Parameters that are there from the start, and documents. */
+/** Predefined parameters, and documents. */
 export function ssm(parameters: Record<string, string>): JsonActions {
   const documents = new Map<string, Input>()
   const find = (input: Input) => documents.get(input.Name ?? '')
@@ -62,7 +62,7 @@ const KINDS = [
   { kind: 'Cluster', plural: 'Clusters', key: 'ClusterName', status: 'available' },
 ]
 
-/** A store whose parts are there the moment they are asked for. */
+/** A store whose resources are available as soon as they are created. */
 export function memorydb(): JsonActions {
   const things = new Map<string, Answer>()
   const tags = new Map<unknown, unknown>()
@@ -86,7 +86,7 @@ export function memorydb(): JsonActions {
   return actions
 }
 
-/** What an answer has in another form than the request. */
+/** The fields that a response has in another form than the request. */
 function inAnswersOnly(input: Input): Answer {
   const list = (name: string) => (input[name] ?? []) as string[]
   return {

@@ -14,16 +14,19 @@ import { startCluster } from '../support/redis.ts'
 setDefaultTimeout(120_000)
 
 const text = readFileSync(join(root, 'terraform/store.tf'), 'utf8')
-// Redis before 7.2 does not know CLIENT SETINFO, which the engines in AWS do.
+// Redis before 7.2 lacks CLIENT SETINFO, which the engines in AWS have.
 const rules = /store_access = "(.*)"/
   .exec(text)?.[1]
   ?.replace(/\$\{local\.service\}/, service.name)
   .replace(' +client|setinfo', '') as string
 const redis = Bun.which('redis-server')
-sayWhatIsLeftOut('the rights of the store user', redis ? undefined : 'redis-server is not here')
+sayWhatIsLeftOut(
+  'the permissions of the store user',
+  redis ? undefined : 'redis-server is not installed',
+)
 
-describe.skipIf(!redis)('the rights of the store user', () => {
-  test('suffice for all that the service does in a cluster, and for no command that administers one', async () => {
+describe.skipIf(!redis)('the permissions of the store user', () => {
+  test('suffice for everything the service does in a cluster, and allow no administrative command', async () => {
     await using cluster = await startCluster()
     for (const { client } of cluster.servers) {
       await client.call('ACL', 'SETUSER', 'app', ...rules.split(' '), '>secret')

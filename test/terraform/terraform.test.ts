@@ -30,7 +30,7 @@ beforeAll(async () => {
     if (status !== 0) throw new Error(output)
   }
   plans = await workspace.terraform(['test', '-no-color', '-verbose'])
-  // After a test that applies everything is destroyed, which the configuration refuses.
+  // After a test that applies, everything is destroyed, which the configuration prevents.
   for (const store of STORES) {
     const override = `resource "${store}" "main" {\n  lifecycle {\n    prevent_destroy = false\n  }\n}\n`
     workspace.write(`${store}_override.tf`, override)
@@ -61,12 +61,12 @@ describe('the configuration', () => {
     expect(status).toBe(0)
   })
 
-  test('keeps its invariants and refuses what its tests say it refuses', () => {
+  test('passes its own tests', () => {
     expect(plans.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
     expect(plans.status).toBe(0)
   })
 
-  test('is only planned by its tests, which roll nothing out and leave no state', () => {
+  test('is only planned by its tests, which roll out nothing and leave no state', () => {
     const runs = readdirSync(join(folder, 'tests'))
       .filter((name) => name.endsWith('.hcl'))
       .flatMap((name) => [...read(`tests/${name}`).matchAll(/^run "(\w+)" \{\n(.*)$/gm)])
@@ -74,21 +74,21 @@ describe('the configuration', () => {
     for (const [, name, first] of runs) expect([name, first]).toEqual([name, '  command = plan'])
   })
 
-  test('starts with a release file that says that nothing was chosen', () => {
+  test('has a well-formed release file', () => {
     const file = JSON.parse(read('release.auto.tfvars.json'))
     expect(file.release).toMatch(/^[0-9a-f]{40}$/)
     expect(file.ami_id).toMatch(/^ami-[0-9a-f]{8,17}$/)
     expect(file.history).toBeArray()
   })
 
-  test('never lets AWS choose a version or an image, and names no key pair', () => {
+  test('never lets AWS choose a version or an image, and uses no key pair', () => {
     for (const { name, text } of sources) {
       const code = text.replaceAll(/^\s*#.*$/gm, '')
       expect(code, name).not.toMatch(/\$Latest|\$Default|key_name|resolve:ssm|most_recent/)
     }
   })
 
-  test('lets nobody in at port 22, by any rule that it makes', () => {
+  test('has no ingress rule that allows port 22', () => {
     const rules = [
       ...plans.output.matchAll(
         /^ {2}\+ resource "aws_vpc_security_group_ingress_rule" "(\w+)" \{(.*?)^ {4}\}/gms,
@@ -119,7 +119,7 @@ describe('the configuration', () => {
   test('counts, and does not block, the large body that scripts/smoke sends', () => {
     const smoke = readFileSync(join(root, 'scripts/lib/shell/contract.sh'), 'utf8')
     const largest = Number(/head -c (\d+) \/dev\/zero/.exec(smoke)?.[1])
-    // What AWSManagedRulesCommonRuleSet lets through.
+    // The limit of AWSManagedRulesCommonRuleSet.
     expect(largest).toBeGreaterThan(8192)
     expect(smoke).toMatch(/--data-binary .*\nis_problem 413$/m)
     expect(read('firewall.tf')).toMatch(
@@ -127,7 +127,7 @@ describe('the configuration', () => {
     )
   })
 
-  test('allows no action with a wildcard, and justifies each exception to a check beside it', () => {
+  test('allows no wildcard action, and gives a reason for each skipped check', () => {
     for (const { name, text } of sources) {
       for (const [, actions] of text.matchAll(/^ *actions *= *\[([^\]]*)\]/gm)) {
         expect(actions, name).not.toContain('*')
@@ -138,7 +138,7 @@ describe('the configuration', () => {
     }
   })
 
-  test.each(['', 'bootstrap/'])('tells each input and output of %s in its README', (at) => {
+  test.each(['', 'bootstrap/'])('documents each input and output of %s in its README', (at) => {
     const readme = read(`${at}README.md`)
     const told = (name: string, ...cells: string[]) =>
       `| \`${[`${name}\``, ...cells].join(' | ')} |`
@@ -157,7 +157,7 @@ describe('the configuration', () => {
     }
   })
 
-  test('the small variant sets variables that there are', () => {
+  test('the small variant sets only variables that exist', () => {
     const names = [...read('small.tfvars').matchAll(/^(\w+) +=/gm)].map(([, name]) => name)
     expect(names.length).toBeGreaterThan(3)
     for (const name of names) expect(read('variables.tf')).toContain(`variable "${name}"`)
@@ -177,11 +177,11 @@ describe('a bump', () => {
     expect(outputOf('unchanged')).not.toContain('Plan:')
   })
 
-  test('of a release to try again replaces the rollout alone', () => {
+  test('of a release to retry replaces only the rollout', () => {
     expect(outputOf('retry')).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
   })
 
-  test('hands the rollout the group, the numbered version, the release, the address and the alarms', () => {
+  test('passes the group, the numbered version, the release, the URL and the alarms to the rollout', () => {
     const [call = ''] = workspace.rollouts()
     const alarms = ['elb-5xx', 'p99', 'target-5xx', 'unhealthy-hosts'].map(
       (name) => `--alarm ${service.name}-mocked-${name}`,
@@ -192,7 +192,7 @@ describe('a bump', () => {
   })
 })
 
-describe('a variable that is wrong', () => {
+describe('an invalid variable', () => {
   const bad = new Map(
     [
       ...read('tests/validations.tftest.hcl').matchAll(/^run "(\w+)" \{[^}]*\{\s*\w+ *= (.*)$/gm),
@@ -201,14 +201,14 @@ describe('a variable that is wrong', () => {
   const validated = [...read('variables.tf').matchAll(/^variable "(\w+)" \{(.*?)^\}/gms)]
     .filter(([, , body]) => body?.includes('validation {'))
     .map(([, name = '']) => name)
-  // Their rules speak of other variables, and are judged only when those are right.
+  // Their rules refer to other variables, and are evaluated only when those are valid.
   const dependent = ['zone_id', 'max_size', 'store_node_type', 'store_wait_replicas']
 
-  test('is known to the tests, each of them', () => {
+  test('has a test for each validated variable', () => {
     expect([...bad.keys()].sort()).toEqual(validated.sort())
   })
 
-  test('is refused in a sentence that says what it got and what it wants', async () => {
+  test('is rejected with a message that gives the value and what is expected', async () => {
     for (const names of [validated.filter((name) => !dependent.includes(name)), dependent]) {
       const said = await complaints(names.map((name) => `${name} = ${bad.get(name)}`))
       for (const name of names) {
@@ -219,7 +219,7 @@ describe('a variable that is wrong', () => {
     }
   })
 
-  test('that is the release before the first bump is refused with what to do', async () => {
+  test('such as the release before the first bump is rejected with a message that says what to do', async () => {
     const plan = await workspace.terraform(['test', '-no-color', '-filter=tests/none.tftest.hcl'])
     expect(plan.output).toContain('run scripts/bake, then scripts/bump')
   })

@@ -18,7 +18,7 @@ const group = read('terraform/group.tf')
 /** The only number that `text` assigns to `name`. */
 function setting(text: string, name: string): number {
   const found = [...text.matchAll(new RegExp(`^ *${name} *= *(\\d+)(min)?$`, 'gm'))]
-  expect(found, `${name} stands there once`).toHaveLength(1)
+  expect(found, `${name} is set once`).toHaveLength(1)
   return Number(found[0]?.[1])
 }
 
@@ -45,33 +45,33 @@ describe('the timeouts of src, systemd and terraform', () => {
     expect(unit).not.toMatch(/DRAIN_SECONDS=|REQUEST_TIMEOUT_SECONDS=/)
   })
 
-  test('no layer sets the drain of the service to something else', () => {
+  test('no layer overrides the drain time of the service', () => {
     expect(group).not.toMatch(/DRAIN_SECONDS|REQUEST_TIMEOUT_SECONDS/)
   })
 
-  test('the load balancer lets the longest request end before a target is gone', () => {
+  test('the load balancer lets the longest request finish before it removes a target', () => {
     expect(setting(balancer, 'deregistration_delay')).toBeGreaterThanOrEqual(
       REQUEST_TIMEOUT_SECONDS,
     )
   })
 
-  test('a command of the store gives up well within a request', () => {
+  test('a store command times out well within a request', () => {
     expect(REDIS_COMMAND_TIMEOUT_MS * 2).toBeLessThan(REQUEST_TIMEOUT_SECONDS * 1000)
   })
 
-  test('the group waits for a boot as long as a deploy reckons with, twice, before it replaces what is not healthy', () => {
+  test('the grace period is at least twice the boot time that a deploy assumes', () => {
     // From launch to serving; test/image/boot.test.ts measures all but the hypervisor's part.
     const boot = setting(read('scripts/lib/deploy/plan.ts'), 'const BOOT_SECONDS')
     expect(setting(group, 'health_check_grace_period')).toBeGreaterThanOrEqual(2 * boot)
   })
 
-  test('an instance is warm only when the load balancer has found it healthy', () => {
+  test('an instance is warm only once the load balancer has found it healthy', () => {
     expect(setting(group, 'default_instance_warmup')).toBeGreaterThanOrEqual(
       healthCheck.interval * healthCheck.healthy,
     )
   })
 
-  test('a replacement is in service before what it replaces is taken out', () => {
+  test('a replacement is in service before the old instance is taken out', () => {
     expect(setting(group, 'min_healthy_percentage')).toBe(100)
     expect(setting(group, 'max_healthy_percentage')).toBe(200)
   })
@@ -80,7 +80,7 @@ describe('the timeouts of src, systemd and terraform', () => {
     expect(group).toMatch(/^ *version = aws_launch_template\.main\.latest_version$/m)
   })
 
-  test('both ends speak of the same port and path', () => {
+  test('both ends use the same port and path', () => {
     expect(read('terraform/versions.tf')).toMatch(/^ *port *= local\.package\.config\.port$/m)
     expect(unit).toMatch(/^EnvironmentFile=\/usr\/local\/lib\/app\/defaults\.env$/m)
     expect(balancer).toContain(`path                = "${service.health.path}"`)

@@ -13,10 +13,10 @@ import { root } from '../../scripts/lib/paths.ts'
 import { stubCommand } from '../support/stub.ts'
 import { cache, type Ran, run } from '../support/tools.ts'
 
-/** Where the provider that only validates can be built, if it is there. */
+/** The script that builds the validate-only provider, if it exists. */
 export const offline = resolve(root, '../shared/terraform-offline/install')
 
-/** A copy of terraform/ beside a scripts/rollout that only writes down how it was called. */
+/** A copy of terraform/ next to a stub scripts/rollout that only records its arguments. */
 export class Workspace implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'terraform-test-'))
   readonly module = join(this.path, 'terraform')
@@ -42,12 +42,12 @@ export class Workspace implements Disposable {
     writeFileSync(join(this.module, name), text)
   }
 
-  /** How the rollout was called so far, oldest first. */
+  /** The arguments of each rollout so far, oldest first. */
   rollouts(): string[] {
     return existsSync(this.calls) ? readFileSync(this.calls, 'utf8').trim().split('\n') : []
   }
 
-  /** The exit status of rollouts from here on. */
+  /** Sets the exit status of rollouts from now on. */
   rolloutsEndWith(status: number): void {
     writeFileSync(join(this.path, 'status'), String(status))
   }
@@ -57,7 +57,7 @@ export class Workspace implements Disposable {
   }
 }
 
-/** The environment in which Terraform finds a provider that validates and can be mocked. */
+/** The environment in which Terraform finds a provider that can validate and be mocked. */
 export async function providerEnvironment(): Promise<Record<string, string>> {
   if (!existsSync(offline)) return {}
   const { status, output } = await run([offline, join(cache, 'terraform-offline')], root)

@@ -1,4 +1,4 @@
-# What a plan needs of AWS's answers; everything else may be anything.
+# The AWS responses that a plan depends on; everything else may be anything.
 mock_data "aws_availability_zones" {
   defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
 }

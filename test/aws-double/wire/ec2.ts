@@ -76,7 +76,7 @@ export const ec2: Record<string, Action> = {
   },
 }
 
-/** Whether the request's filters on tags and on these fields let it through; other filters are not modelled. */
+/** Whether the request's filters on tags and on these fields match; other filters are not modelled. */
 function passes(
   query: Query,
   tags: Record<string, string>,

@@ -25,8 +25,8 @@ function heading() {
   byId('subtitle').textContent = data.subtitle
   const tiles = [
     ['requests', count(data.requests), data.requestsNote],
-    ['failed', count(data.failed), `${count(data.unexpected)} that must not have`],
-    ['longest gap', `${(data.longestGapMs / 1000).toFixed(2)} s`, 'without a right answer'],
+    ['failed', count(data.failed), `${count(data.unexpected)} unexpectedly`],
+    ['longest gap', `${(data.longestGapMs / 1000).toFixed(2)} s`, 'without a correct response'],
     ...['before', 'during', 'after'].map((name) => [
       `p50 / p99 ${name}`,
       `${ms(data.phases[name].p50)} / ${ms(data.phases[name].p99)}`,
@@ -72,7 +72,7 @@ const marks = {
   },
 }
 
-/** Left and right of the plots, so that all share one axis of time. */
+/** Left and right margins of the plots, so that all share one time axis. */
 const LEFT = 88
 const RIGHT = 12
 const axis = (more) => ({
@@ -115,7 +115,7 @@ function requests() {
   const stacked = data.releases.map(({ id }, place) => {
     const answers = data.seconds.map(({ served }) => served[id] ?? 0)
     below = below.map((count, index) => count + answers[index])
-    // Where it has none, its line would run along that of the release below it.
+    // Where it has none, its line would overlap that of the release below it.
     return below.map((count, index) => (place === 0 || answers[index] > 0 ? count : null))
   })
   plot(
@@ -197,7 +197,7 @@ function lives() {
     const y = index * ROW
     draw('text', { x: 0, y: y + 13 }, life.id.slice(0, 10))
     for (const [from, to, opacity, what] of STEPS) {
-      // A step that was skipped or is still under way ends with the next one, or with the rehearsal.
+      // A step that was skipped or is still in progress ends with the next one, or with the rehearsal.
       const begin = life[from]
       const end = life[to] ?? life.stoppingAt ?? data.length
       if (begin === undefined || end <= begin) continue
