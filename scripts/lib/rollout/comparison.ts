@@ -13,8 +13,11 @@ const WINDOWS = [30, 150]
 /** Fewer failures condemn nothing, whatever the odds. */
 const FEWEST_FAILURES = 5
 
-/** Alone, with nothing left to compare it with, a release is condemned by this share of its last `of` responses. */
-const ALONE = { failed: 10, of: 30 }
+/**
+ * With nothing else in the last `after` responses a release runs alone. It is condemned when it failed a third of the last
+ * `of`, and that is `ratio` times as often as the others did while they were there.
+ */
+const ALONE = { after: 100, of: 30, failed: 10, ratio: 3 }
 
 /** A response that the two releases are compared by. */
 export interface Response {
@@ -53,7 +56,7 @@ export class Comparison {
     }
     for (const each of shares) each.add(isNew)
     this.last.push({ isNew, failed })
-    if (this.last.length > ALONE.of) this.last.shift()
+    if (this.last.length > ALONE.after) this.last.shift()
   }
 
   /** Why the new release is to blame, with more failures than `budget`; undefined while it need not be. */
@@ -68,9 +71,11 @@ export class Comparison {
   }
 
   private failsAlone(): boolean {
-    const { last } = this
-    if (last.length < ALONE.of || last.some(({ isNew }) => !isNew)) return false
-    return last.filter(({ failed }) => failed).length >= ALONE.failed
+    const { last, counts } = this
+    if (last.length < ALONE.after || last.some(({ isNew }) => !isNew)) return false
+    const failed = last.slice(-ALONE.of).filter((each) => each.failed).length
+    const before = counts.othersFailed / Math.max(1, counts.others)
+    return failed >= ALONE.failed && failed / ALONE.of >= ALONE.ratio * before
   }
 }
 
