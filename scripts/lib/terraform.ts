@@ -18,6 +18,9 @@ export interface Change {
 
 /** Runs this project's Terraform in its folder. */
 export class Terraform {
+  /** Whether somebody interrupted a run. */
+  interrupted = false
+
   constructor(private readonly folder: string) {
     if (!Bun.which('terraform')) {
       throw new Stop('terraform is not on PATH: install it (1.11 or newer)')
@@ -66,13 +69,26 @@ export class Terraform {
     return text
   }
 
-  /** Runs attached to the terminal; returns the exit code. */
+  /**
+   * Runs attached to the terminal; returns the exit code. A terminal sends Ctrl-C to Terraform, too, which then stops in
+   * its own time and saves its state: this process stays until it has.
+   */
   async run(args: string[], env: Record<string, string> = {}): Promise<number> {
     const [command = '', ...rest] = args
     const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, command, ...rest], {
       stdio: ['inherit', 'inherit', 'inherit'],
       env: { ...process.env, ...env },
     })
-    return await child.exited
+    const stay = (): void => {
+      this.interrupted = true
+    }
+    const pass = (signal: NodeJS.Signals): void => {
+      this.interrupted = true
+      child.kill(signal)
+    }
+    process.on('SIGINT', stay).on('SIGTERM', pass).on('SIGHUP', pass)
+    const code = await child.exited
+    process.off('SIGINT', stay).off('SIGTERM', pass).off('SIGHUP', pass)
+    return code
   }
 }

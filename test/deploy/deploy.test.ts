@@ -8,6 +8,7 @@ import {
   setDefaultTimeout,
   test,
 } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +90,8 @@ const deploy = (args: string[], extra: Record<string, string> = {}) =>
       ...extra,
     }),
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a terminal gives it one.
+    detached: true,
   })
 
 const run = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
@@ -131,7 +134,7 @@ describe('deploy --plan', () => {
     expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
     expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
     expect(out).toMatch(/expected +about \d+:\d\d minutes/)
-    expect(out).toContain('alarms      1, none in ALARM')
+    expect(out).toContain('alarms      1, all OK')
     expect(out).toContain('refresh     none is running')
     expect(out).toContain(
       `way back    version 1, release ${old}: its AMI ${OLD_IMAGE} can be launched`,
@@ -153,7 +156,7 @@ describe('deploy --plan', () => {
     scene.plane.images.delete(OLD_IMAGE)
     scene.plane.group.tags['rolled-back-release'] = commits[1]
     const { out } = await run(['--plan', 'HEAD'])
-    expect(out).toContain(`alarms      in ALARM now: ${ALARM}`)
+    expect(out).toContain(`alarms      ${ALARM} is in ALARM`)
     expect(out).toContain('this release was rolled back on this group')
     expect(out).toContain('way back    none')
   })
@@ -199,6 +202,20 @@ describe('deploy', () => {
     await Bun.write(path, 'of an earlier one')
     expect((await run(['HEAD', '--yes'], { HELLO_ROLLOUT_RECEIPT: path })).code).toBe(0)
     expect(await Bun.file(path).json()).toMatchObject({ verdict: 'shipped', release: commits[1] })
+  })
+
+  test('waits at Ctrl-C until Terraform has stopped, and says that the refresh goes on', async () => {
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
+    process.kill(-child.pid, 'SIGINT')
+    const { code, err } = await ended(child)
+    expect(err).toContain('interrupted. A refresh that has started goes on')
+    expect(code).toBe(130)
+    expect(scene.plane.refreshes[0]?.status).toBe('Baking')
+    expect(await chosen()).toBe(commits[1])
+    const state = await Bun.file(join(project, 'terraform/terraform.tfstate')).json()
+    expect(JSON.stringify(state)).toContain('terraform_data')
+    expect(existsSync(join(project, 'terraform/.terraform.tfstate.lock.info'))).toBe(false)
   })
 
   test('exits with 4 when the service breaks its contract', async () => {

@@ -94,8 +94,11 @@ describe('the control plane', () => {
 
   test('goes back to the version saved on the group when an alarm rings', async () => {
     const client = await begin()
-    await client.send(refresh({ AlarmSpecification: { Alarms: ['errors'] }, BakeTime: 2000 }))
+    const alarms = { AlarmSpecification: { Alarms: ['errors'] }, BakeTime: 2000 }
+    scene.plane.setAlarm('errors', 'INSUFFICIENT_DATA')
+    expect(client.send(refresh(alarms))).rejects.toThrow('is not in the OK state')
     scene.plane.setAlarm('errors', 'OK')
+    await client.send(refresh(alarms))
     while (versions().length < 3 || !versions().includes(2)) await Bun.sleep(10)
     scene.plane.setAlarm('errors', 'ALARM', 'too many')
     const { seen, fewest } = await follow(client)

@@ -118,6 +118,36 @@ describe('rollout start refuses', () => {
     expect(text).toContain('--ignore-alarms')
   })
 
+  test('an alarm without data, which AWS would not take', async () => {
+    scene.plane.setAlarm(ALARM, 'INSUFFICIENT_DATA', 'no data yet')
+    const text = await refusal(toNew(scene))
+    scene.plane.setAlarm(ALARM, 'OK')
+    expect(text).toContain(`${ALARM} is in INSUFFICIENT_DATA: no data yet`)
+  })
+
+  test('a composite alarm that rings, like any other', async () => {
+    const name = `${GROUP}-composite`
+    scene.plane.alarms.set(name, { name, state: 'ALARM', reason: 'two of three', composite: true })
+    const text = await refusal([...toNew(scene), '--alarm', name])
+    scene.plane.alarms.delete(name)
+    expect(text).toContain(`${name} is in ALARM: two of three`)
+  })
+
+  test('checkpoints that end before an alarm can ring', async () => {
+    const alarm = scene.plane.alarms.get(ALARM)
+    if (alarm) scene.plane.alarms.set(ALARM, { ...alarm, period: 60, evaluationPeriods: 3 })
+    const text = await refusal(toNew(scene))
+    if (alarm) scene.plane.alarms.set(ALARM, alarm)
+    expect(text).toContain(`a checkpoint of 120 s ends before ${ALARM} can ring`)
+    expect(text).toContain('--checkpoint-delay-seconds 240')
+  })
+
+  test('a probe that asks too seldom for the answers that a checkpoint waits for', async () => {
+    expect(await refusal([...toNew(scene), '--rate', '0.1'])).toContain(
+      'a checkpoint waits for 20 answers of the new release, and the probe would get about 6',
+    )
+  })
+
   test('an alarm that does not exist', async () => {
     expect(await refusal(but('--alarm', 'nothing'))).toContain("there is no alarm 'nothing'")
   })
@@ -170,7 +200,7 @@ describe('with a refresh under way', () => {
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
     const second = await rollout(toNew(scene))
     expect(second.code).toBe(1)
-    expect(second.err).toContain('a refresh is running already')
+    expect(second.err).toMatch(/a refresh is already running \(InProgress, \d+ %\) by alice at 20/)
     expect(second.err).toContain(`scripts/rollout watch --group ${GROUP}`)
     expect((await rollout(['cancel'])).code).toBe(0)
     expect((await ended(first)).code).toBe(4)

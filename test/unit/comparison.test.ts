@@ -63,6 +63,14 @@ describe('a release that fails more often than the one before', () => {
     expect(stopped.length).toBeGreaterThan(150)
   })
 
+  test('is stopped within some 25,000 requests when one in a thousand fails', () => {
+    const needed = SEEDS.slice(0, 100).map(
+      (seed) => rollout(seed, 60_000, () => ({ fresh: 0.001, former: 0 })) ?? Infinity,
+    )
+    console.log(`median ${needed.sort((a, b) => a - b)[50]} requests`)
+    expect(needed[50]).toBeLessThan(40_000)
+  })
+
   test('is stopped even when the one before fails too', () => {
     const stopped = SEEDS.slice(0, 200).filter((seed) =>
       rollout(seed, 3000, () => ({ fresh: 0.3, former: 0.02 })),

@@ -193,6 +193,10 @@ export function countReleases(fleet: Fleet): Record<string, number> {
 export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
   tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(Boolean) ?? []
 
+/** Who is at the newest refresh, and since when, as far as scripts/rollout recorded it. */
+export const operatorOf = (group: Pick<AutoScalingGroup, 'Tags'>): string | undefined =>
+  tagValue(group.Tags, TAG.operator)
+
 /** The version that was running when the newest rollout started, as recorded then. */
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
   toVersion(tagValue(group.Tags, TAG.previous))

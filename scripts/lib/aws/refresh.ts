@@ -9,6 +9,7 @@ import {
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
+import { callerName } from './caller.ts'
 import type { Aws } from './clients.ts'
 import { type Fleet, markedReleases, toVersion } from './fleet.ts'
 import { TAG } from './tags.ts'
@@ -148,23 +149,27 @@ export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release
 }
 
 /** Records the running version on the group, for a rollback after AWS has forgotten it. */
-export async function notePrevious(aws: Aws, { name, version }: Fleet): Promise<void> {
-  if (version === undefined) return
-  const tag = { ...tagOf(name, TAG.previous), Value: String(version), PropagateAtLaunch: false }
+export async function recordPrevious(aws: Aws, { name, version }: Fleet): Promise<void> {
+  if (version !== undefined) await writeTag(aws, name, TAG.previous, String(version))
+}
+
+/** Records on the group who started, rolled back or cancelled its newest refresh. */
+export async function recordOperator(aws: Aws, { name }: Fleet): Promise<void> {
+  const who = await callerName(aws)
+  await writeTag(aws, name, TAG.operator, `${who} at ${new Date().toISOString()}`)
+}
+
+async function writeTag(aws: Aws, group: string, key: string, value: string): Promise<void> {
+  const tag = { ...tagOf(group, key), Value: value, PropagateAtLaunch: false }
   await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
 }
 
 async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
-  const command =
-    releases.length === 0
-      ? new DeleteTagsCommand({ Tags: [tagOf(group)] })
-      : new CreateOrUpdateTagsCommand({
-          Tags: [{ ...tagOf(group), Value: releases.join(' '), PropagateAtLaunch: false }],
-        })
-  await aws.autoScaling.send(command as DeleteTagsCommand)
+  if (releases.length > 0) return await writeTag(aws, group, TAG.rolledBack, releases.join(' '))
+  await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group, TAG.rolledBack)] }))
 }
 
-const tagOf = (group: string, Key: string = TAG.rolledBack) => ({
+const tagOf = (group: string, Key: string) => ({
   ResourceId: group,
   ResourceType: 'auto-scaling-group',
   Key,

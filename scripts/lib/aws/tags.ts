@@ -13,4 +13,6 @@ export const TAG = {
   rolledBack: 'rolled-back-release',
   /** On the group: the launch template version that was running when the newest rollout started. */
   previous: 'previous-version',
+  /** On the group: who started, rolled back or cancelled the newest refresh, and when. */
+  operator: 'rollout-operator',
 } as const

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { Stop } from '../errors.ts'
+import { EXIT, Stop } from '../errors.ts'
 import type { Receipt } from '../rollout/receipt.ts'
 import { service } from '../service.ts'
 import type { Change, Terraform } from '../terraform.ts'
@@ -39,6 +39,8 @@ export async function apply(
       ...options.terraformOptions,
     ]
     if ((await terraform.run(arguments_)) !== 0) {
+      if (terraform.interrupted)
+        throw new Stop('interrupted; nothing was changed', EXIT.interrupted)
       throw new Stop('terraform plan failed; nothing was changed')
     }
     if (!options.all) refuseOthers(await terraform.changes(plan))
@@ -79,6 +81,12 @@ async function applyPlan(
     [RECEIPT]: receipt,
     ...(token ? { [`${service.environmentPrefix}_TOKEN`]: token } : {}),
   })
+  if (terraform.interrupted) {
+    throw new Stop(
+      "interrupted. A refresh that has started goes on: see 'scripts/rollout status', follow it with 'scripts/rollout watch', undo it with 'scripts/rollout rollback'.",
+      EXIT.interrupted,
+    )
+  }
   const told = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
   if (code !== 0 && !told) {
     throw new Stop('terraform apply failed before the rollout had a verdict')

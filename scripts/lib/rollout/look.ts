@@ -1,4 +1,6 @@
-import type { Fleet } from '../aws/fleet.ts'
+import { explain } from '../aws/errors.ts'
+import { type Fleet, operatorOf } from '../aws/fleet.ts'
+import { recordOperator } from '../aws/refresh.ts'
 import { withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import type { Context } from './run.ts'
@@ -32,21 +34,31 @@ export async function probing(context: Context, fleet: Fleet, notes: string[]): 
 
 /** A refresh began between the look that decided and what was to be done about it. */
 export class Overtaken extends Stop {
-  constructor(group: string) {
+  constructor({ name, group }: Fleet) {
     super(
-      `another rollout of ${group} began meanwhile: look at it with 'scripts/rollout status'. Nothing was started.`,
+      `another rollout of ${name} started in the meantime${by(group)}: see 'scripts/rollout status'. Nothing was started.`,
     )
   }
+}
+
+/** ` by alice at <time>`; empty when nobody recorded it. */
+export function by(group: Fleet['group']): string {
+  const operator = operatorOf(group)
+  return operator ? ` by ${operator}` : ''
+}
+
+/** Tells others who is at it. A failure holds nothing up: it becomes a note. */
+export async function signIn({ aws }: Context, fleet: Fleet, notes: string[]): Promise<void> {
+  await recordOperator(aws, fleet).catch((error) => {
+    notes.push(`who started this could not be recorded: ${explain(error)}`)
+  })
 }
 
 /**
  * Throws `Overtaken` when a refresh began since `fleet` was looked at. AWS cannot be told to start only if nothing
  * changed, so this is asked last: the gap that is left is one call wide.
  */
-export async function assertNotOvertaken(
-  context: Context,
-  { refresh, name }: Fleet,
-): Promise<void> {
+export async function assertNotOvertaken(context: Context, { refresh }: Fleet): Promise<void> {
   const now = await snapshot(context)
-  if (now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId) throw new Overtaken(name)
+  if (now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId) throw new Overtaken(now)
 }

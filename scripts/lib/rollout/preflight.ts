@@ -3,6 +3,7 @@ import { type Fleet, inService, isHealthy, isRunning } from '../aws/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../aws/images.ts'
 import { shortRelease } from '../format.ts'
 import { checkAlarms } from './alarm-check.ts'
+import { by } from './look.ts'
 import type { Settings } from './settings.ts'
 
 /** Where a rollout is to go. */
@@ -48,10 +49,10 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
   return { problems, notes, alarms: usable, checkpointDelaySeconds }
 }
 
-function checkRefresh({ refresh, name }: Fleet): string[] {
+function checkRefresh({ refresh, name, group }: Fleet): string[] {
   if (!isRunning(refresh?.Status)) return []
   return [
-    `a refresh is running already (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): follow it with 'scripts/rollout watch --group ${name}', or stop it with 'scripts/rollout cancel --group ${name}'`,
+    `a refresh is already running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %)${by(group)}: follow it with 'scripts/rollout watch --group ${name}', or stop it with 'scripts/rollout cancel --group ${name}'`,
   ]
 }
 

@@ -4,7 +4,7 @@ import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '..
 import { pause } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
-import { assertNotOvertaken, Overtaken, probing, snapshot, surveyed } from './look.ts'
+import { assertNotOvertaken, Overtaken, probing, signIn, snapshot, surveyed } from './look.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
@@ -112,6 +112,7 @@ async function turnRound(
   await assertNotOvertaken(context, seen.fleet)
   try {
     await rollBackRefresh(aws, settings.group)
+    await signIn(context, seen.fleet, [])
     return refreshId
   } catch (error) {
     const { name } = error as Error
@@ -140,7 +141,7 @@ async function untilEnded(context: Context): Promise<Fleet> {
 async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
   const { aws, settings } = context
   await assertNotOvertaken(context, fleet)
-  return await startRefresh(aws, {
+  const id = await startRefresh(aws, {
     group: settings.group,
     templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
     version,
@@ -154,6 +155,8 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
     alarms: [],
     autoRollback: false,
   })
+  await signIn(context, fleet, [])
+  return id
 }
 
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {

@@ -10,14 +10,14 @@ import {
   cancelRefresh,
   desiredVersion,
   fittingCheckpoints,
-  notePrevious,
+  recordPrevious,
   startRefresh,
 } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import type { Checkpoints } from './controller.ts'
-import { assertNotOvertaken, probing, snapshot, surveyed } from './look.ts'
+import { assertNotOvertaken, by, probing, signIn, snapshot, surveyed } from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
@@ -90,11 +90,11 @@ export async function start(context: Context): Promise<number> {
     probing: 'throughout',
     start: async () => {
       const { retryPolicy } = context
-      await withRetry(() => notePrevious(aws, fleet), retryPolicy).catch((error: Error) => {
-        rollout.notes.push(`which version runs now could not be noted: ${error.message}`)
+      await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch((error: Error) => {
+        rollout.notes.push(`the running version could not be recorded: ${error.message}`)
       })
       await assertNotOvertaken(context, fleet)
-      return await startRefresh(aws, {
+      const id = await startRefresh(aws, {
         group: settings.group,
         templateId: launchTemplateId,
         version,
@@ -107,6 +107,8 @@ export async function start(context: Context): Promise<number> {
         alarms: checked.alarms,
         autoRollback: true,
       })
+      await signIn(context, fleet, rollout.notes)
+      return id
     },
   })
 }
@@ -164,7 +166,7 @@ export async function status(context: Context): Promise<number> {
   console.log(
     [
       `group       ${fleet.name}: ${releaseCounts(countReleases(fleet))}, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
-      `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %${reason}, started ${refresh.StartTime?.toISOString()}` : 'none yet'}`,
+      `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %${reason}, started ${refresh.StartTime?.toISOString()}${by(fleet.group)}` : 'none yet'}`,
       ...(rolledBack.length > 0 ? [`rolled back ${rolledBack.map(shortRelease).join(', ')}`] : []),
       ...suspendedLine(fleet),
       '',
@@ -209,8 +211,9 @@ export async function list(context: Context): Promise<number> {
 /** Stops the refresh where it is, and waits until AWS says so. */
 export async function cancel(context: Context): Promise<number> {
   const { aws, settings, retryPolicy, progress } = context
-  await snapshot(context)
+  const before = await snapshot(context)
   await cancelRefresh(aws, settings.group)
+  await signIn(context, before, [])
   const deadline = Date.now() + settings.timeoutSeconds * 1000
   for (;;) {
     const fleet = await snapshot(context)
