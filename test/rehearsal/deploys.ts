@@ -5,6 +5,12 @@ import type { ControlPlane } from '../aws-double/control-plane.ts'
 import type { Assignment } from './assignment.ts'
 import type { Rollout } from './result.ts'
 
+/** A person, or an accident, at the terminal of a script. */
+export interface Interruption {
+  signal: 'SIGINT' | 'SIGKILL'
+  when: Promise<void>
+}
+
 /** Runs the scripts of this tree as somebody would run them against AWS. */
 export class Deploys {
   readonly rollouts: Rollout[] = []
@@ -15,8 +21,13 @@ export class Deploys {
     private readonly env: Record<string, string>,
   ) {}
 
-  /** Runs a script to completion and returns its exit code. Its output goes to the file `log`. */
-  async script(name: string, words: string[], log: string): Promise<number> {
+  /** Runs a script to completion and returns its exit code, -1 if killed. Its output goes to the file `log`. */
+  async script(
+    name: string,
+    words: string[],
+    log: string,
+    interruption?: Interruption,
+  ): Promise<number> {
     const output = Bun.file(join(this.assignment.folder, log)).writer()
     const child = Bun.spawn([join(this.assignment.root, 'scripts', name), ...words], {
       stdin: 'ignore',
@@ -24,6 +35,7 @@ export class Deploys {
       stderr: 'pipe',
       env: { ...process.env, ...this.env },
     })
+    interruption?.when.then(() => child.kill(interruption.signal))
     const passOn = async (stream: ReadableStream<Uint8Array>) => {
       for await (const chunk of stream) {
         output.write(chunk)
@@ -36,7 +48,12 @@ export class Deploys {
   }
 
   /** Runs a verb of scripts/rollout that moves the fleet to release `to`; returns what its receipt says. */
-  async rollout(to: string, words: string[], pace: Pace): Promise<Rollout> {
+  async rollout(
+    to: string,
+    words: string[],
+    pace: Pace,
+    interruption?: Interruption,
+  ): Promise<Rollout> {
     const number = this.rollouts.length + 1
     const receiptPath = join(this.assignment.folder, `rollout-${number}.json`)
     const startedAt = Date.now()
@@ -60,6 +77,7 @@ export class Deploys {
         ...['--evidence', join(this.assignment.folder, `evidence-${number}`)],
       ],
       `rollout-${number}.log`,
+      interruption,
     )
     rollout.endedAt = Date.now()
     rollout.cutSeconds = this.cutSeconds(pace)

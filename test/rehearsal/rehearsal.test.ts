@@ -124,6 +124,21 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     SCENARIO_TIMEOUT_MS,
   )
 
+  test.each([
+    ['broken-release', 'that is healthy and fails all else is rolled back by the probe'],
+    ['follower-killed', 'that AWS rolled back unwatched is kept out by the next start'],
+    ['rollback-twice', 'is rolled back once, by a rollback that is interrupted and repeated'],
+  ])(
+    '%s: a release %s, and nothing else fails',
+    async (scenario) => {
+      const { code, receipt } = await play(scenario)
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.readBack.lost).toEqual([])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
   test(
     'of a store outage returns 503 while it lasts, replaces no instance and continues',
     async () => {

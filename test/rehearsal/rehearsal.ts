@@ -8,7 +8,7 @@ import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
-import { Deploys } from './deploys.ts'
+import { Deploys, type Interruption } from './deploys.ts'
 import { Instances } from './instances.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
@@ -158,21 +158,27 @@ export class Rehearsal {
   }
 
   /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */
-  async rollOut(to: ReleaseName, options: string[] = []): Promise<Rollout> {
+  async rollOut(
+    to: ReleaseName,
+    options: string[] = [],
+    interruption?: Interruption,
+  ): Promise<Rollout> {
     const version = this.assignment.releases.findIndex(({ name }) => name === to) + 1
-    return await this.rollout(to, [
+    const words = [
       'start',
       ...['--launch-template-id', TEMPLATE, '--launch-template-version', String(version)],
       ...['--release', this.release(to).id],
       ...ALARM_NAMES.flatMap((name) => ['--alarm', name]),
       ...options,
-    ])
+    ]
+    return await this.rollout(to, words, interruption)
   }
 
   /** Runs any verb of scripts/rollout. */
-  async rollout(to: ReleaseName, words: string[]): Promise<Rollout> {
+  async rollout(to: ReleaseName, words: string[], interruption?: Interruption): Promise<Rollout> {
     this.mark(`rollout ${words[0]} of release ${to}`)
-    const rollout = await this.deploys.rollout(this.release(to).id, words, this.setting.pace)
+    const { pace } = this.setting
+    const rollout = await this.deploys.rollout(this.release(to).id, words, pace, interruption)
     this.mark(`rollout ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
     return rollout
   }

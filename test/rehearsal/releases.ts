@@ -7,7 +7,14 @@ import { findLocalImage, pruneImages } from '../../scripts/lib/image/local.ts'
 /** Images of earlier rehearsals to keep, about 400 MB each. */
 const OTHERS_KEPT = 4
 
-export type ReleaseName = 'a' | 'b' | 'never-healthy' | 'turns-bad' | 'no-drain' | 'short-idle'
+export type ReleaseName =
+  | 'a'
+  | 'b'
+  | 'never-healthy'
+  | 'broken'
+  | 'turns-bad'
+  | 'no-drain'
+  | 'short-idle'
 
 /** How a release differs from the rehearsed commit: a file in src and what is replaced in it. */
 const PATCHES: Record<
@@ -21,6 +28,12 @@ const PATCHES: Record<
     file: 'src/store/redis.ts',
     from: "client.read(['ping'])",
     to: "client.read(['no-such-command'])",
+  },
+  // Healthy, and yet it answers 404 to everything that anybody wants of it.
+  broken: {
+    file: 'src/routes/hello.ts',
+    from: "const path = '/hello/:username'",
+    to: "const path = '/hallo/:username'",
   },
   // Works until its instance has this file, like a release that goes wrong over time.
   'turns-bad': {

@@ -3,6 +3,10 @@ export const SCENARIO_NAMES = {
   rollout: 'from A to B, then one instance restarted in place: no request fails',
   'bad-release': 'B never becomes healthy: it is rolled back',
   'bad-after-checkpoint': 'B returns 500 from the checkpoint on: an alarm rolls it back',
+  'broken-release': 'B is healthy and answers 404 to everything else: the probe rolls it back',
+  'follower-killed':
+    'scripts/rollout is killed, then B turns bad: AWS rolls back, and B stays out afterwards',
+  'rollback-twice': 'a rollback that is interrupted and said again goes back once, and no further',
   crash: 'an instance dies halfway: it is replaced, and the rollout continues',
   'store-outage': 'the store is gone for 20 s halfway: no instance is replaced',
   hung: 'a worker hangs halfway: systemd restarts it',

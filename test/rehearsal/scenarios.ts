@@ -1,4 +1,11 @@
 import { service } from '../../scripts/lib/service.ts'
+import {
+  badAfterCheckpoint,
+  badRelease,
+  brokenRelease,
+  expectMark,
+  followerKilled,
+} from './bad-releases.ts'
 import { RULES } from './balancer.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
@@ -44,6 +51,9 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
     setting: faster,
     play: badAfterCheckpoint,
   },
+  'broken-release': { releases: ['a', 'broken'], setting: faster, play: brokenRelease },
+  'follower-killed': { releases: ['a', 'turns-bad'], setting: faster, play: followerKilled },
+  'rollback-twice': { releases: ['a', 'b'], setting: faster, play: rollbackTwice },
   crash: { releases: ['a', 'b'], setting: (pace) => realMinutes(impatient(pace)), play: crash },
   'store-outage': {
     releases: ['a', 'b'],
@@ -94,42 +104,21 @@ async function soak(): Promise<void> {
   await Bun.sleep(SOAK_MS)
 }
 
-async function badRelease(rehearsal: Rehearsal): Promise<void> {
-  const rollout = await rehearsal.rollOut('never-healthy', [
-    '--stall-seconds',
-    String(600 / rehearsal.assignment.pace),
-  ])
-  rehearsal.expectRollout(rollout, 3, 'a')
-  const marked = rehearsal.plane.group.tags['rolled-back-release']
-  const { id } = rehearsal.release('never-healthy')
-  rehearsal.expect('the release is marked as rolled back', marked === id, marked ?? 'no mark')
-  const reached = rehearsal.instances.lives.some(
-    (life) => life.healthyAt && rehearsal.plane.instance(life.id).tags.release === id,
-  )
-  rehearsal.expect(
-    'none of its instances ever got requests',
-    !reached,
-    reached ? 'one did' : 'none did',
-  )
-}
-
-async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
-  const bad = rehearsal.release('turns-bad').id
-  rehearsal.allow(
-    ({ what, instance }) =>
-      what === 'target 5xx' &&
-      instance !== undefined &&
-      rehearsal.plane.instance(instance).tags.release === bad,
-  )
-  const going = rehearsal.rollOut('turns-bad', ['--failure-budget', 'any'])
-  await rehearsal.checkpoint()
-  rehearsal.mark('it starts to return 500')
-  for (const { id } of rehearsal.serving('turns-bad')) {
-    await rehearsal.instances.shell(id, 'touch /etc/app/turn-bad')
-  }
-  rehearsal.expectRollout(await going, 3, 'a')
-  const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
-  rehearsal.expect('an alarm rolled it back', /target-5xx is in ALARM/.test(why), why)
+async function rollbackTwice(rehearsal: Rehearsal): Promise<void> {
+  const there = await rehearsal.rollOut('b')
+  rehearsal.expectRollout(there, 0, 'b')
+  if (there.exitCode !== 0) return
+  const now = Promise.withResolvers<void>()
+  const first = rehearsal.rollout('a', ['rollback'], { signal: 'SIGINT', when: now.promise })
+  await rehearsal.until('an instance of release a serves', () => rehearsal.serving('a').length > 0)
+  now.resolve()
+  const { exitCode } = await first
+  rehearsal.expect('the first is interrupted', exitCode === 130, `exit code ${exitCode}`)
+  rehearsal.expectRollout(await rehearsal.rollout('a', ['rollback']), 0, 'a')
+  rehearsal.expectRollout(await rehearsal.rollout('a', ['rollback']), 0, 'a')
+  const { length } = rehearsal.plane.refreshes
+  rehearsal.expect('one refresh went back', length === 2, `${length} refreshes`)
+  expectMark(rehearsal, 'b')
 }
 
 async function crash(rehearsal: Rehearsal): Promise<void> {

@@ -1,0 +1,84 @@
+import type { FailedRequest } from './load-lines.ts'
+import type { Rehearsal } from './rehearsal.ts'
+import type { ReleaseName } from './releases.ts'
+
+export async function badRelease(rehearsal: Rehearsal): Promise<void> {
+  const rollout = await rehearsal.rollOut('never-healthy', [
+    '--stall-seconds',
+    String(600 / rehearsal.assignment.pace),
+  ])
+  rehearsal.expectRollout(rollout, 3, 'a')
+  expectMark(rehearsal, 'never-healthy')
+  const { id } = rehearsal.release('never-healthy')
+  const reached = rehearsal.instances.lives.some(
+    (life) => life.healthyAt && rehearsal.plane.instance(life.id).tags.release === id,
+  )
+  rehearsal.expect(
+    'none of its instances ever got requests',
+    !reached,
+    reached ? 'one did' : 'none did',
+  )
+}
+
+export async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
+  allowOf(rehearsal, 'turns-bad', ['target 5xx'])
+  const going = rehearsal.rollOut('turns-bad', ['--failure-budget', 'any'])
+  await rehearsal.checkpoint()
+  await turnBad(rehearsal)
+  rehearsal.expectRollout(await going, 3, 'a')
+  const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
+  rehearsal.expect('an alarm rolled it back', /target-5xx is in ALARM/.test(why), why)
+}
+
+export async function brokenRelease(rehearsal: Rehearsal): Promise<void> {
+  allowOf(rehearsal, 'broken', ['unexpected status', 'wrong body'])
+  rehearsal.expectRollout(await rehearsal.rollOut('broken'), 3, 'a')
+  expectMark(rehearsal, 'broken')
+  const launched = rehearsal.plane.instances.filter(({ version }) => version === 2).length
+  rehearsal.expect('it never got to its second instance', launched === 1, `${launched} launched`)
+}
+
+export async function followerKilled(rehearsal: Rehearsal): Promise<void> {
+  allowOf(rehearsal, 'turns-bad', ['target 5xx'])
+  const now = Promise.withResolvers<void>()
+  const going = rehearsal.rollOut('turns-bad', ['--failure-budget', 'any'], {
+    signal: 'SIGKILL',
+    when: now.promise,
+  })
+  await rehearsal.checkpoint()
+  now.resolve()
+  await going
+  await turnBad(rehearsal)
+  await rehearsal.until(
+    'AWS has rolled back',
+    () => rehearsal.plane.refreshes[0]?.status === 'RollbackSuccessful',
+  )
+  const again = await rehearsal.rollOut('turns-bad', ['--skip-rolled-back'])
+  rehearsal.expectRollout(again, 0, 'a')
+  const { verdict = 'no verdict' } = again
+  rehearsal.expect('the next start skips the release', verdict === 'skipped', verdict)
+}
+
+async function turnBad(rehearsal: Rehearsal): Promise<void> {
+  rehearsal.mark('it starts to return 500')
+  for (const { id } of rehearsal.serving('turns-bad')) {
+    await rehearsal.instances.shell(id, 'touch /etc/app/turn-bad')
+  }
+}
+
+/** Allows the failures `what` of the instances of a release. */
+function allowOf(rehearsal: Rehearsal, name: ReleaseName, what: FailedRequest['what'][]): void {
+  const bad = rehearsal.release(name).id
+  rehearsal.allow(
+    (failure) =>
+      what.includes(failure.what) &&
+      failure.instance !== undefined &&
+      rehearsal.plane.instance(failure.instance).tags.release === bad,
+  )
+}
+
+export function expectMark(rehearsal: Rehearsal, name: ReleaseName): void {
+  const marked = rehearsal.plane.group.tags['rolled-back-release']
+  const isRight = marked === rehearsal.release(name).id
+  rehearsal.expect('the release is marked as rolled back', isRight, marked ?? 'no mark')
+}
