@@ -6,10 +6,11 @@
  * Vegeta would do that too, but its results show neither what was written before a read nor who answered, and Debian 12's
  * Go cannot build it.
  */
+
+import { type Latencies, note } from '../../scripts/lib/histogram.ts'
 import { type CanaryRequest, canary, NO_CANARY } from '../../scripts/lib/service.ts'
 import { OWN_HEADER, TARGET_HEADER } from './balancer.ts'
 import { ExpectedUser } from './expected-user.ts'
-import { type Latencies, note } from './latency.ts'
 import {
   CLIENT_TIMEOUT_MS,
   type FailedRequest,

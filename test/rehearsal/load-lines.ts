@@ -1,4 +1,4 @@
-import type { Latencies } from './latency.ts'
+import type { Latencies } from '../../scripts/lib/histogram.ts'
 
 /** A response later than this is a failure. */
 export const CLIENT_TIMEOUT_MS = 15_000

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { clockTime } from '../../scripts/lib/format.ts'
+import { percentileOf } from '../../scripts/lib/histogram.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import { percentileOf } from './latency.ts'
 import type { Second } from './load-lines.ts'
 import { requestsOf } from './load-process.ts'
 import type { Result } from './result.ts'

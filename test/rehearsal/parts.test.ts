@@ -1,13 +1,13 @@
 import { describe, expect, setSystemTime, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { type Latencies, note, percentileOf } from '../../scripts/lib/histogram.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { canary, greeting as expectedGreeting } from '../../scripts/lib/service.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
 import { RULES } from './balancer.ts'
 import { GROUP_RULES } from './cloud.ts'
 import { ExpectedUser } from './expected-user.ts'
-import { type Latencies, note, percentileOf } from './latency.ts'
 
 /** The number that `name` is set to in a file of terraform/. */
 async function terraform(file: string, name: string): Promise<number> {

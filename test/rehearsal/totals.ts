@@ -1,4 +1,4 @@
-import { type Latencies, merge, percentileOf } from './latency.ts'
+import { type Latencies, merge, percentileOf } from '../../scripts/lib/histogram.ts'
 import { requestsOf } from './load-process.ts'
 import type { Result } from './result.ts'
 

@@ -1,4 +1,4 @@
-import { percentile } from '../statistics.ts'
+import { type Latencies, note, percentileOf } from '../histogram.ts'
 
 /** What a probe's request found: undefined is a right answer in time. */
 export type Failure =
@@ -44,42 +44,70 @@ export interface Figures {
   phases: Record<Phase, PhaseFigures>
 }
 
-/** Sums samples up. `startedAt` and `endedAt` (ms) bound the gaps, so that silence at either end counts. */
-export function figuresOf(samples: Sample[], startedAt: number, endedAt: number): Figures {
-  const failures: Figures['failures'] = {}
-  const examples: Figures['examples'] = {}
-  for (const { failure, detail } of samples) {
-    if (!failure) continue
-    failures[failure] = (failures[failure] ?? 0) + 1
-    if (detail !== undefined) examples[failure] ??= detail
+/** Sums up samples as they come, in the order of their times, in memory that does not grow with their number. */
+export class Tally {
+  private readonly failures: Figures['failures'] = {}
+  private readonly examples: Figures['examples'] = {}
+  private readonly phases: Record<Phase, PhaseTally> = {
+    before: emptyTally(),
+    during: emptyTally(),
+    after: emptyTally(),
   }
-  const right = samples.filter(({ failure }) => !failure).map(({ at }) => at)
-  const times = [startedAt, ...right.sort((a, b) => a - b), endedAt]
-  const gaps = times.slice(1).map((time, index) => time - (times[index] as number))
-  const phase = (name: Phase): PhaseFigures =>
-    phaseFigures(samples.filter((each) => each.phase === name))
-  return {
-    requests: samples.length,
-    failed: samples.filter(({ failure }) => failure).length,
-    failures,
-    examples,
-    longestGapSeconds: Math.max(0, ...gaps) / 1000,
-    phases: { before: phase('before'), during: phase('during'), after: phase('after') },
+  private longestGapMs = 0
+  private lastRightAt: number
+
+  /** Silence counts from `startedAt` on, in milliseconds since the epoch. */
+  constructor(startedAt: number) {
+    this.lastRightAt = startedAt
+  }
+
+  add({ at, ms, phase, failure, detail }: Sample): void {
+    const tally = this.phases[phase]
+    tally.requests++
+    if (failure) {
+      tally.failed++
+      this.failures[failure] = (this.failures[failure] ?? 0) + 1
+      if (detail !== undefined) this.examples[failure] ??= detail
+      return
+    }
+    note(tally.latencies, ms)
+    this.longestGapMs = Math.max(this.longestGapMs, at - this.lastRightAt)
+    this.lastRightAt = at
+  }
+
+  /** So far; silence until `now` counts. */
+  figures(now: number): Figures {
+    const { before, during, after } = this.phases
+    const all = [before, during, after]
+    return {
+      requests: all.reduce((sum, { requests }) => sum + requests, 0),
+      failed: all.reduce((sum, { failed }) => sum + failed, 0),
+      failures: { ...this.failures },
+      examples: { ...this.examples },
+      longestGapSeconds: Math.max(this.longestGapMs, now - this.lastRightAt) / 1000,
+      phases: {
+        before: phaseFigures(before),
+        during: phaseFigures(during),
+        after: phaseFigures(after),
+      },
+    }
   }
 }
 
-function phaseFigures(samples: Sample[]): PhaseFigures {
-  const times = samples
-    .filter(({ failure }) => !failure)
-    .map(({ ms }) => ms)
-    .sort((a, b) => a - b)
-  return {
-    requests: samples.length,
-    failed: samples.length - times.length,
-    p50: percentile(times, 50),
-    p99: percentile(times, 99),
-  }
+interface PhaseTally {
+  requests: number
+  failed: number
+  latencies: Latencies
 }
+
+const emptyTally = (): PhaseTally => ({ requests: 0, failed: 0, latencies: {} })
+
+const phaseFigures = ({ requests, failed, latencies }: PhaseTally): PhaseFigures => ({
+  requests,
+  failed,
+  p50: percentileOf(latencies, 50),
+  p99: percentileOf(latencies, 99),
+})
 
 /** Failures by kind with an example of each: `3 502 (GET /hc answered 502), 1 timeout (…)`; empty without any. */
 export const failuresText = ({ failures, examples }: Figures): string =>

@@ -19,6 +19,9 @@ export interface ObserveOptions {
   pauseMs: number
 }
 
+/** A round takes a second, so that two minutes of it and the probe stay within the smallest WAF limit in terraform/. */
+const MOST_AT_ONCE = 15
+
 interface Answer {
   release: string
   instance: string
@@ -34,7 +37,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const seen = new Set<string>()
   for (;;) {
     const ids = await options.inService()
-    const answers = await askRound(url, Math.max(4, ids.length * 2))
+    const answers = await askRound(url, Math.min(MOST_AT_ONCE, Math.max(4, ids.length * 2)))
     const others = answers.filter((answer) => answer.release !== release)
     if (others.length > 0) seen.clear()
     else for (const { instance } of answers) seen.add(instance)

@@ -1,6 +1,6 @@
 import { type CanaryRequest, canary, service } from '../service.ts'
 import { Comparison } from './comparison.ts'
-import { type Failure, type Figures, figuresOf, type Phase, type Sample } from './figures.ts'
+import { type Failure, type Figures, type Phase, Tally } from './figures.ts'
 import { LatencyComparison } from './latency.ts'
 
 const VALUE = '2000-01-01'
@@ -34,9 +34,8 @@ export class Probe {
   private readonly latency = new LatencyComparison()
   /** Whether the service says in each response which release made it. */
   private saysRelease = false
-  private readonly samples: Sample[] = []
+  private readonly tally = new Tally(Date.now())
   private readonly pending = new Set<Promise<void>>()
-  private readonly startedAt = Date.now()
   private timer: Timer | undefined
   /** What is left of this round. */
   private round: CanaryRequest[] = []
@@ -63,7 +62,7 @@ export class Probe {
   }
 
   figures(): Figures {
-    return figuresOf(this.samples, this.startedAt, Date.now())
+    return this.tally.figures(Date.now())
   }
 
   /** Why the new release is to blame, with more failures than `budget` or slow answers; undefined while it need not be. */
@@ -83,7 +82,7 @@ export class Probe {
     const began = performance.now()
     const asked = this.ask(request).then((outcome) => {
       const ms = performance.now() - began
-      this.samples.push({ at: Date.now(), ms, phase, ...outcome })
+      this.tally.add({ at: Date.now(), ms, phase, ...outcome })
       this.pending.delete(asked)
     })
     this.pending.add(asked)
