@@ -55,7 +55,10 @@ export function scriptOf(random: () => number): Script {
   const releases: Quality[] = [
     'good',
     'good',
-    oneOf<Quality>('good', 'good', 'never healthy', 'broken', 'broken later', 'slow', 'no launch'),
+    // Slow ones are rare: they take many requests to be noticed.
+    random() < 0.04
+      ? 'slow'
+      : oneOf<Quality>('good', 'good', 'never healthy', 'broken', 'broken later', 'no launch'),
     oneOf<Quality>('good', 'good', 'broken'),
   ]
   const operators: Operator[] = [{ verb: 'start', afterSeconds: 0, version: 3 }]

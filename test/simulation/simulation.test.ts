@@ -1,17 +1,27 @@
 import { expect, test } from 'bun:test'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { root } from '../../scripts/lib/paths.ts'
 import { play } from './episode.ts'
+import { mutations } from './mutations.ts'
 import { shrink } from './shrink.ts'
 
-/** About three minutes on two cores; SIMULATION_EPISODES takes more or fewer. */
-const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 50_000)
+/** About seven minutes on two cores; SIMULATION_EPISODES takes more or fewer. */
+const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 100_000)
 /**
  * The first seed. Always the same ones, so that a test that fails speaks of the change and not of the day; the workflow
  * `explore` plays others each night.
  */
 const FIRST = Number(process.env.SIMULATION_SEED ?? 20_782_000_000)
 const TIMEOUT_MS = 3_000_000
+
+test('each mutation is of code that is there, once', async () => {
+  for (const { file, from, to } of mutations) {
+    const text = await Bun.file(join(root, 'scripts/lib', file)).text()
+    expect([file, from, text.split(from).length - 1]).toEqual([file, from, 1])
+    expect(to).not.toBe(from)
+  }
+})
 
 test('an episode is the same each time that its seed is played', async () => {
   const [one, two] = [await play(4711), await play(4711)]
