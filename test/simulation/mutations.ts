@@ -50,8 +50,8 @@ export const mutations: Mutation[] = [
       "kind: 'forward', refreshId, from: saved, to, status }",
       "kind: 'forward', refreshId, from: to, to: saved, status }",
     ],
-    ["if (newest?.status !== 'Successful' && versions", 'if (false && versions'],
-    ["if (newest?.status !== 'Successful' && versions", 'if (versions'],
+    ['if (!hasShipped && versions', 'if (false && versions'],
+    ['if (!hasShipped && versions', 'if (versions'],
     ['back: newest?.leaves === undefined ? saved : newest.to }', 'back: saved }'],
     ['undone: newest && undoneBy(newest) }', 'undone: undefined }'],
     ['index > lastSuccess ? saved : current', 'saved'],
@@ -134,7 +134,10 @@ export const mutations: Mutation[] = [
       'alarms: checked.alarms,\n        autoRollback: true',
       'alarms: [],\n        autoRollback: false',
     ],
-    ['minHealthy: MIN_HEALTHY', 'minHealthy: 0'],
+    [
+      'minHealthy: MIN_HEALTHY,\n        maxHealthy: MAX_HEALTHY',
+      'minHealthy: 50,\n        maxHealthy: 150',
+    ],
     ['if (!isRunning(fleet.refresh?.Status)) {', 'if (isRunning(fleet.refresh?.Status)) {'],
   ]),
   ...of('rollout/look.ts', [

@@ -100,8 +100,9 @@ export function directionOf(course: Course): Direction {
       : { kind: 'back', refreshId, from: newest.leaves, to, status, turnedRound: false }
   }
   const left = versions.find((version) => version !== saved)
-  // After a success another version is a straggler's, such as one that stood by: what is undone next is the success.
-  if (newest?.status !== 'Successful' && versions.some((version) => version !== saved)) {
+  // After a release has succeeded, another version is a straggler's that stood by: what is undone next is the release.
+  const hasShipped = newest?.status === 'Successful' && newest.leaves === undefined
+  if (!hasShipped && versions.some((version) => version !== saved)) {
     // A way back that ended early is still the way back.
     return { kind: 'stopped', left, back: newest?.leaves === undefined ? saved : newest.to }
   }
