@@ -95,7 +95,8 @@ function surplus(
   const going: Instance[] = []
   for (const instance of [...active].sort((a, b) => rank(a, isOld) - rank(b, isOld))) {
     if (excess <= 0) break
-    if (rank(instance, isOld) === 2 && replacing) break
+    // A group that has been scaled in meanwhile gives up new ones too, once all are new.
+    if (rank(instance, isOld) === 2 && active.some(isOld)) break
     if (counts(instance)) {
       if (serving - 1 < least) continue
       serving -= 1

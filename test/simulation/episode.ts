@@ -90,7 +90,7 @@ class Episode {
       await time.until(quiet(), LIMIT_MS)
       // What was shipped and is bad, unseen by anybody, may be what was before.
       const second = { verb: 'rollback', afterSeconds: 0, version: 0, further: true } as const
-      if (promises.isBad() && promises.shippedUnseen)
+      if (promises.isBad() && promises.hasShippedBad())
         await time.until(this.operate(second), LIMIT_MS)
       if (promises.isBad()) {
         promises.broken.push(

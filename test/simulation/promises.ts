@@ -37,8 +37,6 @@ export class Promises {
   private undoesFirst = false
   /** Whether somebody started an older version: that is a way back, and undoing it wants --further. */
   shipsOlder = false
-  /** Whether a bad release was shipped that nobody could know to be bad. */
-  shippedUnseen = false
   /** Scaling out takes its time; what was there at first has to serve. */
   private fewestWanted: number
 
@@ -134,6 +132,14 @@ export class Promises {
     )
   }
 
+  /** Whether AWS shipped a bad release, unseen by anybody who followed it. */
+  hasShippedBad(): boolean {
+    return this.plane.refreshes.some(
+      ({ status, desiredVersion = 0 }) =>
+        status === 'Successful' && this.script.releases[desiredVersion - 1] !== 'good',
+    )
+  }
+
   inService(): number[] {
     return this.plane.instances
       .filter(({ lifecycle }) => lifecycle === 'InService')
@@ -200,7 +206,6 @@ export class Promises {
       this.broken.push(`shipped version ${version} with ${others} in service`)
     }
     const quality = releases[version - 1] ?? 'good'
-    this.shippedUnseen ||= quality !== 'good'
     if (NEVER_SHIPPED.includes(quality) && receipt.probe) {
       this.broken.push(`shipped version ${version}, which is ${quality}`)
     }
