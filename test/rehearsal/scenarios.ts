@@ -109,13 +109,20 @@ async function rollbackTwice(rehearsal: Rehearsal): Promise<void> {
   rehearsal.expectRollout(there, 0, 'b')
   if (there.exitCode !== 0) return
   const now = Promise.withResolvers<void>()
-  const first = rehearsal.rollout('a', ['rollback'], { signal: 'SIGINT', when: now.promise })
+  // It bakes, so that the second finds it running.
+  const first = rehearsal.rollout('a', ['rollback', '--bake-seconds', '600'], {
+    signal: 'SIGINT',
+    when: now.promise,
+  })
   await rehearsal.until('an instance of release a serves', () => rehearsal.serving('a').length > 0)
   now.resolve()
   const { exitCode } = await first
   rehearsal.expect('the first is interrupted', exitCode === 130, `exit code ${exitCode}`)
-  rehearsal.expectRollout(await rehearsal.rollout('a', ['rollback']), 0, 'a')
-  rehearsal.expectRollout(await rehearsal.rollout('a', ['rollback']), 0, 'a')
+  for (const verdict of ['shipped', 'skipped'] as const) {
+    const again = await rehearsal.rollout('a', ['rollback'])
+    rehearsal.expectRollout(again, 0, 'a')
+    rehearsal.expect(`its verdict is '${verdict}'`, again.verdict === verdict, `${again.verdict}`)
+  }
   const { length } = rehearsal.plane.refreshes
   rehearsal.expect('one refresh went back', length === 2, `${length} refreshes`)
   expectMark(rehearsal, 'b')
