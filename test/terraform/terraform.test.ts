@@ -11,7 +11,7 @@ setDefaultTimeout(300_000)
 
 const folder = join(root, 'terraform')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
-const sources = ['', 'bootstrap/'].flatMap((at) =>
+const sources = ['', 'bootstrap/', 'rollout-policy/'].flatMap((at) =>
   readdirSync(join(folder, at))
     .filter((name) => name.endsWith('.tf'))
     .map((name) => ({ name: at + name, text: read(at + name) })),
