@@ -93,3 +93,35 @@ resource "aws_cloudwatch_metric_alarm" "store_replication" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
+
+################################################################################
+# Refreshes that did not end well: someone must hear of one that nobody follows
+################################################################################
+
+resource "aws_cloudwatch_event_rule" "refreshes" {
+  name        = "${local.name}-refreshes"
+  description = "An instance refresh of ${local.name} failed, was cancelled or goes back"
+
+  event_pattern = jsonencode({
+    source      = ["aws.autoscaling"]
+    detail-type = [for end in ["Failed", "Cancelled", "Rollback Started", "Rollback Succeeded", "Rollback Failed"] : "EC2 Auto Scaling Instance Refresh ${end}"]
+    detail      = { AutoScalingGroupName = [local.name] }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "refreshes" {
+  rule = aws_cloudwatch_event_rule.refreshes.name
+  arn  = aws_sns_topic.alarms.arn
+
+  input_transformer {
+    input_paths = {
+      what    = "$.detail-type"
+      group   = "$.detail.AutoScalingGroupName"
+      refresh = "$.detail.InstanceRefreshId"
+      region  = "$.region"
+    }
+
+    # Not jsonencode, which would escape the angle brackets.
+    input_template = "\"<what>: <group>, refresh <refresh>. To see more: scripts/rollout status --group <group> --region <region>\""
+  }
+}

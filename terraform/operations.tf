@@ -91,6 +91,24 @@ data "aws_iam_policy_document" "key" {
       values   = [local.account_id]
     }
   }
+
+  # EventBridge's calls carry no aws:SourceAccount or aws:SourceArn, but the context that SNS encrypts with.
+  statement {
+    sid       = "Events"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:EncryptionContext:aws:sns:topicArn"
+      values   = [local.alarm_topic_arn]
+    }
+  }
 }
 
 ################################################################################
@@ -119,9 +137,74 @@ resource "aws_cloudwatch_log_group" "waf" {
 # Alarm topic
 ################################################################################
 
+locals {
+  alarm_topic = "${local.name}-alarms"
+  # Spelt out, since the key's policy names it and the topic needs the key.
+  alarm_topic_arn = "arn:${local.partition}:sns:${var.region}:${local.account_id}:${local.alarm_topic}"
+}
+
 resource "aws_sns_topic" "alarms" {
-  name              = "${local.name}-alarms"
+  name              = local.alarm_topic
   kms_master_key_id = aws_kms_key.main.arn
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  arn    = aws_sns_topic.alarms.arn
+  policy = data.aws_iam_policy_document.alarm_topic.json
+}
+
+# Replaces the default policy, which lets the account and its alarms publish but not EventBridge.
+data "aws_iam_policy_document" "alarm_topic" {
+  statement {
+    sid = "Account"
+
+    actions = [
+      "sns:AddPermission",
+      "sns:DeleteTopic",
+      "sns:GetTopicAttributes",
+      "sns:ListSubscriptionsByTopic",
+      "sns:Publish",
+      "sns:RemovePermission",
+      "sns:SetTopicAttributes",
+      "sns:Subscribe",
+    ]
+
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${local.partition}:iam::${local.account_id}:root"]
+    }
+  }
+
+  statement {
+    sid       = "Alarms"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+
+  # No condition: SNS does not support any for EventBridge, and with one no event would arrive.
+  statement {
+    sid       = "Events"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
 }
 
 resource "aws_sns_topic_subscription" "email" {

@@ -71,6 +71,11 @@ output "operator_policy_arn" {
   value       = aws_iam_policy.operator.arn
 }
 
+output "rollback_policy_arn" {
+  description = "ARN of the rollback policy: scripts/rollout except start, and nothing else"
+  value       = aws_iam_policy.rollback.arn
+}
+
 output "shell_policy_arn" {
   description = "ARN of the break-glass policy: an interactive session; scripts/ops shell also needs the operator policy"
   value       = aws_iam_policy.shell.arn

@@ -158,7 +158,7 @@ data "aws_iam_policy_document" "automation" {
 }
 
 ################################################################################
-# People: attach "operator" to those on call, and also "shell" to those with break-glass access
+# People: attach "operator" and "rollback" to those on call, and also "shell" to those with break-glass access
 ################################################################################
 
 resource "aws_iam_policy" "operator" {
@@ -244,6 +244,19 @@ data "aws_iam_policy_document" "operator" {
 
     resources = ["*"]
   }
+}
+
+resource "aws_iam_policy" "rollback" {
+  name        = "${local.name}-rollback"
+  description = "Follow, cancel and roll back a rollout of ${local.name}, and nothing else"
+  policy      = module.rollout_policy.json
+}
+
+module "rollout_policy" {
+  source = "./rollout-policy"
+  name   = local.name
+  region = var.region
+  tags   = local.tags
 }
 
 resource "aws_iam_policy" "shell" {

@@ -13,6 +13,8 @@ locals {
     plan   = ["repo:${var.repository}:ref:refs/heads/main"]
     bake   = ["repo:${var.repository}:ref:refs/heads/main", "repo:${var.repository}:ref:refs/tags/v*"]
     deploy = ["repo:${var.repository}:environment:${var.environment}"]
+    # An environment of its own: going back must not wait for a reviewer of deploys.
+    rollback = ["repo:${var.repository}:environment:${var.environment}-rollback"]
   }
 }
 
@@ -61,6 +63,12 @@ resource "aws_iam_role_policy" "deploy" {
   name   = "deploy"
   role   = aws_iam_role.github["deploy"].id
   policy = data.aws_iam_policy_document.deploy.json
+}
+
+resource "aws_iam_role_policy" "rollback" {
+  name   = "rollback"
+  role   = aws_iam_role.github["rollback"].id
+  policy = module.rollout_policy.json
 }
 
 resource "aws_iam_role_policy" "bake" {

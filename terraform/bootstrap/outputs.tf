@@ -16,7 +16,7 @@ output "backend" {
 }
 
 output "role_arns" {
-  description = "ARNs of the workflow roles, for the repository variables AWS_PLAN_ROLE, AWS_BAKE_ROLE and AWS_DEPLOY_ROLE"
+  description = "ARNs of the workflow roles, for the repository variables AWS_PLAN_ROLE, AWS_BAKE_ROLE, AWS_DEPLOY_ROLE and AWS_ROLLBACK_ROLE"
   value       = { for key, role in aws_iam_role.github : key => role.arn }
 }
 

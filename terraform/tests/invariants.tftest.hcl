@@ -107,6 +107,57 @@ run "defaults" {
   }
 
   assert {
+    condition = (
+      jsondecode(aws_cloudwatch_event_rule.refreshes.event_pattern) == {
+        source = ["aws.autoscaling"]
+        detail-type = [
+          "EC2 Auto Scaling Instance Refresh Failed",
+          "EC2 Auto Scaling Instance Refresh Cancelled",
+          "EC2 Auto Scaling Instance Refresh Rollback Started",
+          "EC2 Auto Scaling Instance Refresh Rollback Succeeded",
+          "EC2 Auto Scaling Instance Refresh Rollback Failed",
+        ]
+        detail = { AutoScalingGroupName = [aws_autoscaling_group.main.name] }
+      } &&
+      aws_cloudwatch_event_target.refreshes.rule == aws_cloudwatch_event_rule.refreshes.name &&
+      aws_cloudwatch_event_target.refreshes.arn == aws_sns_topic.alarms.arn
+    )
+    error_message = "The alarm topic must hear of every refresh of this group that did not end well; the names are AWS's."
+  }
+
+  assert {
+    condition = alltrue([
+      for transformer in aws_cloudwatch_event_target.refreshes.input_transformer :
+      toset(flatten(regexall("<(\\w+)>", transformer.input_template))) == toset(keys(transformer.input_paths)) &&
+      strcontains(jsondecode(transformer.input_template), "scripts/rollout status --group <group>")
+    ])
+    error_message = "The message must be one JSON string that uses each path, and give the command that shows more."
+  }
+
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.alarm_topic.statement :
+      one(one(statement.principals).identifiers) => [for condition in statement.condition : condition.variable]
+      if contains(statement.actions, "sns:Publish")
+      } == {
+      "arn:aws:iam::123456789012:root" = []
+      "cloudwatch.amazonaws.com"       = ["aws:SourceAccount"]
+      "events.amazonaws.com"           = []
+    }
+    error_message = "The account, its alarms and EventBridge publish to the alarm topic; EventBridge sends nothing that a condition could check."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.key.statement :
+      toset(statement.actions) == toset(["kms:Decrypt", "kms:GenerateDataKey"]) &&
+      [for condition in statement.condition : [condition.variable, one(condition.values)]] == [["kms:EncryptionContext:aws:sns:topicArn", "arn:aws:sns:xx-mock-1:123456789012:${aws_sns_topic.alarms.name}"]]
+      if statement.sid == "Events"
+    ]) && anytrue([for statement in data.aws_iam_policy_document.key.statement : contains(one(statement.principals).identifiers, "events.amazonaws.com")])
+    error_message = "EventBridge may use the key for the alarm topic; with aws:SourceAccount or aws:SourceArn, AWS would refuse it."
+  }
+
+  assert {
     condition     = length(aws_memorydb_cluster.main) == 1 && length(aws_elasticache_replication_group.main) == 0 && aws_memorydb_cluster.main[0].tls_enabled && aws_memorydb_cluster.main[0].snapshot_retention_limit > 0
     error_message = "By default the store is MemoryDB, with TLS and snapshots."
   }

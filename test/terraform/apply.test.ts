@@ -43,18 +43,23 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     const override = emulatorOverride(emulator.url, provider?.version)
     workspace.write('bootstrap/emulator_override.tf', override)
     await init('bootstrap')
-    const targets = ['plan', 'deploy', 'bake', 'bake_agent'].map(
+    const targets = ['plan', 'deploy', 'rollback', 'bake', 'bake_agent'].map(
       (name) => `-target=aws_iam_role_policy.${name}`,
     )
     const apply = ['apply', '-auto-approve', '-var=repository=owner/name', ...targets]
     const { status, output } = await workspace.terraform(apply, 'bootstrap')
     if (status !== 0) throw new Error(output)
-    const state = await workspace.terraform(['show', '-json'], 'bootstrap')
+    return await policiesOf('bootstrap', 'aws_iam_role_policy')
+  }
+
+  /** The policies of a root's state by the names of their resources. */
+  async function policiesOf(at: string, kind: string): Promise<Record<string, string>> {
+    const state = await workspace.terraform(['show', '-json'], at)
     const { resources } = JSON.parse(state.output).values.root_module
     return Object.fromEntries(
       (resources as { type: string; address: string; values: { policy: string } }[])
-        .filter(({ type }) => type === 'aws_iam_role_policy')
-        .map(({ address, values }) => [address.replace('aws_iam_role_policy.', ''), values.policy]),
+        .filter(({ type }) => type === kind)
+        .map(({ address, values }) => [address.replace(`${kind}.`, ''), values.policy]),
     )
   }
 
@@ -88,7 +93,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
 
   test('the bootstrap gives each role policies within the size limits of IAM and without wildcard actions', () => {
     expect(Object.keys(policies).sort()).toEqual(
-      ['bake', 'bake_agent', 'deploy', 'plan["deploy"]', 'plan["plan"]'].sort(),
+      ['bake', 'bake_agent', 'deploy', 'plan["deploy"]', 'plan["plan"]', 'rollback'].sort(),
     )
     const sizeOf = (name: string) => policies[name]?.replaceAll(/\s/g, '').length ?? 0
     // IAM counts all inline policies of a role together.
@@ -101,6 +106,12 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
       expect(actions.length, name).toBeGreaterThan(5)
       for (const action of actions) expect(action, name).not.toContain('*')
     }
+  })
+
+  test('people get the rollback policy that the workflow has, within the limit of a managed policy', async () => {
+    const { rollback = '' } = await policiesOf('.', 'aws_iam_policy')
+    expect(JSON.parse(rollback)).toEqual(JSON.parse(policies.rollback ?? ''))
+    expect(rollback.replaceAll(/\s/g, '').length).toBeLessThan(6_144)
   })
 
   test('an apply does not print the store password', () => {

@@ -34,7 +34,7 @@ export function findRealProvider(): RealProvider | undefined {
 }
 
 const ENDPOINTS =
-  'acm autoscaling cloudwatch cloudwatchlogs ec2 elasticache elbv2 iam kms memorydb route53 s3 sns ssm sts wafv2'
+  'acm autoscaling cloudwatch cloudwatchlogs ec2 elasticache elbv2 events iam kms memorydb route53 s3 sns ssm sts wafv2'
 
 /** An override file that points the provider at `url`, with dummy credentials. */
 export function emulatorOverride(url: string, version: string | undefined): string {

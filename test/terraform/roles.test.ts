@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { TAG } from '../../scripts/lib/aws/tags.ts'
 import { root } from '../../scripts/lib/paths.ts'
 
 const PREFIXES: Record<string, string> = {
@@ -31,13 +32,16 @@ function calledBy(...commands: string[]): string[] {
     .flatMap((text) =>
       [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\/client-([\w-]+)'/g)].flatMap(
         ([, names = '', client = '']) =>
-          [...names.matchAll(/(\w+)Command\b/g)].map(
-            ([, name]) => [PREFIXES[client], name] as const,
+          [...names.matchAll(/(\w+)Command\b|\bpaginate(\w+)/g)].map(
+            ([, one, paged]) => [PREFIXES[client], one ?? paged] as const,
           ),
       ),
     )
   return [...new Set(actions.filter(([prefix]) => prefix).map((action) => action.join(':')))]
 }
+
+/** What bootstrap and the root module give to those who roll back. */
+const ROLLOUT = ['terraform/rollout-policy/main.tf', 'rollout'] as const
 
 /** The text of one policy document. */
 function policy(file: string, name: string): string {
@@ -48,6 +52,8 @@ function policy(file: string, name: string): string {
 interface Statement {
   actions: string
   resources: string
+  /** What a dynamic condition repeats for. */
+  forEach: string
   /** Values by "test variable". */
   conditions: Record<string, string>
 }
@@ -59,7 +65,7 @@ function statements(file: string, name: string): Record<string, Statement> {
     .slice(1)
   const attribute = (text: string, key: string) =>
     new RegExp(
-      `^ *${key} *= (.*?)(?=^ *\\w+ *= |^ *condition \\{|^ *dynamic |^ *\\}$|(?![^]))`,
+      `^ *${key} *= (.*?)(?=^ *\\w+ *= |^ *condition \\{|^ *(?:content|dynamic) |^ *\\}$|(?![^]))`,
       'ms',
     )
       .exec(text)?.[1]
@@ -67,7 +73,7 @@ function statements(file: string, name: string): Record<string, Statement> {
       .trim() ?? ''
   return Object.fromEntries(
     blocks.map((block) => {
-      const conditions = [...block.matchAll(/^ *condition \{(.*?)^ *\}/gms)].map(
+      const conditions = [...block.matchAll(/^ *(?:condition|content) \{(.*?)^ *\}/gms)].map(
         ([, body = '']) => [
           `${attribute(body, 'test')} ${attribute(body, 'variable')}`.replaceAll('"', ''),
           attribute(body, 'values'),
@@ -76,6 +82,7 @@ function statements(file: string, name: string): Record<string, Statement> {
       const statement = {
         actions: attribute(block, 'actions'),
         resources: attribute(block, 'resources'),
+        forEach: attribute(block, 'for_each'),
         conditions: Object.fromEntries(conditions),
       }
       return [attribute(block, 'sid').replaceAll('"', ''), statement]
@@ -98,20 +105,64 @@ describe('the roles', () => {
   test('let a deploy do everything that scripts/deploy and scripts/rollout do', () => {
     const allowed =
       policy('terraform/bootstrap/plan.tf', 'plan') +
-      policy('terraform/bootstrap/deploy.tf', 'deploy')
+      policy('terraform/bootstrap/deploy.tf', 'deploy') +
+      policy(...ROLLOUT)
     const called = calledBy('deploy', 'rollout')
     expect(called.length).toBeGreaterThan(10)
     for (const action of called) expect(allowed).toContain(`"${action}"`)
   })
 
-  test('let a deploy launch only what a launch template of this service specifies', () => {
-    const launches = allowing('terraform/bootstrap/deploy.tf', 'deploy', 'ec2:RunInstances')
+  test('let those who roll back do exactly what scripts/rollout does, except look at alarms to start', () => {
+    const allowed = Object.values(statements(...ROLLOUT)).flatMap(
+      ({ actions }) => actions.match(/"\S+"/g) ?? [],
+    )
+    const called = calledBy('rollout').filter((action) => action !== 'cloudwatch:DescribeAlarms')
+    // Auto Scaling asks for these in the name of whoever starts a refresh.
+    const launch = ['ec2:CreateTags', 'ec2:RunInstances', 'iam:PassRole']
+    expect([...new Set(allowed)].sort()).toEqual(
+      [...called, ...launch].map((action) => `"${action}"`).sort(),
+    )
+  })
+
+  test('let those who roll back change this group only, and its tags about rollouts', () => {
+    const group = /^\["\$\{local\.arn\}:autoscaling:.*:autoScalingGroupName\/\$\{var\.name\}"\]$/
+    const { Refresh, Mark } = statements(...ROLLOUT)
+    expect(Refresh?.resources).toMatch(group)
+    expect(Mark?.resources).toMatch(group)
+    const keys = JSON.stringify([TAG.previous, TAG.rolledBack]).replace(',', ', ')
+    expect(Mark?.conditions).toEqual({ 'ForAllValues:StringEquals aws:TagKeys': keys })
+    expect(read('terraform/versions.tf')).toContain(`keys = ${keys}`)
+  })
+
+  test('let those who roll back run the documents that scripts/rollout collects evidence with, and no others', () => {
+    const verbs = [...withImports('scripts/lib/commands/rollout.ts')].flatMap((file) =>
+      [...read(file).matchAll(/\bverb: '(\w+)',/g)].map(([, verb]) => verb),
+    )
+    const [documents, instances, ...others] = allowing(...ROLLOUT, 'ssm:SendCommand')
+    const named = documents?.resources.matchAll(/:document\/\$\{var\.name\}-([^"]+)"/g) ?? []
+    expect([...named].map(([, verb]) => verb)).toEqual(verbs)
+    expect(instances?.forEach).toBe('var.tags')
+    expect(instances?.conditions).toEqual({
+      'StringEquals ssm:resourceTag/${condition.key}': '[condition.value]',
+    })
+    expect(others).toEqual([])
+  })
+
+  test('are given that policy for this service and environment in both roots', () => {
+    expect(read('terraform/roles.tf')).toContain('tags   = local.tags\n')
+    expect(read('terraform/bootstrap/deploy.tf')).toMatch(
+      /tags = \{\s+service += local\.service\s+environment = var\.environment\s+\}/,
+    )
+  })
+
+  test('let a rollout launch only what a launch template of this service specifies', () => {
+    const launches = allowing(...ROLLOUT, 'ec2:RunInstances')
     expect(launches).toHaveLength(3)
-    for (const { resources, conditions } of launches) {
+    for (const { resources, conditions, forEach } of launches) {
       if (resources.includes('launch-template/')) {
+        expect(forEach).toBe('var.tags')
         expect(conditions).toEqual({
-          'StringEquals ec2:ResourceTag/service': '[local.service]',
-          'StringEquals ec2:ResourceTag/environment': '[var.environment]',
+          'StringEquals ec2:ResourceTag/${condition.key}': '[condition.value]',
         })
       } else {
         expect(conditions['ArnLike ec2:LaunchTemplate']).toContain(':launch-template/*')
@@ -120,25 +171,28 @@ describe('the roles', () => {
         expect(conditions['Bool ec2:IsLaunchTemplateResource']).toBe('["true"]')
       }
     }
-    const [pass, ...others] = allowing('terraform/bootstrap/deploy.tf', 'deploy', 'iam:PassRole')
+    const [pass, ...others] = allowing(...ROLLOUT, 'iam:PassRole')
     expect(others).toEqual([])
-    expect(pass?.resources).toMatch(/role\/\$\{local\.name\}-instance"\]$/)
+    expect(pass?.resources).toMatch(/role\/\$\{var\.name\}-instance"\]$/)
     expect(pass?.conditions).toEqual({
       'StringEquals iam:PassedToService': '["ec2.amazonaws.com"]',
     })
   })
 
-  test.each(['deploy', 'bake'])('let a %s tag only what it creates', (name) => {
-    const tagging = allowing(`terraform/bootstrap/${name}.tf`, name, 'ec2:CreateTags')
-    expect(tagging.length).toBeGreaterThan(0)
-    for (const { resources, conditions } of tagging) {
-      // An image and its snapshots are tagged after creation; no permission depends on their tags.
-      if (resources === '[local.ec2_image, local.snapshots]') continue
-      expect(conditions['StringEquals ec2:CreateAction']).toMatch(
-        /^\[("(CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
-      )
-    }
-  })
+  test.each([ROLLOUT, ['terraform/bootstrap/bake.tf', 'bake'] as const])(
+    'let %s tag only what it creates',
+    (file, name) => {
+      const tagging = allowing(file, name, 'ec2:CreateTags')
+      expect(tagging.length).toBeGreaterThan(0)
+      for (const { resources, conditions } of tagging) {
+        // An image and its snapshots are tagged after creation; no permission depends on their tags.
+        if (resources === '[local.ec2_image, local.snapshots]') continue
+        expect(conditions['StringEquals ec2:CreateAction']).toMatch(
+          /^\[("(CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
+        )
+      }
+    },
+  )
 
   test('let operators drain: with each resource that AWS checks, and a role for SSM only', () => {
     const [start] = allowing('terraform/roles.tf', 'operator', 'ssm:StartAutomationExecution')

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
 import type { Ran } from '../support/tools.ts'
-import { providerEnvironment, Workspace } from './workspace.ts'
+import { providerEnvironment, RECEIPT, Workspace } from './workspace.ts'
 
 // The first run builds the provider.
 setDefaultTimeout(300_000)
 
 const folder = join(root, 'terraform')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
-const sources = ['', 'bootstrap/'].flatMap((at) =>
+const sources = ['', 'bootstrap/', 'rollout-policy/'].flatMap((at) =>
   readdirSync(join(folder, at))
     .filter((name) => name.endsWith('.tf'))
     .map((name) => ({ name: at + name, text: read(at + name) })),
@@ -25,6 +25,7 @@ let bumps: Ran
 
 beforeAll(async () => {
   workspace = new Workspace(await providerEnvironment())
+  workspace.env[RECEIPT] = join(workspace.path, 'receipt.json')
   for (const at of ['.', 'bootstrap']) {
     const { status, output } = await workspace.terraform(['init', '-backend=false'], at)
     if (status !== 0) throw new Error(output)
@@ -189,6 +190,13 @@ describe('a bump', () => {
     expect(call).toBe(
       `start --group ${service.name}-mocked --launch-template-id lt-0123456789abcdef0 --launch-template-version 1 --release ${'1'.repeat(40)} --url http://lb.elb.example:${service.port} --region xx-mock-1 ${alarms.join(' ')} --skip-rolled-back`,
     )
+  })
+})
+
+describe('an apply', () => {
+  test('has the rollout leave its receipt where the environment of terraform says', () => {
+    expect(workspace.rollouts()).toHaveLength(1)
+    expect(existsSync(workspace.env[RECEIPT] as string)).toBe(true)
   })
 })
 

@@ -10,13 +10,17 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { stubCommand } from '../support/stub.ts'
 import { cache, type Ran, run } from '../support/tools.ts'
 
 /** The script that builds the validate-only provider, if it exists. */
 export const offline = resolve(root, '../shared/terraform-offline/install')
 
-/** A copy of terraform/ next to a stub scripts/rollout that only records its arguments. */
+/** Where scripts/rollout writes its receipt, if this variable is set. */
+export const RECEIPT = `${service.environmentPrefix}_ROLLOUT_RECEIPT`
+
+/** A copy of terraform/ next to a stub scripts/rollout that only records its arguments, and leaves a receipt. */
 export class Workspace implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'terraform-test-'))
   readonly module = join(this.path, 'terraform')
@@ -30,7 +34,7 @@ export class Workspace implements Disposable {
     cpSync(join(root, 'package.json'), join(this.path, 'package.json'))
     const scripts = join(this.path, 'scripts')
     mkdirSync(scripts)
-    const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`
+    const script = `#!/bin/sh\necho "$*" >>'${this.calls}'\n[ -z "$${RECEIPT}" ] || echo '{}' >"$${RECEIPT}"\nexit "$(cat '${this.path}/status' 2>/dev/null || echo 0)"\n`
     stubCommand(scripts, 'rollout', script)
   }
 

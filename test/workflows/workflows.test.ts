@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { name } from '../../package.json'
+import { rollout } from '../../scripts/lib/commands/rollout.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { goTool, run } from '../support/tools.ts'
@@ -29,7 +30,7 @@ interface Job {
 interface Workflow {
   permissions: Record<string, string>
   defaults?: { run: { shell: string } }
-  concurrency: { 'cancel-in-progress'?: boolean }
+  concurrency: { group: string; 'cancel-in-progress'?: boolean }
   jobs: Record<string, Job>
 }
 
@@ -43,6 +44,9 @@ const named = (name: string) => {
   if (!found) throw new Error(`there is no workflow ${name}`)
   return found
 }
+/** The environment variable that sets an option of scripts/rollout. */
+const variableOf = (option: string) =>
+  `${rollout.environmentPrefix}_${option.replaceAll('-', '_').toUpperCase()}`
 const go = Bun.which('go')
 sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is not installed')
 
@@ -80,7 +84,7 @@ describe('the workflows', () => {
         .filter(({ uses }) => uses?.startsWith('aws-actions/configure-aws-credentials'))
         .map((step) => step.with?.['role-to-assume'])
       for (const role of roles)
-        expect(role).toMatch(/^\$\{\{ vars\.AWS_(PLAN|BAKE|DEPLOY)_ROLE \}\}$/)
+        expect(role).toMatch(/^\$\{\{ vars\.AWS_(PLAN|BAKE|DEPLOY|ROLLBACK)_ROLE \}\}$/)
       if (roles.length > 0) expect(workflow.permissions['id-token']).toBe('write')
     }
   })
@@ -108,15 +112,47 @@ describe('the workflows', () => {
     expect(workflow.defaults?.run.shell).toBe('bash')
   })
 
-  test('keep the receipt of a deploy, and the evidence of one that failed', () => {
-    const { workflow, text } = named('deploy.yml')
-    const steps = workflow.jobs.deploy?.steps ?? []
-    const ship = steps.find(({ run }) => run?.startsWith('scripts/deploy'))
-    const kept = steps.find(({ uses }) => uses?.startsWith('actions/upload-artifact'))
-    expect(kept?.if).toBe('failure()')
-    expect(kept?.with?.path).toBe(ship?.env?.HELLO_ROLLOUT_EVIDENCE)
-    expect(ship?.env?.HELLO_ROLLOUT_RECEIPT).toEndWith('/receipt.json')
-    expect(text).toContain('receipt=$RUNNER_TEMP/receipt.json')
+  test('roll back beside a running deploy, without waiting for its reviewers, and change nothing else', () => {
+    const { workflow } = named('rollback.yml')
+    const deploy = named('deploy.yml').workflow
+    expect(workflow.concurrency.group).not.toBe(deploy.concurrency.group)
+    expect(workflow.concurrency['cancel-in-progress']).toBe(false)
+    const { environment, steps = [] } = workflow.jobs.rollback ?? {}
+    expect(environment).toBe(`${deploy.jobs.deploy?.environment}-rollback`)
+    const commands = steps.flatMap(
+      ({ run }) => run?.match(/\b(?:scripts|git|terraform)\b.*/g) ?? [],
+    )
+    expect(commands).toHaveLength(1)
+    expect(commands[0]).toStartWith('scripts/rollout rollback ')
+    expect(rollout.options.group.fallback).toBe(`${name}-${deploy.jobs.deploy?.environment}`)
+  })
+
+  test.each(['deploy', 'rollback'])(
+    'keep the receipt of a %s, and the evidence of one that failed',
+    (name) => {
+      const { jobs } = named(`${name}.yml`).workflow
+      const steps = jobs[name]?.steps ?? []
+      const writer = steps.find(({ env }) => env?.[variableOf('receipt')])
+      const reader = steps.find(({ run }) => run?.includes('GITHUB_STEP_SUMMARY'))
+      const kept = steps.find(({ uses }) => uses?.startsWith('actions/upload-artifact'))
+      expect(kept?.if).toBe('failure()')
+      expect(kept?.with?.path).toBe(writer?.env?.[variableOf('evidence')])
+      const file = writer?.env?.[variableOf('receipt')]?.replace(
+        /^\$\{\{ runner\.temp \}\}/,
+        '$RUNNER_TEMP',
+      )
+      expect(reader?.if).toBe('always()')
+      expect(reader?.run).toStartWith(`receipt=${file}\n`)
+    },
+  )
+
+  test('set only variables that scripts/rollout reads', () => {
+    const known = Object.keys(rollout.options).map(variableOf)
+    const set = workflows.flatMap(
+      ({ text }) => text.match(new RegExp(`\\b${rollout.environmentPrefix}_\\w+`, 'g')) ?? [],
+    )
+    expect(new Set(set).size).toBeGreaterThan(2)
+    for (const variable of set) expect(known).toContain(variable)
   })
 
   test('push the release file to main even if main has moved meanwhile', async () => {
@@ -169,10 +205,13 @@ describe('the workflows', () => {
     expect(new Set(versions).size).toBe(1)
   })
 
-  test('deploy from the environment that the bootstrap roles trust', () => {
+  test('deploy and roll back from the environments that the bootstrap roles trust', () => {
     const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
     expect(github).toMatch(
       /deploy = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}"\]/,
+    )
+    expect(github).toMatch(
+      /rollback = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}-rollback"\]/,
     )
     const variables = readFileSync(join(root, 'terraform/bootstrap/variables.tf'), 'utf8')
     expect(variables).toContain(
