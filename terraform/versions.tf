@@ -18,7 +18,7 @@ provider "aws" {
 
   # scripts/rollout sets these on the group; an apply must not remove them.
   ignore_tags {
-    keys = ["previous-version", "rolled-back-release"]
+    keys = ["previous-version", "rolled-back-release", "rollout-operator"]
   }
 }
 

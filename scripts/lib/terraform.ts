@@ -27,9 +27,9 @@ export class Terraform {
     }
   }
 
-  /** Downloads providers unless already done. */
+  /** Downloads providers and finds modules unless already done. */
   async init(): Promise<void> {
-    if (existsSync(join(this.folder, '.terraform'))) return
+    if (existsSync(join(this.folder, '.terraform/modules/modules.json'))) return
     if ((await this.run(['init', '-input=false'])) !== 0) throw new Stop('terraform init failed')
   }
 

@@ -35,7 +35,7 @@ data "aws_iam_policy_document" "rollout" {
     condition {
       test     = "ForAllValues:StringEquals"
       variable = "aws:TagKeys"
-      values   = ["previous-version", "rolled-back-release"]
+      values   = ["previous-version", "rolled-back-release", "rollout-operator"]
     }
   }
 

@@ -129,7 +129,7 @@ describe('the roles', () => {
     const { Refresh, Mark } = statements(...ROLLOUT)
     expect(Refresh?.resources).toMatch(group)
     expect(Mark?.resources).toMatch(group)
-    const keys = JSON.stringify([TAG.previous, TAG.rolledBack]).replace(',', ', ')
+    const keys = JSON.stringify([TAG.previous, TAG.rolledBack, TAG.operator]).replaceAll(',', ', ')
     expect(Mark?.conditions).toEqual({ 'ForAllValues:StringEquals aws:TagKeys': keys })
     expect(read('terraform/versions.tf')).toContain(`keys = ${keys}`)
   })
