@@ -68,7 +68,7 @@ export const mutations: Mutation[] = [
     [': to === from ? left : undefined', ': undefined'],
     ['const left = before.leaves ?? before.to', 'const left = before.to'],
     ['if (leaves !== undefined) note(leaves, true)', 'if (leaves !== undefined) note(to, true)'],
-    ['else if (isTurnedRound(status)) note(to, true)', ''],
+    ['else if (wasTurnedRound || isTurnedRound(status)) note(to, true)', ''],
     ["else if (status === 'Successful') note(desired, false)", 'else note(desired, false)'],
     ['const bad = new Set(marked)', 'const bad = new Set<string>()'],
     [".filter(({ status }) => status === 'Successful')\n", '\n'],

@@ -99,6 +99,11 @@ describe('releases that were rolled back', () => {
 
   test.each([
     ['by AWS', of(course(1, refresh('RollbackSuccessful', 2))), ['release 2']],
+    [
+      'by a way back that was cancelled',
+      of(course(1, { ...refresh('Cancelled', 2), wasTurnedRound: true })),
+      ['release 2'],
+    ],
     ['by AWS just now', of(course(1, refresh('RollbackInProgress', 2))), ['release 2']],
     [
       'by going back, from its start on',

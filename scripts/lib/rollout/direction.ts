@@ -7,6 +7,8 @@ export interface Refresh {
   status: InstanceRefreshStatus
   /** The launch template version that it was to bring; undefined: the group's own. */
   desired: number | undefined
+  /** Whether it was turned round once, even if that was cancelled or failed since. */
+  wasTurnedRound?: boolean
 }
 
 /** What of a group the direction depends on. */
@@ -142,9 +144,9 @@ export function rolledBackReleases(
     bad.delete(release)
     if (isBad) bad.add(release)
   }
-  for (const { status, desired, to, leaves } of stepsOf(course)) {
+  for (const { status, desired, to, leaves, wasTurnedRound } of stepsOf(course)) {
     if (leaves !== undefined) note(leaves, true)
-    else if (isTurnedRound(status)) note(to, true)
+    else if (wasTurnedRound || isTurnedRound(status)) note(to, true)
     // One that names no version is no reason to trust a release again: which one it brought is not known.
     else if (status === 'Successful') note(desired, false)
   }

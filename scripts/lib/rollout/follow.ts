@@ -53,15 +53,18 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
 
 /** What is not worth losing sight of the refresh for: a failure is told, and following goes on. */
 async function carryOut(
-  { aws, release, progress }: FollowOptions,
+  { aws, release, progress, retryPolicy }: FollowOptions,
   fleet: Fleet,
   action: Exclude<Action, { kind: 'end' }>,
 ): Promise<void> {
-  const attempt = async (done: string, act: () => Promise<void>): Promise<void> =>
-    act().then(
-      () => progress.note(done),
-      (error) => progress.note(`not done: ${done}. ${explain(error)}`),
-    )
+  const attempt = async (done: string, act: () => Promise<void>): Promise<void> => {
+    try {
+      await withRetry(act, retryPolicy)
+      if (!retryPolicy.signal.aborted) progress.note(done)
+    } catch (error) {
+      progress.note(`not done: ${done}. ${explain(error)}`)
+    }
+  }
   switch (action.kind) {
     case 'mark':
       if (!release) return

@@ -1,7 +1,7 @@
 import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
 import { findImage } from '../aws/images.ts'
 import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
-import { pause } from '../aws/retry.ts'
+import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { assertNotOvertaken, Overtaken, probing, signIn, snapshot, surveyed } from './look.ts'
@@ -92,7 +92,8 @@ async function goBack(
     start: async () => {
       const id = await start()
       if (left && left !== good) {
-        await markRolledBack(context.aws, fleet, left).catch((error: Error) => {
+        const mark = () => markRolledBack(context.aws, fleet, left)
+        await withRetry(mark, context.retryPolicy).catch((error: Error) => {
           notes.push(`release ${shortRelease(left)} could not be marked: ${error.message}`)
         })
       }

@@ -89,4 +89,5 @@ const toRefresh = (refresh: InstanceRefresh): Refresh => ({
   id: refresh.InstanceRefreshId ?? '',
   status: refresh.Status ?? 'Pending',
   desired: desiredVersion(refresh),
+  wasTurnedRound: refresh.RollbackDetails !== undefined,
 })
