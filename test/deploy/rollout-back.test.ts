@@ -9,7 +9,7 @@ setDefaultTimeout(PATIENCE_MS)
 useRollout()
 
 describe('a rolled-back release', () => {
-  test('is refused, skipped on request, and shipped with --retry, which takes the mark away', async () => {
+  test('is refused, skipped on request, and shipped with --retry, which removes the mark', async () => {
     await begin()
     scene.plane.group.tags['rolled-back-release'] = NEW
     const refused = await ship()
@@ -27,18 +27,18 @@ describe('a rolled-back release', () => {
 
 describe('rollout rollback', () => {
   const args = (): string[] => ['rollback', '--url', scene.fleet.url]
-  /** Has the whole group run `version`, as if it had been shipped longer ago than AWS remembers. */
+  /** Makes the whole group run `version`, as if it had been shipped longer ago than AWS remembers. */
   const runs = (version: number): void => {
     scene.plane.group.version = version
     for (const instance of scene.plane.instances) instance.version = version
   }
 
-  test('goes to the version before, also after the refresh has finished, and marks what it left', async () => {
+  test('goes to the previous version even after the refresh has finished, and marks the release it left', async () => {
     await begin()
     await ship()
     scene.plane.setAlarm(ALARM, 'ALARM', 'the reason to go back')
     const ran = await ended(rollout(['rollback']))
-    expect(ran.out).toContain('going back from version 2 to version 1')
+    expect(ran.out).toContain('rolling back from version 2 to version 1')
     expect(ran.code).toBe(0)
     expect(releases()).toEqual([OLD, OLD, OLD])
     expect(scene.plane.group.version).toBe(1)
@@ -52,7 +52,7 @@ describe('rollout rollback', () => {
     expect((await receipt()).probe?.requests).toBeGreaterThan(20)
   })
 
-  test('stops nowhere and bakes nothing unless it is told to', async () => {
+  test('has no checkpoints and no bake time unless given', async () => {
     await begin()
     runs(2)
     const { HELLO_ROLLOUT_BAKE_SECONDS: _, ...pace } = QUICK
@@ -62,7 +62,7 @@ describe('rollout rollback', () => {
     expect({ checkpointPercentages, bakeTime }).toEqual({ checkpointPercentages: [], bakeTime: 0 })
   })
 
-  test('does not count the failures that it puts an end to', async () => {
+  test('does not count the failures that it ends', async () => {
     await begin()
     expect((await ship()).code).toBe(0)
     scene.behave(NEW_IMAGE, { answerStatus: 500 })
@@ -74,18 +74,18 @@ describe('rollout rollback', () => {
     expect(probe?.phases.after.failed).toBe(0)
   })
 
-  test('goes back without a probe where the URL is not to be found, and says so', async () => {
+  test('goes back without a probe when the URL is not found, and says so', async () => {
     await begin()
     await ship()
     scene.plane.group.https = true
     const ran = await ended(rollout(['rollback']))
-    expect(ran.out).toContain("without a probe, as the service's URL was not found")
-    expect(ran.out).toContain('by AWS alone')
+    expect(ran.out).toContain("no probe, because the service's URL was not found")
+    expect(ran.out).toContain('according to AWS only')
     expect(ran.code).toBe(0)
     expect(releases()).toEqual([OLD, OLD, OLD])
   })
 
-  test('turns a running refresh round', async () => {
+  test('reverses a running refresh', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--bake-seconds', '2000'], {
       HELLO_ROLLOUT_RECEIPT: '',
@@ -98,7 +98,7 @@ describe('rollout rollback', () => {
     expect(scene.plane.group.tags['rolled-back-release']).toBe(NEW)
   })
 
-  test('passes over a version whose AMI is gone', async () => {
+  test('skips a version whose AMI is gone', async () => {
     await begin()
     const third = scene.plane.addVersion({
       imageId: NEW_IMAGE,
@@ -110,11 +110,11 @@ describe('rollout rollback', () => {
     const version2 = scene.plane.template.versions[1]
     if (version2) version2.imageId = 'ami-0dddddddddddddddd'
     const ran = await ended(rollout(args()))
-    expect(ran.out).toContain('going back from version 3 to version 1')
+    expect(ran.out).toContain('rolling back from version 3 to version 1')
     expect(ran.code).toBe(0)
   })
 
-  test('passes over a release that was rolled back, and over versions of the one that runs', async () => {
+  test('skips a release that was rolled back, and other versions of the running one', async () => {
     await begin()
     const versionOf = (release: string, imageId: string): number =>
       scene.plane.addVersion({ imageId, userData: '', tags: { release }, description: '' })
@@ -123,7 +123,7 @@ describe('rollout rollback', () => {
     runs(versionOf(running, NEW_IMAGE))
     scene.plane.group.tags['rolled-back-release'] = NEW
     const ran = await ended(rollout(args()))
-    expect(ran.out).toContain('going back from version 4 to version 1')
+    expect(ran.out).toContain('rolling back from version 4 to version 1')
     expect(ran.code).toBe(0)
     expect(scene.plane.group.tags['rolled-back-release']).toBe(`${NEW} ${running}`)
   })
@@ -137,7 +137,7 @@ describe('rollout rollback', () => {
 })
 
 describe('rollout watch', () => {
-  test('follows a refresh that somebody else started to its verdict', async () => {
+  test('follows a refresh that someone else started to its verdict', async () => {
     await begin()
     const first = rollout(toNew(scene), { HELLO_ROLLOUT_RECEIPT: '' })
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
@@ -151,7 +151,7 @@ describe('rollout watch', () => {
     expect((await ended(first)).code).toBe(0)
   })
 
-  test('leaves the refresh running on Ctrl-C and says how to go on', async () => {
+  test('leaves the refresh running on Ctrl-C and says how to continue', async () => {
     await begin()
     const first = rollout([...toNew(scene), '--bake-seconds', '200'], { HELLO_ROLLOUT_RECEIPT: '' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
@@ -166,7 +166,7 @@ describe('rollout watch', () => {
     expect(scene.plane.refreshes[0]?.status).toBe('Successful')
   })
 
-  test('refuses when there was no refresh yet', async () => {
+  test('refuses when there has been no refresh yet', async () => {
     await begin({ instances: 1 })
     const ran = await ended(rollout(['watch']))
     expect(ran.code).toBe(1)

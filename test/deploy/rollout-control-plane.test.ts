@@ -49,7 +49,7 @@ const refresh = (preferences: object = {}, version = '2') =>
     },
   })
 
-/** Follows to a terminal status; returns every state seen and the fewest instances that ever served. */
+/** Follows to a terminal status; returns every state seen and the fewest and most instances that served. */
 async function follow(
   client: AutoScalingClient,
 ): Promise<{ seen: InstanceRefresh[]; fewest: number; most: number }> {
@@ -92,7 +92,7 @@ describe('the control plane', () => {
     expect(groups.AutoScalingGroups?.[0]?.LaunchTemplate?.Version).toBe('2')
   })
 
-  test('goes back to the version saved on the group when an alarm rings', async () => {
+  test('rolls back to the version saved on the group when an alarm triggers', async () => {
     const client = await begin()
     const alarms = { AlarmSpecification: { Alarms: ['errors'] }, BakeTime: 2000 }
     scene.plane.setAlarm('errors', 'INSUFFICIENT_DATA')
@@ -110,7 +110,7 @@ describe('the control plane', () => {
     expect(scene.plane.group.version).toBe(1)
   })
 
-  test('keeps replacing instances that never become healthy, then rolls back after no progress', async () => {
+  test('keeps replacing instances that never become healthy, then rolls back for lack of progress', async () => {
     const client = await begin({
       behaviours: { [NEW_IMAGE]: { healthStatus: 503 } },
       stallSeconds: 150,
@@ -132,7 +132,7 @@ describe('the control plane', () => {
     expect(scene.plane.group.version).toBe(1)
   })
 
-  test('rolls back when asked to, also while it bakes', async () => {
+  test('rolls back on request, even while it bakes', async () => {
     const client = await begin()
     await client.send(refresh({ BakeTime: 10_000 }))
     while (scene.plane.refreshes[0]?.status !== 'Baking') await Bun.sleep(10)
@@ -142,7 +142,7 @@ describe('the control plane', () => {
     expect(versions()).toEqual([1, 1, 1])
   })
 
-  test('skips instances that match already', async () => {
+  test('skips instances that already match', async () => {
     const client = await begin()
     const before = scene.plane.instances.map(({ id }) => id)
     await client.send(refresh({}, '1'))

@@ -33,7 +33,7 @@ function toThird(): string[] {
   ]
 }
 
-/** Has a refresh stop halfway: one instance of three has the new release. */
+/** Stops a refresh halfway: one of three instances has the new release. */
 async function cancelHalfway(): Promise<void> {
   const going = rollout([...toNew(scene), '--checkpoint-delay-seconds', '2000'])
   await until(() => releases().includes(NEW), 'an instance serves the new release')
@@ -41,8 +41,8 @@ async function cancelHalfway(): Promise<void> {
   await ended(going)
 }
 
-describe('rollback, said twice', () => {
-  test('and let go half-way the first time, follows the way back, and marks what it leaves', async () => {
+describe('rollback, run twice', () => {
+  test('and interrupted halfway the first time, follows the way back and marks the release it leaves', async () => {
     await begin()
     await ship()
     const first = rollout(['rollback', '--bake-seconds', '500'])
@@ -50,7 +50,7 @@ describe('rollback, said twice', () => {
     first.kill('SIGINT')
     expect((await ended(first)).code).toBe(130)
     const second = await back()
-    expect(second.out).toContain('a way back to version 1 runs already: following it')
+    expect(second.out).toContain('a rollback to version 1 is already running: following it')
     expect(second.code).toBe(0)
     expect(await receipt()).toMatchObject({ verdict: 'shipped', release: OLD })
     expect(releases()).toEqual([OLD, OLD, OLD])
@@ -64,7 +64,7 @@ describe('rollback, said twice', () => {
     expect((await back()).code).toBe(0)
     const again = await back()
     expect(again.code).toBe(0)
-    expect(again.out).toContain('nothing to undo: no instance has version 2 any more')
+    expect(again.out).toContain('nothing to undo: no instance has version 2 any longer')
     expect(releases()).toEqual([OLD, OLD, OLD])
     expect(tag()).toBe(NEW)
   })
@@ -77,7 +77,7 @@ describe('rollback, said twice', () => {
     expect(releases()).toEqual([OLD, OLD, OLD])
     expect(scene.plane.group.version).toBe(1)
     expect(tag()).toBe(NEW)
-    // The second may come so close that AWS refuses its start: then it says what runs.
+    // The second may come so close that AWS refuses its start: then it says what is running.
     for (const { code, err } of ran) if (code !== 0) expect(err).toContain('already in progress')
   })
 })
@@ -87,14 +87,14 @@ describe('rollback', () => {
     await begin()
     await cancelHalfway()
     const ran = await back()
-    expect(ran.out).toContain('going back to version 1, which not every instance has')
+    expect(ran.out).toContain('rolling back to version 1, which not every instance has')
     expect(ran.code).toBe(0)
     expect(releases()).toEqual([OLD, OLD, OLD])
     expect(scene.plane.group.version).toBe(1)
     expect(tag()).toBe(NEW)
   })
 
-  test('after a way back that was cancelled, goes on with it', async () => {
+  test('after a way back that was cancelled, continues it', async () => {
     await begin()
     await ship()
     const first = rollout([
@@ -113,31 +113,31 @@ describe('rollback', () => {
     expect(tag()).toBe(NEW)
   })
 
-  test('while AWS goes back by itself, follows it', async () => {
+  test('while AWS rolls back on its own, follows it', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
     scene.behave(OLD_IMAGE, { bootMs: 2500 })
     scene.plane.rollBackRefresh()
     const ran = await back()
-    expect(ran.out).toContain('a way back to version 1 runs already: following it')
+    expect(ran.out).toContain('a rollback to version 1 is already running: following it')
     expect(ran.code).toBe(0)
     expect((await ended(child)).code).toBe(3)
     expect(releases()).toEqual([OLD, OLD, OLD])
   })
 
-  test('goes beyond a change that was undone with --further', async () => {
+  test('with --further, goes back beyond a change that is already undone', async () => {
     await begin()
     await ship()
     expect((await ended(rollout(toThird()))).code).toBe(0)
-    expect((await back()).out).toContain('going back from version 3 to version 2')
+    expect((await back()).out).toContain('rolling back from version 3 to version 2')
     const further = await back('--further')
-    expect(further.out).toContain('going back from version 2 to version 1')
+    expect(further.out).toContain('rolling back from version 2 to version 1')
     expect(further.code).toBe(0)
     expect(tag()).toBe(`${THIRD} ${NEW}`)
   })
 
-  test('is not kept from going back by a token that is refused, nor by a denied look at the targets', async () => {
+  test('goes back even if its token is refused and target health is denied', async () => {
     await begin()
     await ship()
     scene.fleet.tokens.add('secret')
@@ -153,7 +153,7 @@ describe('rollback', () => {
 })
 
 describe('rollout watch', () => {
-  test('never turns a slow way back round, whatever the stall limit', async () => {
+  test('never reverses a slow way back, whatever the stall limit', async () => {
     await begin()
     await ship()
     scene.behave(OLD_IMAGE, { bootMs: 2500 })
@@ -181,7 +181,7 @@ test('rollout list shows past rollouts with status and reason', async () => {
 })
 
 describe('rolled-back releases are remembered', () => {
-  test('without a living follower: what AWS rolled back is skipped by the next start', async () => {
+  test('even if nobody followed: the next start skips what AWS rolled back', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
@@ -195,7 +195,7 @@ describe('rolled-back releases are remembered', () => {
     expect(releases()).toEqual([OLD, OLD, OLD])
   })
 
-  test('all of them, when one after the other was', async () => {
+  test('all of them, when several were rolled back in turn', async () => {
     await begin()
     await ship()
     await back()
@@ -210,19 +210,17 @@ describe('rolled-back releases are remembered', () => {
 })
 
 describe('rollout start', () => {
-  test('rolls a release back at once that answers 404 to everything but /hc and /version', async () => {
+  test('immediately rolls back a release that returns 404 for everything but /hc and /version', async () => {
     await begin()
     scene.behave(NEW_IMAGE, { canaryStatus: 404 })
     const { code, out } = await ship(['--checkpoint-delay-seconds', '2000'])
-    expect(out).toMatch(
-      /the new release failed \d+ of \d+ requests of the probe, the one before 0 of/,
-    )
+    expect(out).toMatch(/the new release failed \d+ of \d+ probe requests, the previous one 0 of/)
     expect(code).toBe(3)
     expect(releases()).toEqual([OLD, OLD, OLD])
     expect(tag()).toBe(NEW)
   })
 
-  test('does not blame the new release for what both of them fail', async () => {
+  test('does not blame the new release for failures of both', async () => {
     await begin()
     const going = rollout([
       ...toNew(scene),
@@ -237,7 +235,7 @@ describe('rollout start', () => {
     expect(code).toBe(0)
   })
 
-  test('ends with a receipt and 0 when AWS throttles right after success', async () => {
+  test('exits with 0 and a receipt when AWS throttles right after success', async () => {
     await begin()
     const child = rollout(toNew(scene))
     await until(() => status() === 'Successful', 'the refresh succeeds')
@@ -246,7 +244,7 @@ describe('rollout start', () => {
     expect(await receipt()).toMatchObject({ verdict: 'shipped', observed: { ok: true } })
   })
 
-  test('refuses while instance refreshes are suspended', async () => {
+  test('refuses while the group’s instance refreshes are suspended', async () => {
     await begin()
     scene.plane.group.suspended.add('InstanceRefresh')
     const { code, err } = await ship()
@@ -254,7 +252,7 @@ describe('rollout start', () => {
     expect(err).toContain('processes of the group are suspended (InstanceRefresh)')
   })
 
-  test('notes that there is no way back when the AMI that runs is gone', async () => {
+  test('notes that there is no way back when the running AMI is gone', async () => {
     await begin()
     scene.plane.images.delete(OLD_IMAGE)
     const { out } = await ship()
@@ -266,7 +264,7 @@ describe('rollout start', () => {
     const before = scene.fleet.requests
     const args = toNew(scene).filter((word) => word !== '--url' && word !== scene.fleet.url)
     const { code, out } = await ended(rollout([...args, '--no-probe', '--url', scene.fleet.url]))
-    expect(out).toContain('by AWS alone')
+    expect(out).toContain('according to AWS only')
     expect(code).toBe(0)
     expect(scene.fleet.requests).toBe(before)
   })

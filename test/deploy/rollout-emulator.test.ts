@@ -24,7 +24,7 @@ import { type Ran, runScript } from './fixtures/script.ts'
 // The first run installs the emulator.
 setDefaultTimeout(180_000)
 
-/** Another implementation of the APIs than the double: what it also understands is no private dialect of ours. */
+/** An independent implementation of the APIs: what it understands too is not our own dialect. */
 let emulator: Ministack
 let env: Record<string, string>
 let autoScaling: AutoScalingClient
@@ -121,23 +121,23 @@ describe('against ministack', () => {
   test('status shows the group', async () => {
     const { code, out } = await rollout('status')
     expect(code).toBe(0)
-    expect(out).toContain(`group       ${GROUP}: no instance, 0 wanted, launch template version 2`)
+    expect(out).toContain(`group       ${GROUP}: no instance, 0 desired, launch template version 2`)
     expect(out).toContain('refresh     none yet')
   })
 
-  test('start refuses what is not there', async () => {
+  test('start refuses what does not exist', async () => {
     const { code, err } = await rollout(...start(9, NEW), '--alarm', 'nothing')
     expect(code).toBe(1)
     expect(err).toContain(`launch template ${templateId} has no version 9`)
     expect(err).toContain("there is no alarm 'nothing'")
     expect((await rollout(...start(2, OLD))).err).toContain(
-      'holds release bbbbbbbbbbbb, not aaaaaaaaaaaa',
+      'contains release bbbbbbbbbbbb, not aaaaaaaaaaaa',
     )
     const unknown = await rollout('status', '--group', `${name}-staging`)
     expect(unknown.err).toContain(`there is no Auto Scaling group '${name}-staging'`)
   })
 
-  test('start refuses while an alarm rings', async () => {
+  test('start refuses while an alarm is in ALARM', async () => {
     const state = (StateValue: 'ALARM' | 'OK') =>
       cloudwatch.send(
         new SetAlarmStateCommand({ AlarmName: 'errors', StateValue, StateReason: 'too many' }),
@@ -149,9 +149,9 @@ describe('against ministack', () => {
     expect(err).toContain('errors is in ALARM: too many')
   })
 
-  test('rollback goes to the version before and marks the release on the group', async () => {
+  test('rollback goes to the previous version and marks the release on the group', async () => {
     const { code, out } = await rollout('rollback')
-    expect(out).toContain('going back from version 2 to version 1, release aaaaaaaaaaaa')
+    expect(out).toContain('rolling back from version 2 to version 1, release aaaaaaaaaaaa')
     expect(code).toBe(0)
     const { AutoScalingGroups } = await autoScaling.send(new DescribeAutoScalingGroupsCommand({}))
     expect(AutoScalingGroups?.[0]?.Tags).toContainEqual(
@@ -167,7 +167,7 @@ describe('against ministack', () => {
     expect(err).toContain('No active Instance Refresh')
   })
 
-  test('bump --list shows what is baked, and an AMI that is gone is refused', async () => {
+  test('bump --list shows the baked images, and start refuses an AMI that is gone', async () => {
     const listed = await runScript('bump', ['--list'], env)
     for (const image of images) expect(listed.out).toContain(image)
     await ec2.send(new DeregisterImageCommand({ ImageId: images[1] as string }))

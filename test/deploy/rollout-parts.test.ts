@@ -30,7 +30,7 @@ describe('checkpoints', () => {
     [[100], 10, 110, 10],
     [[50, 100], 10, 150, 2],
     [[], 4, 200, 1],
-  ])('%j in a group of %d with at most %d %% are %d batches', (points, desired, most, batches) => {
+  ])('%j in a group of %d with at most %d %% take %d batches', (points, desired, most, batches) => {
     expect(batchesOf(points, desired, most)).toBe(batches)
   })
 })
@@ -49,7 +49,7 @@ describe('figures', () => {
     ...(failure ? { failure, detail: `GET /hc at ${at}` } : {}),
   })
 
-  test('count failures by class and leave them out of the latencies', () => {
+  test('count failures by kind and leave them out of the latencies', () => {
     const samples = [sample(100, 1), sample(1100, 3), sample(1200, 900, '502'), sample(1300, 5)]
     const { requests, failed, failures, phases } = figuresOf(samples, 0, 1400)
     expect({ requests, failed, failures }).toEqual({
@@ -65,7 +65,7 @@ describe('figures', () => {
     expect(phases.after).toEqual({ requests: 0, failed: 0, p50: null, p99: null })
   })
 
-  test('show of each kind of failure the first, with its request', () => {
+  test('show the first failure of each kind, with its request', () => {
     const samples = [sample(5, 1, '502'), sample(6, 1, 'timeout'), sample(7, 1, '502')]
     expect(failuresText(figuresOf(samples, 0, 10))).toBe(
       '2 502 (GET /hc at 5), 1 timeout (GET /hc at 6)',
@@ -73,7 +73,7 @@ describe('figures', () => {
     expect(failuresText(figuresOf([sample(5, 1)], 0, 10))).toBe('')
   })
 
-  test('measure the longest time without a right answer, also at either end', () => {
+  test('measure the longest time without a correct response, including both ends', () => {
     const gap = (samples: Sample[], end: number) => figuresOf(samples, 0, end).longestGapSeconds
     expect(gap([sample(100, 1), sample(600, 1, 'timeout'), sample(900, 1)], 1000)).toBe(0.8)
     expect(gap([sample(700, 1), sample(900, 1)], 1000)).toBe(0.7)
@@ -121,7 +121,7 @@ describe('the likely cause', () => {
   })
 
   test.each([
-    ['Main process exited, code=exited, status=78/CONFIG', 'refuses its configuration'],
+    ['Main process exited, code=exited, status=78/CONFIG', 'rejects its configuration'],
     ['Failed at step EXEC: status=203/EXEC', 'cannot be run'],
     [
       'app@9464.service: A process of this unit has been killed by the OOM killer (oom-kill)',
@@ -129,7 +129,7 @@ describe('the likely cause', () => {
     ],
     [
       'AccessDeniedException: not authorized to perform: ssm:GetParameters',
-      'may not read its secrets',
+      'not allowed to read its secrets',
     ],
     ['ParameterNotFound: /hello/production/tokens', 'scripts/secrets'],
     ['redis: connect ECONNREFUSED 10.0.0.9:6379', 'store cannot be reached'],
@@ -140,19 +140,19 @@ describe('the likely cause', () => {
   })
 
   test.each([
-    ['Target.ResponseCodeMismatch', '/hc does not answer 200'],
+    ['Target.ResponseCodeMismatch', '/hc does not return 200'],
     ['Target.Timeout', 'does not answer in time'],
     ['Target.FailedHealthChecks', 'nothing answers on the service'],
-    ['Target.Other', 'the load balancer says Target.Other'],
+    ['Target.Other', 'the load balancer reports Target.Other'],
   ])('falls back to the load balancer’s %s', (reason, part) => {
     expect(likelyCause([finding('', reason, 'codes: [503]')], [], 'why')).toContain(part)
   })
 
-  test('prefers what an instance said to a failed launch, an alarm, and the status', () => {
+  test('prefers a failed launch, then an alarm, then the target, then the status', () => {
     const nothing = [finding('', 'Target.Timeout')]
     expect(likelyCause(nothing, ['no capacity'], 'Alarm x')).toContain('no capacity')
     expect(likelyCause(nothing, [], 'Alarm x is in ALARM')).toContain('an alarm stopped it')
     expect(likelyCause([], [], 'Cancelled by a person')).toBe('Cancelled by a person')
-    expect(likelyCause([], [], '')).toContain('no sign of it')
+    expect(likelyCause([], [], '')).toContain('does not show it')
   })
 })

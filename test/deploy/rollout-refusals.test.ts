@@ -34,7 +34,7 @@ afterAll(async () => {
 const rollout = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
   await runScript('rollout', args, { ...quick, ...extra })
 
-/** The refusal's text; nothing may have been started, and no stack trace be shown. */
+/** The refusal's text; checks that nothing was started and no stack trace is shown. */
 async function refusal(args: string[], code = 1): Promise<string> {
   const ran = await rollout(args)
   expect(ran.code).toBe(code)
@@ -43,7 +43,7 @@ async function refusal(args: string[], code = 1): Promise<string> {
   return ran.err
 }
 
-/** `toNew` with another value for one option. */
+/** `toNew` with a different value for one option. */
 const but = (option: string, value: string): string[] => {
   const args = toNew(scene)
   args[args.indexOf(option) + 1] = value
@@ -51,7 +51,7 @@ const but = (option: string, value: string): string[] => {
 }
 
 describe('usage', () => {
-  test('--help names every option and exit code, and ends with 0', async () => {
+  test('--help names every option and exit code, and exits with 0', async () => {
     const { code, out } = await rollout(['--help'])
     expect(code).toBe(0)
     expect(out).toContain('exit codes: 0 shipped')
@@ -68,15 +68,15 @@ describe('usage', () => {
     [['watch', '--url', 'here'], "--url needs an http or https URL, got 'here'"],
     [
       ['watch', '--checkpoints', '50,20,100'],
-      'rising whole percentages that end with 100, or none',
+      'increasing whole percentages that end with 100, or none',
     ],
-    [['watch', '--checkpoints', '50'], 'rising whole percentages that end with 100, or none'],
+    [['watch', '--checkpoints', '50'], 'increasing whole percentages that end with 100, or none'],
     [
       ['watch', '--launch-template-version', '$Latest'],
-      'with $Latest or $Default AWS cannot go back',
+      'a number (AWS cannot roll back from $Latest or $Default)',
     ],
     [['watch', '--release', 'main'], '--release needs a full commit id'],
-  ])('%j ends with 2, in a line that says why', async (args, message) => {
+  ])('%j exits with 2 and one line that says why', async (args, message) => {
     const err = await refusal(args, 2)
     expect(err).toContain(message)
     expect(err).toEndWith(' (scripts/rollout --help)\n')
@@ -104,13 +104,13 @@ describe('rollout start refuses', () => {
     expect(text).toContain(`the AMI ${NEW_IMAGE} of version 2 does not exist`)
   })
 
-  test('an AMI that holds another release', async () => {
+  test('an AMI that contains another release', async () => {
     expect(await refusal(but('--release', 'c'.repeat(40)))).toContain(
-      `holds release ${NEW.slice(0, 12)}, not cccccccccccc`,
+      `contains release ${NEW.slice(0, 12)}, not cccccccccccc`,
     )
   })
 
-  test('an alarm that rings, unless told to leave it out', async () => {
+  test('an alarm in ALARM, and names the option that leaves it out', async () => {
     scene.plane.setAlarm(ALARM, 'ALARM', 'too many errors')
     const text = await refusal(toNew(scene))
     scene.plane.setAlarm(ALARM, 'OK')
@@ -118,14 +118,14 @@ describe('rollout start refuses', () => {
     expect(text).toContain('--ignore-alarms')
   })
 
-  test('an alarm without data, which AWS would not take', async () => {
+  test('an alarm without data, which AWS would not accept', async () => {
     scene.plane.setAlarm(ALARM, 'INSUFFICIENT_DATA', 'no data yet')
     const text = await refusal(toNew(scene))
     scene.plane.setAlarm(ALARM, 'OK')
     expect(text).toContain(`${ALARM} is in INSUFFICIENT_DATA: no data yet`)
   })
 
-  test('a composite alarm that rings, like any other', async () => {
+  test('a composite alarm in ALARM, like any other', async () => {
     const name = `${GROUP}-composite`
     scene.plane.alarms.set(name, { name, state: 'ALARM', reason: 'two of three', composite: true })
     const text = await refusal([...toNew(scene), '--alarm', name])
@@ -133,18 +133,18 @@ describe('rollout start refuses', () => {
     expect(text).toContain(`${name} is in ALARM: two of three`)
   })
 
-  test('checkpoints that end before an alarm can ring', async () => {
+  test('checkpoints that end before an alarm can trigger', async () => {
     const alarm = scene.plane.alarms.get(ALARM)
     if (alarm) scene.plane.alarms.set(ALARM, { ...alarm, period: 60, evaluationPeriods: 3 })
     const text = await refusal(toNew(scene))
     if (alarm) scene.plane.alarms.set(ALARM, alarm)
-    expect(text).toContain(`a checkpoint of 120 s ends before ${ALARM} can ring`)
-    expect(text).toContain('--checkpoint-delay-seconds 240')
+    expect(text).toContain(`a checkpoint of 120 s ends before ${ALARM} can trigger`)
+    expect(text).toContain('--checkpoint-delay-seconds to 240')
   })
 
-  test('a probe that asks too seldom for the answers that a checkpoint waits for', async () => {
+  test('a probe too slow for the answers that a checkpoint requires', async () => {
     expect(await refusal([...toNew(scene), '--rate', '0.1'])).toContain(
-      'a checkpoint waits for 20 answers of the new release, and the probe would get about 6',
+      'a checkpoint requires 20 answers from the new release, but the probe would get only about 6',
     )
   })
 
@@ -160,7 +160,7 @@ describe('rollout start refuses', () => {
     expect(text).toContain('resume-processes')
   })
 
-  test('all at once when several things are wrong', async () => {
+  test('several problems, and names all of them', async () => {
     const args = [...but('--launch-template-version', '9'), '--alarm', 'nothing']
     const text = await refusal(args)
     expect(text).toContain('has no version 9')
@@ -183,14 +183,14 @@ describe('rollout start refuses', () => {
   })
 })
 
-describe('with a refresh under way', () => {
+describe('with a running refresh', () => {
   afterEach(async () => {
     if (scene.plane.running) scene.plane.cancelRefresh()
     await until(() => !scene.plane.running, 'the refresh is cancelled')
     scene.plane.refreshes.length = 0
   })
 
-  test('start refuses a second one, and cancel without one is refused by AWS', async () => {
+  test('start refuses a second one; cancel without one is refused by AWS', async () => {
     const none = await rollout(['cancel'])
     expect(none.code).toBe(1)
     expect(none.err).toContain('No in progress or pending Instance Refresh')
@@ -206,7 +206,7 @@ describe('with a refresh under way', () => {
     expect((await ended(first)).code).toBe(4)
   })
 
-  test('throttling and a lost network are waited out', async () => {
+  test('throttling and network failures are waited out', async () => {
     scene.plane.group.version = 1
     scene.plane.group.tags = {}
     const once = { AWS_MAX_ATTEMPTS: '1' }
@@ -226,7 +226,7 @@ describe('with a refresh under way', () => {
     expect(ran.code).toBe(0)
   })
 
-  test('a start whose answer was lost is found again, not started twice', async () => {
+  test('a refresh whose start got no answer is found, not started twice', async () => {
     scene.plane.group.version = 1
     scene.double.faults.add(/StartInstanceRefresh/, { kind: 'lose' }, 1)
     const version = scene.plane.addVersion({
@@ -242,7 +242,7 @@ describe('with a refresh under way', () => {
     expect(scene.plane.refreshes).toHaveLength(1)
   })
 
-  test('a network that stays lost ends with 6, and says that the refresh goes on', async () => {
+  test('a lasting network failure exits with 6, and says that the refresh continues', async () => {
     const version = scene.plane.addVersion({
       imageId: NEW_IMAGE,
       userData: '',
@@ -260,7 +260,7 @@ describe('with a refresh under way', () => {
     scene.double.faults.clear()
     expect(ran.code).toBe(6)
     expect(ran.out).toContain('lost sight: AWS cannot be reached')
-    expect(ran.out).toContain('The refresh goes on')
+    expect(ran.out).toContain('The refresh continues')
     expect(ran.out + ran.err).not.toMatch(/^\s+at /m)
   })
 })

@@ -24,7 +24,7 @@ setDefaultTimeout(PATIENCE_MS)
 useRollout()
 
 describe('rollout start', () => {
-  test('ends with 0 when every instance answers with the release and no request failed', async () => {
+  test('exits with 0 when every instance answers with the release and no request failed', async () => {
     await begin()
     const ran = await ship(['--json'])
     expect(ran.err).toContain('verdict     shipped')
@@ -56,7 +56,7 @@ describe('rollout start', () => {
     expect(await readdir(folder)).toEqual(['receipt.json'])
   })
 
-  test('asks AWS for what the design says', async () => {
+  test('starts the refresh with the preferences that the design specifies', async () => {
     await begin()
     await ship()
     expect(scene.plane.refreshes[0]).toMatchObject({
@@ -65,7 +65,7 @@ describe('rollout start', () => {
         minHealthyPercentage: 100,
         maxHealthyPercentage: 200,
         checkpointPercentages: [50, 100],
-        checkpointDelay: 20,
+        checkpointDelay: 120,
         bakeTime: 30,
         skipMatching: true,
         autoRollback: true,
@@ -74,7 +74,7 @@ describe('rollout start', () => {
     })
   })
 
-  test('follows its own refresh while AWS still tells of the one before', async () => {
+  test('follows its own refresh while AWS still reports the previous one', async () => {
     await begin()
     expect((await ship()).code).toBe(0)
     scene.plane.addVersion({
@@ -92,7 +92,7 @@ describe('rollout start', () => {
     expect(serving).toEqual({ [OLD]: 3 })
   })
 
-  test('leaves alone what was in the folder for evidence before', async () => {
+  test('leaves existing files in the evidence folder alone', async () => {
     await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
     await Bun.write(join(evidence(), 'mine.txt'), 'mine')
     const child = rollout(toNew(scene))
@@ -102,13 +102,13 @@ describe('rollout start', () => {
     expect(await readdir(evidence())).toEqual(['mine.txt'])
   })
 
-  test('leaves out the checkpoint that one instance would skip', async () => {
+  test('leaves out the checkpoint that a single instance would skip', async () => {
     await begin({ instances: 1 })
     expect((await ship()).code).toBe(0)
     expect(scene.plane.refreshes[0]?.preferences.checkpointPercentages).toEqual([100])
   })
 
-  test('ends with 3 after an alarm, marks the release, and keeps what failed instances told', async () => {
+  test('exits with 3 after an alarm, marks the release, and keeps evidence from failed instances', async () => {
     await begin({
       behaviours: {
         [NEW_IMAGE]: {
@@ -128,7 +128,7 @@ describe('rollout start', () => {
     expect(releases()).toEqual([OLD, OLD, OLD])
     const { verdict, exitCode, evidence: found } = await receipt()
     expect({ verdict, exitCode }).toEqual({ verdict: 'rolled back', exitCode: 3 })
-    expect(found?.likelyCause).toContain('refuses its configuration')
+    expect(found?.likelyCause).toContain('rejects its configuration')
     expect(dirname(found?.folder ?? '')).toBe(evidence())
     const failed = (await readdir(found?.folder ?? '')).filter((name) => name.startsWith('i-'))
     expect(failed.length).toBeGreaterThan(0)
@@ -139,7 +139,7 @@ describe('rollout start', () => {
     expect(commands(scene.plane)[0]?.Comment).toContain('evidence')
   })
 
-  test('rolls back by itself when new instances never become healthy', async () => {
+  test('rolls back on its own when new instances never become healthy', async () => {
     await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
     const ran = await ship(['--stall-seconds', '1'])
     expect(ran.out).toContain('no new instance became healthy for 1 s: rolling back')
@@ -147,12 +147,12 @@ describe('rollout start', () => {
     expect(scene.double.calls).toContain('RollbackInstanceRefresh')
     expect(releases()).toEqual([OLD, OLD, OLD])
     const { evidence: found, probe } = await receipt()
-    expect(found?.likelyCause).toContain('/hc does not answer 200')
+    expect(found?.likelyCause).toContain('/hc does not return 200')
     expect(found?.likelyCause).toContain('503')
     expect(probe?.failed).toBe(0)
   })
 
-  test('keeps following when it may not mark the release', async () => {
+  test('keeps following when it is denied marking the release', async () => {
     await begin({ behaviours: { [NEW_IMAGE]: { healthStatus: 503 } } })
     scene.double.faults.add(/CreateOrUpdateTags/, denied('autoscaling:CreateOrUpdateTags'))
     const ran = await ship(['--stall-seconds', '1'])
@@ -170,7 +170,7 @@ describe('rollout start', () => {
     expect((await receipt()).evidence?.likelyCause).toContain('InsufficientInstanceCapacity')
   })
 
-  test('ends with 4 when AWS fails the refresh', async () => {
+  test('exits with 4 when AWS fails the refresh', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
@@ -181,7 +181,7 @@ describe('rollout start', () => {
     expect(await receipt()).toMatchObject({ verdict: 'failed', releases: { [NEW]: 3 } })
   })
 
-  test('ends with 4 when somebody cancels the refresh, and reports the mix', async () => {
+  test('exits with 4 when someone cancels the refresh, and reports the mix', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--checkpoint-delay-seconds', '2000'])
     await until(() => releases().includes(NEW) && releases().length === 3, 'the checkpoint')
@@ -192,7 +192,7 @@ describe('rollout start', () => {
     expect((await receipt()).releases).toEqual({ [OLD]: 1, [NEW]: 2 })
   })
 
-  test('ends with 5 when its time is up, and leaves the refresh running', async () => {
+  test('exits with 5 when its time is up, and leaves the refresh running', async () => {
     await begin()
     const ran = await ship(['--bake-seconds', '2000', '--timeout-seconds', '2'])
     expect(ran.code).toBe(5)
@@ -200,7 +200,7 @@ describe('rollout start', () => {
     expect(scene.plane.refreshes[0]?.status).toBe('Baking')
   })
 
-  test('ends with 4 when requests failed, though every instance serves the release', async () => {
+  test('exits with 4 when requests failed, although every instance serves the release', async () => {
     await begin()
     const child = rollout([...toNew(scene), '--bake-seconds', '100'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
@@ -251,7 +251,7 @@ describe('rollout start', () => {
     expect(probe?.phases.after.requests).toBeGreaterThan(5)
   })
 
-  test('is done at once on a version that is there, also beside an instance set aside', async () => {
+  test('has nothing to replace if the version is already there, even with an instance on standby', async () => {
     await begin()
     expect((await ship()).code).toBe(0)
     const [one] = scene.plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
@@ -263,7 +263,7 @@ describe('rollout start', () => {
     expect(scene.plane.refreshes).toHaveLength(1)
   })
 
-  test('leaves the canary out when the service wants a token and none is given', async () => {
+  test('leaves the canary out when the service requires a token and none is given', async () => {
     await begin()
     scene.fleet.tokens.add('secret')
     const without = await ship()

@@ -15,10 +15,10 @@ import { type Disturbance, type Operator, type Script, scriptOf } from './script
 import { VirtualTime } from './virtual-time.ts'
 
 const MINUTE_MS = 60_000
-/** An operator gives up after this long, whatever happens; so does the episode. */
+/** An operator gives up after this long, whatever happens, and so does the episode. */
 const LIMIT_MS = 6 * 60 * MINUTE_MS
 
-/** What was wrong with what happened, in a sentence each. */
+/** What went wrong in an episode, a sentence each. */
 export interface Verdict {
   seed: number
   script: Script
@@ -42,7 +42,7 @@ export async function play(seed: number, script = scriptOf(randomOf(seed))): Pro
 
 class Episode {
   readonly promises: Promises
-  /** What was done, for a person who looks at one episode. */
+  /** What was done, for a person looking at one episode. */
   readonly trace: string[] = []
   private readonly plane: ControlPlane
   private faultsEnd: number
@@ -66,14 +66,14 @@ class Episode {
     const disturbed = script.disturbances.map((disturbance) => this.disturb(disturbance))
     const operated = script.operators.map((operator) => this.operate(operator))
     if (!(await time.until(Promise.all([...operated, ...disturbed]), LIMIT_MS))) {
-      promises.broken.push('an operator never came to an end')
+      promises.broken.push('an operator never finished')
     }
     await this.end()
     clearInterval(looking)
     void plane.stop()
   }
 
-  /** When nothing fails any more, one rollback is all that it takes to be rid of a bad release. */
+  /** Once nothing fails any more, a single rollback is enough to get rid of a bad release. */
   private async end(): Promise<void> {
     const { time, plane, promises } = this
     this.faultsEnd = 0
@@ -81,20 +81,21 @@ class Episode {
       while (plane.running) await Bun.sleep(10_000)
     }
     if (!(await time.until(quiet(), LIMIT_MS))) {
-      promises.broken.push('a refresh never came to an end')
+      promises.broken.push('a refresh never finished')
     }
     if (promises.isBad()) {
       const further = promises.shipsOlder
       const done = this.operate({ verb: 'rollback', afterSeconds: 0, version: 0, further })
-      if (!(await time.until(done, LIMIT_MS))) promises.broken.push('the last rollback never ended')
+      if (!(await time.until(done, LIMIT_MS)))
+        promises.broken.push('the last rollback never finished')
       await time.until(quiet(), LIMIT_MS)
-      // What was shipped and is bad, unseen by anybody, may be what was before.
+      // The previous release may be a bad one that was shipped without anybody noticing.
       const second = { verb: 'rollback', afterSeconds: 0, version: 0, further: true } as const
       if (promises.isBad() && promises.hasShippedBad())
         await time.until(this.operate(second), LIMIT_MS)
       if (promises.isBad()) {
         promises.broken.push(
-          `one rollback at the end does not reach a good release: ${promises.inService()} in service, ${plane.group.version} saved`,
+          `one rollback at the end did not reach a good release: ${promises.inService()} in service, ${plane.group.version} saved`,
         )
       }
     }
@@ -132,10 +133,10 @@ class Episode {
       return isOfAws(error) ? EXIT.refused : Promise.reject(error)
     })
     const code = await Promise.race([ended, dead.promise]).catch((error: Error) => {
-      promises.broken.push(`${verb} broke off: ${error.stack}`)
+      promises.broken.push(`${verb} threw: ${error.stack}`)
     })
     this.note(
-      `${verb} ends with ${killed ? 'death' : code}: ${receipt?.verdict} ${receipt?.reason}`,
+      `${verb} ended with ${killed ? 'a kill' : code}: ${receipt?.verdict} ${receipt?.reason}`,
     )
     if (code === undefined || killed) return
     promises.ended({ operator, code, receipt, seconds: (time.now - began) / 1000 })
@@ -148,7 +149,7 @@ class Episode {
     const { time, promises, script } = this
     const settings = settingsOf(operator, script, this.fleet.url)
     const aws = inProcessAws(this.plane, async (action, call) => {
-      // A killed process sends nothing any more, and hears nothing.
+      // A killed process no longer sends or receives anything.
       if (process.isKilled()) return await new Promise(() => {})
       const sent = promises.sending(operator)
       const isQuiet = (): boolean => time.now >= this.faultsEnd

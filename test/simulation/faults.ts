@@ -1,7 +1,7 @@
 import { ApiError } from '../aws-double/errors.ts'
 import type { Script } from './script.ts'
 
-/** Makes a call of AWS go wrong as often as the script says; not at all when `isQuiet`. */
+/** Makes an AWS call fail as often as the script says; never while `isQuiet`. */
 export async function withFaults(
   script: Script,
   isQuiet: () => boolean,
@@ -14,7 +14,7 @@ export async function withFaults(
   if (kind < 0.4) throw fault('ThrottlingException', 400)
   if (kind < 0.6) throw fault('ServiceUnavailable', 503)
   if (kind < 0.8) {
-    // It was done, and the answer is lost: the SDK sends it again, and meets what it did.
+    // The call succeeded but its answer was lost: the SDK retries, and runs into its own first call.
     const answer = asSdk(call)
     if (/^(Describe|CreateOrUpdate|Delete)/.test(action)) return answer
     const again = Object.assign(fault('InstanceRefreshInProgress', 400), {
@@ -30,7 +30,7 @@ export async function withFaults(
   throw fault('ExpiredToken', 403)
 }
 
-/** As the SDK throws what AWS refuses. */
+/** Throws what AWS refuses the way the SDK does. */
 function asSdk(call: () => Record<string, unknown>): Record<string, unknown> {
   try {
     return call()

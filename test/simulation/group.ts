@@ -6,7 +6,7 @@ import type { Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import type { Operator, Script } from './script.ts'
 
 export const GROUP = `${service.name}-production`
-/** Later than the first checkpoint, and before the refresh has baked. */
+/** After the first checkpoint, and before the end of the bake time. */
 const BREAKS_AFTER_MS = 240_000
 export const TIMEOUT_SECONDS = 3600
 const TEMPLATE = 'lt-0123456789abcdef0'
@@ -15,7 +15,7 @@ export const releaseOf = (version: number): string => String(version).repeat(40)
 const imageOf = (version: number): string => `ami-${String(version).repeat(17).slice(0, 17)}`
 export const versionOf = (release: string | undefined): number => Number(release?.[0])
 
-/** The group, launch template and images of a script, as the double of AWS has them at `now`. */
+/** The group, launch template and images of a script, in the AWS double at `now`. */
 export function groupOf(
   script: Script,
   fleet: FakeFleet,
@@ -28,7 +28,7 @@ export function groupOf(
     group: {
       name: GROUP,
       templateId: TEMPLATE,
-      // Version 1 is older than what runs: nobody has a reason to go there.
+      // Version 1 is older than the running one: nobody has a reason to go there.
       version: 2,
       minSize: 0,
       maxSize: 20,
@@ -84,7 +84,7 @@ export function groupOf(
   return plane
 }
 
-/** Around `median` milliseconds, as real answers are: some take twice as long. */
+/** Around `median` milliseconds, with the spread of real answers: some take twice as long. */
 const latency = (median: number) => (): number => median * Math.exp(0.3 * normal())
 
 const normal = (): number =>
@@ -115,7 +115,7 @@ export function settingsOf(
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
-    // Enough for what a release does wrong here, and no more: each request takes its time.
+    // Just enough to detect these faults: every request takes time to simulate.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
     failureBudget: 0,

@@ -12,12 +12,12 @@ import { Query } from '../aws-double/wire/query.ts'
 
 type Output = Record<string, unknown>
 
-/** Called around each call: may throw instead of it, or after it, when the answer is lost. */
+/** Wraps each call: may throw instead of making it, or after making it, as if the answer were lost. */
 export type Faults = (action: string, call: () => Output) => Promise<Output>
 
 /**
- * The clients of the SDK without a network: commands go to the double in this process. Auto Scaling, ELB and CloudWatch
- * through the double's own actions; EC2's answers are made here, since its wire has other names than the SDK.
+ * The SDK's clients without a network: commands go to the double in this process. Auto Scaling, ELB and CloudWatch use
+ * the double's own actions; EC2's answers are built here, since its wire format has other names than the SDK.
  */
 export function inProcessAws(plane: ControlPlane, faults: Faults): Aws {
   const clientOf = (prototype: object, actions: (action: string, input: Output) => Output) =>
@@ -44,7 +44,7 @@ export function inProcessAws(plane: ControlPlane, faults: Faults): Aws {
   } as Aws
 }
 
-/** A command's input as AWS's Query protocol writes it. */
+/** A command's input, encoded for AWS's Query protocol. */
 function formOf(action: string, input: Output): URLSearchParams {
   const form = new URLSearchParams({ Action: action })
   const put = (path: string, value: unknown): void => {
@@ -108,7 +108,7 @@ function ec2(plane: ControlPlane, action: string, input: Output): Output {
       }
     }
     default:
-      throw new Error(`the simulation has no ${action}`)
+      throw new Error(`the simulation does not support ${action}`)
   }
 }
 

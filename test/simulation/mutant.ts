@@ -1,4 +1,4 @@
-/** Preloaded, it makes this process run the mutation with the number MUTATION instead of what the file says. */
+/** When preloaded, makes this process run mutation number MUTATION instead of the original code. */
 import { join } from 'node:path'
 import { plugin } from 'bun'
 import { root } from '../../scripts/lib/paths.ts'

@@ -1,6 +1,6 @@
 /**
- * Plays rollouts with each mutation until one goes wrong: `bun test/simulation/mutate.ts [NUMBER…]`. Exit code 1 when a
- * mutation is not noticed.
+ * Plays rollouts with each mutation until one goes wrong: `bun test/simulation/mutate.ts [NUMBER…]`. Exits with 1 if a
+ * mutation goes unnoticed.
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -45,5 +45,5 @@ async function work(): Promise<void> {
   }
 }
 await Promise.all(Array.from({ length: availableParallelism() }, work))
-if (unnoticed > 0) console.log(`${unnoticed} of ${mutations.length} mutations were not noticed`)
+if (unnoticed > 0) console.log(`${unnoticed} of ${mutations.length} mutations went unnoticed`)
 process.exit(unnoticed > 0 ? 1 : 0)

@@ -1,4 +1,4 @@
-/** A fault that somebody might put into the rollout's decisions one day. */
+/** A bug that someone might introduce into the rollout's decisions. */
 export interface Mutation {
   /** In scripts/lib. */
   file: string
@@ -7,9 +7,9 @@ export interface Mutation {
   to: string
 }
 
-/** Each must be noticed by the simulation: `bun test/simulation/mutate.ts` shows by which seed. */
+/** The simulation must notice each one: `bun test/simulation/mutate.ts` shows with which seed. */
 export const mutations: Mutation[] = [
-  // The controller: what follows from one look at the fleet.
+  // The controller: what to do after one snapshot of the fleet.
   ...of('rollout/controller.ts', [
     ['!goal.isRollback && !next.marked && status', 'goal.isRollback && !next.marked && status'],
     ['status && isTurnedRound(status)) {', 'status && !isTurnedRound(status)) {'],
@@ -40,7 +40,7 @@ export const mutations: Mutation[] = [
     ["return refresh?.Status ?? 'Pending'", "return refresh?.Status ?? 'Successful'"],
     ['up.length === members.length && up.length >= fleet.desired', 'up.length > 0'],
   ]),
-  // The direction: where a fleet comes from and where it goes.
+  // The direction: where a fleet comes from and where it is going.
   ...of('rollout/direction.ts', [
     ['if (newest && isRunning(newest.status)) {', 'if (newest && !isRunning(newest.status)) {'],
     ['if (isTurnedRound(status)) {', 'if (!isTurnedRound(status)) {'],

@@ -13,31 +13,31 @@ export interface Ended {
   seconds: number
 }
 
-/** After its time is up a command still asks AWS, patiently, how things are. */
+/** After its time is up, a command still queries AWS, with retries. */
 const SLACK_SECONDS = 1800
 
-/** A bad release is given up at the latest after it has had its time to become healthy and its rollback its own. */
+/** A bad release is gone by then: the time it has to become healthy, plus the rollback. */
 const GIVEN_UP_SECONDS = 2400
 
-/** What every request of the probe shows; the others may show it to nobody who looks for a moment. */
+/** Faults that every probe request shows; a short look may miss the others. */
 const NEVER_SHIPPED: Quality[] = ['never healthy', 'broken', 'no launch']
 
 const MAY_LACK_RECEIPT: number[] = [EXIT.refused, EXIT.interrupted, EXIT.usage]
 
-/** What the rollout promises, held against what is seen of the group and of those who operate it. */
+/** The rollout's promises, checked against the observed behaviour of the group and its operators. */
 export class Promises {
   readonly broken: string[] = []
   private readonly rolledBack = new Set<number>()
-  /** Refreshes that were there when it was last looked, by id. */
+  /** IDs of the refreshes that existed at the last look. */
   private readonly known = new Set<string>()
-  /** Refreshes, by id, that were sent for before their version was rolled back. */
+  /** IDs of the refreshes that were requested before their version was rolled back. */
   private readonly excused = new Set<string>()
-  /** Versions that an operator asks for although they were rolled back. */
+  /** Versions that an operator requested although they were rolled back. */
   private readonly retried = new Set<number>()
   private undoesFirst = false
-  /** Whether somebody started an older version: that is a way back, and undoing it wants --further. */
+  /** Whether someone started an older version: that is a way back, and undoing it needs --further. */
   shipsOlder = false
-  /** Scaling out takes its time; what was there at first has to serve. */
+  /** Scaling out takes time: only the lowest desired capacity so far has to serve. */
   private fewestWanted: number
 
   constructor(
@@ -51,18 +51,18 @@ export class Promises {
     this.retried.add(version)
   }
 
-  /** Before a call to AWS: what its sender could know. */
+  /** Before a call to AWS: what its sender could have known. */
   sending({ verb, version }: Operator): { isFirst: boolean; isInnocent: boolean; verb: string } {
     const isFirst = this.plane.refreshes.length === 0
     return { isFirst, isInnocent: !this.rolledBack.has(version), verb }
   }
 
-  /** An operator has started a refresh; AWS cannot be told to start only if nothing changed since it was sent. */
+  /** An operator has started a refresh; AWS has no way to start one only if nothing has changed since the request. */
   started(operator: Operator, sent: { isFirst: boolean; isInnocent: boolean }, id: string): void {
     const { plane } = this
     const to = plane.refreshes[0]?.desiredVersion ?? 0
     if (operator.verb === 'rollback') {
-      // Without a newer release there is nothing to undo but the one that runs: that is what was asked for.
+      // Without a newer release there is nothing to undo but the running one, so that was requested.
       this.undoesFirst ||= sent.isFirst
       const newest = plane.refreshes[1]?.desiredVersion ?? to
       for (const version of [newest, plane.group.version, ...this.present()]) {
@@ -74,7 +74,7 @@ export class Promises {
     }
   }
 
-  /** What must hold at every moment. */
+  /** Checks what must hold at every moment. */
   look(): void {
     const { plane, rolledBack } = this
     for (const { desiredVersion: to = 0, status, id } of plane.refreshes) {
@@ -90,13 +90,13 @@ export class Promises {
     }
     for (const version of this.marked()) {
       if (!rolledBack.has(version)) {
-        this.broken.push(`version ${version} is marked and was never rolled back`)
+        this.broken.push(`version ${version} is marked but was never rolled back`)
       }
     }
     const serving = plane.instances.filter(isServing).length
     this.fewestWanted = Math.min(this.fewestWanted, plane.group.desired)
     if (serving < this.fewestWanted && !this.isHarmed()) {
-      this.broken.push(`${serving} of ${plane.group.desired} serve`)
+      this.broken.push(`only ${serving} of ${plane.group.desired} instances serve`)
     }
   }
 
@@ -107,24 +107,24 @@ export class Promises {
     }
     if (!receipt) {
       if (verb !== 'cancel' && !MAY_LACK_RECEIPT.includes(code)) {
-        this.broken.push(`${verb} ended with ${code} and no receipt`)
+        this.broken.push(`${verb} ended with ${code} and without a receipt`)
       }
     } else this.isTrue(operator, receipt, seconds)
     if (verb === 'start') this.startEnded(operator, code, receipt, seconds)
     if (verb === 'start' && receipt?.verdict === 'shipped') this.shipped(version, receipt)
   }
 
-  /** When nothing fails any more. */
+  /** Checks what must hold once nothing fails any more. */
   atTheEnd(): void {
     this.look()
     if (this.undoesFirst) return
-    if (this.inService().includes(1)) this.broken.push('somebody went back beyond what ran before')
+    if (this.inService().includes(1)) this.broken.push('someone went back beyond what ran at first')
     for (const version of this.marked()) {
       if (version <= 2) this.broken.push(`the good release of version ${version} is marked`)
     }
   }
 
-  /** Whether a bad release serves, or would be launched. */
+  /** Whether a bad release is serving, or would be launched. */
   isBad(): boolean {
     const { releases } = this.script
     return [...this.inService(), this.plane.group.version].some(
@@ -132,7 +132,7 @@ export class Promises {
     )
   }
 
-  /** Whether AWS shipped a bad release, unseen by anybody who followed it. */
+  /** Whether AWS shipped a bad release without any follower noticing. */
   hasShippedBad(): boolean {
     return this.plane.refreshes.some(
       ({ status, desiredVersion = 0 }) =>
@@ -146,7 +146,7 @@ export class Promises {
       .map(({ version }) => version)
   }
 
-  /** The receipt says what AWS says of the refresh. */
+  /** The receipt must agree with AWS about the refresh. */
   private isTrue({ verb }: Operator, receipt: Receipt, seconds: number): void {
     const { verdict, refreshId } = receipt
     const status = this.plane.refreshes.find(({ id }) => id === refreshId)?.status
@@ -171,7 +171,7 @@ export class Promises {
           return true
       }
     })()
-    if (!isRight) this.broken.push(`${verb} says '${verdict}' of a refresh that is ${status}`)
+    if (!isRight) this.broken.push(`${verb} reports '${verdict}' for a refresh that is ${status}`)
   }
 
   private startEnded(
@@ -183,7 +183,7 @@ export class Promises {
     const { releases, faultRate } = this.script
     const marked = this.marked().includes(version)
     if (receipt?.verdict === 'rolled back' && faultRate === 0 && !marked && !this.isCrowded()) {
-      this.broken.push(`version ${version} was rolled back and is not marked`)
+      this.broken.push(`version ${version} was rolled back but is not marked`)
     }
     if (this.isCrowded() || faultRate > 0 || this.isHarmed()) return
     const isGood = releases[version - 1] === 'good'
@@ -211,7 +211,7 @@ export class Promises {
     }
   }
 
-  /** Whether others have a hand in it, or it was let go. */
+  /** Whether others take part, or the start was interrupted or killed. */
   private isCrowded(): boolean {
     const { operators } = this.script
     return operators.some(
@@ -219,7 +219,7 @@ export class Promises {
     )
   }
 
-  /** Whether something other than a rollout takes instances away. */
+  /** Whether something other than a rollout removes instances. */
   private isHarmed(): boolean {
     return this.script.disturbances.some(({ kind }) => kind !== 'scale')
   }

@@ -1,4 +1,4 @@
-/** Plays one episode again and shows it: `bun test/simulation/replay.ts SEED [--shrink]`. */
+/** Replays one episode and prints it: `bun test/simulation/replay.ts SEED [--shrink]`. */
 import { play } from './episode.ts'
 import { shrink } from './shrink.ts'
 

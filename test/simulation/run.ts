@@ -1,4 +1,4 @@
-/** Plays the episodes of the seeds FROM up to TO, a line of JSON for each that goes wrong: `bun run.ts FROM TO`. */
+/** Plays the seeds FROM up to TO, and prints a line of JSON for each that goes wrong: `bun run.ts FROM TO`. */
 import { play } from './episode.ts'
 
 const [from = 0, to = 0] = process.argv.slice(2).map(Number)

@@ -10,52 +10,52 @@ export interface Operator {
   retry?: boolean
   /** Of rollback. */
   further?: boolean
-  /** Ctrl-C so long after it began. */
+  /** Time from the verb's start to Ctrl-C. */
   interruptedAfterSeconds?: number
-  /** The terminal, or the machine, is gone. */
+  /** Time from the verb's start to the loss of the terminal or the machine. */
   killedAfterSeconds?: number
 }
 
-/** What happens to the group, whoever rolls out what. */
+/** Something that happens to the group, independently of its rollouts. */
 export interface Disturbance {
   kind: 'die' | 'scale' | 'standby' | 'suspend'
   afterSeconds: number
-  /** How long an instance stands by, or a process is suspended. */
+  /** How long an instance is on standby, or a process suspended. */
   forSeconds: number
-  /** Of scale: instances wanted from then on. */
+  /** Of scale: the desired capacity from then on. */
   desired: number
   /** Of suspend. */
   process: 'Launch' | 'Terminate' | 'InstanceRefresh' | 'HealthCheck'
 }
 
-/** All that happens in an episode, apart from what follows from it. */
+/** Everything that happens in an episode, except its consequences. */
 export interface Script {
   instances: number
-  /** By launch template version, from 1. 1 is older than what runs, 2 runs: both are good. */
+  /** By launch template version, from 1. Version 1 is older than the running one, 2 is running: both are good. */
   releases: Quality[]
   operators: Operator[]
   disturbances: Disturbance[]
-  /** Whether an alarm rings while a broken release serves. */
+  /** Whether an alarm is in ALARM while a broken release serves. */
   alarms: boolean
   bootSeconds: number
-  /** How long AWS does not tell of a new refresh. */
+  /** How long AWS does not list a new refresh. */
   lagSeconds: number
   /** How long AWS takes to cancel a refresh. */
   cancelSeconds: number
-  /** Of calls that go wrong in the first minutes. */
+  /** Share of calls that go wrong in the first minutes. */
   faultRate: number
   faultMinutes: number
   delaySeconds: number
 }
 
-/** A script by chance. */
+/** A random script. */
 export function scriptOf(random: () => number): Script {
   const oneOf = <T>(...values: T[]): T => values[Math.floor(random() * values.length)] as T
   const upTo = (limit: number): number => Math.floor(random() * limit)
   const releases: Quality[] = [
     'good',
     'good',
-    // Slow ones are rare: they take many requests to be noticed.
+    // Slow ones are rare: noticing them takes many requests.
     random() < 0.04
       ? 'slow'
       : oneOf<Quality>('good', 'good', 'never healthy', 'broken', 'broken later', 'no launch'),
@@ -64,7 +64,7 @@ export function scriptOf(random: () => number): Script {
   const operators: Operator[] = [{ verb: 'start', afterSeconds: 0, version: 3 }]
   let at = 0
   for (let count = upTo(4); count > 0; count--) {
-    // Most do the next thing after a while, some at the same time.
+    // Most operators act some time after the previous one, some at the same time.
     at += oneOf(0, 20, 120, 600, 1500)
     const verb = oneOf<Operator['verb']>('rollback', 'rollback', 'watch', 'cancel', 'start')
     operators.push({

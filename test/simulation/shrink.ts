@@ -1,7 +1,7 @@
 import { play, type Verdict } from './episode.ts'
 import type { Script } from './script.ts'
 
-/** The simplest script found that goes wrong in the same way, by leaving out one thing after the other. */
+/** The simplest script that was found to go wrong in the same way, by leaving out one thing after another. */
 export async function shrink(verdict: Verdict): Promise<Verdict> {
   let smallest = verdict
   for (let again = true; again; ) {

@@ -6,16 +6,16 @@ import { play } from './episode.ts'
 import { mutations } from './mutations.ts'
 import { shrink } from './shrink.ts'
 
-/** About seven minutes on two cores; SIMULATION_EPISODES takes more or fewer. */
+/** About seven minutes on two cores; SIMULATION_EPISODES sets another number. */
 const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 100_000)
 /**
- * The first seed. Always the same ones, so that a test that fails speaks of the change and not of the day; the workflow
- * `explore` plays others each night.
+ * The first seed. Always the same, so that a failure is due to the change and not to chance; the workflow `explore` plays
+ * others each night.
  */
 const FIRST = Number(process.env.SIMULATION_SEED ?? 20_782_000_000)
 const TIMEOUT_MS = 3_000_000
 
-test('each mutation is of code that is there, once', async () => {
+test('each mutation replaces code that occurs exactly once', async () => {
   for (const { file, from, to } of mutations) {
     const text = await Bun.file(join(root, 'scripts/lib', file)).text()
     expect([file, from, text.split(from).length - 1]).toEqual([file, from, 1])
@@ -23,14 +23,14 @@ test('each mutation is of code that is there, once', async () => {
   }
 })
 
-test('an episode is the same each time that its seed is played', async () => {
+test('an episode is the same each time its seed is played', async () => {
   const [one, two] = [await play(4711), await play(4711)]
   expect(two).toEqual(one)
   expect(one.trace.length).toBeGreaterThan(2)
 })
 
 test(
-  `${EPISODES} rollouts keep every promise, whoever does what when, and whatever fails`,
+  `${EPISODES} rollouts keep every promise, whatever operators do and whatever fails`,
   async () => {
     const parts = availableParallelism()
     const size = Math.ceil(EPISODES / parts)

@@ -1,4 +1,4 @@
-/** Not setTimeout, which is virtual: all promises that can go on have gone on when it returns. */
+/** Not setTimeout, which is virtual: when this fires, every promise that can make progress has done so. */
 const settle = setImmediate
 
 interface Event {
@@ -7,7 +7,7 @@ interface Event {
   run: () => void
 }
 
-/** Time that passes only when everything waits: the clocks and timers of this process, by what they replace. */
+/** Time that passes only when everything is waiting: replaces the clocks and timers of this process. */
 export class VirtualTime implements Disposable {
   now = Date.UTC(2026, 0, 1)
   private readonly queue: Event[] = []
@@ -46,7 +46,7 @@ export class VirtualTime implements Disposable {
     return this.at(this.now + Math.max(0, ms), run)
   }
 
-  /** Lets time pass until `done` is settled; false when that takes more than `limitMs`. */
+  /** Lets time pass until `done` is settled; false if that takes more than `limitMs`. */
   async until(done: Promise<unknown>, limitMs: number): Promise<boolean> {
     let isDone = false
     void done.then(

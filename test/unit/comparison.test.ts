@@ -8,8 +8,8 @@ interface Rates {
 }
 
 /**
- * Simulates a rollout of `requests` in which the share of the new release grows in thirds. Returns after how many
- * requests the new release was blamed, checked after each; undefined if never. `rates` may change with time.
+ * Simulates a rollout of `requests` in which the share of the new release grows in thirds. Returns the number of requests
+ * after which the new release was blamed, checked after each; undefined if never. `rates` may change with time.
  */
 function rollout(seed: number, requests: number, rates: (progress: number) => Rates) {
   const next = randomOf(seed)
@@ -29,7 +29,7 @@ const SEEDS = Array.from({ length: 2000 }, (_, index) => index + 1)
 const alarms = (rates: (progress: number) => Rates): number =>
   SEEDS.filter((seed) => rollout(seed, 3000, rates) !== undefined).length
 
-describe('when both releases fail alike, checked after every request,', () => {
+describe('when both releases fail equally often, checked after every request,', () => {
   test.each([
     ['rarely', (): Rates => ({ fresh: 0.001, former: 0.001 })],
     ['often', (): Rates => ({ fresh: 0.2, former: 0.2 })],
@@ -45,7 +45,7 @@ describe('when both releases fail alike, checked after every request,', () => {
   })
 })
 
-describe('a release that fails more often than the one before', () => {
+describe('a release that fails more often than the previous one', () => {
   test('is stopped within about a hundred requests when half of its requests fail', () => {
     const needed = SEEDS.slice(0, 200).map(
       (seed) => rollout(seed, 3000, () => ({ fresh: 0.5, former: 0 })) ?? Infinity,
@@ -63,7 +63,7 @@ describe('a release that fails more often than the one before', () => {
     expect(stopped.length).toBeGreaterThan(150)
   })
 
-  test('is stopped within some 25,000 requests when one in a thousand fails', () => {
+  test('is stopped within 40,000 requests (median) when one in a thousand fails', () => {
     const needed = SEEDS.slice(0, 100).map(
       (seed) => rollout(seed, 60_000, () => ({ fresh: 0.001, former: 0 })) ?? Infinity,
     )
@@ -71,7 +71,7 @@ describe('a release that fails more often than the one before', () => {
     expect(needed[50]).toBeLessThan(40_000)
   })
 
-  test('is stopped even when the one before fails too', () => {
+  test('is stopped even when the previous one fails too', () => {
     const stopped = SEEDS.slice(0, 200).filter((seed) =>
       rollout(seed, 3000, () => ({ fresh: 0.3, former: 0.02 })),
     )
@@ -79,13 +79,13 @@ describe('a release that fails more often than the one before', () => {
   })
 })
 
-test('few failures, or failures within the budget, blame no release', () => {
+test('does not blame a release for few failures, or for failures within the budget', () => {
   const comparison = new Comparison()
   for (let count = 0; count < 100; count++)
     comparison.add({ isNew: count % 50 === 0, failed: false })
   for (let count = 0; count < 4; count++) comparison.add({ isNew: true, failed: true })
   expect(comparison.blame(0)).toBeUndefined()
   comparison.add({ isNew: true, failed: true })
-  expect(comparison.blame(0)).toContain('failed 5 of 7 requests of the probe')
+  expect(comparison.blame(0)).toContain('failed 5 of 7 probe requests')
   expect(comparison.blame(5)).toBeUndefined()
 })

@@ -78,7 +78,7 @@ describe('a checkpoint', () => {
     expect(actions).toEqual([
       {
         kind: 'roll back',
-        why: 'the new release answered 19 requests of the probe at the 50 % checkpoint, not 20',
+        why: 'the new release answered 19 probe requests at the 50 % checkpoint, 20 are required',
       },
     ])
   })
@@ -91,7 +91,7 @@ describe('a checkpoint', () => {
       look(310, running(100), 24),
     ])
     expect(action).toMatchObject({ kind: 'roll back' })
-    expect(JSON.stringify(action)).toContain('answered 1 requests of the probe at the 100 %')
+    expect(JSON.stringify(action)).toContain('answered 1 probe requests at the 100 %')
   })
 
   test.each([

@@ -27,12 +27,12 @@ describe('the direction of a group', () => {
     ],
     ['during one', of(1, [1, 2], refresh('InProgress', 2)), { kind: 'forward', from: 1, to: 2 }],
     [
-      'before AWS begins',
+      'before AWS has begun',
       of(1, [1, 1], refresh('Pending', 2)),
       { kind: 'forward', from: 1, to: 2 },
     ],
     [
-      'turned round by AWS or a person',
+      'reversed by AWS or a person',
       of(1, [1, 2], refresh('RollbackInProgress', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: true },
     ],
@@ -41,15 +41,15 @@ describe('the direction of a group', () => {
       of(2, [1, 2], refresh('InProgress', 1), refresh('Successful', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
     ],
-    ['cancelled half-way', of(1, [1, 2], refresh('Cancelled', 2)), { kind: 'stopped', back: 1 }],
-    ['failed half-way', of(1, [2, 1], refresh('Failed', 2)), { kind: 'stopped', back: 1 }],
+    ['cancelled halfway', of(1, [1, 2], refresh('Cancelled', 2)), { kind: 'stopped', back: 1 }],
+    ['failed halfway', of(1, [2, 1], refresh('Failed', 2)), { kind: 'stopped', back: 1 }],
     [
       'a rollback that failed',
       of(1, [2, 1], refresh('RollbackFailed', 2)),
       { kind: 'stopped', back: 1 },
     ],
     [
-      'going back, cancelled half-way',
+      'going back, cancelled halfway',
       of(2, [2, 1], refresh('Cancelled', 1), refresh('Successful', 2)),
       { kind: 'stopped', back: 1 },
     ],
@@ -106,7 +106,7 @@ describe('releases that were rolled back', () => {
     ],
     ['by AWS just now', of(course(1, refresh('RollbackInProgress', 2))), ['release 2']],
     [
-      'by going back, from its start on',
+      'by going back, as soon as that starts',
       of(course(2, refresh('InProgress', 1), refresh('Successful', 2))),
       ['release 2'],
     ],
@@ -158,7 +158,7 @@ describe('whatever was done to a group before', () => {
       return { saved, refreshes }
     })
 
-  test('a release in progress turns round to the saved version, never to its own', () => {
+  test('reversing a release in progress leads to the saved version, never to its own', () => {
     fc.assert(
       fc.property(histories, fc.integer({ min: 1, max: 4 }), ({ saved, refreshes }, ahead) => {
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved + ahead }
@@ -172,7 +172,7 @@ describe('whatever was done to a group before', () => {
     )
   })
 
-  test('going back is never taken for a release, and the release it leaves is remembered', () => {
+  test('going back is never mistaken for a release, and the release it leaves is remembered', () => {
     fc.assert(
       fc.property(histories, ({ saved, refreshes }) => {
         fc.pre(saved > 1)
@@ -184,7 +184,7 @@ describe('whatever was done to a group before', () => {
     )
   })
 
-  test('a release that succeeded on the whole group is not one that was rolled back', () => {
+  test('a release that succeeded on the whole group does not count as rolled back', () => {
     fc.assert(
       fc.property(histories, ({ saved, refreshes }) => {
         // A new version has the highest number.

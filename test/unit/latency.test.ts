@@ -4,15 +4,15 @@ import { randomOf } from '../support/random.ts'
 
 const REQUESTS = ['PUT /hello/x', 'GET /hello/x', 'GET /hc', 'GET /version']
 
-/** Milliseconds around `median`, of which one in six takes half as long again. */
+/** Milliseconds around `median`; one in six takes at least half as long again. */
 function answer(random: () => number, median: number): number {
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   return median * Math.exp(0.4 * normal)
 }
 
 /**
- * A rollout of `requests` in which the share of the new release grows in thirds, its answers take `factor` times as long, and
- * everything is slow for a while; after how many requests the new release was to blame.
+ * Simulates a rollout of `requests` in which the share of the new release grows in thirds, its answers take `factor` times
+ * as long, and everything is slow for a while. Returns the number of requests after which the new release was blamed.
  */
 function rollout(seed: number, requests: number, factor: number): number | undefined {
   const random = randomOf(seed)
@@ -32,13 +32,13 @@ function rollout(seed: number, requests: number, factor: number): number | undef
 const SEEDS = Array.from({ length: 2000 }, (_, index) => index + 1)
 
 describe('the latency of a new release, compared after every answer,', () => {
-  test('condemns at most one of a thousand that are as fast, in a slow hour too', () => {
+  test('blames at most one in a thousand releases that are as fast, even in a slow hour', () => {
     const found = SEEDS.filter((seed) => rollout(seed, 3000, 1) !== undefined)
     console.log(`${found.length} of ${SEEDS.length} stopped`)
     expect(found.length / SEEDS.length).toBeLessThanOrEqual(0.001)
   })
 
-  test('condemns none that is slower by less than a tenth', () => {
+  test('blames no release that is slower by less than a tenth', () => {
     const found = SEEDS.filter((seed) => rollout(seed, 3000, 1.08) !== undefined)
     expect(found.length / SEEDS.length).toBeLessThanOrEqual(0.001)
   })
@@ -48,7 +48,7 @@ describe('the latency of a new release, compared after every answer,', () => {
     [1.5, 6000, 2500],
     [2, 3000, 1500],
   ])(
-    'condemns nearly every one that takes %f times as long within %d requests',
+    'blames nearly every release that takes %f times as long, within %d requests',
     (factor, requests, median) => {
       const needed = SEEDS.slice(0, 200).map((seed) => rollout(seed, requests, factor) ?? Infinity)
       needed.sort((a, b) => a - b)
@@ -58,7 +58,7 @@ describe('the latency of a new release, compared after every answer,', () => {
     },
   )
 
-  test('does not mind a millisecond more, nor the first answers of an instance', () => {
+  test('ignores an extra millisecond, and the first answers of an instance', () => {
     const comparison = new LatencyComparison()
     const both = (old: number, fresh: number): void => {
       comparison.add({ isNew: false, request: 'GET /hc', ms: old })
@@ -71,7 +71,7 @@ describe('the latency of a new release, compared after every answer,', () => {
     expect(comparison.blame()).toBeUndefined()
   })
 
-  test('condemns by pairs of the same request alone', () => {
+  test('compares only answers to the same request', () => {
     const comparison = new LatencyComparison()
     for (let count = 0; count < 1000; count++) {
       comparison.add({ isNew: false, request: 'GET /hc', ms: 1 })

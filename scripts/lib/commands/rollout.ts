@@ -25,44 +25,44 @@ const options = {
     region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
     url: parsed(
       'URL',
-      "the service through its load balancer, for the probe and the verdict (watch, rollback: the load balancer's name, or with HTTPS what terraform output tells)",
+      "the service through its load balancer, for the probe and the verdict (watch, rollback: the load balancer's name, or with HTTPS terraform output)",
       readUrl,
       { wants: 'an http or https URL' },
     ),
   }),
   ...under('what (start, rollback)', {
-    'launch-template-id': text('ID', 'of the group'),
-    'launch-template-version': parsed('N', 'a number, never $Latest', readVersion, {
-      wants: 'a number: with $Latest or $Default AWS cannot go back',
+    'launch-template-id': text('ID', "the group's launch template"),
+    'launch-template-version': parsed('N', 'its version, a number and not $Latest', readVersion, {
+      wants: 'a number (AWS cannot roll back from $Latest or $Default)',
     }),
     release: parsed(
       'SHA',
-      'what every instance must answer on /version',
+      'release that every instance must report on /version',
       (sha) => (/^[0-9a-f]{40}(-dirty)?$/.test(sha) ? sha : undefined),
       { wants: 'a full commit id of 40 hex digits' },
     ),
     alarm: severalTimes('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
-    'ignore-alarms': flag('leave out alarms that ring already, instead of refusing'),
-    retry: flag('try a release again that was rolled back before'),
-    further: flag('rollback: go back beyond a change that was undone already'),
-    'skip-rolled-back': flag('end with 0 for such a release instead of refusing'),
+    'ignore-alarms': flag('leave out alarms that are not OK, instead of refusing'),
+    retry: flag('retry a release that was rolled back'),
+    further: flag('rollback: go back beyond a change that is already undone'),
+    'skip-rolled-back': flag('exit with 0 for a release that was rolled back, instead of refusing'),
   }),
   ...under('how', {
     checkpoints: parsed(
       'LIST',
-      'percentages to stop at, or none; what the group is too small for is left out',
+      'percentages to stop at, or none; those the group is too small for are left out',
       readCheckpoints,
       {
-        wants: 'rising whole percentages that end with 100, or none',
+        wants: 'increasing whole percentages that end with 100, or none',
         shown: `${checkpointsFor(3)}; from 10 instances ${checkpointsFor(10)}; rollback: none`,
       },
     ),
-    'checkpoint-delay-seconds': number('wait at a checkpoint', undefined, {
+    'checkpoint-delay-seconds': number('time at each checkpoint', undefined, {
       ...TWO_DAYS,
-      shown: 'as long as the slowest alarm needs to ring, and 120 at least',
+      shown: 'as long as the slowest alarm needs to trigger, at least 120',
     }),
     'checkpoint-answers': number(
-      'answers of the new release to the probe that a checkpoint waits for; with fewer it is rolled back',
+      'answers to the probe that each checkpoint requires from the new release; with fewer it is rolled back',
       20,
     ),
     'bake-seconds': number('watch the alarms this long after the last replacement', undefined, {
@@ -71,27 +71,30 @@ const options = {
     }),
     'stall-seconds': number('roll back when no new instance becomes healthy for this long', 600),
     'timeout-seconds': number('stop following after this long', 3600),
-    'poll-seconds': number('between two looks at AWS', 5),
-    'patience-seconds': number('go on without an answer of AWS for this long', 300),
+    'poll-seconds': number('time between polls of AWS', 5),
+    'patience-seconds': number('keep trying this long without an answer from AWS', 300),
   }),
   ...under('the probe', {
-    rate: number('requests a second', 10, { min: 0.1, max: 1000 }),
-    token: text('TOKEN', `with scope write, for the canary (${service.environmentPrefix}_TOKEN)`),
+    rate: number('requests per second', 10, { min: 0.1, max: 1000 }),
+    token: text(
+      'TOKEN',
+      `token with write scope, for the canary (${service.environmentPrefix}_TOKEN)`,
+    ),
     'failure-budget': {
-      ...number("failed requests that are accepted, or 'any'; rollback counts those after it", 0),
+      ...number("accepted failed requests, or 'any'; rollback counts only those after it", 0),
       parse: readBudget,
     },
-    'before-seconds': number('measure this long before', 10),
-    'after-seconds': number('and after', 15),
+    'before-seconds': number('measure this long before the rollout', 10),
+    'after-seconds': number('and this long after it', 15),
     'observe-seconds': number('wait this long for every instance to answer with the release', 120),
-    'no-probe': flag('send no requests; the verdict then rests on AWS alone'),
+    'no-probe': flag('send no requests; the verdict then relies on AWS only'),
   }),
-  ...under('what comes out', {
+  ...under('output', {
     json: flag('the receipt as JSON on stdout; progress goes to stderr'),
-    receipt: text('FILE', 'the receipt as JSON in a file too'),
+    receipt: text('FILE', 'also write the receipt to a file, as JSON'),
     evidence: text(
       'DIR',
-      'where to make a folder for what failed instances told (the temporary folder)',
+      'parent of the folder with evidence from failed instances (the temporary folder)',
     ),
   }),
 }
@@ -102,23 +105,23 @@ export const rollout: Command<typeof options> = {
 usage: scripts/rollout start --launch-template-id ID --launch-template-version N --release SHA --url URL [options]
        scripts/rollout watch | status | list | cancel | rollback [options]
 
-Moves the group's instances to a launch template version by an instance refresh, follows it to the end, and gives a
-verdict by what the instances answer.
+Moves the group's instances to a launch template version with an instance refresh, follows it to the end, and gives
+a verdict based on what the instances answer.
 
   start      check, start a refresh to version N, follow it
-  watch      follow the refresh that runs; Ctrl-C leaves it running
+  watch      follow the running refresh; Ctrl-C leaves it running
   status     the group, its instances and its newest refresh, once
   list       the refreshes of the last six weeks, with status and reason
   cancel     stop the refresh where it is
-  rollback   undo the newest change that is not undone: turn a running refresh round, follow one that goes back
-             already, go back to the saved version after one that stopped early, or to the newest version before the
-             one that runs whose AMI still exists, of another release that was not rolled back`,
+  rollback   undo the newest change that is not yet undone: reverse a running refresh, follow one that already goes
+             back, return to the saved version after one that stopped early, or go to the newest earlier version of
+             another release that was not rolled back and whose AMI still exists`,
   options,
   notes: `
-Every option can be given in the environment: --bake-seconds as ${service.environmentPrefix}_ROLLOUT_BAKE_SECONDS.
+Every option can be set in the environment: --bake-seconds as ${service.environmentPrefix}_ROLLOUT_BAKE_SECONDS.
 
 exit codes: 0 shipped (watch, start), done (others), 1 refused, 2 usage, 3 rolled back, 4 failed or cancelled,
-            5 timed out, 6 lost sight of a refresh that goes on, 130 interrupted`,
+            5 timed out, 6 lost sight of a refresh that continues, 130 interrupted`,
   words: 2,
   environmentPrefix: `${service.environmentPrefix}_ROLLOUT`,
 }

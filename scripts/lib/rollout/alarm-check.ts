@@ -2,32 +2,32 @@ import { type Alarm, findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
 import type { Settings } from './settings.ts'
 
-/** What AWS takes. */
+/** AWS's limit for one refresh. */
 const MOST_ALARMS = 10
 
-/** The metrics of a load balancer come once a minute, and an alarm is evaluated after that. */
+/** Load balancer metrics arrive once a minute, and the alarm is evaluated after that. */
 const METRICS_SECONDS = 60
 
-/** Long enough for the probe to see some hundred answers of the new release. */
+/** Long enough for the probe to get a few hundred answers from the new release. */
 const SHORTEST_DELAY_SECONDS = 120
 
 export interface AlarmCheck {
   /** Each is a reason not to start. */
   problems: string[]
   notes: string[]
-  /** Those that may watch over the refresh. */
+  /** Alarms that can watch the refresh. */
   usable: string[]
   checkpointDelaySeconds: number
 }
 
 type Wishes = Pick<Settings, 'alarms' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'>
 
-/** Whether the alarms can watch over a refresh, and how long a checkpoint has to wait for them. */
+/** Checks whether the alarms can watch a refresh, and how long a checkpoint must wait for them. */
 export async function checkAlarms(aws: Aws, wishes: Wishes): Promise<AlarmCheck> {
   const { alarms: names, ignoreAlarms } = wishes
   if (names.length === 0) return judge([], [], [], wishes)
   if (names.length > MOST_ALARMS) {
-    return judge([], [`AWS takes at most ${MOST_ALARMS} alarms, got ${names.length}`], [], wishes)
+    return judge([], [`AWS accepts at most ${MOST_ALARMS} alarms, got ${names.length}`], [], wishes)
   }
   const found = await findAlarms(aws, names)
   const missing = names.filter((name) => !found.some((alarm) => alarm.name === name))
@@ -40,15 +40,15 @@ export async function checkAlarms(aws: Aws, wishes: Wishes): Promise<AlarmCheck>
         ? []
         : unfit.map(
             (text) =>
-              `${text}. AWS would refuse the refresh or roll it back at once: wait until it is OK, or leave it out with --ignore-alarms`,
+              `${text}. AWS would refuse the refresh or roll it back immediately: wait until it is OK, or leave it out with --ignore-alarms`,
           )),
     ],
-    ignoreAlarms ? unfit.map((text) => `${text}; it is left out`) : [],
+    ignoreAlarms ? unfit.map((text) => `${text}; it is ignored`) : [],
     wishes,
   )
 }
 
-/** How long a checkpoint takes where nothing is asked for: until trouble would have set off the slowest alarm. */
+/** The default checkpoint delay: long enough for a problem to trigger the slowest alarm. */
 export function checkpointDelayFor(alarms: Alarm[]): number {
   return Math.max(SHORTEST_DELAY_SECONDS, ...alarms.map(neededFor))
 }
@@ -66,7 +66,7 @@ function judge(usable: Alarm[], problems: string[], notes: string[], wishes: Wis
       ...problems,
       ...late.map(
         (alarm) =>
-          `a checkpoint of ${delay} s ends before ${alarm.name} can ring, which takes ${neededFor(alarm)} s: give --checkpoint-delay-seconds ${checkpointDelayFor(usable)} or more, or none`,
+          `a checkpoint of ${delay} s ends before ${alarm.name} can trigger, which takes ${neededFor(alarm)} s: set --checkpoint-delay-seconds to ${checkpointDelayFor(usable)} or more, or omit it`,
       ),
     ],
     notes,

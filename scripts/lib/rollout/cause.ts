@@ -1,16 +1,16 @@
-/** What is known of one instance that failed. */
+/** What is known about one failed instance. */
 export interface Finding {
   id: string
   targetReason: string
   targetDescription: string
-  /** Whatever the instance told over SSM: unit status and journal. */
+  /** What the instance returned over SSM: unit status and journal. */
   text: string
 }
 
 const SIGNS: [RegExp, string][] = [
   [
     /status=78|exit(ed|\s+code)?[^\n]{0,20}\b78\b|EX_CONFIG/i,
-    'the service refuses its configuration (exit 78): the journal lists every variable that is wrong',
+    'the service rejects its configuration (exit 78): the journal lists every invalid variable',
   ],
   [
     /status=203|203\/EXEC|Exec format error/i,
@@ -18,16 +18,16 @@ const SIGNS: [RegExp, string][] = [
   ],
   [
     /oom-kill|Out of memory|status=9\/KILL/i,
-    'the service was killed for its memory: raise MemoryMax or the instance type',
+    'the service was killed for using too much memory: raise MemoryMax, or use a larger instance type',
   ],
   [
     /AccessDenied[^\n]*ssm|ssm[^\n]*AccessDenied|not authorized to perform: ssm/i,
-    'the instance role may not read its secrets from SSM Parameter Store',
+    'the instance role is not allowed to read its secrets from SSM Parameter Store',
   ],
-  [/ParameterNotFound/i, 'a secret is missing in SSM Parameter Store: run scripts/secrets'],
+  [/ParameterNotFound/i, 'a secret is missing from SSM Parameter Store: run scripts/secrets'],
   [
     /(redis|store)[^\n]*(ECONNREFUSED|ETIMEDOUT|ENOTFOUND|timed out|unreachable|not answer)|WRONGPASS|NOAUTH/i,
-    'the store cannot be reached or refuses the password: /hc stays at 503 until the first round trip succeeds',
+    'the store cannot be reached or rejects the password: /hc returns 503 until the first round trip succeeds',
   ],
   [/EADDRINUSE|PORT: \d+ is taken/i, 'the port is taken by another process on the instance'],
   [
@@ -36,7 +36,7 @@ const SIGNS: [RegExp, string][] = [
   ],
 ]
 
-/** The likeliest reason in one sentence, from what the instances, the load balancer and AWS said. */
+/** The likeliest cause in one sentence, from what the instances, the load balancer and AWS reported. */
 export function likelyCause(
   findings: Finding[],
   launchFailures: string[],
@@ -50,19 +50,19 @@ export function likelyCause(
   if (/alarm/i.test(statusReason)) return `an alarm stopped it: ${statusReason}`
   const target = findings.find(({ targetReason }) => targetReason)
   if (target) return targetCause(target)
-  return statusReason || 'no sign of it was found in what could be collected'
+  return statusReason || 'the collected evidence does not show it'
 }
 
 function targetCause({ targetReason, targetDescription }: Finding): string {
   const said = targetDescription ? ` (${targetDescription})` : ''
   switch (targetReason) {
     case 'Target.ResponseCodeMismatch':
-      return `/hc does not answer 200${said}`
+      return `/hc does not return 200${said}`
     case 'Target.Timeout':
-      return `/hc does not answer in time${said}: the service hangs, or a security group is in the way`
+      return `/hc does not answer in time${said}: the service hangs, or a security group blocks the requests`
     case 'Target.FailedHealthChecks':
-      return `nothing answers on the service's port${said}: the unit does not run, or listens elsewhere`
+      return `nothing answers on the service's port${said}: the unit is not running, or listens elsewhere`
     default:
-      return `the load balancer says ${targetReason}${said}`
+      return `the load balancer reports ${targetReason}${said}`
   }
 }

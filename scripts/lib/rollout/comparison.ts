@@ -1,39 +1,40 @@
-/** The highest acceptable probability of condemning a release that fails no more often than the one before it. */
+/** The highest acceptable probability of blaming a release that fails no more often than the previous one. */
 const FALSE_ALARM = 0.001
 
-/** The bet is made against a release that fails this many times as often as the other. */
+/** The bet assumes that a bad release fails this many times as often as the other. */
 const RATIO = 10
 
 /**
- * The new release's share of the requests is taken over each of these many last ones, and the larger share counts: the
- * short window notices a new instance early, the long one is steadier. Too large a share only makes the bet more careful.
+ * The new release's share of the requests is measured over the last requests, in windows of these sizes, and the larger
+ * share counts: the short window notices a new instance early, the long one is steadier. Too large a share only makes the
+ * bet more cautious.
  */
 const WINDOWS = [30, 150]
 
-/** Fewer failures condemn nothing, whatever the odds. */
+/** Fewer failures than this blame no release, whatever the odds. */
 const FEWEST_FAILURES = 5
 
 /**
- * With nothing else in the last `after` responses a release runs alone. It is condemned when it failed a third of the last
- * `of`, and that is `ratio` times as often as the others did while they were there.
+ * A release runs alone when the last `after` responses were all its own. It is to blame when it failed `failed` of the
+ * last `of`, and at least `ratio` times as often as the others did while they were serving.
  */
 const ALONE = { after: 100, of: 30, failed: 10, ratio: 3 }
 
-/** A response that the two releases are compared by. */
+/** A response to compare the two releases by. */
 export interface Response {
   isNew: boolean
   failed: boolean
 }
 
 /**
- * Compares the new release with the others in the same minutes, so that a slow hour of both condemns neither. Of every
- * failure it is asked whether it came from the new release more often than its share of the requests says. The bet on
- * that is a test martingale: if both fail alike, it ever grows to 1 / FALSE_ALARM with a probability of FALSE_ALARM at
- * most, however often it is looked at (Ville's inequality; Ramdas et al., "Game-theoretic statistics and safe anytime-
- * valid inference", 2023). A release that runs alone already is judged by what it does in a short window, as an alarm does.
+ * Compares the new release with the others over the same minutes, so that a bad hour for both blames neither. Each failure
+ * is a bet that failures come from the new release more often than its share of the requests explains. The bets form a
+ * test martingale: if both fail equally often, the probability that it ever grows to 1 / FALSE_ALARM is at most
+ * FALSE_ALARM, however often it is checked (Ville's inequality; Ramdas et al., "Game-theoretic statistics and safe
+ * anytime-valid inference", 2023). A release that already runs alone is judged by a short window, as by an alarm.
  */
 export class Comparison {
-  /** Failures of the new release, and how often it and the others answered. */
+  /** Responses and failures of the new release and of the others. */
   readonly counts = { failed: 0, requests: 0, others: 0, othersFailed: 0 }
   private readonly shares = WINDOWS.map((size) => new Share(size))
   private logWealth = 0
@@ -41,7 +42,7 @@ export class Comparison {
 
   add({ isNew, failed }: Response): void {
     const { counts, shares } = this
-    // The share before this response: it must not have a part in its own odds.
+    // The share before this response, which must not influence its own odds.
     const share = Math.max(...shares.map(({ value }) => value))
     if (failed && share > 0 && share < 1) {
       const guess = (RATIO * share) / (RATIO * share + 1 - share)
@@ -59,15 +60,15 @@ export class Comparison {
     if (this.last.length > ALONE.after) this.last.shift()
   }
 
-  /** Why the new release is to blame, with more failures than `budget`; undefined while it need not be. */
+  /** Why the new release is to blame for more than `budget` failures; undefined without enough evidence. */
   blame(budget: number): string | undefined {
     const { failed, requests, others, othersFailed } = this.counts
     if (failed <= budget || failed < FEWEST_FAILURES) return undefined
     if (this.failsAlone()) {
-      return `the new release failed ${failed} requests of the probe, at least ${ALONE.failed} of the last ${ALONE.of}`
+      return `the new release failed ${failed} probe requests, at least ${ALONE.failed} of the last ${ALONE.of}`
     }
     if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined
-    return `the new release failed ${failed} of ${requests} requests of the probe, the one before ${othersFailed} of ${others} in the same time`
+    return `the new release failed ${failed} of ${requests} probe requests, the previous one ${othersFailed} of ${others} over the same period`
   }
 
   private failsAlone(): boolean {

@@ -2,60 +2,60 @@ import { type Fleet, isHealthy, isRunning, present } from '../aws/fleet.ts'
 import { isTurnedRound, type Refresh } from './direction.ts'
 import type { Ending } from './verdict.ts'
 
-/** What is followed, and what may be done about it. */
+/** What is being followed, and what may be done about it. */
 export interface Goal {
-  /** The launch template version that the fleet is to have. */
+  /** The launch template version that the fleet should reach. */
   version: number | undefined
-  /** Undefined: the instances are followed to health, without a refresh. */
+  /** Undefined: there is no refresh; the instances are followed until they are healthy. */
   refreshId: string | undefined
-  /** Whether what is followed is a way back: it marks nothing. */
+  /** Whether this is a way back, which marks no release. */
   isRollback: boolean
-  /** Whether a refresh that makes no progress is turned round: true for what `start` started, and nothing else. */
+  /** Whether a bad or stalled refresh is rolled back: only one that `start` started. */
   guarded: boolean
-  /** Milliseconds since the epoch; after it nothing is followed any more. */
+  /** When to stop following, in milliseconds since the epoch. */
   deadline: number
-  /** How long new instances may fail to become healthy, in milliseconds. */
+  /** How long to wait for another new instance to become healthy, in milliseconds. */
   stallMs: number
-  /** How many answers of the new release each of these stops waits for. */
+  /** The checkpoints to verify; undefined: none. */
   checkpoints: Checkpoints | undefined
 }
 
-/** Where a refresh stops on its way, and what the probe must have seen by the end of each stop. */
+/** Where a refresh pauses, and what the probe must have seen by the end of each pause. */
 export interface Checkpoints {
   percentages: number[]
   delayMs: number
-  /** Of the new release, at each stop. */
+  /** Required from the new release at each checkpoint. */
   answers: number
 }
 
-/** What is remembered from one look to the next. */
+/** What is remembered from one snapshot to the next. */
 export interface Memory {
   mostHealthy: number
   progressAt: number
   toldOfStall: boolean
   marked: boolean
   condemned: boolean
-  /** The stop that the refresh is at or was at last. */
+  /** The checkpoint that the refresh is at or was last at. */
   checkpoint: { index: number; reachedAt: number; answers: number } | undefined
 }
 
 export interface Seen {
   now: number
   fleet: Fleet
-  /** Why the new release is to blame for failures of the probe; undefined while it need not be. */
+  /** Why the probe blames the new release; undefined while it does not. */
   blame: string | undefined
-  /** How often the new release answered the probe so far; undefined where that cannot be told. */
+  /** How often the new release has answered the probe so far; undefined if unknown. */
   answers: number | undefined
 }
 
 export type Action =
   /** Mark the release on the group as rolled back. */
   | { kind: 'mark' }
-  /** Ask AWS to turn the refresh round. */
+  /** Ask AWS to roll the refresh back. */
   | { kind: 'roll back'; why: string }
   | { kind: 'end'; ending: Ending }
 
-/** When a stop is judged: late, and before the refresh goes on. */
+/** When a checkpoint is judged, as a fraction of its delay: late, but before the refresh continues. */
 const LATE_AT_A_STOP = 0.8
 
 export const firstMemory = (now: number): Memory => ({
@@ -67,7 +67,7 @@ export const firstMemory = (now: number): Memory => ({
   checkpoint: undefined,
 })
 
-/** What follows from one look at the fleet. Pure: the same look has the same consequences. */
+/** Decides what to do after one snapshot of the fleet. Pure: the same snapshot has the same consequences. */
 export function step(
   goal: Goal,
   memory: Memory,
@@ -92,7 +92,7 @@ export function step(
   if (now > goal.deadline) {
     actions.push({
       kind: 'end',
-      ending: { status: 'timed out', reason: 'not at its end in the time given' },
+      ending: { status: 'timed out', reason: 'not finished in the time allowed' },
     })
     return { memory: next, actions }
   }
@@ -135,7 +135,7 @@ function checkpointOf(
   return { index, reachedAt: now, answers: answers ?? 0 }
 }
 
-/** Why the refresh must not go on from the stop that it is about to leave; undefined when it may, or need not yet. */
+/** Why the refresh must not continue from its checkpoint; undefined if it may, or while it is too early to tell. */
 function silence(
   { checkpoints }: Goal,
   { checkpoint }: Memory,
@@ -146,15 +146,15 @@ function silence(
   if (now - checkpoint.reachedAt < checkpoints.delayMs * LATE_AT_A_STOP) return undefined
   const seen = answers - checkpoint.answers
   if (seen >= checkpoints.answers) return undefined
-  return `the new release answered ${seen} requests of the probe at the ${checkpoints.percentages[checkpoint.index]} % checkpoint, not ${checkpoints.answers}`
+  return `the new release answered ${seen} probe requests at the ${checkpoints.percentages[checkpoint.index]} % checkpoint, ${checkpoints.answers} are required`
 }
 
-/** Of the refresh that is followed; one that AWS does not tell of yet is pending. */
+/** Of the refresh being followed; one that AWS does not list yet is pending. */
 export function statusOf({ refresh }: Fleet): Refresh['status'] {
   return refresh?.Status ?? 'Pending'
 }
 
-/** Whether new instances are what a refresh waits for: not while it bakes, stops, or goes back. */
+/** Whether a refresh is waiting for new instances: not while it bakes, is cancelled or rolls back. */
 function waitsForInstances(status: Refresh['status'] | undefined): boolean {
   switch (status) {
     case undefined:
@@ -173,7 +173,7 @@ function waitsForInstances(status: Refresh['status'] | undefined): boolean {
   }
 }
 
-/** Whether everything that should run does, on `version`, without a refresh. */
+/** Whether, without a refresh, all the desired instances are healthy on `version`. */
 function hasSettled(fleet: Fleet, version: number | undefined): boolean {
   const members = present(fleet)
   const up = members.filter(

@@ -1,36 +1,36 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
 import { isRunning } from '../aws/fleet.ts'
 
-/** An instance refresh, as far as its direction depends on it. */
+/** What the direction depends on in an instance refresh. */
 export interface Refresh {
   id: string
   status: InstanceRefreshStatus
-  /** The launch template version that it was to bring; undefined: the group's own. */
+  /** The launch template version that it rolls out; undefined: the group's own. */
   desired: number | undefined
   /** Whether it was turned round once, even if that was cancelled or failed since. */
   wasTurnedRound?: boolean
 }
 
-/** What of a group the direction depends on. */
+/** What the direction depends on in a group. */
 export interface Course {
-  /** The version saved on the group: what a refresh goes back to, and what its success replaces. */
+  /** The version saved on the group: a rollback returns to it, and a successful refresh replaces it. */
   saved: number
-  /** Versions of the instances that are there to serve. */
+  /** Versions of the instances that serve or are starting to. */
   versions: (number | undefined)[]
-  /** Those that AWS still knows of, newest first. */
+  /** Those that AWS still remembers, newest first. */
   refreshes: Refresh[]
-  /** The version that was saved when the newest release was started, as its start has noted. */
+  /** The version that was saved when the newest rollout started, as recorded then. */
   noted?: number | undefined
 }
 
-/** Where a group comes from, where it goes, and whether that is back. */
+/** Where a group comes from, where it is going, and whether that is back. */
 export type Direction =
-  /** Nothing runs, and every instance has the saved version. `undone`: the version of the newest change, which was undone. */
+  /** No refresh runs, and every instance has the saved version. `undone`: the newest change's version, if it was undone. */
   | { kind: 'settled'; undone: number | undefined }
-  /** Nothing runs, and instances have several versions; `back` is the version that undoes the newest change. */
+  /** No refresh runs, and not every instance has the saved version; `back` is the version that undoes the newest change. */
   | { kind: 'stopped'; left: number | undefined; back: number }
   | { kind: 'forward'; refreshId: string; from: number; to: number; status: InstanceRefreshStatus }
-  /** By a refresh to an older version, or because AWS turned one round (`turnedRound`). */
+  /** By a refresh to an older version, or by one that was reversed (`turnedRound`). */
   | {
       kind: 'back'
       refreshId: string
@@ -40,7 +40,7 @@ export type Direction =
       turnedRound: boolean
     }
 
-/** Whether a refresh with this status was turned round. */
+/** Whether a refresh with this status was reversed. */
 export function isTurnedRound(status: InstanceRefreshStatus): boolean {
   return (
     status === 'RollbackInProgress' ||
@@ -49,17 +49,17 @@ export function isTurnedRound(status: InstanceRefreshStatus): boolean {
   )
 }
 
-/** A refresh and the version that was saved when it began; undefined where AWS no longer knows. */
+/** A refresh and the version that was saved when it began; undefined if AWS no longer knows. */
 interface Step extends Refresh {
   from: number | undefined
   to: number
-  /** Of a way back, the version that it leaves behind; undefined: it is none. */
+  /** Of a way back, the version that it leaves behind; undefined for any other refresh. */
   leaves: number | undefined
 }
 
 /**
- * The refreshes with where each came from, oldest first. Launch template versions only grow: a refresh to an older one goes
- * back, and so does one to the saved version after a change that ended early.
+ * The refreshes with the version that each came from, oldest first. Launch template versions only increase: a refresh to
+ * an older one goes back, and so does one to the saved version after a change that ended early.
  */
 function stepsOf({ saved, refreshes }: Course): Step[] {
   const oldestFirst = refreshes.toReversed()
@@ -84,11 +84,11 @@ function leftBy(
   if (from !== undefined && to < from) return from
   if (!before || before.status === 'Successful' || isTurnedRound(before.status)) return undefined
   const left = before.leaves ?? before.to
-  // Where AWS no longer knows what was saved, a refresh to less than the change that ended early goes back from that.
+  // If AWS no longer knows what was saved, a refresh to a lower version than a change that ended early goes back from it.
   return from === undefined ? (to < left ? left : undefined) : to === from ? left : undefined
 }
 
-/** Where the group goes, by what AWS tells of it alone. */
+/** Where the group is going, according to AWS only. */
 export function directionOf(course: Course): Direction {
   const { saved, versions } = course
   const newest = stepsOf(course).at(-1)
@@ -102,7 +102,7 @@ export function directionOf(course: Course): Direction {
       : { kind: 'back', refreshId, from: newest.leaves, to, status, turnedRound: false }
   }
   const left = versions.find((version) => version !== saved)
-  // After a release has succeeded, another version is a straggler's that stood by: what is undone next is the release.
+  // After a release was shipped, another version is a straggler's, back from standby: the release is undone next.
   const hasShipped = newest?.status === 'Successful' && newest.leaves === undefined
   if (!hasShipped && versions.some((version) => version !== saved)) {
     // A way back that ended early is still the way back.
@@ -111,7 +111,7 @@ export function directionOf(course: Course): Direction {
   return { kind: 'settled', undone: newest && undoneBy(newest) }
 }
 
-/** The versions that were saved before the one that is, the last first: what is known to have served. */
+/** The versions that were saved before the current one, latest first: those known to have served. */
 export function versionsBefore(course: Course): number[] {
   const served = stepsOf(course)
     .filter(({ status }) => status === 'Successful')
@@ -122,15 +122,15 @@ export function versionsBefore(course: Course): number[] {
   return [...new Set([...(served as number[]), ...noted])]
 }
 
-/** The version that `step`, which has ended, left behind or never brought into service. */
+/** The version that `step`, which has ended, left behind or did not bring into service. */
 function undoneBy(step: Step): number | undefined {
   if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined
   return step.status === 'Successful' ? undefined : step.to
 }
 
 /**
- * Releases that were rolled back and not shipped since, oldest first: by the history of refreshes, which needs nobody to
- * have followed them, and by `marked`, the releases on the group's tag.
+ * Releases that were rolled back and not shipped since, oldest first: from the refresh history, which counts even if nobody
+ * followed the rollout, and from `marked`, the releases in the group's tag.
  */
 export function rolledBackReleases(
   course: Course,

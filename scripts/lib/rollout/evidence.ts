@@ -8,35 +8,35 @@ import type { Fleet, Member } from '../aws/fleet.ts'
 import { runDocument } from '../aws/ssm.ts'
 import { type Finding, likelyCause } from './cause.ts'
 
-/** What a few have to say is what all have to say. */
+/** A few failed instances speak for all of them. */
 const MOST_INSTANCES = 5
 
 export interface EvidenceOptions {
   group: string
-  /** Where this rollout's own folder is made; undefined is the system's temporary one. */
+  /** Parent of this rollout's folder; undefined: the system's temporary folder. */
   folder: string | undefined
   pollMs: number
   timeoutMs: number
 }
 
-/** What instances that fail have to say, collected while they are still there. */
+/** Evidence from failing instances, collected while they still exist. */
 export interface Evidence {
-  /** Where it is; `none` when there is none. */
+  /** Where it is; `none` if there is none. */
   readonly folder: string
-  /** Looks at a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
+  /** Collects from a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
   consider(fleet: Fleet, version: number, all: boolean): void
-  /** Waits for what is under way, adds failed launches since `since`, and names the likely cause. */
+  /** Waits for pending collections, adds launches that failed since `since`, and returns the likely cause. */
   conclude(since: Date, statusReason: string): Promise<string>
-  /** Of a rollout that went well, after all. */
+  /** Removes what was collected; for a rollout that succeeded after all. */
   discard(): Promise<void>
 }
 
 /**
- * Pulls, once per instance that fails, the unit status and journal over SSM together with what the load balancer says
- * of it, into a folder. It starts while the refresh still goes on: a failed instance is gone minutes later.
+ * Collects in a folder, once per failing instance, the unit status and journal over SSM and what the load balancer says
+ * about it. This starts while the refresh is still running: a failed instance is gone minutes later.
  */
 export class EvidenceFolder implements Evidence {
-  /** Of this rollout alone, so that it may be removed whole. */
+  /** Used by this rollout only, so that it can be removed as a whole. */
   private readonly path: string
   private readonly findings = new Map<string, Promise<Finding>>()
   private launchFailures: string[] = []
@@ -100,7 +100,7 @@ export class EvidenceFolder implements Evidence {
       const { status, stdout, stderr } = await runDocument(this.aws, id, {
         group,
         verb: 'bundle',
-        comment: 'rollout: evidence of a failed instance',
+        comment: 'rollout: evidence from a failed instance',
         pollMs,
         timeoutMs,
       })

@@ -1,6 +1,6 @@
 import { type Latencies, note, percentileOf } from '../histogram.ts'
 
-/** What a probe's request found: undefined is a right answer in time. */
+/** How a probe request failed; undefined: a correct response in time. */
 export type Failure =
   | 'connect'
   | 'reset'
@@ -16,7 +16,7 @@ export type Failure =
 export type Phase = 'before' | 'during' | 'after'
 
 export interface Sample {
-  /** When the answer (or the failure) was there, in milliseconds since the epoch. */
+  /** When the response (or the failure) arrived, in milliseconds since the epoch. */
   at: number
   ms: number
   phase: Phase
@@ -28,7 +28,7 @@ export interface Sample {
 export interface PhaseFigures {
   requests: number
   failed: number
-  /** Milliseconds, of right answers; null without any. */
+  /** Milliseconds, of correct responses; null if there are none. */
   p50: number | null
   p99: number | null
 }
@@ -39,12 +39,12 @@ export interface Figures {
   failures: Partial<Record<Failure, number>>
   /** The first failure of each kind: its request and what came back. */
   examples: Partial<Record<Failure, string>>
-  /** The longest time between two right answers. */
+  /** The longest time between two correct responses. */
   longestGapSeconds: number
   phases: Record<Phase, PhaseFigures>
 }
 
-/** Sums up samples as they come, in the order of their times, in memory that does not grow with their number. */
+/** Aggregates samples as they arrive, in chronological order, in memory that does not grow with their number. */
 export class Tally {
   private readonly failures: Figures['failures'] = {}
   private readonly examples: Figures['examples'] = {}
@@ -56,7 +56,7 @@ export class Tally {
   private longestGapMs = 0
   private lastRightAt: number
 
-  /** Silence counts from `startedAt` on, in milliseconds since the epoch. */
+  /** The first gap begins at `startedAt`, in milliseconds since the epoch. */
   constructor(startedAt: number) {
     this.lastRightAt = startedAt
   }
@@ -75,7 +75,7 @@ export class Tally {
     this.lastRightAt = at
   }
 
-  /** So far; silence until `now` counts. */
+  /** The figures so far; the last gap ends at `now`. */
   figures(now: number): Figures {
     const { before, during, after } = this.phases
     const all = [before, during, after]
@@ -109,7 +109,7 @@ const phaseFigures = ({ requests, failed, latencies }: PhaseTally): PhaseFigures
   p99: percentileOf(latencies, 99),
 })
 
-/** Failures by kind with an example of each: `3 502 (GET /hc answered 502), 1 timeout (…)`; empty without any. */
+/** Failures by kind with an example of each: `3 502 (GET /hc returned 502), 1 timeout (…)`; empty if there are none. */
 export const failuresText = ({ failures, examples }: Figures): string =>
   (Object.entries(failures) as [Failure, number][])
     .map(([kind, count]) => `${count} ${kind}${examples[kind] ? ` (${examples[kind]})` : ''}`)

@@ -17,7 +17,7 @@ export interface FollowOptions {
   /** Of the goal's version. */
   release: string | undefined
   startedAt: Date
-  /** Failed requests of the probe that are accepted. */
+  /** How many failed probe requests are accepted. */
   failureBudget: number
   probe: Probe | undefined
   progress: Progress
@@ -25,7 +25,7 @@ export interface FollowOptions {
   retryPolicy: RetryPolicy
 }
 
-/** Follows what the goal says to its end. Undefined when interrupted; a refresh goes on. */
+/** Follows the goal to its end. Undefined when interrupted; a refresh keeps running. */
 export async function follow(options: FollowOptions): Promise<Ending | undefined> {
   const { goal, retryPolicy, progress, startedAt, release } = options
   let memory = firstMemory(Date.now())
@@ -51,7 +51,7 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
   }
 }
 
-/** What is not worth losing sight of the refresh for: a failure is told, and following goes on. */
+/** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */
 async function carryOut(
   { aws, release, progress, retryPolicy }: FollowOptions,
   fleet: Fleet,
@@ -81,13 +81,13 @@ function expectReleases({ probe, release }: FollowOptions, fleet: Fleet): void {
   if (!probe) return
   const releases = fleet.members.map((member) => member.release)
   const known = releases.every((each) => each !== undefined) && release !== undefined
-  // Also those of instances that went since the last snapshot: they may have answered in between.
+  // Also those of instances that are gone since the last snapshot: they may have answered in between.
   probe.expected = known
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
 }
 
-/** Of the instances that fail, and when the new version is given up, of all that have it. */
+/** Collects evidence from failing instances, and once the new version is given up, from all that have it. */
 function gather({ evidence, goal }: FollowOptions, fleet: Fleet): void {
   if (goal.version === undefined || goal.isRollback) return
   const status = goal.refreshId ? statusOf(fleet) : undefined

@@ -1,26 +1,26 @@
-/** The highest acceptable probability of condemning a release that is no slower than the one before it. */
+/** The highest acceptable probability of blaming a release that is no slower than the previous one. */
 const FALSE_ALARM = 0.001
 
-/** What may be slower without being noticed: a tenth, and a millisecond, which another zone of the region costs. */
+/** Slowdowns up to these are ignored: a tenth, and a millisecond, which another availability zone costs. */
 const TOLERANCE = { factor: 1.1, ms: 1 }
 
-/** A new instance compiles its code as it goes: its first answers are slow, whatever the release. */
+/** A new instance compiles its code at run time: its first responses are slow, whatever the release. */
 const WARM_UP = 100
 
-/** The chances that are bet on, of a new answer being slower than an old one: hardly, and clearly. */
+/** The bets on the probability that a new response is slower than an old one: a slight slowdown, and a clear one. */
 const BETS = [0.55, 0.7]
 
 export interface Timing {
   isNew: boolean
-  /** Answers are compared with those to the same request alone. */
+  /** Only responses to the same request are compared. */
   request: string
   ms: number
 }
 
 /**
- * Compares what the new release takes with what the others take for the same request in the same minutes. Each answer of
- * the new one is paired with the last one of the others, once: between equals either is the slower as often, whatever the
- * hour. The bet that the new one is the slower more often is a test martingale, as in comparison.ts.
+ * Compares the latency of the new release with that of the others for the same request in the same minutes. Each response
+ * of the new one is paired with the last one of the others, once: between equals each is slower equally often, whatever
+ * the load. The bet that the new one is slower more often is a test martingale, as in comparison.ts.
  */
 export class LatencyComparison {
   private readonly lastOther = new Map<string, number>()
@@ -45,10 +45,10 @@ export class LatencyComparison {
     }
   }
 
-  /** Why the new release is to blame; undefined while it need not be. */
+  /** Why the new release is to blame; undefined without enough evidence. */
   blame(): string | undefined {
     const mean = this.wealth.reduce((sum, each) => sum + each, 0) / BETS.length
     if (mean < 1 / FALSE_ALARM) return undefined
-    return `the new release was slower than the one before, by more than a tenth, in ${this.slower} of ${this.pairs} pairs of answers from the same time`
+    return `the new release was more than a tenth slower than the previous one in ${this.slower} of ${this.pairs} pairs of responses from the same time`
   }
 }

@@ -7,21 +7,21 @@ import type { Context } from './run.ts'
 import { findUrl } from './service-url.ts'
 import { type Survey, survey } from './survey.ts'
 
-/** The group now, through throttling and lost networks. Throws `Stop` when interrupted. */
+/** The group now, retried through throttling and network failures. Throws `Stop` when interrupted. */
 export async function snapshot({ watch, retryPolicy }: Context): Promise<Fleet> {
   const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
   if (!fleet) throw new Stop('interrupted', EXIT.interrupted)
   return fleet
 }
 
-/** The group with all that says where it goes. Throws `Stop` when interrupted. */
+/** The group with all that shows where it is going, retried likewise. Throws `Stop` when interrupted. */
 export async function surveyed({ aws, watch, retryPolicy }: Context): Promise<Survey> {
   const seen = await withRetry(() => survey(aws, watch), retryPolicy)
   if (!seen) throw new Stop('interrupted', EXIT.interrupted)
   return seen
 }
 
-/** With the service's URL in the settings. Where it is not to be found, there is no probe, and a note says why. */
+/** The context with the service's URL in its settings. If it is not found, there is no probe, and a note says why. */
 export async function probing(context: Context, fleet: Fleet, notes: string[]): Promise<Context> {
   const { aws, settings } = context
   if (settings.url || settings.noProbe) return context
@@ -32,7 +32,7 @@ export async function probing(context: Context, fleet: Fleet, notes: string[]): 
   return { ...context, settings: { ...settings, url } }
 }
 
-/** A refresh began between the look that decided and what was to be done about it. */
+/** A refresh began between a decision and its execution. */
 export class Overtaken extends Stop {
   constructor({ name, group }: Fleet) {
     super(
@@ -41,22 +41,22 @@ export class Overtaken extends Stop {
   }
 }
 
-/** ` by alice at <time>`; empty when nobody recorded it. */
+/** ` by alice at <time>`; empty if none is recorded. */
 export function by(group: Fleet['group']): string {
   const operator = operatorOf(group)
   return operator ? ` by ${operator}` : ''
 }
 
-/** Tells others who is at it. A failure holds nothing up: it becomes a note. */
+/** Records who is operating the group, for others to see. A failure stops nothing: it becomes a note. */
 export async function signIn({ aws }: Context, fleet: Fleet, notes: string[]): Promise<void> {
   await recordOperator(aws, fleet).catch((error) => {
-    notes.push(`who started this could not be recorded: ${explain(error)}`)
+    notes.push(`could not record who started this: ${explain(error)}`)
   })
 }
 
 /**
- * Throws `Overtaken` when a refresh began since `fleet` was looked at. AWS cannot be told to start only if nothing
- * changed, so this is asked last: the gap that is left is one call wide.
+ * Throws `Overtaken` if a refresh began since the snapshot `fleet`. AWS has no conditional start, so this is checked
+ * last: the remaining gap is one call wide.
  */
 export async function assertNotOvertaken(context: Context, { refresh }: Fleet): Promise<void> {
   const now = await snapshot(context)

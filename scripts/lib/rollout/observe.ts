@@ -1,6 +1,6 @@
 import { service } from '../service.ts'
 
-/** What the instances said of themselves through the load balancer. */
+/** What the instances reported about themselves through the load balancer. */
 export interface Observation {
   /** Distinct `instance` values seen. */
   seen: string[]
@@ -13,13 +13,13 @@ export interface Observation {
 export interface ObserveOptions {
   url: string
   release: string
-  /** Ids of the instances in service, asked again each round since the group may scale meanwhile. */
+  /** IDs of the instances in service, fetched again each round since the group may scale meanwhile. */
   inService: () => Promise<string[]>
   timeoutMs: number
   pauseMs: number
 }
 
-/** A round takes a second, so that two minutes of it and the probe stay within the smallest WAF limit in terraform/. */
+/** Per round, of one second: two minutes of these and the probe stay within the smallest WAF limit in terraform/. */
 const MOST_AT_ONCE = 15
 
 interface Answer {
@@ -28,8 +28,8 @@ interface Answer {
 }
 
 /**
- * Asks /version on fresh connections until every instance in service answered with the release, or the time is up.
- * A round with an answer of another release starts the count anew.
+ * Requests /version on fresh connections until every instance in service has answered with the release, or time is up.
+ * A round with an answer from another release restarts the count.
  */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { url, release, timeoutMs, pauseMs } = options
@@ -56,14 +56,14 @@ function judge(ids: string[], seen: Set<string>, others: Answer[], answered: num
   const named = [...seen].every((name) => /^i-[0-9a-f]{8,17}$/.test(name))
   const missing = named ? ids.filter((id) => !seen.has(id)) : []
   if (answered === 0 && ids.length > 0) return `nothing answered ${service.version.path}`
-  if (missing.length > 0) return `no answer of ${missing.join(', ')} was seen`
+  if (missing.length > 0) return `no answer from ${missing.join(', ')} was seen`
   if (seen.size < ids.length) {
-    return `${seen.size} of ${ids.length} instances in service were seen to answer ${service.version.path}`
+    return `only ${seen.size} of ${ids.length} instances in service answered ${service.version.path}`
   }
   return ''
 }
 
-/** Answers that could be read; failures are the probe's business. */
+/** The readable answers; failures are left to the probe. */
 async function askRound(url: string, times: number): Promise<Answer[]> {
   const asked = await Promise.allSettled(Array.from({ length: times }, () => ask(url)))
   return asked.filter((each) => each.status === 'fulfilled').map(({ value }) => value)

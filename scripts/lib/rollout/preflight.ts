@@ -6,28 +6,28 @@ import { checkAlarms } from './alarm-check.ts'
 import { by } from './look.ts'
 import type { Settings } from './settings.ts'
 
-/** Where a rollout is to go. */
+/** What a rollout should deploy. */
 export type Target = Pick<
   Settings,
   'alarms' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'
 > & {
   launchTemplateId: string
   launchTemplateVersion: number
-  /** Undefined accepts whatever release the version has. */
+  /** Undefined accepts any release that the version has. */
   release: string | undefined
 }
 
 export interface Preflight {
   /** Each is a reason not to start. */
   problems: string[]
-  /** Worth knowing, no reason not to start. */
+  /** Worth knowing, but no reason not to start. */
   notes: string[]
-  /** Alarms that may watch over the refresh. */
+  /** Alarms that can watch the refresh. */
   alarms: string[]
   checkpointDelaySeconds: number
 }
 
-/** Everything that would make a refresh fail, or that AWS would not notice, found before anything is started. */
+/** Finds, before anything is started, whatever would make a refresh fail or would go unnoticed by AWS. */
 export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
   const [version, alarms, wayBack] = await Promise.all([
     checkVersion(aws, fleet, target),
@@ -56,7 +56,7 @@ function checkRefresh({ refresh, name, group }: Fleet): string[] {
   ]
 }
 
-/** Without these a refresh waits until it times out. */
+/** If one of these is suspended, a refresh waits until it times out. */
 const NEEDED_PROCESSES = [
   'InstanceRefresh',
   'Launch',
@@ -91,7 +91,7 @@ async function checkVersion(aws: Aws, fleet: Fleet, target: Target): Promise<str
   return await checkImage(aws, version, target.release)
 }
 
-/** What AWS would launch when it rolls back, found while there is no hurry. */
+/** Checks what AWS would launch in a rollback, while there is no hurry. */
 async function checkWayBack(aws: Aws, { group, version }: Fleet): Promise<string[]> {
   const id = group.LaunchTemplate?.LaunchTemplateId
   const saved = id && version !== undefined ? await findVersion(aws, id, version) : undefined
@@ -99,7 +99,7 @@ async function checkWayBack(aws: Aws, { group, version }: Fleet): Promise<string
   const image = await findImage(aws, saved.imageId)
   if (image?.state === 'available') return []
   return [
-    `there is no way back: the AMI ${saved.imageId} of version ${version}, which runs now, does not exist any more`,
+    `there is no way back: the AMI ${saved.imageId} of version ${version}, which runs now, no longer exists`,
   ]
 }
 
@@ -111,13 +111,13 @@ async function checkImage(
   const { imageId, number } = version
   if (!imageId?.startsWith('ami-')) {
     return [
-      `version ${number} names the image '${imageId ?? ''}', not one AMI id: AWS could not go back from it`,
+      `version ${number} names the image '${imageId ?? ''}', not a fixed AMI id: AWS could not roll back from it`,
     ]
   }
   const image = await findImage(aws, imageId)
   if (!image) {
     return [
-      `the AMI ${imageId} of version ${number} does not exist (any more): bake the release again and run scripts/bump`,
+      `the AMI ${imageId} of version ${number} does not exist: bake the release again and run scripts/bump`,
     ]
   }
   if (image.state !== 'available') {
@@ -125,7 +125,7 @@ async function checkImage(
   }
   if (release && image.release && image.release !== release) {
     return [
-      `the AMI ${imageId} holds release ${shortRelease(image.release)}, not ${shortRelease(release)}: run scripts/bump for the release that is meant`,
+      `the AMI ${imageId} contains release ${shortRelease(image.release)}, not ${shortRelease(release)}: run scripts/bump for the intended release`,
     ]
   }
   return []

@@ -10,29 +10,29 @@ const SHOWN_OF_BODY = 120
 export interface ProbeOptions {
   /** Of the load balancer. */
   url: string
-  /** What is being brought into service: its responses are compared with those of the others. */
+  /** The release being rolled out: its responses are compared with those of the others. */
   release: string | undefined
-  /** Requests a second, whatever the answers take. */
+  /** Requests per second, however long the responses take. */
   rate: number
-  /** Bearer token with scope `write`. */
+  /** Bearer token with write scope. */
   token: string | undefined
 }
 
-/** Undefined: the answer was right. */
+/** Undefined: the response was correct. */
 type Outcome = { failure: Failure; detail: string } | undefined
 
-/** Asks the service through the load balancer at a fixed rate, and keeps what it answered. */
+/** Queries the service through the load balancer at a fixed rate, and evaluates the responses. */
 export class Probe {
   phase: Phase = 'before'
-  /** Releases that /version may tell at this moment; undefined accepts any. */
+  /** Releases that /version may report at this moment; undefined accepts any. */
   expected: Set<string> | undefined
-  /** False when there is no canary, or the service wants a token for it and none was given. */
+  /** False if there is no canary, or the service requires a token for it and did not get a valid one. */
   hasCanary = canary !== undefined
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
   private readonly comparison = new Comparison()
   private readonly latency = new LatencyComparison()
-  /** Whether the service says in each response which release made it. */
+  /** Whether the service names its release in each response. */
   private saysRelease = false
   private readonly tally = new Tally(Date.now())
   private readonly pending = new Set<Promise<void>>()
@@ -42,7 +42,7 @@ export class Probe {
 
   constructor(private readonly options: ProbeOptions) {}
 
-  /** Finds out whether the canary can be written, and leaves it out otherwise. What the service says of the token. */
+  /** Checks whether the canary can be written, and leaves it out otherwise. Returns how the service judged the token. */
   async prepare(): Promise<'accepted' | 'missing' | 'refused'> {
     if (!canary) return 'accepted'
     const response = await this.send(canary.write(canary.key, VALUE)).catch(() => undefined)
@@ -55,7 +55,7 @@ export class Probe {
     this.timer ??= setInterval(() => this.fire(), 1000 / this.options.rate)
   }
 
-  /** Sends no more and waits for the answers under way. */
+  /** Stops sending, and waits for the outstanding responses. */
   async stop(): Promise<void> {
     clearInterval(this.timer)
     await Promise.all(this.pending)
@@ -65,12 +65,12 @@ export class Probe {
     return this.tally.figures(Date.now())
   }
 
-  /** Why the new release is to blame, with more failures than `budget` or slow answers; undefined while it need not be. */
+  /** Why the new release is to blame, for more than `budget` failures or for its latency; undefined if it is not. */
   blame(budget: number): string | undefined {
     return this.comparison.blame(budget) ?? (budget === Infinity ? undefined : this.latency.blame())
   }
 
-  /** How often the new release answered since the rollout began; undefined where the service does not say who answers. */
+  /** How often the new release has answered since the rollout began; undefined if responses do not name a release. */
   get answersOfNew(): number | undefined {
     return this.saysRelease ? this.comparison.counts.requests : undefined
   }
@@ -88,7 +88,7 @@ export class Probe {
     this.pending.add(asked)
   }
 
-  /** By chance: in a fixed order a load balancer that takes turns would send the same request to the same instance. */
+  /** In random order: with a fixed one, a round-robin load balancer would send the same request to the same instance. */
   private newRound(): CanaryRequest[] {
     const requests =
       this.hasCanary && canary
@@ -114,7 +114,7 @@ export class Probe {
       return (
         failure && {
           failure,
-          detail: `${name} answered ${response.status} ${body.slice(0, SHOWN_OF_BODY)}`.trimEnd(),
+          detail: `${name} returned ${response.status} ${body.slice(0, SHOWN_OF_BODY)}`.trimEnd(),
         }
       )
     } catch (error) {
@@ -133,7 +133,7 @@ export class Probe {
     return request === VERSION && !this.isExpected(body) ? 'wrong release' : undefined
   }
 
-  /** A response without a release is the new one's where the others name theirs, unless it is the load balancer's. */
+  /** If others name their release, a response without one is the new one's, unless it is the load balancer's. */
   private compare(
     { status, headers }: Response,
     failed: boolean,

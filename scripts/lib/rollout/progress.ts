@@ -2,25 +2,25 @@ import type { Fleet, Member } from '../aws/fleet.ts'
 import { clockTime, painter, shortRelease, table } from '../format.ts'
 import type { Figures } from './figures.ts'
 
-/** What there is to show at one moment. */
+/** What to show at one moment. */
 export interface View {
   startedAt: Date
   fleet: Fleet
-  /** Where the fleet is to go. */
+  /** Where the fleet is going. */
   release: string | undefined
   version: number | undefined
   figures: Figures | undefined
 }
 
-/** Shows how a rollout goes on: `update` with every snapshot, `note` for what a person should read once. */
+/** Shows how a rollout progresses: `update` with every snapshot, `note` for what a person should read once. */
 export interface Progress {
   update(view: View): void
   note(text: string): void
-  /** Leaves what was drawn last on the terminal. */
+  /** Leaves the last frame on the terminal. */
   end(): void
 }
 
-/** Redraws in place on a terminal; prints a line whenever something changed elsewhere. */
+/** Redraws in place on a terminal; elsewhere, prints a line whenever something changes. */
 export const progressOn = (stream: NodeJS.WriteStream): Progress =>
   stream.isTTY ? drawing(stream) : lines(stream)
 
@@ -35,7 +35,7 @@ function drawing(stream: NodeJS.WriteStream): Progress {
     update: (view) => {
       const columns = stream.columns || 80
       const rows = frame(view, paint).map((row) => Bun.sliceAnsi(row, 0, columns - 1))
-      // A frame taller than the terminal could not be erased again.
+      // A frame taller than the terminal could not be erased.
       const shown = rows.slice(0, Math.max(3, (stream.rows || 24) - 1))
       erase()
       stream.write(`${shown.join('\n')}\n`)

@@ -6,7 +6,7 @@ import type { Observation } from './observe.ts'
 import type { Settings } from './settings.ts'
 import type { Verdict } from './verdict.ts'
 
-/** What a rollout ends with, as it is written for machines. */
+/** The result of a rollout, as it is written for machines. */
 export interface Receipt {
   verdict: Verdict
   exitCode: number
@@ -19,7 +19,7 @@ export interface Receipt {
   startedAt: string
   endedAt: string
   seconds: number
-  /** Instances by release at the end, whatever it was. */
+  /** Instances in service by release at the end, whatever the verdict. */
   releases: Record<string, number>
   observed: Observation | undefined
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
@@ -27,7 +27,7 @@ export interface Receipt {
   evidence: { folder: string; likelyCause: string } | undefined
 }
 
-/** The receipt for a person, line by line, without colour. */
+/** The receipt for people, line by line, without colour. */
 export function receiptLines(receipt: Receipt): string[] {
   const { observed, probe, evidence } = receipt
   const lines = [
@@ -91,7 +91,7 @@ export function emptyReceipt(
   }
 }
 
-/** Prints the receipt, and writes it where it was asked for. */
+/** Prints the receipt, and writes it to a file if requested. */
 export async function writeReceipt(settings: Settings, receipt: Receipt): Promise<void> {
   const json = `${JSON.stringify(receipt, undefined, 2)}\n`
   if (settings.receipt) await Bun.write(settings.receipt, json)

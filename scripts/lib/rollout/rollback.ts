@@ -10,7 +10,7 @@ import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import type { Survey } from './survey.ts'
 
-/** Undoes the newest change that is not undone; one that is being undone is followed. */
+/** Undoes the newest change that is not yet undone; follows one that is being undone. */
 export async function rollback(context: Context): Promise<number> {
   context.watch.toleratesDeniedHealth = true
   for (;;) {
@@ -18,7 +18,7 @@ export async function rollback(context: Context): Promise<number> {
       return await undo(context)
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error
-      context.progress.note('another rollout began meanwhile: deciding anew')
+      context.progress.note('another rollout began meanwhile: deciding again')
     }
   }
 }
@@ -26,7 +26,7 @@ export async function rollback(context: Context): Promise<number> {
 async function undo(context: Context): Promise<number> {
   const { settings, progress, retryPolicy } = context
   let seen = await surveyed(context)
-  // What is being cancelled can neither be turned round nor followed to where it was going.
+  // A refresh that is being cancelled can neither be reversed nor followed to its target.
   for (; isCancelling(seen); seen = await surveyed(context)) {
     progress.note('waiting for AWS to cancel the refresh')
     await pause(retryPolicy.pollMs, retryPolicy.signal)
@@ -34,12 +34,12 @@ async function undo(context: Context): Promise<number> {
   const { direction, fleet } = seen
   switch (direction.kind) {
     case 'forward':
-      progress.note(`turning the running refresh round, back to version ${direction.from}`)
+      progress.note(`reversing the running refresh, back to version ${direction.from}`)
       return await goBack(context, seen, direction.from, direction.to, () =>
         turnRound(context, seen, direction.from, direction.refreshId),
       )
     case 'back':
-      progress.note(`a way back to version ${direction.to} runs already: following it`)
+      progress.note(`a rollback to version ${direction.to} is already running: following it`)
       return await goBack(
         context,
         seen,
@@ -49,8 +49,8 @@ async function undo(context: Context): Promise<number> {
       )
     case 'stopped': {
       const { back, left } = direction
-      progress.note(`going back to version ${back}, which not every instance has`)
-      // What is left on a way back is good: the saved version is what is being left.
+      progress.note(`rolling back to version ${back}, which not every instance has`)
+      // On an unfinished way back the leftovers are good: it is the saved version that is being left.
       const bad = back === fleet.version ? left : fleet.version
       return await goBack(context, seen, back, bad, () => startBack(context, seen, back))
     }
@@ -60,7 +60,7 @@ async function undo(context: Context): Promise<number> {
         return await nothingToUndo(context, seen, undone)
       const target = await previousVersion(context, seen)
       progress.note(
-        `going back from version ${fleet.version} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
+        `rolling back from version ${fleet.version} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
       )
       return await goBack(context, seen, target, fleet.version, () =>
         startBack(context, seen, target),
@@ -102,7 +102,7 @@ async function goBack(
   })
 }
 
-/** Turns a running refresh round, or has its undoing started anew where AWS will not. Returns the id to follow. */
+/** Reverses a running refresh, or starts a new one back if AWS cannot. Returns the id to follow. */
 async function turnRound(
   context: Context,
   seen: Survey,
@@ -118,10 +118,10 @@ async function turnRound(
   } catch (error) {
     const { name } = error as Error
     if (name.startsWith('IrreversibleInstanceRefresh')) {
-      progress.note('AWS cannot turn this refresh round: cancelling it, then going back')
+      progress.note('AWS cannot reverse this refresh: cancelling it, then rolling back')
       await cancelRefresh(aws, settings.group)
     } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
-    // It may have ended, or been turned round, since it was looked at.
+    // It may have ended, or been reversed, since the survey.
     const now = await untilEnded(context)
     return now.refresh?.Status === 'RollbackSuccessful'
       ? now.refresh.InstanceRefreshId
@@ -138,7 +138,7 @@ async function untilEnded(context: Context): Promise<Fleet> {
   }
 }
 
-/** Starts a refresh that goes back. No alarms, which may well ring now, and no way back to what is being left. */
+/** Starts a refresh that goes back. No alarms, which may well be in ALARM now, and no rollback to what is being left. */
 async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
   const { aws, settings } = context
   await assertNotOvertaken(context, fleet)
@@ -149,7 +149,7 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
     desired: fleet.desired,
     minHealthy: MIN_HEALTHY,
     maxHealthy: MAX_HEALTHY,
-    // What is gone back to has proved itself: stops on the way would only keep the bad release longer.
+    // The old release has proved itself: checkpoints would only keep the bad one longer.
     checkpoints: settings.checkpoints ?? [],
     checkpointDelaySeconds: settings.checkpointDelaySeconds ?? 0,
     bakeSeconds: settings.bakeSeconds ?? 0,
@@ -170,22 +170,22 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
       previousRelease: releaseOf(undone),
       notes: [],
     }),
-    reason: `nothing to undo: no instance has version ${undone} any more. 'scripts/rollout rollback --further' goes back beyond version ${fleet.version}`,
+    reason: `nothing to undo: no instance has version ${undone} any longer. 'scripts/rollout rollback --further' goes back beyond version ${fleet.version}`,
     releases: countReleases(fleet),
   })
   return EXIT.ok
 }
 
 /**
- * The last version that served before the one that runs, of another release that was not rolled back and whose AMI exists.
- * One that AWS does not know to have served comes after those: it may never have been started.
+ * The latest version that served before the current one, of another release that was not rolled back and whose AMI exists.
+ * Versions that are not known to have served come last: they may never have been started.
  */
 async function previousVersion({ aws, settings }: Context, seen: Survey): Promise<number> {
   const { fleet, versions, rolledBack, releaseOf, before } = seen
   const { version: own } = fleet
   if (own === undefined) {
     throw new Stop(
-      `${settings.group} has no launch template with a numbered version: nothing to go back to`,
+      `${settings.group} has no launch template with a numbered version: nothing to roll back to`,
     )
   }
   const bad = [...rolledBack, releaseOf(own)]

@@ -16,16 +16,16 @@ import { emptyReceipt, type Receipt, writeReceipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
 import { type Ending, exitCodeOf, judge } from './verdict.ts'
 
-/** What every verb works with. */
+/** What every verb uses. */
 export interface Context {
   aws: Aws
   settings: Settings
   watch: FleetWatch
   progress: Progress
   retryPolicy: RetryPolicy
-  /** Collects what instances that fail have to say, for one rollout. */
+  /** Begins to collect evidence from failing instances, for one rollout. */
   collectEvidence(): Evidence
-  /** Where the receipt goes. */
+  /** Outputs the receipt. */
   deliver(receipt: Receipt): Promise<void>
 }
 
@@ -60,15 +60,15 @@ export interface Rollout {
   previousRelease: string | undefined
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
   start: () => Promise<string | undefined>
-  /** Set when the aim is to go back. */
+  /** Whether the aim is to go back. */
   isRollback: boolean
-  /** Whether it is turned round when it makes no progress: what `start` started, and nothing else. */
+  /** Whether it is rolled back when it is bad or stalls: only what `start` started. */
   guarded: boolean
-  /** Where it stops, and what the probe must see there. */
+  /** Where it pauses, and what the probe must see there. */
   checkpoints?: Checkpoints
   /**
-   * `throughout` measures before anything is started, too; `from now` where a refresh runs already; `afterwards` where
-   * the fleet may only now be coming up, so that failures until then mean nothing.
+   * `throughout` also measures before anything is started; `from now` is for a refresh that is already running;
+   * `afterwards` for a fleet that may still be starting, when failures mean nothing.
    */
   probing: 'throughout' | 'from now' | 'afterwards'
   notes: string[]
@@ -142,14 +142,14 @@ async function startProbe(
   switch (await probe.prepare()) {
     case 'missing':
       progress.note(
-        `The service wants a token: without ${where} the canary is left out of the probe.`,
+        `The service requires a token: without ${where} the canary is left out of the probe.`,
       )
       break
     case 'refused': {
       const refused = `the service refuses the probe's token (${where})`
-      // Nothing stands in the way of going back.
+      // This must not block a rollback.
       if (!rollout.isRollback) {
-        throw new Stop(`${refused}. Give one with scope write, or none to leave the canary out.`)
+        throw new Stop(`${refused}. Pass one with write scope, or none to leave the canary out.`)
       }
       rollout.notes.push(`${refused}: the canary was left out of the probe`)
     }
@@ -165,7 +165,7 @@ async function measureBefore({ settings, retryPolicy }: Context, probe: Probe): 
   if (failed <= settings.failureBudget) return
   await probe.stop()
   throw new Stop(
-    `${failed} of ${requests} requests failed before anything was started (${failuresText(figures)}). Mend that first, or accept failures with --failure-budget N or any. Nothing was started.`,
+    `${failed} of ${requests} requests failed before anything was started (${failuresText(figures)}). Fix that first, or accept failures with --failure-budget N or any. Nothing was started.`,
   )
 }
 
@@ -262,6 +262,6 @@ async function conclude(outcome: Outcome): Promise<number> {
 const goesOn = ({ status }: Ending): boolean => status === 'timed out' || status === 'lost sight'
 
 const stillRunning = ({ group }: Settings): string =>
-  `The refresh goes on. Follow it with 'scripts/rollout watch --group ${group}', stop it with 'scripts/rollout cancel --group ${group}'.`
+  `The refresh continues. Follow it with 'scripts/rollout watch --group ${group}', or stop it with 'scripts/rollout cancel --group ${group}'.`
 
 const interrupted = (text: string): Stop => new Stop(`interrupted. ${text}`, EXIT.interrupted)

@@ -13,8 +13,8 @@ import { Terraform } from '../terraform.ts'
 const folder = join(root, 'terraform')
 
 /**
- * Where the service answers through its load balancer: the balancer's own name and port, or with HTTPS, whose
- * certificate is for another name, what Terraform tells. Throws with the reason when neither is to be found.
+ * The URL of the service through its load balancer: the load balancer's own name and port, or with HTTPS, whose
+ * certificate is for another name, Terraform's output. Throws with the reason if neither is found.
  */
 export async function findUrl(aws: Aws, fleet: Fleet): Promise<string> {
   const found = await fromBalancer(aws, fleet).catch((error) => notFound(explain(error)))
@@ -26,7 +26,7 @@ async function fromBalancer({ elb }: Aws, { group, name }: Fleet): Promise<strin
   if (TargetGroupArns.length === 0) return notFound(`${name} has no target group`)
   const { TargetGroups } = await elb.send(new DescribeTargetGroupsCommand({ TargetGroupArns }))
   const LoadBalancerArn = TargetGroups?.[0]?.LoadBalancerArns?.[0]
-  if (!LoadBalancerArn) return notFound(`no load balancer sends to the target group of ${name}`)
+  if (!LoadBalancerArn) return notFound(`no load balancer forwards to the target group of ${name}`)
   const [{ LoadBalancers }, { Listeners = [] }] = await Promise.all([
     elb.send(new DescribeLoadBalancersCommand({ LoadBalancerArns: [LoadBalancerArn] })),
     elb.send(new DescribeListenersCommand({ LoadBalancerArn })),
@@ -41,11 +41,9 @@ async function fromTerraform(group: string): Promise<string> {
     ? await new Terraform(folder).outputs().catch(() => undefined)
     : undefined
   if (told?.url && told.group === group) return told.url
-  return notFound(
-    `the load balancer speaks HTTPS, and terraform output tells no url of ${group} here`,
-  )
+  return notFound(`the load balancer uses HTTPS, and terraform output here has no url for ${group}`)
 }
 
 function notFound(why: string): never {
-  throw new Error(`without a probe, as the service's URL was not found: ${why} (--url gives it)`)
+  throw new Error(`no probe, because the service's URL was not found: ${why} (set it with --url)`)
 }

@@ -1,7 +1,7 @@
-/** What all verbs are given. */
+/** The settings of all verbs. */
 export interface Settings {
   group: string
-  /** Of the service through its load balancer, without a slash at the end. */
+  /** Of the service through its load balancer, without a trailing slash. */
   url: string | undefined
   launchTemplateId: string | undefined
   launchTemplateVersion: number | undefined
@@ -9,14 +9,14 @@ export interface Settings {
   alarms: string[]
   ignoreAlarms: boolean
   retry: boolean
-  /** Go back again after a change that was undone already. */
+  /** Go back again after a change that is already undone. */
   further: boolean
   skipRolledBack: boolean
   /** Percentages to stop at; undefined leaves it to the verb. */
   checkpoints: number[] | undefined
   /** Undefined: as long as the slowest alarm needs. */
   checkpointDelaySeconds: number | undefined
-  /** Answers of the new release that a checkpoint waits for; 0: none. */
+  /** Answers from the new release that a checkpoint requires; 0: none. */
   checkpointAnswers: number
   /** Undefined leaves it to the verb. */
   bakeSeconds: number | undefined
@@ -24,7 +24,7 @@ export interface Settings {
   timeoutSeconds: number
   pollSeconds: number
   patienceSeconds: number
-  /** Requests of the probe a second. */
+  /** Probe requests per second. */
   rate: number
   token: string | undefined
   /** Infinity accepts any number of failures. */
@@ -38,12 +38,12 @@ export interface Settings {
   evidence: string | undefined
 }
 
-/** Where a new release stops on its way, where nothing else is said: a large fleet first with a tenth. */
+/** The default checkpoints of a new release: a large fleet pauses first at a tenth. */
 export const checkpointsFor = (desired: number): number[] =>
   desired < 10 ? [50, 100] : [10, 50, 100]
 
 export const BAKE_SECONDS = 300
 
-/** New before old: all that should serve do so throughout, and as many again may come up at once. */
+/** New before old: full capacity serves throughout, and as many again may start at once. */
 export const MIN_HEALTHY = 100
 export const MAX_HEALTHY = 200

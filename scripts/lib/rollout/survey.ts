@@ -13,13 +13,13 @@ import {
   versionsBefore,
 } from './direction.ts'
 
-/** A group with all that says where it goes and what it must not go to. */
+/** A group with all that shows where it is going and where it must not go. */
 export interface Survey {
   fleet: Fleet
   direction: Direction
-  /** Versions that the group had before the one that is saved, the last first, as far as AWS knows. */
+  /** Versions that the group had before the saved one, latest first, as far as AWS knows. */
   before: number[]
-  /** All that AWS still knows of, newest first. */
+  /** All that AWS still remembers, newest first. */
   refreshes: InstanceRefresh[]
   /** Of the group's launch template, newest first. */
   versions: TemplateVersion[]
@@ -28,7 +28,7 @@ export interface Survey {
   releaseOf(version: number | undefined): string | undefined
 }
 
-/** Asks AWS for everything at once. Refuses when there is no such group. */
+/** Collects all of this from AWS. Throws `Stop` when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const { fleet, refreshes } = await consistentLook(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
@@ -52,12 +52,12 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   }
 }
 
-/** How often a look is repeated during which a refresh began or ended. */
+/** How many looks are taken to get one during which no refresh began or ended. */
 const MOST_LOOKS = 5
 
 /**
- * The group and its refreshes as they were at one moment. AWS tells them in two answers: between them a refresh may end,
- * and an instance of its version would look like one that was left over.
+ * The group and its refreshes as they were at one moment. AWS returns them in two calls: between these a refresh may end,
+ * and an instance of its version would look like a leftover.
  */
 async function consistentLook(
   aws: Aws,
@@ -65,7 +65,7 @@ async function consistentLook(
 ): Promise<{ fleet: Fleet; refreshes: InstanceRefresh[] }> {
   for (let looks = 1; ; looks++) {
     const refreshes = await listRefreshes(aws, watch.name).catch(async (error) => {
-      // A group that is not there is refused by its snapshot, which names it.
+      // If there is no such group, its snapshot throws the error that names it.
       await watch.snapshot()
       throw error
     })
@@ -77,7 +77,7 @@ async function consistentLook(
   }
 }
 
-/** The releases that were rolled back on a group; none when there is no such group (yet). */
+/** The releases that were rolled back on a group; none if there is no such group (yet). */
 export async function findRolledBack(aws: Aws, group: string): Promise<string[]> {
   const found = await survey(aws, new FleetWatch(aws, group)).catch((error) => {
     if (!(error instanceof Stop)) throw error

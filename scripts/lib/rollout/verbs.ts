@@ -72,11 +72,11 @@ export async function start(context: Context): Promise<number> {
   for (const note of checked.notes) progress.note(`note: ${note}`)
   rollout.notes.push(...checked.notes)
 
-  // A new group launches this version by itself; so does one whose refresh succeeded before.
+  // A new group launches this version on its own; so does one whose refresh succeeded before.
   const there =
     fleet.version === version && present(fleet).every((each) => each.version === version)
   if (there) {
-    progress.note(`version ${version} is the group's own already: nothing to replace`)
+    progress.note(`the group already launches version ${version}: nothing to replace`)
     const serving = inService(fleet).filter(isHealthy).length
     return await runRollout(context, {
       ...rollout,
@@ -91,7 +91,7 @@ export async function start(context: Context): Promise<number> {
     start: async () => {
       const { retryPolicy } = context
       await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch((error: Error) => {
-        rollout.notes.push(`the running version could not be recorded: ${error.message}`)
+        rollout.notes.push(`could not record the running version: ${error.message}`)
       })
       await assertNotOvertaken(context, fleet)
       const id = await startRefresh(aws, {
@@ -113,13 +113,13 @@ export async function start(context: Context): Promise<number> {
   })
 }
 
-/** Follows the refresh that runs, or tells how the newest one ended. Never turns it round. */
+/** Follows the running refresh, or reports how the newest one ended. Never reverses it. */
 export async function watch(context: Context): Promise<number> {
   const { settings } = context
   const seen = await surveyed(context)
   const { fleet, direction, releaseOf } = seen
   const { refresh } = fleet
-  if (!refresh) throw new Stop(`there was no refresh of ${settings.group} yet: nothing to watch`)
+  if (!refresh) throw new Stop(`${settings.group} has had no refresh yet: nothing to watch`)
   const version = desiredVersion(refresh) ?? fleet.version
   const rollout = {
     version,
@@ -165,7 +165,7 @@ export async function status(context: Context): Promise<number> {
   const reason = refresh?.StatusReason ? ` (${refresh.StatusReason})` : ''
   console.log(
     [
-      `group       ${fleet.name}: ${releaseCounts(countReleases(fleet))}, ${fleet.desired} wanted, launch template version ${fleet.version ?? 'none'}`,
+      `group       ${fleet.name}: ${releaseCounts(countReleases(fleet))}, ${fleet.desired} desired, launch template version ${fleet.version ?? 'none'}`,
       `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %${reason}, started ${refresh.StartTime?.toISOString()}${by(fleet.group)}` : 'none yet'}`,
       ...(rolledBack.length > 0 ? [`rolled back ${rolledBack.map(shortRelease).join(', ')}`] : []),
       ...suspendedLine(fleet),
@@ -176,7 +176,7 @@ export async function status(context: Context): Promise<number> {
   return EXIT.ok
 }
 
-/** Prints the refreshes that AWS still knows of, which it keeps for six weeks. */
+/** Prints the refreshes that AWS still remembers (it keeps them for six weeks). */
 export async function list(context: Context): Promise<number> {
   const { refreshes, releaseOf } = await surveyed(context)
   const rows = refreshes.map((refresh) => {
@@ -208,7 +208,7 @@ export async function list(context: Context): Promise<number> {
   return EXIT.ok
 }
 
-/** Stops the refresh where it is, and waits until AWS says so. */
+/** Stops the refresh where it is, and waits until AWS has done so. */
 export async function cancel(context: Context): Promise<number> {
   const { aws, settings, retryPolicy, progress } = context
   const before = await snapshot(context)
@@ -227,7 +227,7 @@ export async function cancel(context: Context): Promise<number> {
     if (!isRunning(fleet.refresh?.Status)) {
       progress.end()
       progress.note(
-        `refresh ${fleet.refresh?.Status}; in service: ${releaseCounts(countReleases(fleet))}. Instances stay as they are: 'scripts/rollout rollback' undoes it, a new deploy goes on.`,
+        `refresh ${fleet.refresh?.Status}; in service: ${releaseCounts(countReleases(fleet))}. Instances stay as they are: 'scripts/rollout rollback' undoes it, a new deploy continues it.`,
       )
       return fleet.refresh?.Status === 'Cancelled' ? EXIT.ok : EXIT.failed
     }
@@ -236,23 +236,23 @@ export async function cancel(context: Context): Promise<number> {
   }
 }
 
-/** A probe that asks so seldom that a good release could hardly give the answers that its checkpoints wait for. */
+/** Refuses a probe so slow that a good release could hardly give the answers that its checkpoints require. */
 function tooFewAnswers(
   { percentages: [first], delayMs, answers }: Checkpoints,
   desired: number,
   { rate, noProbe }: Settings,
 ): string[] {
   if (noProbe || first === undefined || answers === 0) return []
-  // While one instance is new, as many old ones may still serve beside it as before.
+  // While one instance is new, all the old ones may still be serving.
   const share = Math.ceil((desired * first) / 100) / (desired + 1)
   const expected = Math.floor((delayMs / 1000) * rate * share)
   if (expected >= 2 * answers) return []
   return [
-    `a checkpoint waits for ${answers} answers of the new release, and the probe would get about ${expected}: raise --rate (${rate} a second) or --checkpoint-delay-seconds, or give --checkpoint-answers 0`,
+    `a checkpoint requires ${answers} answers from the new release, but the probe would get only about ${expected}: raise --rate (${rate} per second) or --checkpoint-delay-seconds, or pass --checkpoint-answers 0`,
   ]
 }
 
-/** The release that runs on instances of another version than the one to go to. */
+/** The release on instances that do not have the target version. */
 function releaseInService(fleet: Fleet, version: number | undefined): string | undefined {
   return (fleet.members.find((member) => member.version !== version) ?? fleet.members[0])?.release
 }

@@ -22,7 +22,7 @@ const EXIT_CODES: Record<Verdict, number> = {
   'lost sight': EXIT.lostSight,
 }
 
-/** How following a refresh ended: AWS's terminal status, or why it is not followed any more. */
+/** How following a refresh ended: AWS's terminal status, or why it is no longer followed. */
 export interface Ending {
   status: InstanceRefreshStatus | 'timed out' | 'lost sight'
   reason: string
@@ -31,8 +31,8 @@ export interface Ending {
 export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
 
 /**
- * The verdict by what was seen. `isRollback` turns round what AWS's RollbackSuccessful means: it was asked for; and
- * requests that failed on the way back are the fault of what is left behind.
+ * The verdict from what was observed. With `isRollback`, AWS's RollbackSuccessful is a success, since it was requested,
+ * and requests that failed on the way back are the fault of the release being left.
  */
 export function judge(
   ending: Ending,
@@ -55,7 +55,10 @@ export function judge(
       reason: `every instance serves the release, but ${failed} of ${probe.requests} requests failed (budget ${budget})`,
     }
   }
-  return { verdict: 'shipped', reason: observed ? '' : 'by AWS alone: nothing was observed' }
+  return {
+    verdict: 'shipped',
+    reason: observed ? '' : 'according to AWS only: nothing was observed',
+  }
 }
 
 function verdictWithoutSuccess(status: Ending['status']): Verdict {
