@@ -42,6 +42,8 @@ export class ControlPlane {
   readonly refreshes: Refresh[] = []
   /** How long DescribeInstanceRefreshes does not list a new refresh yet, in milliseconds. */
   refreshLagMs = 0
+  /** The most that a page of a list holds, whatever was asked for. */
+  pageSize = Number.POSITIVE_INFINITY
   /** How long a refresh is Cancelling before it is Cancelled, in milliseconds. */
   cancelMs = 0
   private readonly tickMs: number

@@ -21,6 +21,8 @@ export interface Behaviour {
   versionTold?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
   restartMs?: number
+  /** How long an SSM document runs, in milliseconds. */
+  commandMs?: number
   /** The results of SSM documents, by the last word of their name. */
   commands?: Record<string, CommandResult>
 }
@@ -147,6 +149,7 @@ export class FakeFleet implements InstanceDriver {
     const machine = this.machine(id)
     const behaviour = this.behaviourOf(machine.order.imageId)
     const known = behaviour.commands?.[document]
+    if (behaviour.commandMs) await Bun.sleep(behaviour.commandMs)
     if (document === 'restart') {
       machine.restarting = true
       await Bun.sleep(behaviour.restartMs ?? 0)

@@ -20,9 +20,12 @@
  * - ExitStandby raises the desired capacity, and fails beyond the maximum size (API Reference, ExitStandby);
  * - a load balancer's DNSName has no port, the listener has it (ELB API Reference, DescribeListeners);
  * - SendCommand takes at most 50 instance ids (Systems Manager API Reference, SendCommand);
+ * - a list of invocations has at most 50 on a page, and no output unless asked for details (Systems Manager API
+ *   Reference, ListCommandInvocations);
+ * - a page may hold less than was asked for while there is more (Auto Scaling API Reference, DescribeAutoScalingGroups);
  * - a launch fails when its AMI is gone (EC2 User Guide, "Troubleshoot EC2 instance launch issues").
  *
- * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), paging, several groups,
+ * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), several groups,
  * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, scale-in protection,
  * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
  * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.

@@ -5,13 +5,16 @@ import {
   type InstanceRefresh,
   type InstanceRefreshStatus,
 } from '@aws-sdk/client-auto-scaling'
-import { DescribeInstancesCommand } from '@aws-sdk/client-ec2'
+import { paginateDescribeInstances } from '@aws-sdk/client-ec2'
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
 import { Stop } from '../errors.ts'
 import { service } from '../service.ts'
 import type { Aws } from './clients.ts'
 import { classifyError } from './errors.ts'
 import { TAG, tagValue } from './tags.ts'
+
+/** As many as EC2 allows. It throttles unpaginated calls sooner. */
+export const INSTANCES_A_PAGE = 1000
 
 /** One instance of the group, combining what Auto Scaling, EC2 and the load balancer know. */
 export interface Member {
@@ -123,19 +126,19 @@ export class FleetWatch {
     const strangers = ids.filter((id) => !this.facts.get(id)?.privateIp)
     if (strangers.length === 0) return
     // A filter, unlike InstanceIds, does not fail the whole call for an instance that EC2 does not know yet.
-    const answer = await this.aws.ec2.send(
-      new DescribeInstancesCommand({
-        Filters: [{ Name: 'tag:aws:autoscaling:groupName', Values: [this.name] }],
-      }),
+    const Filters = [{ Name: 'tag:aws:autoscaling:groupName', Values: [this.name] }]
+    const pages = paginateDescribeInstances(
+      { client: this.aws.ec2, pageSize: INSTANCES_A_PAGE },
+      { Filters },
     )
-    for (const instance of (answer.Reservations ?? []).flatMap(
-      ({ Instances }) => Instances ?? [],
-    )) {
-      this.facts.set(instance.InstanceId as string, {
-        release: tagValue(instance.Tags, TAG.release),
-        privateIp: instance.PrivateIpAddress,
-        launchedAt: instance.LaunchTime,
-      })
+    for await (const { Reservations = [] } of pages) {
+      for (const instance of Reservations.flatMap(({ Instances = [] }) => Instances)) {
+        this.facts.set(instance.InstanceId as string, {
+          release: tagValue(instance.Tags, TAG.release),
+          privateIp: instance.PrivateIpAddress,
+          launchedAt: instance.LaunchTime,
+        })
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstances, paginateDescribeLaunchTemplates } from '@aws-sdk/client-ec2'
 import type { Aws } from './clients.ts'
+import { INSTANCES_A_PAGE } from './fleet.ts'
 import { listVersions } from './images.ts'
 
 /** Why each AMI must stay, by id. The first reason found is enough. */
@@ -20,7 +21,8 @@ export async function imagesInUse(aws: Aws, versions: number): Promise<InUse> {
   }
   const imageOf = new Map<string, string>()
 
-  for await (const page of paginateDescribeInstances({ client: aws.ec2 }, {})) {
+  const instances = paginateDescribeInstances({ client: aws.ec2, pageSize: INSTANCES_A_PAGE }, {})
+  for await (const page of instances) {
     for (const instance of page.Reservations?.flatMap(({ Instances = [] }) => Instances) ?? []) {
       if (instance.State?.Name !== 'terminated')
         keep(instance.ImageId, `instance ${instance.InstanceId}`)

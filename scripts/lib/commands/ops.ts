@@ -69,7 +69,9 @@ function readVerb(words: string[], reason: string): { verb: Verb; instances: str
 await runCommand(command, async ({ options, words }) => {
   const { verb, instances } = readVerb(words, options.reason)
   const { group, region, pollSeconds, timeoutSeconds } = options
-  const signal = interruption()
+  // Elsewhere Ctrl-C ends the process at once: there is nothing to undo.
+  const signal =
+    verb === 'restart' || options.follow ? interruption() : new AbortController().signal
   const aws = connect(region)
   const watch = new FleetWatch(aws, group)
   const ops = {

@@ -19,6 +19,7 @@ export async function logs(
       comment: ops.comment,
       pollMs: ops.pollMs,
       timeoutMs: ops.timeoutMs,
+      note: ops.say,
     })
     for (const { id, status, stdout, stderr } of outcomes) {
       if (status !== 'Success') {

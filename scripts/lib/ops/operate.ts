@@ -45,7 +45,7 @@ function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[]
     if (all.length === 0) throw new Stop(`${group} has no instance in service`)
     return all
   }
-  return instances.map((id) => {
+  return [...new Set(instances)].map((id) => {
     const member = fleet.members.find((each) => each.id === id)
     if (!member)
       throw new Stop(`${id} is not an instance of ${group}; scripts/ops status lists them`)
@@ -62,6 +62,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
     comment,
     pollMs,
     timeoutMs,
+    note: ops.say,
   })
   for (const { id, status, stdout, stderr } of outcomes) {
     const file = join(out, `${id}.txt`)

@@ -1,5 +1,5 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
-import { explain } from '../aws/errors.ts'
+import { explain, isTransient } from '../aws/errors.ts'
 import { type Fleet, inService, isHealthy, isRunning, type Member } from '../aws/fleet.ts'
 import { withRetry } from '../aws/retry.ts'
 import { runDocument } from '../aws/ssm.ts'
@@ -8,6 +8,9 @@ import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']
 const RESUME_MS = 120_000
+
+// What has begun on an instance is seen through after Ctrl-C, too.
+const NO_INTERRUPTION = new AbortController().signal
 
 /**
  * Restarts the service on each of `members`, one at a time, continuing only once the load balancer reports it healthy
@@ -18,7 +21,11 @@ export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promis
   refuseUnlessSafe(fleet, members)
   const { aws, group } = ops
   const processes = { AutoScalingGroupName: group, ScalingProcesses: PROCESSES }
-  await aws.autoScaling.send(new SuspendProcessesCommand(processes))
+  await aws.autoScaling.send(new SuspendProcessesCommand(processes)).catch(async (error) => {
+    // It may have been suspended although no answer came.
+    if (isTransient(error)) await resume(ops, processes)
+    throw error
+  })
   try {
     for (const [index, member] of members.entries()) {
       if (ops.signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
@@ -36,9 +43,7 @@ async function resume(
   { aws, group, pollMs, complain }: Ops,
   processes: { AutoScalingGroupName: string; ScalingProcesses: string[] },
 ): Promise<void> {
-  // Not the signal of the restart: this must also happen after an interruption.
-  const signal = new AbortController().signal
-  const policy = { pollMs, patienceMs: RESUME_MS, signal, note: complain }
+  const policy = { pollMs, patienceMs: RESUME_MS, signal: NO_INTERRUPTION, note: complain }
   const command = () => aws.autoScaling.send(new ResumeProcessesCommand(processes))
   await withRetry(command, policy).catch((error) => {
     throw new Stop(
@@ -62,7 +67,7 @@ function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
 }
 
 async function restartOne(ops: Ops, id: string): Promise<void> {
-  const { aws, group, comment, pollMs, timeoutMs } = ops
+  const { aws, group, comment, pollMs, timeoutMs, complain } = ops
   const options = { group, verb: 'restart' as const, comment, pollMs, timeoutMs }
   const outcome = await runDocument(aws, id, options)
   if (outcome.status !== 'Success') {
@@ -72,9 +77,10 @@ async function restartOne(ops: Ops, id: string): Promise<void> {
     )
   }
   const deadline = Date.now() + timeoutMs
+  const policy = { pollMs, patienceMs: timeoutMs, signal: NO_INTERRUPTION, note: complain }
   for (;;) {
-    const fleet = await ops.watch.snapshot()
-    const member = fleet.members.find((each) => each.id === id)
+    const fleet = await withRetry(() => ops.watch.snapshot(), policy)
+    const member = fleet?.members.find((each) => each.id === id)
     if (!member)
       throw new Stop(`${id} is gone after its restart; the others were left alone`, EXIT.failed)
     if (isHealthy(member)) return

@@ -1,7 +1,14 @@
 import { explain } from '../aws/errors.ts'
-import { type Fleet, type Member, markedReleases } from '../aws/fleet.ts'
+import {
+  countReleases,
+  type Fleet,
+  inService,
+  isHealthy,
+  type Member,
+  markedReleases,
+} from '../aws/fleet.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
-import { age, painter, shortRelease, table } from '../format.ts'
+import { age, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */
@@ -17,18 +24,15 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   // One that is booting or terminating cannot answer.
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
-  const { aws, group, comment, pollMs, timeoutMs } = ops
-  const outcomes =
-    ids.length === 0
-      ? []
-      : await runOnEach(aws, ids, { group, verb: 'status', comment, pollMs, timeoutMs }).catch(
-          (error) => {
-            ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
-            return []
-          },
-        )
-  for (const { id, status, stderr } of outcomes) {
+  const { aws, group, comment, pollMs, timeoutMs, say: note } = ops
+  const options = { group, verb: 'status' as const, comment, pollMs, timeoutMs, note }
+  const outcomes = await runOnEach(aws, ids, options).catch((error) => {
+    ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
+    return []
+  })
+  for (const { id, status, stdout, stderr } of outcomes) {
     if (status === NOT_ASKED) ops.complain(`${id} could not be asked over SSM: ${stderr}`)
+    else if (!stdout) ops.complain(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
   }
   return members.map((member) => {
     const said = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
@@ -55,7 +59,10 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     '/HC',
     'ADDRESS',
   ]
-  const rows = reports.map((each) => {
+  // Below the others, where they are seen in a long table.
+  const unsound = (each: Report): boolean => !isHealthy(each) || each.saidHealth !== '200'
+  const sorted = reports.toSorted((a, b) => Number(unsound(a)) - Number(unsound(b)))
+  const rows = sorted.map((each) => {
     const differs = each.saidRelease !== undefined && each.saidRelease !== each.release
     const release = shortRelease(each.saidRelease ?? each.release)
     return [
@@ -73,6 +80,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
   const marked = markedReleases(fleet.group)
   return [
     `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.version ?? 'none'}`,
+    `in service: ${releaseCounts(countReleases(fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
     ...suspendedLine(fleet),
     ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),

@@ -1,7 +1,7 @@
 import type { ControlPlane } from '../control-plane.ts'
 import { invalid } from '../errors.ts'
 import type { Activity, Instance, Refresh } from '../model.ts'
-import { type Query, tagList, time, type Xml } from './query.ts'
+import { pageOf, type Query, tagList, time, type Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
 
@@ -16,12 +16,12 @@ export const autoScaling: Record<string, Action> = {
   DescribeInstanceRefreshes: (plane, query) => {
     known(plane, query)
     const ids = query.list('InstanceRefreshIds')
-    const limit = query.number('MaxRecords') ?? 50
     const told = plane.refreshes.filter(
       ({ startedAt }) => plane.clock.now() - startedAt >= plane.refreshLagMs,
     )
     const chosen = told.filter(({ id }) => ids.length === 0 || ids.includes(id))
-    return { InstanceRefreshes: chosen.slice(0, limit).map((each) => refreshOf(plane, each)) }
+    const { entries, next } = page(plane, query, chosen, 50)
+    return { InstanceRefreshes: entries.map((each) => refreshOf(plane, each)), NextToken: next }
   },
 
   StartInstanceRefresh: (plane, query) => {
@@ -46,12 +46,8 @@ export const autoScaling: Record<string, Action> = {
 
   DescribeScalingActivities: (plane, query) => {
     known(plane, query)
-    const limit = query.number('MaxRecords') ?? 100
-    return {
-      Activities: plane.machines.activities
-        .slice(0, limit)
-        .map((activity) => activityOf(plane, activity)),
-    }
+    const { entries, next } = page(plane, query, plane.machines.activities, 100)
+    return { Activities: entries.map((each) => activityOf(plane, each)), NextToken: next }
   },
 
   CreateOrUpdateTags: (plane, query) => {
@@ -85,6 +81,9 @@ function known(plane: ControlPlane, query: Query): void {
   const name = query.text('AutoScalingGroupName')
   if (name !== plane.group.name) throw invalid(`AutoScalingGroup name not found - ${name}`)
 }
+
+const page = <T>(plane: ControlPlane, query: Query, all: T[], byDefault: number) =>
+  pageOf(all, query.number('MaxRecords') ?? byDefault, plane.pageSize, query.text('NextToken'))
 
 function preferences(plane: ControlPlane, query: Query): Refresh['preferences'] {
   const { group } = plane

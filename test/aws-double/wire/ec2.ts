@@ -1,7 +1,7 @@
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Image, Instance } from '../model.ts'
-import { type Query, tagList, time, type Xml } from './query.ts'
+import { pageOf, type Query, tagList, time, type Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
 
@@ -21,7 +21,8 @@ export const ec2: Record<string, Action> = {
         (ids.length === 0 || ids.includes(image.id)) &&
         passes(query, image.tags, { name: image.name, architecture: image.architecture }),
     )
-    return { imagesSet: chosen.map(imageOf) }
+    const { entries, nextToken } = page(plane, query, chosen)
+    return { imagesSet: entries.map(imageOf), nextToken }
   },
 
   DescribeInstances: (plane, query) => {
@@ -36,11 +37,13 @@ export const ec2: Record<string, Action> = {
         (ids.length === 0 || ids.includes(instance.id)) &&
         passes(query, instance.tags, { 'instance-state-name': stateOf(instance) }),
     )
+    const { entries, nextToken } = page(plane, query, chosen)
     return {
-      reservationSet: chosen.map((instance) => ({
+      reservationSet: entries.map((instance) => ({
         reservationId: `r-${instance.id.slice(2)}`,
         instancesSet: [instanceOf(plane, instance)],
       })),
+      nextToken,
     }
   },
 
@@ -66,14 +69,22 @@ export const ec2: Record<string, Action> = {
       numbers.length === 0 ||
       numbers.includes(String(number)) ||
       (numbers.includes('$Latest') && number === versions.length)
+    const chosen = versions
+      .map((_, index) => index + 1)
+      .filter(wanted)
+      .reverse()
+    const { entries, nextToken } = page(plane, query, chosen)
     return {
-      launchTemplateVersionSet: versions
-        .map((_, index) => index + 1)
-        .filter(wanted)
-        .reverse()
-        .map((number) => versionOf(plane, number)),
+      launchTemplateVersionSet: entries.map((number) => versionOf(plane, number)),
+      nextToken,
     }
   },
+}
+
+function page<T>(plane: ControlPlane, query: Query, all: T[]) {
+  const asked = query.number('MaxResults') ?? all.length
+  const { entries, next } = pageOf(all, asked, plane.pageSize, query.text('NextToken'))
+  return { entries, nextToken: next }
 }
 
 /** Whether the request's filters on tags and on these fields match; other filters are not modelled. */

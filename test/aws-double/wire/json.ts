@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
+import { pageOf } from './query.ts'
 
 type Json = Record<string, unknown>
 type Action = (plane: ControlPlane, input: Json) => Json | Promise<Json>
@@ -59,6 +60,7 @@ export const commands = (plane: ControlPlane): Invocation[] => {
 }
 
 const MOST_INSTANCE_IDS = 50
+const MOST_INVOCATIONS = 50
 
 const EXCEEDS_MAXIMUM =
   'ExitStandby failed: the instances would increase the group beyond its maximum size.'
@@ -108,6 +110,22 @@ export const ssm: Record<string, Action> = {
     )
     if (!found) throw new ApiError('InvocationDoesNotExist', '')
     return { ...found }
+  },
+
+  // Without output: that is in GetCommandInvocation.
+  ListCommandInvocations: (plane, input) => {
+    const of = commands(plane).filter(({ CommandId }) => CommandId === input.CommandId)
+    const asked = (input.MaxResults as number | undefined) ?? MOST_INVOCATIONS
+    const { entries, next } = pageOf(of, asked, plane.pageSize, input.NextToken as string)
+    return {
+      CommandInvocations: entries.map(({ CommandId, InstanceId, Status, StatusDetails }) => ({
+        CommandId,
+        InstanceId,
+        Status,
+        StatusDetails,
+      })),
+      ...(next === undefined ? {} : { NextToken: next }),
+    }
   },
 
   // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.

@@ -46,6 +46,21 @@ export class Query {
   }
 }
 
+/**
+ * One page of `all`, and the token of the next if there is one: at most `asked` entries, and at most `most`, as AWS may
+ * answer with fewer than asked for.
+ */
+export function pageOf<T>(
+  all: T[],
+  asked: number,
+  most: number,
+  token: string | undefined,
+): { entries: T[]; next: string | undefined } {
+  const start = Number(token ?? 0)
+  const end = start + Math.min(asked, most)
+  return { entries: all.slice(start, end), next: end < all.length ? String(end) : undefined }
+}
+
 export type Xml = string | number | boolean | Date | undefined | Xml[] | { [name: string]: Xml }
 
 /** Elements for a value; list entries are called `member` (Query) or `item` (EC2). */
