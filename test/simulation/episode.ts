@@ -156,6 +156,7 @@ class Episode {
       return await withFaults(script, isQuiet, action, () => {
         if (!action.startsWith('Describe')) this.note(`${operator.verb}: ${action}`)
         const answer = call()
+        if (action === 'RollbackInstanceRefresh') promises.look()
         if (action === 'StartInstanceRefresh') {
           promises.started(operator, sent, String(answer.InstanceRefreshId))
         }

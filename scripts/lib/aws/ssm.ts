@@ -3,7 +3,7 @@ import {
   paginateListCommandInvocations,
   SendCommandCommand,
 } from '@aws-sdk/client-ssm'
-import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
+import { callerName } from './caller.ts'
 import type { Aws } from './clients.ts'
 import { explain, isTransient } from './errors.ts'
 import { withRetry } from './retry.ts'
@@ -199,9 +199,7 @@ const chunks = (ids: string[], size: number): string[][] =>
     ids.slice(index * size, (index + 1) * size),
   )
 
-/** Who runs this, as the last part of the caller's ARN, and why: `restart by alice: memory leak`. */
+/** Who runs this, and why: `restart by alice: memory leak`. */
 export async function commentFor(aws: Aws, verb: string, reason: string): Promise<string> {
-  const { Arn } = await aws.sts.send(new GetCallerIdentityCommand({}))
-  const who = Arn?.split('/').at(-1) ?? 'unknown'
-  return `${verb} by ${who}${reason ? `: ${reason}` : ''}`
+  return `${verb} by ${await callerName(aws)}${reason ? `: ${reason}` : ''}`
 }
