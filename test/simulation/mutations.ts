@@ -164,6 +164,8 @@ export const mutations: Mutation[] = [
     ['if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined', 'return undefined'],
     ['isNew ? guess / share', '!isNew ? guess / share'],
   ]),
+  ...of('rollout/alone.ts', [['if (recent.length < FEWEST ||', 'if (true ||']]),
+  ...of('rollout/latency.ts', [['if (mean < 1 / FALSE_ALARM)', 'if (true)']]),
   ...of('aws/refresh.ts', [
     ['if (ours) return ours', ''],
     ['if (attempts < 2) return undefined', ''],

@@ -14,12 +14,6 @@ const WINDOWS = [30, 150]
 /** Fewer failures than this blame no release, whatever the odds. */
 const FEWEST_FAILURES = 5
 
-/**
- * A release runs alone when the last `after` responses were all its own. It is to blame when it failed `failed` of the
- * last `of`, and at least `ratio` times as often as the others did while they were serving.
- */
-const ALONE = { after: 100, of: 30, failed: 10, ratio: 3 }
-
 /** A response to compare the two releases by. */
 export interface Response {
   isNew: boolean
@@ -31,14 +25,13 @@ export interface Response {
  * is a bet that failures come from the new release more often than its share of the requests explains. The bets form a
  * test martingale: if both fail equally often, the probability that it ever grows to 1 / FALSE_ALARM is at most
  * FALSE_ALARM, however often it is checked (Ville's inequality; Ramdas et al., "Game-theoretic statistics and safe
- * anytime-valid inference", 2023). A release that already runs alone is judged by a short window, as by an alarm.
+ * anytime-valid inference", 2023).
  */
 export class Comparison {
   /** Responses and failures of the new release and of the others. */
   readonly counts = { failed: 0, requests: 0, others: 0, othersFailed: 0 }
   private readonly shares = WINDOWS.map((size) => new Share(size))
   private logWealth = 0
-  private readonly last: Response[] = []
 
   add({ isNew, failed }: Response): void {
     const { counts, shares } = this
@@ -56,27 +49,14 @@ export class Comparison {
       if (failed) counts.othersFailed++
     }
     for (const each of shares) each.add(isNew)
-    this.last.push({ isNew, failed })
-    if (this.last.length > ALONE.after) this.last.shift()
   }
 
   /** Why the new release is to blame for more than `budget` failures; undefined without enough evidence. */
   blame(budget: number): string | undefined {
     const { failed, requests, others, othersFailed } = this.counts
     if (failed <= budget || failed < FEWEST_FAILURES) return undefined
-    if (this.failsAlone()) {
-      return `the new release failed ${failed} probe requests, at least ${ALONE.failed} of the last ${ALONE.of}`
-    }
     if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined
     return `the new release failed ${failed} of ${requests} probe requests, the previous one ${othersFailed} of ${others} over the same period`
-  }
-
-  private failsAlone(): boolean {
-    const { last, counts } = this
-    if (last.length < ALONE.after || last.some(({ isNew }) => !isNew)) return false
-    const failed = last.slice(-ALONE.of).filter((each) => each.failed).length
-    const before = counts.othersFailed / Math.max(1, counts.others)
-    return failed >= ALONE.failed && failed / ALONE.of >= ALONE.ratio * before
   }
 }
 

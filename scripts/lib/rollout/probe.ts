@@ -1,4 +1,5 @@
 import { type CanaryRequest, canary, service } from '../service.ts'
+import { LoneRelease } from './alone.ts'
 import { Comparison } from './comparison.ts'
 import { type Failure, type Figures, type Phase, Tally } from './figures.ts'
 import { LatencyComparison } from './latency.ts'
@@ -32,6 +33,7 @@ export class Probe {
   readonly releases = new Map<string, number>()
   private readonly comparison = new Comparison()
   private readonly latency = new LatencyComparison()
+  private readonly alone = new LoneRelease()
   /** Whether the service names its release in each response. */
   private saysRelease = false
   private readonly tally = new Tally(Date.now())
@@ -67,7 +69,14 @@ export class Probe {
 
   /** Why the new release is to blame, for more than `budget` failures or for its latency; undefined if it is not. */
   blame(budget: number): string | undefined {
-    return this.comparison.blame(budget) ?? (budget === Infinity ? undefined : this.latency.blame())
+    const { failed, others, othersFailed } = this.comparison.counts
+    const blame = this.comparison.blame(budget)
+    if (blame !== undefined || budget === Infinity) return blame
+    const isOver = failed > budget
+    return (
+      (isOver ? this.alone.blame(othersFailed / Math.max(1, others)) : undefined) ??
+      this.latency.blame()
+    )
   }
 
   /** How often the new release has answered since the rollout began; undefined if responses do not name a release. */
@@ -145,6 +154,7 @@ export class Probe {
     if (this.phase !== 'during' || !this.saysRelease || isBalancers) return
     const isNew = release === null || release === this.options.release
     this.comparison.add({ isNew, failed })
+    this.alone.add({ at: Date.now(), isNew, failed })
     if (!failed) this.latency.add({ isNew, ...timing })
   }
 
