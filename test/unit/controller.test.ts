@@ -63,7 +63,14 @@ const look = (
   seen: Fleet,
   answers?: number,
   blame?: string,
-): [number, Omit<Seen, 'now'>] => [seconds, { fleet: seen, answers, blame }]
+): [number, Omit<Seen, 'now'>] => [
+  seconds,
+  {
+    fleet: seen,
+    answers: answers === undefined ? undefined : { ofNew: answers, ofAll: 10 * seconds },
+    blame,
+  },
+]
 
 const running = (percent: number): Fleet => fleet('InProgress', percent)
 
@@ -103,6 +110,24 @@ describe('a checkpoint', () => {
     const looks = [look(60, running(50), 3), look(170, running(50), answers)]
     expect(follow(goal, looks)).toEqual([])
   })
+})
+
+test('a probe that hears from nobody at a checkpoint tells nothing of the new release', () => {
+  const silent = (seconds: number): [number, Omit<Seen, 'now'>] => [
+    seconds,
+    { fleet: running(50), answers: { ofNew: 5, ofAll: 10 }, blame: undefined },
+  ]
+  expect(follow(GOAL, [silent(60), silent(170), silent(300)])).toEqual([])
+})
+
+test('a rollback that AWS refused is asked for again, and what ships all the same is no success', () => {
+  const actions = follow(GOAL, [
+    look(10, running(0), 0, 'it fails'),
+    look(45, running(0), 0),
+    look(50, fleet('Successful', 100), 0),
+  ])
+  expect(actions.map(({ kind }) => kind)).toEqual(['roll back', 'roll back', 'end'])
+  expect(actions.at(-1)).toMatchObject({ ending: { status: 'Successful', blame: 'it fails' } })
 })
 
 test('blame turns a refresh round once, whatever is seen afterwards', () => {

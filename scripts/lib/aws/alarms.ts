@@ -26,6 +26,12 @@ export async function findAlarms(aws: Aws, names: string[]): Promise<Alarm[]> {
   }))
 }
 
-function secondsOf({ Period, EvaluationPeriods }: MetricAlarm): number | undefined {
-  return Period === undefined ? undefined : Period * (EvaluationPeriods ?? 1)
+function secondsOf({ Period, EvaluationPeriods, Metrics }: MetricAlarm): number | undefined {
+  // An alarm on a metric expression has the periods of its metrics.
+  const periods = [
+    Period,
+    ...(Metrics ?? []).map(({ MetricStat, Period: own }) => MetricStat?.Period ?? own),
+  ]
+  const known = periods.filter((period) => period !== undefined)
+  return known.length === 0 ? undefined : Math.max(...known) * (EvaluationPeriods ?? 1)
 }

@@ -53,7 +53,7 @@ type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 /** Takes snapshots of a group. What never changes about an instance is fetched once. */
 export class FleetWatch {
   /** Continue without target health when the caller may not read it. */
-  toleratesDeniedHealth = false
+  toleratesDenied = false
   private readonly facts = new Map<string, Facts>()
 
   constructor(
@@ -80,7 +80,9 @@ export class FleetWatch {
         }),
       ),
       this.targets(group),
-      this.learn(ids),
+      this.learn(ids).catch((error) => {
+        if (!this.tolerates(error)) throw error
+      }),
     ])
     return {
       at: new Date(),
@@ -107,7 +109,7 @@ export class FleetWatch {
     const answer = await this.aws.elb
       .send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
       .catch((error) => {
-        if (!this.toleratesDeniedHealth || classifyError(error) !== 'denied') throw error
+        if (!this.tolerates(error)) throw error
       })
     return new Map(
       (answer?.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [
@@ -120,6 +122,11 @@ export class FleetWatch {
         },
       ]),
     )
+  }
+
+  /** Whether to go on without what `error` is about. */
+  tolerates(error: unknown): boolean {
+    return this.toleratesDenied && classifyError(error) === 'denied'
   }
 
   private async learn(ids: string[]): Promise<void> {
@@ -194,11 +201,13 @@ export function countReleases(fleet: Fleet): Record<string, number> {
 
 /** The releases marked on the group as rolled back, newest last. */
 export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
-  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(Boolean) ?? []
+  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
 
 /** Who is at the newest refresh, and since when, as far as scripts/rollout recorded it. */
 export const operatorOf = (group: Pick<AutoScalingGroup, 'Tags'>): string | undefined =>
   tagValue(group.Tags, TAG.operator)
+
+const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
 
 /** The version that was running when the newest rollout started, as recorded then. */
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { callerName } from './caller.ts'
 import type { Aws } from './clients.ts'
+import { isTransient } from './errors.ts'
 import { type Fleet, markedReleases, toVersion } from './fleet.ts'
 import { TAG } from './tags.ts'
 
@@ -26,6 +27,8 @@ export interface RefreshPlan {
   bakeSeconds: number
   alarms: string[]
   autoRollback: boolean
+  /** The id of the newest refresh before. */
+  newest: string | undefined
 }
 
 /**
@@ -103,20 +106,35 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
   }
 }
 
-// When the response to the first attempt is lost, the second is refused because of the refresh the first one started.
+/** How long AWS may take to list a refresh that it has started, in milliseconds. */
+const LISTED_MS = 60_000
+const LOOK_MS = 5_000
+
+/**
+ * The refresh that was started although its answer was lost, if there is one: the attempt ended in a network error, or the
+ * SDK repeated it and was refused because of the refresh that the first one had started.
+ */
 async function startedDespite(
   aws: Aws,
   plan: RefreshPlan,
   error: Error,
 ): Promise<string | undefined> {
-  if (!error.name.startsWith('InstanceRefreshInProgress')) return undefined
   const { attempts = 1 } = (error as { $metadata?: { attempts?: number } }).$metadata ?? {}
-  if (attempts < 2) return undefined
-  const answer = await aws.autoScaling.send(
-    new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
-  )
-  const newest = answer.InstanceRefreshes?.[0]
-  return newest && desiredVersion(newest) === plan.version ? newest.InstanceRefreshId : undefined
+  const isRefused = error.name.startsWith('InstanceRefreshInProgress')
+  if (isRefused ? attempts < 2 : !isTransient(error)) return undefined
+  for (const deadline = Date.now() + LISTED_MS; ; ) {
+    const answer = await aws.autoScaling
+      .send(
+        new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
+      )
+      .catch(() => undefined)
+    const newest = answer?.InstanceRefreshes?.[0]
+    if (newest && newest.InstanceRefreshId !== plan.newest) {
+      return desiredVersion(newest) === plan.version ? newest.InstanceRefreshId : undefined
+    }
+    if (Date.now() >= deadline) return undefined
+    await Bun.sleep(LOOK_MS)
+  }
 }
 
 export async function cancelRefresh(aws: Aws, group: string): Promise<void> {
@@ -128,13 +146,14 @@ export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** How many releases fit in a tag value, 256 characters. */
-const MARKS = 6
+/** AWS's limit for a tag's value, in characters. */
+const MOST_CHARACTERS = 256
 
 /** Marks `release` on the group as rolled back, in addition to those already marked. */
 export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
-  const others = markedReleases(group).filter((each) => each !== release)
-  await writeMarks(aws, name, [...others, release].slice(-MARKS))
+  const marks = [...markedReleases(group).filter((each) => each !== release), release]
+  while (marks.join(' ').length > MOST_CHARACTERS) marks.shift()
+  await writeMarks(aws, name, marks)
 }
 
 /** Removes the mark of `release`, if it has one. */

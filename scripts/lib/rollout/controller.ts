@@ -28,15 +28,23 @@ export interface Checkpoints {
   answers: number
 }
 
+/** How often the probe was answered so far. */
+export interface Answers {
+  ofNew: number
+  ofAll: number
+}
+
 /** What is remembered from one snapshot to the next. */
 export interface Memory {
   mostHealthy: number
   progressAt: number
-  toldOfStall: boolean
   marked: boolean
-  condemned: boolean
+  /** Why the release is to be rolled back. */
+  blame: string | undefined
+  /** When to ask AWS for that again. */
+  askAgainAt: number
   /** The checkpoint that the refresh is at or was last at. */
-  checkpoint: { index: number; reachedAt: number; answers: number } | undefined
+  checkpoint: { index: number; reachedAt: number; answers: Answers } | undefined
 }
 
 export interface Seen {
@@ -44,8 +52,8 @@ export interface Seen {
   fleet: Fleet
   /** Why the probe blames the new release; undefined while it does not. */
   blame: string | undefined
-  /** How often the new release has answered the probe so far; undefined if unknown. */
-  answers: number | undefined
+  /** Undefined if it is unknown who answered. */
+  answers: Answers | undefined
 }
 
 export type Action =
@@ -55,15 +63,18 @@ export type Action =
   | { kind: 'roll back'; why: string }
   | { kind: 'end'; ending: Ending }
 
+/** How long AWS has to turn a refresh round before it is asked again. */
+const ASK_AGAIN_MS = 30_000
+
 /** When a checkpoint is judged, as a fraction of its delay: late, but before the refresh continues. */
 const LATE_AT_A_STOP = 0.8
 
 export const firstMemory = (now: number): Memory => ({
   mostHealthy: 0,
   progressAt: now,
-  toldOfStall: false,
   marked: false,
-  condemned: false,
+  blame: undefined,
+  askAgainAt: 0,
   checkpoint: undefined,
 })
 
@@ -82,7 +93,7 @@ export function step(
     actions.push({ kind: 'mark' })
   }
   if (status && !isRunning(status)) {
-    actions.push({ kind: 'end', ending: { status, reason: reasonOf(fleet) } })
+    actions.push({ kind: 'end', ending: { status, reason: reasonOf(fleet), blame: next.blame } })
     return { memory: next, actions }
   }
   if (!status && hasSettled(fleet, goal.version)) {
@@ -97,28 +108,39 @@ export function step(
     return { memory: next, actions }
   }
 
-  const mayTurnRound = goal.guarded && status !== undefined && !isTurnedRound(status)
   next.checkpoint = checkpointOf(goal, fleet, memory, now, answers)
-  const why = blame ?? silence(goal, next, now, answers)
-  if (why !== undefined && mayTurnRound && status !== 'Cancelling' && !next.condemned) {
-    next.condemned = true
-    actions.push({ kind: 'roll back', why })
+  const stall = stallOf(goal, next, fleet, status, now)
+  if (!status && stall) {
+    actions.push({ kind: 'end', ending: { status: 'Failed', reason: stall } })
     return { memory: next, actions }
   }
+  if (goal.guarded) next.blame ??= blame ?? silence(goal, next, now, answers) ?? stall
+  const mayTurnRound = goal.guarded && status && !isTurnedRound(status) && status !== 'Cancelling'
+  // Until it is turned round: what was refused or lost once is asked for again.
+  if (next.blame !== undefined && mayTurnRound && now >= next.askAgainAt) {
+    next.askAgainAt = now + ASK_AGAIN_MS
+    actions.push({ kind: 'roll back', why: next.blame })
+  }
+  return { memory: next, actions }
+}
 
+/** Why a goal is given up whose new instances do not become healthy; notes progress in `next`. */
+function stallOf(
+  goal: Goal,
+  next: Memory,
+  fleet: Fleet,
+  status: Refresh['status'] | undefined,
+  now: number,
+): string | undefined {
   const fresh = present(fleet).filter(({ version }) => version === goal.version)
   const healthy = fresh.filter(isHealthy).length
   const struggles = fresh.length === 0 || healthy < fresh.length
   if (healthy > next.mostHealthy || !struggles || !waitsForInstances(status)) {
     next.mostHealthy = Math.max(next.mostHealthy, healthy)
     next.progressAt = now
-  } else if (!next.toldOfStall && now - next.progressAt >= goal.stallMs) {
-    next.toldOfStall = true
-    const why = `no new instance became healthy for ${Math.round(goal.stallMs / 1000)} s`
-    if (!status) actions.push({ kind: 'end', ending: { status: 'Failed', reason: why } })
-    else if (mayTurnRound) actions.push({ kind: 'roll back', why })
   }
-  return { memory: next, actions }
+  if (now - next.progressAt < goal.stallMs) return undefined
+  return `no new instance became healthy for ${Math.round(goal.stallMs / 1000)} s`
 }
 
 function checkpointOf(
@@ -126,13 +148,13 @@ function checkpointOf(
   { refresh }: Fleet,
   { checkpoint }: Memory,
   now: number,
-  answers: number | undefined,
+  answers: Answers | undefined,
 ): Memory['checkpoint'] {
   const percent = refresh?.PercentageComplete ?? 0
   const index = checkpoints?.percentages.findLastIndex((each) => each <= percent) ?? -1
   if (index < 0 || index === checkpoint?.index || refresh?.Status !== 'InProgress')
     return checkpoint
-  return { index, reachedAt: now, answers: answers ?? 0 }
+  return { index, reachedAt: now, answers: answers ?? { ofNew: 0, ofAll: 0 } }
 }
 
 /** Why the refresh must not continue from its checkpoint; undefined if it may, or while it is too early to tell. */
@@ -140,12 +162,14 @@ function silence(
   { checkpoints }: Goal,
   { checkpoint }: Memory,
   now: number,
-  answers: number | undefined,
+  answers: Answers | undefined,
 ): string | undefined {
   if (!checkpoints || !checkpoint || answers === undefined) return undefined
   if (now - checkpoint.reachedAt < checkpoints.delayMs * LATE_AT_A_STOP) return undefined
-  const seen = answers - checkpoint.answers
-  if (seen >= checkpoints.answers) return undefined
+  const seen = answers.ofNew - checkpoint.answers.ofNew
+  // A probe that hears from nobody tells nothing of the new release.
+  const isHeard = answers.ofAll - checkpoint.answers.ofAll >= 2 * checkpoints.answers
+  if (seen >= checkpoints.answers || !isHeard) return undefined
   return `the new release answered ${seen} probe requests at the ${checkpoints.percentages[checkpoint.index]} % checkpoint, ${checkpoints.answers} are required`
 }
 

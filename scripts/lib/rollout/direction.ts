@@ -61,20 +61,25 @@ interface Step extends Refresh {
  * The refreshes with the version that each came from, oldest first. Launch template versions only increase: a refresh to
  * an older one goes back, and so does one to the saved version after a change that ended early.
  */
-function stepsOf({ saved, refreshes }: Course): Step[] {
+function stepsOf({ saved, refreshes, noted }: Course): Step[] {
   const oldestFirst = refreshes.toReversed()
   const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
   let current: number | undefined
   let before: Step | undefined
   return oldestFirst.map((refresh, index) => {
-    const from = index > lastSuccess ? saved : current
+    const former = current ?? (index === refreshes.length - 1 ? noted : undefined)
+    const from = index > lastSuccess ? saved : former
     const to = refresh.desired ?? from ?? saved
     if (refresh.status === 'Successful') current = to
     const step: Step = { ...refresh, from, to, leaves: leftBy(from, to, before) }
-    before = step
+    if (!isRecycling(step)) before = step
     return step
   })
 }
+
+/** Whether it replaces instances by others of their own version: no change, and nothing to undo. */
+const isRecycling = ({ desired, from, to, leaves }: Step): boolean =>
+  leaves === undefined && (desired === undefined || from === to)
 
 function leftBy(
   from: number | undefined,
@@ -91,22 +96,24 @@ function leftBy(
 /** Where the group is going, according to AWS only. */
 export function directionOf(course: Course): Direction {
   const { saved, versions } = course
-  const newest = stepsOf(course).at(-1)
-  if (newest && isRunning(newest.status)) {
-    const { id: refreshId, to, status } = newest
+  const steps = stepsOf(course)
+  const running = steps.at(-1)
+  if (running && isRunning(running.status)) {
+    const { id: refreshId, to, status } = running
     if (isTurnedRound(status)) {
       return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
     }
-    return newest.leaves === undefined
+    return running.leaves === undefined
       ? { kind: 'forward', refreshId, from: saved, to, status }
-      : { kind: 'back', refreshId, from: newest.leaves, to, status, turnedRound: false }
+      : { kind: 'back', refreshId, from: running.leaves, to, status, turnedRound: false }
   }
-  const left = versions.find((version) => version !== saved)
+  const newest = steps.findLast((step) => !isRecycling(step))
   // After a release was shipped, another version is a straggler's, back from standby: the release is undone next.
   const hasShipped = newest?.status === 'Successful' && newest.leaves === undefined
   if (!hasShipped && versions.some((version) => version !== saved)) {
     // A way back that ended early is still the way back.
-    return { kind: 'stopped', left, back: newest?.leaves === undefined ? saved : newest.to }
+    const back = newest?.leaves === undefined ? saved : newest.to
+    return { kind: 'stopped', left: newest && (newest.leaves ?? newest.to), back }
   }
   return { kind: 'settled', undone: newest && undoneBy(newest) }
 }
@@ -144,7 +151,10 @@ export function rolledBackReleases(
     bad.delete(release)
     if (isBad) bad.add(release)
   }
-  for (const { status, desired, to, leaves, wasTurnedRound } of stepsOf(course)) {
+  for (const { status, desired, from, to, leaves, wasTurnedRound } of stepsOf(course)) {
+    // Two versions of one release differ in a setting: that one was rolled back says nothing about the release.
+    const [gone, kept] = leaves === undefined ? [to, from] : [leaves, to]
+    if (kept !== undefined && releaseOf(gone) === releaseOf(kept)) continue
     if (leaves !== undefined) note(leaves, true)
     else if (wasTurnedRound || isTurnedRound(status)) note(to, true)
     // One that names no version is no reason to trust a release again: which one it brought is not known.

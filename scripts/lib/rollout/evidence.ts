@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
@@ -40,6 +40,7 @@ export class EvidenceFolder implements Evidence {
   private readonly path: string
   private readonly findings = new Map<string, Promise<Finding>>()
   private launchFailures: string[] = []
+  private unwritten: string | undefined
 
   constructor(
     private readonly aws: Aws,
@@ -50,6 +51,7 @@ export class EvidenceFolder implements Evidence {
   }
 
   get folder(): string {
+    if (this.unwritten !== undefined) return `none could be written: ${this.unwritten}`
     return this.findings.size > 0 || this.launchFailures.length > 0 ? this.path : 'none'
   }
 
@@ -70,28 +72,30 @@ export class EvidenceFolder implements Evidence {
     const findings = await Promise.all(this.findings.values())
     this.launchFailures = await this.failedLaunches(since).catch((error) => [explain(error)])
     if (this.launchFailures.length > 0) {
-      await mkdir(this.path, { recursive: true })
-      await Bun.write(join(this.path, 'failed-launches.txt'), `${this.launchFailures.join('\n')}\n`)
+      await this.keep('failed-launches.txt', `${this.launchFailures.join('\n')}\n`)
     }
     return likelyCause(findings, this.launchFailures, statusReason)
   }
 
   private async pull(member: Member): Promise<Finding> {
-    const folder = join(this.path, member.id)
-    await mkdir(folder, { recursive: true })
     const { target, targetReason, targetDescription, ...rest } = member
-    await Bun.write(
-      join(folder, 'instance.json'),
-      `${JSON.stringify({ ...rest, target, targetReason, targetDescription }, undefined, 2)}\n`,
-    )
+    const facts = { ...rest, target, targetReason, targetDescription }
+    await this.keep(`${member.id}/instance.json`, `${JSON.stringify(facts, undefined, 2)}\n`)
     const text = await this.ask(member.id)
-    await Bun.write(join(folder, 'bundle.txt'), text)
+    await this.keep(`${member.id}/bundle.txt`, text)
     return {
       id: member.id,
       targetReason: targetReason ?? '',
       targetDescription: targetDescription ?? '',
       text,
     }
+  }
+
+  /** A disk that is full, or a folder that is not ours, must not cost the verdict. */
+  private async keep(name: string, text: string): Promise<void> {
+    await Bun.write(join(this.path, name), text).catch((error: Error) => {
+      this.unwritten = error.message
+    })
   }
 
   private async ask(id: string): Promise<string> {

@@ -1,9 +1,9 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import type { Fleet, FleetWatch } from '../aws/fleet.ts'
+import { type Fleet, type FleetWatch, inService, type Member } from '../aws/fleet.ts'
 import { markRolledBack, rollBackRefresh } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { type Action, firstMemory, type Goal, statusOf, step } from './controller.ts'
+import { type Action, firstMemory, type Goal, type Memory, statusOf, step } from './controller.ts'
 import { isTurnedRound } from './direction.ts'
 import type { Evidence } from './evidence.ts'
 import type { Probe } from './probe.ts'
@@ -30,17 +30,19 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
   const { goal, retryPolicy, progress, startedAt, release } = options
   let memory = firstMemory(Date.now())
   for (;;) {
-    const fleet = await withRetry(() => options.watch.snapshot(goal.refreshId), retryPolicy)
+    const fleet = await withRetry(() => options.watch.snapshot(goal.refreshId), retryPolicy).catch(
+      (error) => giveUp(options, memory, error),
+    )
     if (!fleet) return undefined
     const figures = options.probe?.figures()
     progress.update({ startedAt, fleet, release, version: goal.version, figures })
-    expectReleases(options, fleet)
+    inform(options, fleet)
     gather(options, fleet)
     const next = step(goal, memory, {
       now: Date.now(),
       fleet,
       blame: options.probe?.blame(options.failureBudget),
-      answers: options.probe?.answersOfNew,
+      answers: options.probe?.answers,
     })
     memory = next.memory
     for (const action of next.actions) {
@@ -49,6 +51,17 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     }
     await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
+}
+
+/** When AWS cannot be asked any longer: a release that the probe blames is rolled back unseen, for nobody may be left to. */
+async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): Promise<never> {
+  const { goal, aws, watch, probe, failureBudget, progress } = options
+  const why = blame ?? probe?.blame(failureBudget)
+  if (goal.guarded && goal.refreshId && why !== undefined) {
+    progress.note(`${why}: rolling back`)
+    await rollBackRefresh(aws, watch.name).catch(() => {})
+  }
+  throw error
 }
 
 /** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */
@@ -77,14 +90,21 @@ async function carryOut(
   }
 }
 
-function expectReleases({ probe, release }: FollowOptions, fleet: Fleet): void {
+/** What the fleet tells of the responses that the probe may get. */
+function inform({ probe, release, goal }: FollowOptions, fleet: Fleet): void {
   if (!probe) return
   const releases = fleet.members.map((member) => member.release)
   const known = releases.every((each) => each !== undefined) && release !== undefined
-  // Also those of instances that are gone since the last snapshot: they may have answered in between.
+  // Includes releases of instances that are gone since the last snapshot: they may have answered in between.
   probe.expected = known
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
+  const [news, others] = [true, false].map((isNew) =>
+    inService(fleet).filter(({ version }) => (version === goal.version) === isNew),
+  ) as [Member[], Member[]]
+  const zones = new Set(news.map(({ zone }) => zone))
+  probe.isSpread = others.every(({ zone }) => zones.has(zone))
+  probe.newInstances = news.length
 }
 
 /** Collects evidence from failing instances, and once the new version is given up, from all that have it. */

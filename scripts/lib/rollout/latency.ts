@@ -25,9 +25,18 @@ export interface Timing {
 export class LatencyComparison {
   private readonly lastOther = new Map<string, number>()
   private readonly wealth = BETS.map(() => 1)
+  private answers = 0
+  private instances = 1
   private warmUp = WARM_UP
   private slower = 0
   private pairs = 0
+
+  /** How many new instances serve: each that comes has to warm up first. */
+  set newInstances(count: number) {
+    if (count <= this.instances) return
+    this.instances = count
+    this.warmUp = this.answers + WARM_UP * count
+  }
 
   add({ isNew, request, ms }: Timing): void {
     if (!isNew) {
@@ -35,7 +44,7 @@ export class LatencyComparison {
       return
     }
     const other = this.lastOther.get(request)
-    if (this.warmUp-- > 0 || other === undefined) return
+    if (++this.answers <= this.warmUp || other === undefined) return
     this.lastOther.delete(request)
     const isSlower = ms > other * TOLERANCE.factor && ms > other + TOLERANCE.ms
     this.pairs++

@@ -1,6 +1,6 @@
 import { explain } from '../aws/errors.ts'
 import { type Fleet, operatorOf } from '../aws/fleet.ts'
-import { recordOperator } from '../aws/refresh.ts'
+import { cancelRefresh, recordOperator } from '../aws/refresh.ts'
 import { withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import type { Context } from './run.ts'
@@ -19,6 +19,26 @@ export async function surveyed({ aws, watch, retryPolicy }: Context): Promise<Su
   const seen = await withRetry(() => survey(aws, watch), retryPolicy)
   if (!seen) throw new Stop('interrupted', EXIT.interrupted)
   return seen
+}
+
+/** What `call` returns, retried likewise. Throws `Stop` when interrupted. */
+export async function patiently<T>({ retryPolicy }: Context, call: () => Promise<T>): Promise<T> {
+  const value = await withRetry(async () => ({ of: await call() }), retryPolicy)
+  if (!value) throw new Stop('interrupted', EXIT.interrupted)
+  return value.of
+}
+
+/** Has AWS cancel the running refresh. A lost answer counts, if AWS is at it. */
+export async function stopRefresh(context: Context): Promise<void> {
+  const { aws, settings } = context
+  await cancelRefresh(aws, settings.group).catch(async (error: Error) => {
+    const { refresh } = await snapshot(context)
+    const isStopped = refresh?.Status === 'Cancelling' || refresh?.Status === 'Cancelled'
+    const wasSent = ((error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1) > 1
+    if (!isStopped || !wasSent || !error.name.startsWith('ActiveInstanceRefreshNotFound')) {
+      throw error
+    }
+  })
 }
 
 /** The context with the service's URL in its settings. If it is not found, there is no probe, and a note says why. */

@@ -50,6 +50,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
 }
 
 function judge(ids: string[], seen: Set<string>, others: Answer[], answered: number): string {
+  if (ids.length === 0) return 'no instance is in service'
   const [other] = others
   if (other) return `${other.instance} still answers ${service.version.path} with ${other.release}`
   // An instance that names itself by its EC2 id can be matched; another name can only be counted.

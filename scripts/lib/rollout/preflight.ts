@@ -36,7 +36,8 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
   ])
   const problems = [
     ...checkRefresh(fleet),
-    ...checkProcesses(fleet),
+    ...suspendedProcesses(fleet),
+    ...checkVersionNumber(fleet),
     ...version,
     ...alarms.problems,
   ]
@@ -66,12 +67,20 @@ const NEEDED_PROCESSES = [
   'AddToLoadBalancer',
 ]
 
-function checkProcesses({ group, name }: Fleet): string[] {
+/** What is suspended of what a refresh needs, as a sentence with what to do. */
+export function suspendedProcesses({ group, name }: Fleet): string[] {
   const suspended = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
   const missing = suspended.filter((process) => NEEDED_PROCESSES.includes(process))
   if (missing.length === 0) return []
   return [
     `processes of the group are suspended (${missing.join(', ')}): resume them with 'aws autoscaling resume-processes --auto-scaling-group-name ${name}'`,
+  ]
+}
+
+function checkVersionNumber({ version, name }: Fleet): string[] {
+  if (version !== undefined) return []
+  return [
+    `${name} launches $Latest or $Default of its launch template: AWS could not roll back to it, so give the group a version's number first`,
   ]
 }
 

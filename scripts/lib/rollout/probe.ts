@@ -1,9 +1,14 @@
 import { type CanaryRequest, canary, service } from '../service.ts'
 import { LoneRelease } from './alone.ts'
 import { Comparison } from './comparison.ts'
+import type { Answers } from './controller.ts'
 import { type Failure, type Figures, type Phase, Tally } from './figures.ts'
 import { LatencyComparison } from './latency.ts'
 
+/** What a load balancer or its firewall answers by itself (ELB user guide, "Troubleshoot your Application Load Balancers"). */
+const BALANCERS_OWN = new Set([
+  400, 403, 405, 408, 413, 414, 429, 460, 463, 464, 501, 502, 503, 504, 561,
+])
 const VALUE = '2000-01-01'
 const TIMEOUT_MS = 5_000
 const SHOWN_OF_BODY = 120
@@ -11,7 +16,7 @@ const SHOWN_OF_BODY = 120
 export interface ProbeOptions {
   /** Of the load balancer. */
   url: string
-  /** The release being rolled out: its responses are compared with those of the others. */
+  /** The release being rolled out: its responses are compared with those of the others. Undefined: nothing is. */
   release: string | undefined
   /** Requests per second, however long the responses take. */
   rate: number
@@ -29,6 +34,8 @@ export class Probe {
   expected: Set<string> | undefined
   /** False if there is no canary, or the service requires a token for it and did not get a valid one. */
   hasCanary = canary !== undefined
+  /** Whether the new release serves in every zone where the others do: latency differs between zones. */
+  isSpread = false
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
   private readonly comparison = new Comparison()
@@ -36,6 +43,8 @@ export class Probe {
   private readonly alone = new LoneRelease()
   /** Whether the service names its release in each response. */
   private saysRelease = false
+  private newNamesItself = false
+  private oldIsNameless = false
   private readonly tally = new Tally(Date.now())
   private readonly pending = new Set<Promise<void>>()
   private timer: Timer | undefined
@@ -79,9 +88,16 @@ export class Probe {
     )
   }
 
-  /** How often the new release has answered since the rollout began; undefined if responses do not name a release. */
-  get answersOfNew(): number | undefined {
-    return this.saysRelease ? this.comparison.counts.requests : undefined
+  /** How often it was answered since the rollout began; undefined if responses do not name a release. */
+  get answers(): Answers | undefined {
+    if (!this.saysRelease) return undefined
+    const { requests, others } = this.comparison.counts
+    return { ofNew: requests, ofAll: requests + others }
+  }
+
+  /** How many instances of the new release serve. */
+  set newInstances(count: number) {
+    this.latency.newInstances = count
   }
 
   private fire(): void {
@@ -127,6 +143,9 @@ export class Probe {
         }
       )
     } catch (error) {
+      if (this.phase === 'during' && this.options.release) {
+        this.alone.add({ at: Date.now(), isNew: true, failed: true })
+      }
       return { failure: failureOf(error), detail: `${name}: ${(error as Error).message}` }
     }
   }
@@ -142,7 +161,7 @@ export class Probe {
     return request === VERSION && !this.isExpected(body) ? 'wrong release' : undefined
   }
 
-  /** If others name their release, a response without one is the new one's, unless it is the load balancer's. */
+  /** A response without a release may be the load balancer's, or of a release that never named itself. */
   private compare(
     { status, headers }: Response,
     failed: boolean,
@@ -150,12 +169,26 @@ export class Probe {
   ): void {
     const release = headers.get(service.releaseHeader)
     this.saysRelease ||= release !== null
-    const isBalancers = release === null && status >= 502 && status <= 504
-    if (this.phase !== 'during' || !this.saysRelease || isBalancers) return
-    const isNew = release === null || release === this.options.release
+    if (this.phase !== 'during' || !this.saysRelease || !this.options.release) return
+    const isNew = this.authorOf(release, status, failed)
+    // Without an author it counts for nobody, unless nobody else is left.
+    this.alone.add({ at: Date.now(), isNew: isNew ?? true, failed })
+    if (isNew === undefined) return
     this.comparison.add({ isNew, failed })
-    this.alone.add({ at: Date.now(), isNew, failed })
-    if (!failed) this.latency.add({ isNew, ...timing })
+    if (!failed && this.isSpread) this.latency.add({ isNew, ...timing })
+  }
+
+  /** Whether the new release gave this response; undefined if nobody can tell. */
+  private authorOf(release: string | null, status: number, failed: boolean): boolean | undefined {
+    const isOfNew = release === this.options.release
+    if (release !== null) {
+      this.newNamesItself ||= isOfNew
+      return isOfNew
+    }
+    if (BALANCERS_OWN.has(status)) return undefined
+    // One that answers as it should, beside a new release that names itself, is a release from before that was done.
+    if (!failed && this.newNamesItself) this.oldIsNameless = true
+    return this.oldIsNameless ? (failed ? undefined : false) : true
   }
 
   private isExpected(body: string): boolean {

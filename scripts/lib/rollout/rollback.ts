@@ -1,10 +1,20 @@
 import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
 import { findImage } from '../aws/images.ts'
-import { cancelRefresh, markRolledBack, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
+import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
-import { assertNotOvertaken, Overtaken, probing, signIn, snapshot, surveyed } from './look.ts'
+import {
+  assertNotOvertaken,
+  Overtaken,
+  patiently,
+  probing,
+  signIn,
+  snapshot,
+  stopRefresh,
+  surveyed,
+} from './look.ts'
+import { suspendedProcesses } from './preflight.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
@@ -12,13 +22,14 @@ import type { Survey } from './survey.ts'
 
 /** Undoes the newest change that is not yet undone; follows one that is being undone. */
 export async function rollback(context: Context): Promise<number> {
-  context.watch.toleratesDeniedHealth = true
+  context.watch.toleratesDenied = true
   for (;;) {
     try {
       return await undo(context)
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error
       context.progress.note('another rollout began meanwhile: deciding again')
+      await pause(context.retryPolicy.pollMs, context.retryPolicy.signal)
     }
   }
 }
@@ -32,6 +43,7 @@ async function undo(context: Context): Promise<number> {
     await pause(retryPolicy.pollMs, retryPolicy.signal)
   }
   const { direction, fleet } = seen
+  if (fleet.version === undefined) throw noNumber(settings.group)
   switch (direction.kind) {
     case 'forward':
       progress.note(`reversing the running refresh, back to version ${direction.from}`)
@@ -78,7 +90,7 @@ async function goBack(
   bad: number | undefined,
   start: () => Promise<string | undefined>,
 ): Promise<number> {
-  const notes: string[] = []
+  const notes = [...suspendedProcesses(fleet)]
   const measured = await probing(context, fleet, notes)
   const [good, left] = [releaseOf(to), releaseOf(bad)]
   return await runRollout(measured, {
@@ -91,7 +103,8 @@ async function goBack(
     notes,
     start: async () => {
       const id = await start()
-      if (left && left !== good) {
+      // A straggler's older version is no release that is being left.
+      if (left && left !== good && bad !== undefined && bad > to) {
         const mark = () => markRolledBack(context.aws, fleet, left)
         await withRetry(mark, context.retryPolicy).catch((error: Error) => {
           notes.push(`release ${shortRelease(left)} could not be marked: ${error.message}`)
@@ -112,14 +125,14 @@ async function turnRound(
   const { aws, settings, progress } = context
   await assertNotOvertaken(context, seen.fleet)
   try {
-    await rollBackRefresh(aws, settings.group)
-    await signIn(context, seen.fleet, [])
+    await patiently(context, () => rollBackRefresh(aws, settings.group))
+    void signIn(context, seen.fleet, [])
     return refreshId
   } catch (error) {
     const { name } = error as Error
     if (name.startsWith('IrreversibleInstanceRefresh')) {
       progress.note('AWS cannot reverse this refresh: cancelling it, then rolling back')
-      await cancelRefresh(aws, settings.group)
+      await patiently(context, () => stopRefresh(context))
     } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
     // It may have ended, or been reversed, since the survey.
     const now = await untilEnded(context)
@@ -140,9 +153,10 @@ async function untilEnded(context: Context): Promise<Fleet> {
 
 /** Starts a refresh that goes back. No alarms, which may well be in ALARM now, and no rollback to what is being left. */
 async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
-  const { aws, settings } = context
+  const { aws, settings, retryPolicy } = context
+  await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch(() => {})
   await assertNotOvertaken(context, fleet)
-  const id = await startRefresh(aws, {
+  const plan = {
     group: settings.group,
     templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
     version,
@@ -155,10 +169,23 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
     bakeSeconds: settings.bakeSeconds ?? 0,
     alarms: [],
     autoRollback: false,
-  })
-  await signIn(context, fleet, [])
-  return id
+    newest: fleet.refresh?.InstanceRefreshId,
+  }
+  try {
+    const id = await patiently(context, () => startRefresh(aws, plan))
+    void signIn(context, fleet, [])
+    return id
+  } catch (error) {
+    // By a refresh that AWS may not list yet.
+    if ((error as Error).name.startsWith('InstanceRefreshInProgress')) throw new Overtaken(fleet)
+    throw error
+  }
 }
+
+const noNumber = (group: string): Stop =>
+  new Stop(
+    `${group} has no launch template with a numbered version: AWS cannot roll back. Set a number instead of $Latest or $Default`,
+  )
 
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
   const { fleet, releaseOf } = seen
@@ -180,14 +207,9 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
  * The latest version that served before the current one, of another release that was not rolled back and whose AMI exists.
  * Versions that are not known to have served come last: they may never have been started.
  */
-async function previousVersion({ aws, settings }: Context, seen: Survey): Promise<number> {
+async function previousVersion({ aws }: Context, seen: Survey): Promise<number> {
   const { fleet, versions, rolledBack, releaseOf, before } = seen
-  const { version: own } = fleet
-  if (own === undefined) {
-    throw new Stop(
-      `${settings.group} has no launch template with a numbered version: nothing to roll back to`,
-    )
-  }
+  const { version: own = 0 } = fleet
   const bad = [...rolledBack, releaseOf(own)]
   const served = before.flatMap((number) => versions.find((each) => each.number === number) ?? [])
   for (const version of [...served, ...versions]) {

@@ -1,6 +1,6 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { countReleases, FleetWatch, inService } from '../aws/fleet.ts'
+import { countReleases, type Fleet, FleetWatch, inService } from '../aws/fleet.ts'
 import { unmarkRolledBack } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
@@ -97,7 +97,7 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       checkpoints: rollout.checkpoints,
     }
     const { release } = rollout
-    const ending = await follow({
+    const end = await follow({
       ...context,
       goal,
       release,
@@ -109,9 +109,9 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       if (!refreshId || error instanceof Stop) throw error
       return { status: 'lost sight', reason: explain(error) }
     })
-    if (!ending) throw interrupted(stillRunning(settings))
+    if (!end) throw interrupted(stillRunning(settings))
     if (probe) probe.phase = 'after'
-    const observed = await observeRelease(context, rollout, ending)
+    const { observed, ending } = await observeEnd(context, rollout, end)
     if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
     if (probe) await measureAfter(context, probe, observed?.ok ? rollout.release : undefined)
     await probe?.stop()
@@ -137,7 +137,10 @@ async function startProbe(
 ): Promise<Probe | undefined> {
   const { url, rate, token } = settings
   if (settings.noProbe || !url) return undefined
-  const probe = new Probe({ url, rate, token, release: rollout.release })
+  // Two versions of one release cannot be told apart by what they answer.
+  const isNew = rollout.release !== rollout.previousRelease
+  const release = isNew ? rollout.release : undefined
+  const probe = new Probe({ url, rate, token, release })
   const where = `--token or ${service.environmentPrefix}_TOKEN`
   switch (await probe.prepare()) {
     case 'missing':
@@ -179,23 +182,43 @@ async function measureAfter(
   await pause(settings.afterSeconds * 1000, retryPolicy.signal)
 }
 
-/** After success: asks every instance what it runs. */
+/** After a success: asks every instance what it runs. A success that nobody could observe is lost from sight. */
+async function observeEnd(
+  context: Context,
+  rollout: Rollout,
+  ending: Ending,
+): Promise<{ observed: Observation | undefined; ending: Ending }> {
+  const { status } = ending
+  const arrived = status === 'Successful' || (rollout.isRollback && status === 'RollbackSuccessful')
+  const nothing = { observed: undefined, ending }
+  if (!arrived) return nothing
+  try {
+    return { observed: await observeRelease(context, rollout), ending }
+  } catch (error) {
+    if (error instanceof Stop) throw error
+    const reason = `AWS reports success, but the fleet could not be observed: ${explain(error)}`
+    return { observed: undefined, ending: { status: 'lost sight', reason, hasEnded: true } }
+  }
+}
+
 async function observeRelease(
   { settings, watch, retryPolicy }: Context,
-  { release, isRollback }: Rollout,
-  { status }: Ending,
+  { release }: Rollout,
 ): Promise<Observation | undefined> {
-  const arrived = status === 'Successful' || (isRollback && status === 'RollbackSuccessful')
-  if (!arrived || settings.noProbe || !settings.url || !release) return undefined
+  const { url, noProbe, observeSeconds, pollSeconds } = settings
+  if (noProbe || !url || !release) return undefined
+  const look = async (): Promise<Fleet> => {
+    const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
+    if (!fleet) throw interrupted('The refresh has ended, and nobody has asked the instances.')
+    return fleet
+  }
+  if ((await look()).desired === 0) return undefined
   return await observe({
-    url: settings.url,
+    url,
     release,
-    inService: async () => {
-      const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
-      return fleet ? inService(fleet).map(({ id }) => id) : []
-    },
-    timeoutMs: settings.observeSeconds * 1000,
-    pauseMs: Math.min(1, settings.pollSeconds) * 1000,
+    inService: async () => inService(await look()).map(({ id }) => id),
+    timeoutMs: observeSeconds * 1000,
+    pauseMs: Math.min(1, pollSeconds) * 1000,
   })
 }
 
@@ -259,7 +282,8 @@ async function conclude(outcome: Outcome): Promise<number> {
   return exitCodeOf(verdict)
 }
 
-const goesOn = ({ status }: Ending): boolean => status === 'timed out' || status === 'lost sight'
+const goesOn = ({ status, hasEnded }: Ending): boolean =>
+  !hasEnded && (status === 'timed out' || status === 'lost sight')
 
 const stillRunning = ({ group }: Settings): string =>
   `The refresh continues. Follow it with 'scripts/rollout watch --group ${group}', or stop it with 'scripts/rollout cancel --group ${group}'.`

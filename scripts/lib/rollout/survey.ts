@@ -32,13 +32,13 @@ export interface Survey {
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const { fleet, refreshes } = await consistentLook(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
-  const versions = templateId ? await listVersions(aws, templateId) : []
+  const versions = templateId ? await versionsOf(aws, watch, templateId) : []
   const releaseOf = (version: number | undefined): string | undefined =>
     versions.find(({ number }) => number === version)?.release
   const course: Course = {
     saved: fleet.version ?? 0,
     versions: present(fleet).map(({ version }) => version),
-    refreshes: refreshes.map(toRefresh),
+    refreshes: refreshes.filter((each) => isOf(each, templateId)).map(toRefresh),
     noted: previousVersion(fleet.group),
   }
   return {
@@ -50,6 +50,23 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
     rolledBack: rolledBackReleases(course, releaseOf, markedReleases(fleet.group)),
     releaseOf,
   }
+}
+
+async function versionsOf(
+  aws: Aws,
+  watch: FleetWatch,
+  templateId: string,
+): Promise<TemplateVersion[]> {
+  return await listVersions(aws, templateId).catch((error) => {
+    if (!watch.tolerates(error)) throw error
+    return []
+  })
+}
+
+/** Whether its version is one of this launch template: another template's numbers mean something else. */
+function isOf({ DesiredConfiguration }: InstanceRefresh, templateId: string | undefined): boolean {
+  const id = DesiredConfiguration?.LaunchTemplate?.LaunchTemplateId
+  return id === undefined || id === templateId
 }
 
 /** How many looks are taken to get one during which no refresh began or ended. */

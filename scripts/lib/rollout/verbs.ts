@@ -6,18 +6,21 @@ import {
   isRunning,
   present,
 } from '../aws/fleet.ts'
-import {
-  cancelRefresh,
-  desiredVersion,
-  fittingCheckpoints,
-  recordPrevious,
-  startRefresh,
-} from '../aws/refresh.ts'
+import { desiredVersion, fittingCheckpoints, recordPrevious, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import type { Checkpoints } from './controller.ts'
-import { assertNotOvertaken, by, probing, signIn, snapshot, surveyed } from './look.ts'
+import {
+  assertNotOvertaken,
+  by,
+  patiently,
+  probing,
+  signIn,
+  snapshot,
+  stopRefresh,
+  surveyed,
+} from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
@@ -106,8 +109,9 @@ export async function start(context: Context): Promise<number> {
         bakeSeconds: settings.bakeSeconds ?? BAKE_SECONDS,
         alarms: checked.alarms,
         autoRollback: true,
+        newest: fleet.refresh?.InstanceRefreshId,
       })
-      await signIn(context, fleet, rollout.notes)
+      void signIn(context, fleet, rollout.notes)
       return id
     },
   })
@@ -210,10 +214,10 @@ export async function list(context: Context): Promise<number> {
 
 /** Stops the refresh where it is, and waits until AWS has done so. */
 export async function cancel(context: Context): Promise<number> {
-  const { aws, settings, retryPolicy, progress } = context
+  const { settings, retryPolicy, progress } = context
   const before = await snapshot(context)
-  await cancelRefresh(aws, settings.group)
-  await signIn(context, before, [])
+  await patiently(context, () => stopRefresh(context))
+  void signIn(context, before, [])
   const deadline = Date.now() + settings.timeoutSeconds * 1000
   for (;;) {
     const fleet = await snapshot(context)

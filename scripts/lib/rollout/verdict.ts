@@ -26,6 +26,10 @@ const EXIT_CODES: Record<Verdict, number> = {
 export interface Ending {
   status: InstanceRefreshStatus | 'timed out' | 'lost sight'
   reason: string
+  /** Whether AWS has ended the refresh, although the ending is not AWS's. */
+  hasEnded?: boolean
+  /** Why the release should have been rolled back. */
+  blame?: string | undefined
 }
 
 export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
@@ -45,6 +49,9 @@ export function judge(
     ending.status === 'Successful' || (isRollback && ending.status === 'RollbackSuccessful')
   if (!arrived)
     return { verdict: verdictWithoutSuccess(ending.status), reason: ending.reason || ending.status }
+  if (ending.blame !== undefined) {
+    return { verdict: 'failed', reason: `AWS reports success, but ${ending.blame}` }
+  }
   if (observed && !observed.ok) {
     return { verdict: 'failed', reason: `AWS reports success, but ${observed.problem}` }
   }
