@@ -155,8 +155,9 @@ describe('rollout watch', () => {
     await begin()
     const first = rollout([...toNew(scene), '--bake-seconds', '200'], { HELLO_ROLLOUT_RECEIPT: '' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
+    const calls = scene.double.calls.length
     const child = rollout(['watch', '--url', scene.fleet.url])
-    await Bun.sleep(700)
+    await until(() => scene.double.calls.length > calls + 10, 'it follows the refresh', 30)
     child.kill('SIGINT')
     const ran = await ended(child)
     expect(ran.code).toBe(130)

@@ -200,7 +200,9 @@ describe('with a running refresh', () => {
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
     const second = await rollout(toNew(scene))
     expect(second.code).toBe(1)
-    expect(second.err).toMatch(/a refresh is already running \(InProgress, \d+ %\) by alice at 20/)
+    expect(second.err).toMatch(
+      /a refresh is already running \((InProgress|Baking), \d+ %\) by alice at 20/,
+    )
     expect(second.err).toContain(`scripts/rollout watch --group ${GROUP}`)
     expect((await rollout(['cancel'])).code).toBe(0)
     expect((await ended(first)).code).toBe(4)

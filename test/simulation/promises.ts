@@ -192,7 +192,9 @@ export class Promises {
         `good version ${version}, undisturbed, ended with ${code}: ${receipt?.reason}`,
       )
     }
-    if (!isGood && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
+    // In fewer, old and new may serve in different zones only, and are not compared.
+    const isUnseen = releases[version - 1] === 'slow' && this.script.instances < 3
+    if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
       this.broken.push(
         `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,
       )

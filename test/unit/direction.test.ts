@@ -89,6 +89,48 @@ describe('the direction of a group', () => {
   })
 })
 
+describe('what is no change', () => {
+  test.each([
+    [
+      'a cancelled refresh that names no version',
+      { ...refresh('Cancelled', 2), desired: undefined },
+    ],
+    ['a failed refresh to the saved version', refresh('Failed', 2)],
+    ['a successful refresh to the saved version', refresh('Successful', 2)],
+  ])('%s is not what is undone next', (_, recycling) => {
+    const course: Course = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [recycling, refresh('Successful', 2, 'the release')],
+      noted: 1,
+    }
+    expect(directionOf(course)).toEqual({ kind: 'settled', undone: undefined })
+    expect(rolledBackReleases(course, release, [])).toEqual([])
+  })
+
+  test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
+    const course: Course = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [refresh('Successful', 2)],
+      noted: 3,
+    }
+    expect(directionOf(course)).toEqual({ kind: 'settled', undone: 3 })
+    expect(rolledBackReleases(course, release, [])).toEqual(['release 3'])
+  })
+
+  test('a version of the same release that was rolled back condemns no release', () => {
+    const sameRelease = (): string => 'release'
+    const course: Course = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
+      noted: 1,
+    }
+    expect(rolledBackReleases(course, sameRelease, [])).toEqual([])
+  })
+})
+
 describe('releases that were rolled back', () => {
   const of = (course: Course, ...marked: string[]) => rolledBackReleases(course, release, marked)
   const course = (saved: number, ...refreshes: Refresh[]): Course => ({

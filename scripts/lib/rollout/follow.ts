@@ -80,7 +80,7 @@ async function carryOut(
   }
   switch (action.kind) {
     case 'mark':
-      if (!release) return
+      if (!release || isKept(fleet, release)) return
       return await attempt(`release ${release} is marked on the group as rolled back`, () =>
         markRolledBack(aws, fleet, release),
       )
@@ -89,6 +89,10 @@ async function carryOut(
       return await attempt('asked AWS to roll back', () => rollBackRefresh(aws, fleet.name))
   }
 }
+
+/** Whether the saved version is of this release too: then a setting was rolled back, and not the release. */
+const isKept = ({ members, version }: Fleet, release: string): boolean =>
+  members.some((member) => member.version === version && member.release === release)
 
 /** What the fleet tells of the responses that the probe may get. */
 function inform({ probe, release, goal }: FollowOptions, fleet: Fleet): void {

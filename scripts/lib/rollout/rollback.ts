@@ -123,9 +123,11 @@ async function turnRound(
   refreshId: string,
 ): Promise<string | undefined> {
   const { aws, settings, progress } = context
-  await assertNotOvertaken(context, seen.fleet)
   try {
-    await patiently(context, () => rollBackRefresh(aws, settings.group))
+    await patiently(context, async () => {
+      await assertNotOvertaken(context, seen.fleet)
+      await rollBackRefresh(aws, settings.group)
+    })
     void signIn(context, seen.fleet, [])
     return refreshId
   } catch (error) {
@@ -155,7 +157,6 @@ async function untilEnded(context: Context): Promise<Fleet> {
 async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
   const { aws, settings, retryPolicy } = context
   await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch(() => {})
-  await assertNotOvertaken(context, fleet)
   const plan = {
     group: settings.group,
     templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
@@ -172,7 +173,10 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
     newest: fleet.refresh?.InstanceRefreshId,
   }
   try {
-    const id = await patiently(context, () => startRefresh(aws, plan))
+    const id = await patiently(context, async () => {
+      await assertNotOvertaken(context, fleet)
+      return await startRefresh(aws, plan)
+    })
     void signIn(context, fleet, [])
     return id
   } catch (error) {
