@@ -110,6 +110,19 @@ describe('the configuration', () => {
     for (const { name, text } of sources) expect(text, name).not.toMatch(/^ *ingress \{/m)
   })
 
+  test.each([
+    ['aws_lb.main', 'aws_internet_gateway.main'],
+    ['aws_lb.main', 'aws_route.public'],
+    ['aws_lb.main', 'aws_route_table_association.public'],
+  ])('makes %s only after %s, also with -target', async (resource, needed) => {
+    const { output } = await workspace.terraform(['graph'])
+    const edges = [...output.matchAll(/"(\S+)" -> "(\S+)"/g)]
+    const reached = new Set([resource])
+    for (const from of reached)
+      for (const [, each, to = ''] of edges) if (each === from) reached.add(to)
+    expect([...reached]).toContain(needed)
+  })
+
   test('refuses to destroy a store', () => {
     for (const store of STORES) {
       const [, body = ''] = read('store.tf').split(`resource "${store}" "main" {`)
