@@ -218,6 +218,12 @@ describe('the roles', () => {
     ])
   })
 
+  test('let a plan read the network interfaces of the endpoints, as provider 6 does', () => {
+    expect(policy('terraform/bootstrap/plan.tf', 'plan')).toContain(
+      '"ec2:DescribeNetworkInterfaces"',
+    )
+  })
+
   test('let an instance read its two secrets, and no other parameter', () => {
     const allowed = policy('terraform/roles.tf', 'instance')
     expect(allowed.match(/ssm:GetParameter\w*/g)).toEqual(['ssm:GetParameter'])
