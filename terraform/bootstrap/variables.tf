@@ -1,10 +1,10 @@
 variable "repository" {
-  description = "GitHub repository whose workflows may assume the roles, as OWNER/NAME"
+  description = "GitHub repository whose workflows may assume the roles, as OWNER@ID/NAME@ID"
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository is \"${var.repository}\", but must be OWNER/NAME, without https://github.com/."
+    condition     = can(regex("^[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+$", var.repository))
+    error_message = "repository is \"${var.repository}\", but must be OWNER@ID/NAME@ID with GitHub's numbers, as gh api repos/OWNER/NAME --jq '\"\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)\"' prints it."
   }
 }
 

@@ -62,15 +62,19 @@ describe('the configuration', () => {
     expect(status).toBe(0)
   })
 
-  test('passes its own tests', () => {
+  test('passes its own tests', async () => {
     expect(plans.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
     expect(plans.status).toBe(0)
+    const { output, status } = await workspace.terraform(['test', '-no-color'], 'bootstrap')
+    expect(output).toMatch(/Success! \d+ passed, 0 failed\./)
+    expect(status).toBe(0)
   })
 
   test('is only planned by its tests, which roll out nothing and leave no state', () => {
-    const runs = readdirSync(join(folder, 'tests'))
-      .filter((name) => name.endsWith('.hcl'))
-      .flatMap((name) => [...read(`tests/${name}`).matchAll(/^run "(\w+)" \{\n(.*)$/gm)])
+    const runs = ['tests', 'bootstrap/tests']
+      .flatMap((at) => readdirSync(join(folder, at)).map((name) => `${at}/${name}`))
+      .filter((path) => path.endsWith('.hcl'))
+      .flatMap((path) => [...read(path).matchAll(/^run "(\w+)" \{\n(.*)$/gm)])
     expect(runs.length).toBeGreaterThan(30)
     for (const [, name, first] of runs) expect([name, first]).toEqual([name, '  command = plan'])
   })

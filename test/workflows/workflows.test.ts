@@ -207,12 +207,8 @@ describe('the workflows', () => {
 
   test('deploy and roll back from the environments that the bootstrap roles trust', () => {
     const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
-    expect(github).toMatch(
-      /deploy = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}"\]/,
-    )
-    expect(github).toMatch(
-      /rollback = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}-rollback"\]/,
-    )
+    expect(github).toMatch(/deploy = \["environment:\$\{var\.environment\}"\]/)
+    expect(github).toMatch(/rollback = \["environment:\$\{var\.environment\}-rollback"\]/)
     const variables = readFileSync(join(root, 'terraform/bootstrap/variables.tf'), 'utf8')
     expect(variables).toContain(
       `default     = "${named('deploy.yml').workflow.jobs.deploy?.environment}"`,
