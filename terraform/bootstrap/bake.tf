@@ -122,9 +122,21 @@ data "aws_iam_policy_document" "bake" {
   }
 
   statement {
+    sid       = "OpenTunnel"
+    actions   = ["ssmmessages:OpenDataChannel"]
+    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:session/*"]
+  }
+
+  statement {
     sid       = "CloseTunnel"
     actions   = ["ssm:TerminateSession"]
-    resources = ["${local.arn}:ssm:*:${local.account_id}:session/*"]
+    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:session/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/aws:ssmmessages:session-id"
+      values   = ["$${aws:userid}"]
+    }
   }
 }
 

@@ -206,6 +206,23 @@ describe('the roles', () => {
     })
   })
 
+  test.each([
+    ['terraform/roles.tf', 'shell'],
+    ['terraform/bootstrap/bake.tf', 'bake'],
+  ])('let those with a session open it and end their own, in %s %s', (file, name) => {
+    const sessions = /^\["\S+:session\/\*"\]$/
+    const [channel, ...others] = allowing(file, name, 'ssmmessages:OpenDataChannel')
+    expect(others).toEqual([])
+    expect(channel?.resources).toMatch(sessions)
+    for (const { resources, conditions } of allowing(file, name, 'ssm:TerminateSession')) {
+      expect(resources).toMatch(sessions)
+      // The id of a session of an assumed role does not begin with aws:userid, but its tag has it.
+      expect(conditions).toEqual({
+        'StringEquals ssm:resourceTag/aws:ssmmessages:session-id': '["$${aws:userid}"]',
+      })
+    }
+  })
+
   test('let a plan change nothing but the lock', () => {
     const actions = policy('terraform/bootstrap/plan.tf', 'plan').match(/"[a-z0-9-]+:\w+"/g) ?? []
     expect(actions.length).toBeGreaterThan(50)
