@@ -1,11 +1,13 @@
 ################################################################################
-# Bake: Packer's build instance and its leftovers, identified by the name "packer NAME …"
+# Bake: Packer's build instance, and what becomes of it until the image is finished, by the name "packer NAME …"
 ################################################################################
 
 locals {
   ec2       = "${local.arn}:ec2:${var.region}:${local.account_id}"
   ec2_image = "${local.arn}:ec2:${var.region}::image/*"
   snapshots = "${local.arn}:ec2:${var.region}::snapshot/*"
+  # As in packer/aws/source.pkr.hcl.
+  unfinished = "packer ${local.service} *"
 }
 
 data "aws_iam_policy_document" "bake" {
@@ -43,16 +45,22 @@ data "aws_iam_policy_document" "bake" {
     resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
   }
 
-  # Only at creation: its name tag lets this role change a resource.
+  # Only at creation, and only with this name: it lets this role change a resource.
   statement {
-    sid       = "TagBuilder"
+    sid       = "TagAtCreation"
     actions   = ["ec2:CreateTags"]
-    resources = [for kind in ["instance", "key-pair", "network-interface", "security-group", "volume"] : "${local.ec2}:${kind}/*"]
+    resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "volume"] : "${local.ec2}:${kind}/*"])
 
     condition {
       test     = "StringEquals"
       variable = "ec2:CreateAction"
-      values   = ["CreateKeyPair", "CreateSecurityGroup", "RunInstances"]
+      values   = ["CreateImage", "CreateKeyPair", "CreateSecurityGroup", "RunInstances"]
+    }
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:RequestTag/Name"
+      values   = [local.unfinished]
     }
   }
 
@@ -75,14 +83,35 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ec2:ResourceTag/Name"
-      values   = ["packer ${local.service} *"]
+      values   = [local.unfinished]
     }
   }
 
   statement {
     sid       = "MakeImage"
-    actions   = ["ec2:CreateImage", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:EnableImageDeprecation", "ec2:ModifyImageAttribute"]
+    actions   = ["ec2:CreateImage"]
     resources = [local.ec2_image, local.snapshots]
+  }
+
+  # Until its last tags give an image and its snapshots their final name; after a failure they are removed.
+  statement {
+    sid = "FinishImage"
+
+    actions = [
+      "ec2:CreateTags",
+      "ec2:DeleteSnapshot",
+      "ec2:DeregisterImage",
+      "ec2:EnableImageDeprecation",
+      "ec2:ModifyImageAttribute",
+    ]
+
+    resources = [local.ec2_image, local.snapshots]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/Name"
+      values   = [local.unfinished]
+    }
   }
 
   statement {
@@ -111,7 +140,7 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ssm:resourceTag/Name"
-      values   = ["packer ${local.service} *"]
+      values   = [local.unfinished]
     }
   }
 

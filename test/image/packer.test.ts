@@ -3,6 +3,7 @@ import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../package.json'
+import { unfinished } from '../../scripts/lib/image/unfinished.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -176,6 +177,17 @@ describe('the AMI', () => {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
     }
     expect(source).toMatch(/^ {2}tags\s+= local.tags$/m)
-    expect(source).toMatch(/^ {2}snapshot_tags\s+= local.tags$/m)
+  })
+
+  test('has the name of an unfinished one until its last tags, by which a failed bake is found', () => {
+    expect(source).toMatch(/^ {2}run_tags\s+= { Name = local.unfinished }$/m)
+    expect(source).toMatch(/^ {2}run_volume_tags\s+= { Name = local.unfinished }$/m)
+    expect(source).not.toMatch(/^ {2}(skip_ami_run_tags|snapshot_tags)\b/m)
+    const release = '0123456789abcdef'.repeat(3).slice(0, 40)
+    const template = /^ {2}unfinished = "(.*)"$/m.exec(source)?.[1]
+    const written = template
+      ?.replace(/\$\{local\.service\}/, name)
+      .replace(/\$\{substr\(var\.release, 0, 12\)\}/, release.slice(0, 12))
+    expect(unfinished(release).Values).toEqual([written as string])
   })
 })
