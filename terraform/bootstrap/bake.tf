@@ -10,6 +10,17 @@ locals {
   unfinished = "packer ${local.service} *"
 }
 
+data "aws_subnet" "bake" {
+  count = var.bake_subnet_id == null ? 0 : 1
+
+  id = var.bake_subnet_id
+}
+
+data "aws_vpc" "bake" {
+  default = var.bake_subnet_id == null ? true : null
+  id      = one(data.aws_subnet.bake[*].vpc_id)
+}
+
 data "aws_iam_policy_document" "bake" {
   # checkov:skip=CKV_AWS_356:describe actions cannot be restricted to a resource
   # checkov:skip=CKV_AWS_111:the builder's resources have no id before they are created; later changes are restricted by tag
@@ -40,9 +51,59 @@ data "aws_iam_policy_document" "bake" {
   }
 
   statement {
-    sid       = "MakeBuilder"
-    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup", "ec2:RunInstances"]
-    resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
+    sid       = "MakeKeyAndGroup"
+    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup"]
+    resources = ["${local.ec2}:key-pair/*", "${local.ec2}:security-group/*", data.aws_vpc.bake.arn]
+  }
+
+  # One of Amazon's images, under a name that this role may change and with a profile that it may give, ...
+  statement {
+    sid       = "LaunchAmazonLinux"
+    actions   = ["ec2:RunInstances"]
+    resources = [local.ec2_image, local.snapshots]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:Owner"
+      values   = ["amazon"]
+    }
+  }
+
+  statement {
+    sid       = "LaunchBuilder"
+    actions   = ["ec2:RunInstances"]
+    resources = [for kind in ["instance", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:RequestTag/Name"
+      values   = [local.unfinished]
+    }
+  }
+
+  statement {
+    sid       = "LaunchWithKeyAndGroup"
+    actions   = ["ec2:RunInstances"]
+    resources = [for kind in ["key-pair", "security-group"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/Name"
+      values   = [local.unfinished]
+    }
+  }
+
+  # ... and only where bakes are made: never in the network of the service.
+  statement {
+    sid       = "LaunchInBakeNetwork"
+    actions   = ["ec2:RunInstances"]
+    resources = ["${local.ec2}:network-interface/*", "${local.ec2}:subnet/${coalesce(var.bake_subnet_id, "*")}"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ec2:Vpc"
+      values   = [data.aws_vpc.bake.arn]
+    }
   }
 
   # Only at creation, and only with this name: it lets this role change a resource.
@@ -68,7 +129,6 @@ data "aws_iam_policy_document" "bake" {
     sid = "ChangeBuilder"
 
     actions = [
-      "ec2:AuthorizeSecurityGroupIngress",
       "ec2:CreateImage",
       "ec2:DeleteKeyPair",
       "ec2:DeleteSecurityGroup",

@@ -10,8 +10,9 @@ resource "aws_iam_openid_connect_provider" "github" {
 locals {
   # What may assume a role, by the context in the subject of GitHub's token. No pull requests: planning reads the state.
   contexts = {
-    plan   = ["ref:refs/heads/main"]
-    bake   = ["ref:refs/heads/main", "ref:refs/tags/v*"]
+    plan = ["ref:refs/heads/main"]
+    # No tags: anyone who may push could make one.
+    bake   = ["ref:refs/heads/main"]
     deploy = ["environment:${var.environment}"]
     # An environment of its own: going back must not wait for a reviewer of deploys.
     rollback = ["environment:${var.environment}-rollback"]
@@ -40,7 +41,7 @@ data "aws_iam_policy_document" "assume" {
     }
 
     condition {
-      test     = "StringLike"
+      test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
       values   = [for pair in setproduct(local.repository_names, each.value) : "repo:${join(":", pair)}"]
     }

@@ -29,3 +29,14 @@ variable "region" {
     error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
   }
 }
+
+variable "bake_subnet_id" {
+  description = "Subnet of the bake workflow's build instances, the same as Packer's subnet_id; null for any in the default VPC"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bake_subnet_id == null || can(regex("^subnet-[0-9a-f]{8,17}$", var.bake_subnet_id))
+    error_message = "bake_subnet_id is \"${coalesce(var.bake_subnet_id, "null")}\", but must be the id of a subnet, such as subnet-0123456789abcdef0."
+  }
+}

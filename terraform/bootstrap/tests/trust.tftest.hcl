@@ -17,12 +17,7 @@ run "by_name_and_number" {
         for condition in one(document.statement).condition : sort(condition.values) if endswith(condition.variable, ":sub")
       ])
       }) == jsonencode({
-      bake = [
-        "repo:octo-org/hello.world:ref:refs/heads/main",
-        "repo:octo-org/hello.world:ref:refs/tags/v*",
-        "repo:octo-org@123/hello.world@456:ref:refs/heads/main",
-        "repo:octo-org@123/hello.world@456:ref:refs/tags/v*",
-      ]
+      bake     = ["repo:octo-org/hello.world:ref:refs/heads/main", "repo:octo-org@123/hello.world@456:ref:refs/heads/main"]
       deploy   = ["repo:octo-org/hello.world:environment:production", "repo:octo-org@123/hello.world@456:environment:production"]
       plan     = ["repo:octo-org/hello.world:ref:refs/heads/main", "repo:octo-org@123/hello.world@456:ref:refs/heads/main"]
       rollback = ["repo:octo-org/hello.world:environment:production-rollback", "repo:octo-org@123/hello.world@456:environment:production-rollback"]
