@@ -114,15 +114,27 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
   security_group_ids  = [aws_security_group.endpoints.id]
   private_dns_enabled = true
+  policy              = data.aws_iam_policy_document.endpoints.json
   tags                = { Name = "${local.name}-${each.key}" }
 }
 
-resource "aws_vpc_endpoint" "s3" {
-  vpc_id            = aws_vpc.main.id
-  service_name      = "com.amazonaws.${var.region}.s3"
-  vpc_endpoint_type = "Gateway"
-  route_table_ids   = [for table in aws_route_table.private : table.id]
-  tags              = { Name = "${local.name}-s3" }
+# Only the instances' own role, and what it may do: with foreign keys, data could be sent to a foreign account.
+data "aws_iam_policy_document" "endpoints" {
+  statement {
+    actions   = distinct(flatten(data.aws_iam_policy_document.instance.statement[*].actions))
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.instance.arn]
+    }
+  }
 }
 
 ################################################################################
@@ -189,15 +201,6 @@ resource "aws_vpc_security_group_egress_rule" "instances_to_endpoints" {
   from_port                    = 443
   to_port                      = 443
   ip_protocol                  = "tcp"
-}
-
-resource "aws_vpc_security_group_egress_rule" "instances_to_s3" {
-  security_group_id = aws_security_group.instances.id
-  description       = "S3 through its gateway endpoint"
-  prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
-  from_port         = 443
-  to_port           = 443
-  ip_protocol       = "tcp"
 }
 
 resource "aws_vpc_security_group_egress_rule" "instances_to_internet" {

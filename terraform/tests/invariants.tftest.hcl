@@ -163,8 +163,17 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_nat_gateway.nat) == 0 && length(aws_vpc_endpoint.interface) == 3
-    error_message = "By default instances have no internet access, and reach AWS through endpoints."
+    condition     = length(aws_nat_gateway.nat) == 0 && sort(keys(aws_vpc_endpoint.interface)) == tolist(["logs", "ssm", "ssmmessages"])
+    error_message = "By default instances have no internet access, and reach what they need of AWS through endpoints: not S3, where anyone can have a bucket."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.endpoints.statement :
+      toset(statement.actions) == toset(flatten(data.aws_iam_policy_document.instance.statement[*].actions)) &&
+      [for condition in statement.condition : [condition.test, condition.variable, one(condition.values)]] == [["ArnEquals", "aws:PrincipalArn", aws_iam_role.instance.arn]]
+    ])
+    error_message = "An endpoint must serve the role of the instances only: not somebody's keys for another account."
   }
 
   assert {
