@@ -97,8 +97,18 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_memory), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
     error_message = "An alarm goes off when there is no data: a quiet night would fail a rollout."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.store_memory : alarm.treat_missing_data == "breaching"])
+    error_message = "Nobody would hear that a node of the store is missing, or that its alarm has the wrong dimensions."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.rollout["unhealthy-hosts"].statistic == "Maximum"
+    error_message = "The minimum over the load balancer's nodes is 0 while one of them sees no unhealthy instance."
   }
 
   assert {
