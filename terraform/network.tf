@@ -258,4 +258,7 @@ resource "aws_flow_log" "main" {
   iam_role_arn             = aws_iam_role.flow_logs.arn
   max_aggregation_interval = 600
   tags                     = { Name = local.name }
+
+  # Before the role may write, the flow log would begin with an access error.
+  depends_on = [aws_iam_role_policy.flow_logs]
 }

@@ -119,6 +119,7 @@ describe('the configuration', () => {
     ['aws_lb.main', 'aws_route.public'],
     ['aws_lb.main', 'aws_route_table_association.public'],
     ['aws_cloudwatch_metric_alarm.store_memory', 'aws_memorydb_cluster.main'],
+    ['aws_flow_log.main', 'aws_iam_role_policy.flow_logs'],
     ['aws_vpc_endpoint.interface', 'data.aws_iam_policy_document.endpoints'],
   ])('makes %s only after %s, also with -target', async (resource, needed) => {
     const { output } = await workspace.terraform(['graph'])
