@@ -251,8 +251,9 @@ resource "aws_vpc_security_group_ingress_rule" "store_from_instances" {
 ################################################################################
 
 resource "aws_flow_log" "main" {
-  vpc_id                   = aws_vpc.main.id
-  traffic_type             = "ALL"
+  vpc_id = aws_vpc.main.id
+  # What is let through is little but requests, which the load balancer logs.
+  traffic_type             = "REJECT"
   log_destination_type     = "cloud-watch-logs"
   log_destination          = aws_cloudwatch_log_group.main["flow"].arn
   iam_role_arn             = aws_iam_role.flow_logs.arn

@@ -118,7 +118,7 @@ data "aws_iam_policy_document" "key" {
 resource "aws_cloudwatch_log_group" "main" {
   for_each = toset(concat(["journal", "flow"], var.store_engine == "elasticache" ? ["store"] : []))
 
-  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
+  # checkov:skip=CKV_AWS_338:three months are enough to look into an incident; a variable keeps them longer
   name              = "/${local.service}/${var.environment}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn
@@ -127,7 +127,7 @@ resource "aws_cloudwatch_log_group" "main" {
 resource "aws_cloudwatch_log_group" "waf" {
   count = var.waf ? 1 : 0
 
-  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
+  # checkov:skip=CKV_AWS_338:three months are enough to look into an incident; a variable keeps them longer
   name              = "aws-waf-logs-${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn

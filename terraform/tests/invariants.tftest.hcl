@@ -197,6 +197,16 @@ run "defaults" {
   }
 
   assert {
+    condition = aws_flow_log.main.traffic_type == "REJECT" && alltrue([
+      for logging in aws_wafv2_web_acl_logging_configuration.main :
+      one(logging.logging_filter).default_behavior == "DROP" && toset([
+        for condition in one(one(logging.logging_filter).filter).condition : one(condition.action_condition).action
+      ]) == toset(["BLOCK", "COUNT"])
+    ])
+    error_message = "CloudWatch would be paid for a line about every request that passes, which the load balancer logs to S3 already."
+  }
+
+  assert {
     condition = alltrue([
       for rule in jsondecode(aws_wafv2_web_acl.main[0].rule_json) :
       [for override in rule.Statement.ManagedRuleGroupStatement.RuleActionOverrides : override.Name if can(override.ActionToUse.Count)] == ["SizeRestrictions_BODY"]
