@@ -132,7 +132,7 @@ describe('the AMI', () => {
     }
     for (const [kind, found] of Object.entries(used)) {
       expect(found.length, kind).toBeGreaterThan(1)
-      expect(ARGUMENTS[kind as keyof typeof ARGUMENTS]).toEqual(expect.arrayContaining(found))
+      expect(ARGUMENTS[kind as keyof typeof used]).toEqual(expect.arrayContaining(found))
     }
 
     const files = readdirSync(join(packer, 'aws')).map((name) => read(join('aws', name)))
@@ -164,12 +164,13 @@ describe('the AMI', () => {
     expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
   })
 
-  test('pins Packer and its plugin to one version each', () => {
+  test('pins Packer and its plugin to one version each, the plugin to a release whose arguments are known', () => {
     const versions = [...read('aws/plugins.pkr.hcl').matchAll(/version\s+= "(.*)"/g)].map(
       ([, version]) => version,
     )
     expect(versions).toHaveLength(2)
     for (const version of versions) expect(version).toMatch(/^= \d+\.\d+\.\d+$/)
+    expect(versions.at(-1)).toBe(`= ${ARGUMENTS.version}`)
   })
 
   test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
