@@ -26,19 +26,19 @@ resource "aws_internet_gateway" "main" {
 resource "aws_subnet" "public" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.main.id
-  availability_zone = each.key
-  cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value)
-  tags              = { Name = "${local.name}-public-${each.key}" }
+  vpc_id               = aws_vpc.main.id
+  availability_zone_id = each.key
+  cidr_block           = cidrsubnet(var.vpc_cidr, 4, each.value)
+  tags                 = { Name = "${local.name}-public-${each.key}" }
 }
 
 resource "aws_subnet" "private" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.main.id
-  availability_zone = each.key
-  cidr_block        = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
-  tags              = { Name = "${local.name}-private-${each.key}" }
+  vpc_id               = aws_vpc.main.id
+  availability_zone_id = each.key
+  cidr_block           = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
+  tags                 = { Name = "${local.name}-private-${each.key}" }
 }
 
 resource "aws_route_table" "public" {

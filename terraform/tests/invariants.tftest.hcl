@@ -187,6 +187,13 @@ run "defaults" {
   }
 
   assert {
+    condition = alltrue([
+      for subnets in [aws_subnet.public, aws_subnet.private] : [for subnet in subnets : subnet.availability_zone_id] == ["euw1-az1", "euw1-az2"]
+    ])
+    error_message = "Subnets must be in the first zones by id: names mean other zones in another account, and their order is not ours."
+  }
+
+  assert {
     condition     = output.url == "http://lb.elb.example:${local.port}" && strcontains(output.warning, "Plain HTTP")
     error_message = "Without a domain the service is on port 5000, and the output warns about it."
   }

@@ -1,6 +1,6 @@
 # The AWS responses that a plan depends on; everything else may be anything.
 mock_data "aws_availability_zones" {
-  defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  defaults = { zone_ids = ["euw1-az3", "euw1-az1", "euw1-az2"] }
 }
 
 mock_data "aws_caller_identity" {
