@@ -158,6 +158,11 @@ run "defaults" {
   }
 
   assert {
+    condition     = [for statement in data.aws_iam_policy_document.key.statement : one(statement.actions) if statement.sid == "Account"] == ["kms:*"]
+    error_message = "The account must be able to give every use of its key: what the key's policy leaves out, nobody can be given."
+  }
+
+  assert {
     condition = alltrue([
       for statement in data.aws_iam_policy_document.key.statement :
       toset(statement.actions) == toset(["kms:Decrypt", "kms:GenerateDataKey"]) &&
