@@ -10,7 +10,7 @@ override_data {
 }
 
 variables {
-  repository = "octo-org@123/hello.world@456"
+  repository = "octo-org@123/octo.repo@456"
 }
 
 run "in_the_default_network" {

@@ -5,7 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  repository = "octo-org@123/hello.world@456"
+  repository = "octo-org@123/octo.repo@456"
 }
 
 run "by_name_and_number" {
@@ -17,10 +17,10 @@ run "by_name_and_number" {
         for condition in one(document.statement).condition : sort(condition.values) if endswith(condition.variable, ":sub")
       ])
       }) == jsonencode({
-      bake     = ["repo:octo-org/hello.world:ref:refs/heads/main", "repo:octo-org@123/hello.world@456:ref:refs/heads/main"]
-      deploy   = ["repo:octo-org/hello.world:environment:production", "repo:octo-org@123/hello.world@456:environment:production"]
-      plan     = ["repo:octo-org/hello.world:ref:refs/heads/main", "repo:octo-org@123/hello.world@456:ref:refs/heads/main"]
-      rollback = ["repo:octo-org/hello.world:environment:production-rollback", "repo:octo-org@123/hello.world@456:environment:production-rollback"]
+      bake     = ["repo:octo-org/octo.repo:ref:refs/heads/main", "repo:octo-org@123/octo.repo@456:ref:refs/heads/main"]
+      deploy   = ["repo:octo-org/octo.repo:environment:production", "repo:octo-org@123/octo.repo@456:environment:production"]
+      plan     = ["repo:octo-org/octo.repo:ref:refs/heads/main", "repo:octo-org@123/octo.repo@456:ref:refs/heads/main"]
+      rollback = ["repo:octo-org/octo.repo:environment:production-rollback", "repo:octo-org@123/octo.repo@456:environment:production-rollback"]
     })
     error_message = "A role must know its workflow by both forms of the subject that GitHub issues, and no other workflow."
   }
@@ -43,7 +43,7 @@ run "repository" {
   command = plan
 
   variables {
-    repository = "octo-org/hello.world"
+    repository = "octo-org/octo.repo"
   }
 
   expect_failures = [var.repository]
