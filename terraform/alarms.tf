@@ -22,11 +22,12 @@ locals {
       threshold   = var.alarm_p99_seconds
       minutes     = 3
     }
-    # Minimum: a booting instance is unhealthy for a moment, which is fine.
+    # Not the minimum: each node of the load balancer counts for itself, and one that sees no such instance says 0. One
+    # that boots is unhealthy for less than three minutes.
     unhealthy-hosts = {
       description = "An instance has been unhealthy for three minutes"
       metric      = "UnHealthyHostCount"
-      statistic   = "Minimum"
+      statistic   = "Maximum"
       threshold   = 1
       minutes     = 3
     }
@@ -62,7 +63,7 @@ resource "aws_cloudwatch_metric_alarm" "store_memory" {
   for_each = local.store_nodes
 
   alarm_name          = "${local.name}-store-memory-${trimprefix(each.key, "${local.name}-")}"
-  alarm_description   = "The store is filling up: add shards (store_shards) or use larger nodes (store_node_type)"
+  alarm_description   = "The store is filling up: add shards (store_shards) or use larger nodes (store_node_type); or a node is missing"
   namespace           = local.store_namespace
   metric_name         = "DatabaseMemoryUsagePercentage"
   dimensions          = local.store_dimensions[each.key]
@@ -71,9 +72,11 @@ resource "aws_cloudwatch_metric_alarm" "store_memory" {
   threshold           = 75
   period              = 60
   evaluation_periods  = 5
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  # Every node always has this metric: if it is missing, the node is, or the dimensions are wrong.
+  treat_missing_data = "breaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
+  depends_on         = [aws_elasticache_replication_group.main, aws_memorydb_cluster.main]
 }
 
 resource "aws_cloudwatch_metric_alarm" "store_replication" {
@@ -89,9 +92,10 @@ resource "aws_cloudwatch_metric_alarm" "store_replication" {
   threshold           = 10
   period              = 60
   evaluation_periods  = 5
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
+  # Only replicas have this metric, and which nodes those are changes with a failover.
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
 }
 
 ################################################################################

@@ -133,7 +133,6 @@ resource "aws_autoscaling_group" "main" {
     aws_lb_listener.plain,
     aws_route_table_association.private,
     aws_vpc_endpoint.interface,
-    aws_vpc_endpoint.s3,
     aws_vpc_security_group_egress_rule.instances_to_endpoints,
     aws_vpc_security_group_egress_rule.instances_to_store,
     aws_vpc_security_group_egress_rule.load_balancer_to_instances,

@@ -27,7 +27,13 @@ resource "aws_lb" "main" {
     enabled = true
   }
 
-  depends_on = [aws_s3_bucket_policy.access_logs]
+  # AWS makes a public load balancer only where its subnets lead to an internet gateway.
+  depends_on = [
+    aws_internet_gateway.main,
+    aws_route.public,
+    aws_route_table_association.public,
+    aws_s3_bucket_policy.access_logs,
+  ]
 }
 
 resource "aws_lb_target_group" "main" {

@@ -26,19 +26,19 @@ resource "aws_internet_gateway" "main" {
 resource "aws_subnet" "public" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.main.id
-  availability_zone = each.key
-  cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value)
-  tags              = { Name = "${local.name}-public-${each.key}" }
+  vpc_id               = aws_vpc.main.id
+  availability_zone_id = each.key
+  cidr_block           = cidrsubnet(var.vpc_cidr, 4, each.value)
+  tags                 = { Name = "${local.name}-public-${each.key}" }
 }
 
 resource "aws_subnet" "private" {
   for_each = { for index, zone in local.zones : zone => index }
 
-  vpc_id            = aws_vpc.main.id
-  availability_zone = each.key
-  cidr_block        = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
-  tags              = { Name = "${local.name}-private-${each.key}" }
+  vpc_id               = aws_vpc.main.id
+  availability_zone_id = each.key
+  cidr_block           = cidrsubnet(var.vpc_cidr, 4, 8 + each.value)
+  tags                 = { Name = "${local.name}-private-${each.key}" }
 }
 
 resource "aws_route_table" "public" {
@@ -114,15 +114,27 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = [for subnet in aws_subnet.private : subnet.id]
   security_group_ids  = [aws_security_group.endpoints.id]
   private_dns_enabled = true
+  policy              = data.aws_iam_policy_document.endpoints.json
   tags                = { Name = "${local.name}-${each.key}" }
 }
 
-resource "aws_vpc_endpoint" "s3" {
-  vpc_id            = aws_vpc.main.id
-  service_name      = "com.amazonaws.${var.region}.s3"
-  vpc_endpoint_type = "Gateway"
-  route_table_ids   = [for table in aws_route_table.private : table.id]
-  tags              = { Name = "${local.name}-s3" }
+# Only the instances' own role, and what it may do: with foreign keys, data could be sent to a foreign account.
+data "aws_iam_policy_document" "endpoints" {
+  statement {
+    actions   = distinct(flatten(data.aws_iam_policy_document.instance.statement[*].actions))
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.instance.arn]
+    }
+  }
 }
 
 ################################################################################
@@ -191,15 +203,6 @@ resource "aws_vpc_security_group_egress_rule" "instances_to_endpoints" {
   ip_protocol                  = "tcp"
 }
 
-resource "aws_vpc_security_group_egress_rule" "instances_to_s3" {
-  security_group_id = aws_security_group.instances.id
-  description       = "S3 through its gateway endpoint"
-  prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
-  from_port         = 443
-  to_port           = 443
-  ip_protocol       = "tcp"
-}
-
 resource "aws_vpc_security_group_egress_rule" "instances_to_internet" {
   count = var.nat ? 1 : 0
 
@@ -248,11 +251,15 @@ resource "aws_vpc_security_group_ingress_rule" "store_from_instances" {
 ################################################################################
 
 resource "aws_flow_log" "main" {
-  vpc_id                   = aws_vpc.main.id
-  traffic_type             = "ALL"
+  vpc_id = aws_vpc.main.id
+  # What is let through is little but requests, which the load balancer logs.
+  traffic_type             = "REJECT"
   log_destination_type     = "cloud-watch-logs"
   log_destination          = aws_cloudwatch_log_group.main["flow"].arn
   iam_role_arn             = aws_iam_role.flow_logs.arn
   max_aggregation_interval = 600
   tags                     = { Name = local.name }
+
+  # Before the role may write, the flow log would begin with an access error.
+  depends_on = [aws_iam_role_policy.flow_logs]
 }

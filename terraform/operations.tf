@@ -18,38 +18,10 @@ data "aws_iam_policy_document" "key" {
   # checkov:skip=CKV_AWS_109:a key policy refers to its key as "*"
   # checkov:skip=CKV_AWS_111:a key policy refers to its key as "*"
   # checkov:skip=CKV_AWS_356:a key policy refers to its key as "*"
+  # As in AWS's default policy: a verb that is missing here, nobody in the account can be given.
   statement {
-    sid = "Account"
-
-    actions = [
-      "kms:CancelKeyDeletion",
-      "kms:CreateAlias",
-      "kms:CreateGrant",
-      "kms:Decrypt",
-      "kms:DeleteAlias",
-      "kms:DescribeKey",
-      "kms:DisableKey",
-      "kms:EnableKey",
-      "kms:EnableKeyRotation",
-      "kms:Encrypt",
-      "kms:GenerateDataKey",
-      "kms:GenerateDataKeyWithoutPlaintext",
-      "kms:GetKeyPolicy",
-      "kms:GetKeyRotationStatus",
-      "kms:ListGrants",
-      "kms:ListKeyPolicies",
-      "kms:ListResourceTags",
-      "kms:PutKeyPolicy",
-      "kms:ReEncryptFrom",
-      "kms:ReEncryptTo",
-      "kms:RevokeGrant",
-      "kms:ScheduleKeyDeletion",
-      "kms:TagResource",
-      "kms:UntagResource",
-      "kms:UpdateAlias",
-      "kms:UpdateKeyDescription",
-    ]
-
+    sid       = "Account"
+    actions   = ["kms:*"]
     resources = ["*"]
 
     principals {
@@ -60,7 +32,7 @@ data "aws_iam_policy_document" "key" {
 
   statement {
     sid       = "Logs"
-    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
     resources = ["*"]
 
     principals {
@@ -118,7 +90,7 @@ data "aws_iam_policy_document" "key" {
 resource "aws_cloudwatch_log_group" "main" {
   for_each = toset(concat(["journal", "flow"], var.store_engine == "elasticache" ? ["store"] : []))
 
-  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
+  # checkov:skip=CKV_AWS_338:three months are enough to look into an incident; a variable keeps them longer
   name              = "/${local.service}/${var.environment}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn
@@ -127,7 +99,7 @@ resource "aws_cloudwatch_log_group" "main" {
 resource "aws_cloudwatch_log_group" "waf" {
   count = var.waf ? 1 : 0
 
-  # checkov:skip=CKV_AWS_338:the default is a year; anything shorter is deliberate
+  # checkov:skip=CKV_AWS_338:three months are enough to look into an incident; a variable keeps them longer
   name              = "aws-waf-logs-${local.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = aws_kms_key.main.arn

@@ -282,9 +282,22 @@ data "aws_iam_policy_document" "shell" {
     }
   }
 
+  # By the tag that names who started it: the id begins with the role session name, which aws:userid does not.
   statement {
     sid       = "OwnSessions"
     actions   = ["ssm:ResumeSession", "ssm:TerminateSession"]
-    resources = ["arn:${local.partition}:ssm:*:*:session/$${aws:userid}-*"]
+    resources = ["${local.ssm_arn}:session/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/aws:ssmmessages:session-id"
+      values   = ["$${aws:userid}"]
+    }
+  }
+
+  statement {
+    sid       = "Channel"
+    actions   = ["ssmmessages:OpenDataChannel"]
+    resources = ["${local.ssm_arn}:session/*"]
   }
 }

@@ -318,7 +318,7 @@ variable "store_snapshot_days" {
 variable "log_retention_days" {
   description = "Days to keep logs"
   type        = number
-  default     = 365
+  default     = 90
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)

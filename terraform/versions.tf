@@ -42,8 +42,9 @@ locals {
   name       = "${local.service}-${var.environment}"
   account_id = data.aws_caller_identity.current.account_id
   partition  = data.aws_partition.current.partition
-  zones      = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
-  port       = local.package.config.port
+  # By id: what a name such as eu-west-1a means differs from account to account.
+  zones = slice(sort(data.aws_availability_zones.available.zone_ids), 0, var.zone_count)
+  port  = local.package.config.port
 
   tags = {
     service     = local.service

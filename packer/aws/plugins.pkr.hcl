@@ -4,7 +4,7 @@ packer {
   required_plugins {
     amazon = {
       source  = "github.com/hashicorp/amazon"
-      version = "= 1.8.4"
+      version = "= 1.8.2"
     }
   }
 }

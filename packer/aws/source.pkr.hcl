@@ -10,6 +10,8 @@ locals {
   # saves the minutes that copying takes.
   copied = length(var.publish.regions) > 0 || length(var.publish.accounts) > 0
 
+  unfinished = "packer ${local.service} ${substr(var.release, 0, 12)}"
+
   tags = {
     Name       = "${local.service} ${substr(var.release, 0, 12)}"
     service    = local.service
@@ -33,10 +35,10 @@ source "amazon-ebs" "al2023" {
   source_ami    = data.amazon-parameterstore.al2023.value
   instance_type = var.arch == "arm64" ? "t4g.small" : "t3.small"
   subnet_id     = var.subnet_id
-  # Belongs to the bake, not to the service: scripts/ops must not find it.
-  run_tags          = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
-  run_volume_tags   = { Name = "packer ${local.service} ${substr(var.release, 0, 12)}" }
-  skip_ami_run_tags = true
+  # Belongs to the bake, not to the service: scripts/ops must not find it. The image has this name, too, until it is
+  # finished: by it the role of the workflow may change the image, and a failed bake is found and cleaned up.
+  run_tags        = { Name = local.unfinished }
+  run_volume_tags = { Name = local.unfinished }
   # If Packer dies, the next shutdown terminates its instance.
   shutdown_behavior = "terminate"
 
@@ -68,8 +70,8 @@ source "amazon-ebs" "al2023" {
   ami_name        = "${local.service}-${substr(var.release, 0, 12)}-${var.arch}${var.name_suffix}"
   ami_description = "${local.service}, release ${var.release}"
   deprecate_at    = timeadd(local.baked_at, "${var.deprecate_after_days * 24}h")
-  tags            = local.tags
-  snapshot_tags   = local.tags
+  # Snapshots get these tags too. Tagging them a second time, with snapshot_tags, would be after they are finished.
+  tags = local.tags
 
   encrypt_boot       = local.copied ? true : null
   kms_key_id         = local.copied ? local.kms_key_id : null

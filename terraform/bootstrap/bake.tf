@@ -1,11 +1,24 @@
 ################################################################################
-# Bake: Packer's build instance and its leftovers, identified by the name "packer NAME …"
+# Bake: Packer's build instance, and what becomes of it until the image is finished, by the name "packer NAME …"
 ################################################################################
 
 locals {
   ec2       = "${local.arn}:ec2:${var.region}:${local.account_id}"
   ec2_image = "${local.arn}:ec2:${var.region}::image/*"
   snapshots = "${local.arn}:ec2:${var.region}::snapshot/*"
+  # As in packer/aws/source.pkr.hcl.
+  unfinished = "packer ${local.service} *"
+}
+
+data "aws_subnet" "bake" {
+  count = var.bake_subnet_id == null ? 0 : 1
+
+  id = var.bake_subnet_id
+}
+
+data "aws_vpc" "bake" {
+  default = var.bake_subnet_id == null ? true : null
+  id      = one(data.aws_subnet.bake[*].vpc_id)
 }
 
 data "aws_iam_policy_document" "bake" {
@@ -38,21 +51,77 @@ data "aws_iam_policy_document" "bake" {
   }
 
   statement {
-    sid       = "MakeBuilder"
-    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup", "ec2:RunInstances"]
-    resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "subnet", "volume", "vpc"] : "${local.ec2}:${kind}/*"])
+    sid       = "MakeKeyAndGroup"
+    actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup"]
+    resources = ["${local.ec2}:key-pair/*", "${local.ec2}:security-group/*", data.aws_vpc.bake.arn]
   }
 
-  # Only at creation: its name tag lets this role change a resource.
+  # One of Amazon's images, under a name that this role may change and with a profile that it may give, ...
   statement {
-    sid       = "TagBuilder"
+    sid       = "LaunchAmazonLinux"
+    actions   = ["ec2:RunInstances"]
+    resources = [local.ec2_image, local.snapshots]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:Owner"
+      values   = ["amazon"]
+    }
+  }
+
+  statement {
+    sid       = "LaunchBuilder"
+    actions   = ["ec2:RunInstances"]
+    resources = [for kind in ["instance", "volume"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:RequestTag/Name"
+      values   = [local.unfinished]
+    }
+  }
+
+  statement {
+    sid       = "LaunchWithKeyAndGroup"
+    actions   = ["ec2:RunInstances"]
+    resources = [for kind in ["key-pair", "security-group"] : "${local.ec2}:${kind}/*"]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/Name"
+      values   = [local.unfinished]
+    }
+  }
+
+  # ... and only where bakes are made: never in the network of the service.
+  statement {
+    sid       = "LaunchInBakeNetwork"
+    actions   = ["ec2:RunInstances"]
+    resources = ["${local.ec2}:network-interface/*", "${local.ec2}:subnet/${coalesce(var.bake_subnet_id, "*")}"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ec2:Vpc"
+      values   = [data.aws_vpc.bake.arn]
+    }
+  }
+
+  # Only at creation, and only with this name: it lets this role change a resource.
+  statement {
+    sid       = "TagAtCreation"
     actions   = ["ec2:CreateTags"]
-    resources = [for kind in ["instance", "key-pair", "network-interface", "security-group", "volume"] : "${local.ec2}:${kind}/*"]
+    resources = concat([local.ec2_image, local.snapshots], [for kind in ["instance", "key-pair", "network-interface", "security-group", "volume"] : "${local.ec2}:${kind}/*"])
 
     condition {
       test     = "StringEquals"
       variable = "ec2:CreateAction"
-      values   = ["CreateKeyPair", "CreateSecurityGroup", "RunInstances"]
+      values   = ["CreateImage", "CreateKeyPair", "CreateSecurityGroup", "RunInstances"]
+    }
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:RequestTag/Name"
+      values   = [local.unfinished]
     }
   }
 
@@ -60,7 +129,6 @@ data "aws_iam_policy_document" "bake" {
     sid = "ChangeBuilder"
 
     actions = [
-      "ec2:AuthorizeSecurityGroupIngress",
       "ec2:CreateImage",
       "ec2:DeleteKeyPair",
       "ec2:DeleteSecurityGroup",
@@ -75,14 +143,35 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ec2:ResourceTag/Name"
-      values   = ["packer ${local.service} *"]
+      values   = [local.unfinished]
     }
   }
 
   statement {
     sid       = "MakeImage"
-    actions   = ["ec2:CreateImage", "ec2:CreateSnapshot", "ec2:CreateTags", "ec2:EnableImageDeprecation", "ec2:ModifyImageAttribute"]
+    actions   = ["ec2:CreateImage"]
     resources = [local.ec2_image, local.snapshots]
+  }
+
+  # Until its last tags give an image and its snapshots their final name; after a failure they are removed.
+  statement {
+    sid = "FinishImage"
+
+    actions = [
+      "ec2:CreateTags",
+      "ec2:DeleteSnapshot",
+      "ec2:DeregisterImage",
+      "ec2:EnableImageDeprecation",
+      "ec2:ModifyImageAttribute",
+    ]
+
+    resources = [local.ec2_image, local.snapshots]
+
+    condition {
+      test     = "StringLike"
+      variable = "ec2:ResourceTag/Name"
+      values   = [local.unfinished]
+    }
   }
 
   statement {
@@ -111,7 +200,7 @@ data "aws_iam_policy_document" "bake" {
     condition {
       test     = "StringLike"
       variable = "ssm:resourceTag/Name"
-      values   = ["packer ${local.service} *"]
+      values   = [local.unfinished]
     }
   }
 
@@ -122,9 +211,21 @@ data "aws_iam_policy_document" "bake" {
   }
 
   statement {
+    sid       = "OpenTunnel"
+    actions   = ["ssmmessages:OpenDataChannel"]
+    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:session/*"]
+  }
+
+  statement {
     sid       = "CloseTunnel"
     actions   = ["ssm:TerminateSession"]
-    resources = ["${local.arn}:ssm:*:${local.account_id}:session/*"]
+    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:session/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/aws:ssmmessages:session-id"
+      values   = ["$${aws:userid}"]
+    }
   }
 }
 

@@ -8,18 +8,23 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
-  # Who may assume a role, by the subject of GitHub's token. No pull requests: planning reads the state.
-  subjects = {
-    plan   = ["repo:${var.repository}:ref:refs/heads/main"]
-    bake   = ["repo:${var.repository}:ref:refs/heads/main", "repo:${var.repository}:ref:refs/tags/v*"]
-    deploy = ["repo:${var.repository}:environment:${var.environment}"]
+  # What may assume a role, by the context in the subject of GitHub's token. No pull requests: planning reads the state.
+  contexts = {
+    plan = ["ref:refs/heads/main"]
+    # No tags: anyone who may push could make one.
+    bake   = ["ref:refs/heads/main"]
+    deploy = ["environment:${var.environment}"]
     # An environment of its own: going back must not wait for a reviewer of deploys.
-    rollback = ["repo:${var.repository}:environment:${var.environment}-rollback"]
+    rollback = ["environment:${var.environment}-rollback"]
   }
+
+  # Repositories older than July 2026 have subjects without the numbers.
+  repository_names = [replace(var.repository, "/@[0-9]+/", ""), var.repository]
+  repository_ids   = regex("@(?P<repository_owner_id>[0-9]+)/.*@(?P<repository_id>[0-9]+)$", var.repository)
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = local.subjects
+  for_each = local.contexts
 
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
@@ -36,15 +41,26 @@ data "aws_iam_policy_document" "assume" {
     }
 
     condition {
-      test     = "StringLike"
+      test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = each.value
+      values   = [for pair in setproduct(local.repository_names, each.value) : "repo:${join(":", pair)}"]
+    }
+
+    # A name can pass to somebody else, a number cannot.
+    dynamic "condition" {
+      for_each = local.repository_ids
+
+      content {
+        test     = "StringEquals"
+        variable = "token.actions.githubusercontent.com:${condition.key}"
+        values   = [condition.value]
+      }
     }
   }
 }
 
 resource "aws_iam_role" "github" {
-  for_each = local.subjects
+  for_each = local.contexts
 
   name                 = "${local.name}-github-${each.key}"
   assume_role_policy   = data.aws_iam_policy_document.assume[each.key].json

@@ -101,6 +101,7 @@ data "aws_iam_policy_document" "plan" {
       "ec2:DescribeLaunchTemplates",
       "ec2:DescribeNatGateways",
       "ec2:DescribeNetworkAcls",
+      "ec2:DescribeNetworkInterfaces",
       "ec2:DescribePrefixLists",
       "ec2:DescribeRouteTables",
       "ec2:DescribeSecurityGroupRules",

@@ -1,10 +1,10 @@
 variable "repository" {
-  description = "GitHub repository whose workflows may assume the roles, as OWNER/NAME"
+  description = "GitHub repository whose workflows may assume the roles, as OWNER@ID/NAME@ID"
   type        = string
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.repository))
-    error_message = "repository is \"${var.repository}\", but must be OWNER/NAME, without https://github.com/."
+    condition     = can(regex("^[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+$", var.repository))
+    error_message = "repository is \"${var.repository}\", but must be OWNER@ID/NAME@ID with GitHub's numbers, as gh api repos/OWNER/NAME --jq '\"\\(.owner.login)@\\(.owner.id)/\\(.name)@\\(.id)\"' prints it."
   }
 }
 
@@ -27,5 +27,16 @@ variable "region" {
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
     error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
+  }
+}
+
+variable "bake_subnet_id" {
+  description = "Subnet of the bake workflow's build instances, the same as Packer's subnet_id; null for any in the default VPC"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bake_subnet_id == null || can(regex("^subnet-[0-9a-f]{8,17}$", var.bake_subnet_id))
+    error_message = "bake_subnet_id is \"${coalesce(var.bake_subnet_id, "null")}\", but must be the id of a subnet, such as subnet-0123456789abcdef0."
   }
 }

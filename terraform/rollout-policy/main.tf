@@ -137,7 +137,7 @@ data "aws_iam_policy_document" "rollout" {
 
   statement {
     sid       = "EvidenceAnswers"
-    actions   = ["ssm:GetCommandInvocation"]
+    actions   = ["ssm:GetCommandInvocation", "ssm:ListCommandInvocations"]
     resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:*"]
   }
 }

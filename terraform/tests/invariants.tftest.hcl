@@ -97,8 +97,18 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_memory), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
     error_message = "An alarm goes off when there is no data: a quiet night would fail a rollout."
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.store_memory : alarm.treat_missing_data == "breaching"])
+    error_message = "Nobody would hear that a node of the store is missing, or that its alarm has the wrong dimensions."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.rollout["unhealthy-hosts"].statistic == "Maximum"
+    error_message = "The minimum over the load balancer's nodes is 0 while one of them sees no unhealthy instance."
   }
 
   assert {
@@ -148,6 +158,11 @@ run "defaults" {
   }
 
   assert {
+    condition     = [for statement in data.aws_iam_policy_document.key.statement : one(statement.actions) if statement.sid == "Account"] == ["kms:*"]
+    error_message = "The account must be able to give every use of its key: what the key's policy leaves out, nobody can be given."
+  }
+
+  assert {
     condition = alltrue([
       for statement in data.aws_iam_policy_document.key.statement :
       toset(statement.actions) == toset(["kms:Decrypt", "kms:GenerateDataKey"]) &&
@@ -163,8 +178,24 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_nat_gateway.nat) == 0 && length(aws_vpc_endpoint.interface) == 3
-    error_message = "By default instances have no internet access, and reach AWS through endpoints."
+    condition     = length(aws_nat_gateway.nat) == 0 && sort(keys(aws_vpc_endpoint.interface)) == tolist(["logs", "ssm", "ssmmessages"])
+    error_message = "By default instances have no internet access, and reach what they need of AWS through endpoints: not S3, where anyone can have a bucket."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in data.aws_iam_policy_document.endpoints.statement :
+      toset(statement.actions) == toset(flatten(data.aws_iam_policy_document.instance.statement[*].actions)) &&
+      [for condition in statement.condition : [condition.test, condition.variable, one(condition.values)]] == [["ArnEquals", "aws:PrincipalArn", aws_iam_role.instance.arn]]
+    ])
+    error_message = "An endpoint must serve the role of the instances only: not somebody's keys for another account."
+  }
+
+  assert {
+    condition = alltrue([
+      for subnets in [aws_subnet.public, aws_subnet.private] : [for subnet in subnets : subnet.availability_zone_id] == ["euw1-az1", "euw1-az2"]
+    ])
+    error_message = "Subnets must be in the first zones by id: names mean other zones in another account, and their order is not ours."
   }
 
   assert {
@@ -175,6 +206,16 @@ run "defaults" {
   assert {
     condition     = aws_lb.main.enable_deletion_protection && aws_lb.main.drop_invalid_header_fields && length(aws_wafv2_web_acl.main) == 1
     error_message = "By default the load balancer has deletion protection, drops invalid headers, and has a web ACL."
+  }
+
+  assert {
+    condition = aws_flow_log.main.traffic_type == "REJECT" && alltrue([
+      for logging in aws_wafv2_web_acl_logging_configuration.main :
+      one(logging.logging_filter).default_behavior == "DROP" && toset([
+        for condition in one(one(logging.logging_filter).filter).condition : one(condition.action_condition).action
+      ]) == toset(["BLOCK", "COUNT"])
+    ])
+    error_message = "CloudWatch would be paid for a line about every request that passes, which the load balancer logs to S3 already."
   }
 
   assert {

@@ -1,18 +1,20 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DescribeSnapshotsCommand } from '@aws-sdk/client-ec2'
 import { $ } from 'bun'
 import { name } from '../../package.json'
-import { listImages } from '../../scripts/lib/aws/images.ts'
+import { imagesWith, listImages } from '../../scripts/lib/aws/images.ts'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
+import { unfinished } from '../../scripts/lib/image/unfinished.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { noMinistack } from '../aws-double/ministack.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
-import { registerAmi, startEmulatedAws } from './emulated-aws.ts'
+import { registerAmi, registerUnfinished, startEmulatedAws } from './emulated-aws.ts'
 
 const never = new AbortController().signal
 const QUIET = { say: () => {}, interrupted: never }
@@ -168,11 +170,14 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     return bin
   }
 
-  test('hands Packer the release, and finds the new AMI by its tags', async () => {
+  test('removes what a failed bake left, hands Packer the release, and finds the new AMI by its tags', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     using work = temporaryFolder()
     const { id } = await makeTree(folder.path)
+    // It has the name that Packer would give to the new one, and Packer refuses to use a name twice.
+    const failed = await registerUnfinished(cloud.aws.ec2, id)
+    const other = await registerUnfinished(cloud.aws.ec2, 'f'.repeat(40))
     const path = process.env.PATH
     process.env.PATH = `${standInForPacker(folder.path)}:${path}`
     try {
@@ -188,6 +193,12 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         ...{ ...QUIET, work: work.path },
       })
       const [left] = await listImages(cloud.aws, id)
+      const rest = await imagesWith(cloud.aws, [unfinished()])
+      expect(rest.map(({ id }) => id)).toEqual([other.ami])
+      const { Snapshots } = await cloud.aws.ec2.send(
+        new DescribeSnapshotsCommand({ OwnerIds: ['self'] }),
+      )
+      expect(Snapshots?.map(({ SnapshotId }) => SnapshotId)).not.toContain(failed.snapshot)
       expect(baked).toEqual({
         release: id,
         arch: 'arm64',

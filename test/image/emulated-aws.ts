@@ -53,7 +53,23 @@ export async function registerAmi(
   release: string,
   bakedAt: Date,
 ): Promise<FakeAmi> {
-  const tags = tagsOf({ service: name, release, 'baked-at': bakedAt.toISOString() })
+  return await registerTagged(
+    ec2,
+    release,
+    tagsOf({ service: name, release, 'baked-at': bakedAt.toISOString() }),
+  )
+}
+
+/** An AMI as a bake leaves it that fails while Packer waits for it. */
+export async function registerUnfinished(ec2: EC2Client, release: string): Promise<FakeAmi> {
+  return await registerTagged(
+    ec2,
+    release,
+    tagsOf({ Name: `packer ${name} ${release.slice(0, 12)}` }),
+  )
+}
+
+async function registerTagged(ec2: EC2Client, release: string, tags: Tag[]): Promise<FakeAmi> {
   const snapshot = await makeSnapshot(ec2, tags)
   const { ImageId } = await ec2.send(
     new RegisterImageCommand({

@@ -19,6 +19,7 @@ import {
   makeLaunchTemplate,
   makeSnapshot,
   registerAmi,
+  registerUnfinished,
   startEmulatedAws,
   tagsOf,
 } from './emulated-aws.ts'
@@ -191,6 +192,22 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(inUse.get(amis[3]?.ami as string)).toBe('group mixed')
     expect(inUse.get(amis[2]?.ami as string)).toBe('group mixed')
     expect(inUse.get('ami-0override')).toBe('group mixed')
+  })
+
+  test('removes what failed bakes left, once it is old', async () => {
+    const { ec2 } = cloud.aws
+    const failed = await registerUnfinished(ec2, 'e'.repeat(40))
+    const alone = await makeSnapshot(ec2, tagsOf({ Name: `packer ${name} ${'d'.repeat(12)}` }))
+    const young = reasons((await gc('--json')).stdout)
+    // The emulator's images have no creation date.
+    expect([young[failed.ami], young[alone]]).toEqual([undefined, 'young'])
+    await gc('--older-than', '0', '--keep', '1000', '--yes')
+    const { Images } = await ec2.send(new DescribeImagesCommand({ Owners: ['self'] }))
+    expect(Images?.map(({ ImageId }) => ImageId)).not.toContain(failed.ami)
+    const { snapshots } = await left()
+    expect(snapshots).not.toContain(failed.snapshot)
+    expect(snapshots).not.toContain(alone)
+    expect(snapshots).toContain(foreign)
   })
 
   test.each([

@@ -3,6 +3,7 @@ import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../package.json'
+import { unfinished } from '../../scripts/lib/image/unfinished.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -131,7 +132,7 @@ describe('the AMI', () => {
     }
     for (const [kind, found] of Object.entries(used)) {
       expect(found.length, kind).toBeGreaterThan(1)
-      expect(ARGUMENTS[kind as keyof typeof ARGUMENTS]).toEqual(expect.arrayContaining(found))
+      expect(ARGUMENTS[kind as keyof typeof used]).toEqual(expect.arrayContaining(found))
     }
 
     const files = readdirSync(join(packer, 'aws')).map((name) => read(join('aws', name)))
@@ -163,12 +164,13 @@ describe('the AMI', () => {
     expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: '' })
   })
 
-  test('pins Packer and its plugin to one version each', () => {
+  test('pins Packer and its plugin to one version each, the plugin to a release whose arguments are known', () => {
     const versions = [...read('aws/plugins.pkr.hcl').matchAll(/version\s+= "(.*)"/g)].map(
       ([, version]) => version,
     )
     expect(versions).toHaveLength(2)
     for (const version of versions) expect(version).toMatch(/^= \d+\.\d+\.\d+$/)
+    expect(versions.at(-1)).toBe(`= ${ARGUMENTS.version}`)
   })
 
   test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
@@ -176,6 +178,17 @@ describe('the AMI', () => {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
     }
     expect(source).toMatch(/^ {2}tags\s+= local.tags$/m)
-    expect(source).toMatch(/^ {2}snapshot_tags\s+= local.tags$/m)
+  })
+
+  test('has the name of an unfinished one until its last tags, by which a failed bake is found', () => {
+    expect(source).toMatch(/^ {2}run_tags\s+= { Name = local.unfinished }$/m)
+    expect(source).toMatch(/^ {2}run_volume_tags\s+= { Name = local.unfinished }$/m)
+    expect(source).not.toMatch(/^ {2}(skip_ami_run_tags|snapshot_tags)\b/m)
+    const release = '0123456789abcdef'.repeat(3).slice(0, 40)
+    const template = /^ {2}unfinished = "(.*)"$/m.exec(source)?.[1]
+    const written = template
+      ?.replace(/\$\{local\.service\}/, name)
+      .replace(/\$\{substr\(var\.release, 0, 12\)\}/, release.slice(0, 12))
+    expect(unfinished(release).Values).toEqual([written as string])
   })
 })

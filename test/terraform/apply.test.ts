@@ -46,7 +46,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     const targets = ['plan', 'deploy', 'rollback', 'bake', 'bake_agent'].map(
       (name) => `-target=aws_iam_role_policy.${name}`,
     )
-    const apply = ['apply', '-auto-approve', '-var=repository=owner/name', ...targets]
+    const apply = ['apply', '-auto-approve', '-var=repository=owner@1/name@2', ...targets]
     const { status, output } = await workspace.terraform(apply, 'bootstrap')
     if (status !== 0) throw new Error(output)
     return await policiesOf('bootstrap', 'aws_iam_role_policy')

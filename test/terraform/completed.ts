@@ -4,24 +4,14 @@ export function completedAnswers(): (body: string, xml: string) => string {
   return (body, xml) => {
     const query = new URLSearchParams(body)
     const action = query.get('Action') ?? ''
-    // Each rule is created by its own call; the one to the prefix list is recognized by the list.
-    const list = query.get('IpPermissions.1.PrefixListIds.1.PrefixListId')
-    if (/^Create(FlowLogs|VpcEndpoint)$/.test(action) && query.get('VpcEndpointType') !== 'Gateway')
-      said.set(action, query)
-    if (list) said.set('prefix list', query)
+    if (/^Create(FlowLogs|VpcEndpoint)$/.test(action)) said.set(action, query)
     switch (action) {
       case 'DescribeFlowLogs':
         return xml.replace('<tagSet/>', flowLog(said.get('CreateFlowLogs')))
       case 'DescribeVpcEndpoints':
         return xml.replaceAll(
           '<vpcEndpointType>Interface</vpcEndpointType>',
-          `$&<privateDnsEnabled>true</privateDnsEnabled><groupSet><item><groupId>${said.get('CreateVpcEndpoint')?.get('SecurityGroupId.1')}</groupId></item></groupSet>`,
-        )
-      case 'DescribeSecurityGroupRules':
-        return xml.replaceAll(/<item><securityGroupRuleId>.*?<\/securityGroupRuleArn>/gs, (rule) =>
-          /cidrIpv4|referencedGroupInfo/.test(rule)
-            ? rule
-            : rule.replace('<securityGroupRuleArn>', `${toPrefixList(said.get('prefix list'))}$&`),
+          `$&${endpoint(said.get('CreateVpcEndpoint'))}`,
         )
       case 'DescribeLaunchTemplateVersions':
         return xml.replace(
@@ -42,7 +32,8 @@ function flowLog(query: URLSearchParams | undefined): string {
   return `<deliverLogsPermissionArn>${query?.get('DeliverLogsPermissionArn')}</deliverLogsPermissionArn><maxAggregationInterval>${query?.get('MaxAggregationInterval')}</maxAggregationInterval><tagSet>${tags.join('')}</tagSet>`
 }
 
-function toPrefixList(query: URLSearchParams | undefined): string {
-  const list = 'IpPermissions.1.PrefixListIds.1'
-  return `<prefixListId>${query?.get(`${list}.PrefixListId`)}</prefixListId><description>${query?.get(`${list}.Description`)}</description>`
+/** Those of all endpoints are the same. */
+function endpoint(query: URLSearchParams | undefined): string {
+  const policy = Bun.escapeHTML(query?.get('PolicyDocument') ?? '')
+  return `<privateDnsEnabled>true</privateDnsEnabled><policyDocument>${policy}</policyDocument><groupSet><item><groupId>${query?.get('SecurityGroupId.1')}</groupId></item></groupSet>`
 }

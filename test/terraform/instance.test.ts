@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
@@ -89,8 +97,41 @@ describe('the user data', () => {
     expect(output.split('\n').filter((line) => line.includes('app-journal'))).toEqual([])
   })
 
+  test('ships the journal again after a reboot, when this script does not run, and bounds the file', async () => {
+    const enabled = /^systemctl enable --now \S+ (.*)$/m.exec(calls)?.[1] ?? ''
+    const rooted = join(folder.path, 'rooted')
+    cpSync(join(out, 'units'), join(rooted, 'etc/systemd/system'), { recursive: true })
+    const enable = ['systemctl', `--root=${rooted}`, 'enable', ...enabled.split(' ')]
+    const { status, output } = await run(enable, root)
+    expect({ status, output }).toEqual({ status: 0, output: expect.any(String) })
+    const wanted = new Bun.Glob('etc/systemd/system/*.wants/*').scanSync({
+      cwd: rooted,
+      onlyFiles: false,
+    })
+    expect([...wanted].sort()).toEqual([
+      'etc/systemd/system/multi-user.target.wants/app-journal.service',
+      'etc/systemd/system/timers.target.wants/app-journal-bound.timer',
+    ])
+  })
+
+  test('empties the followed journal above 64 MiB, and not before', async () => {
+    const command = /^ExecStart=(.*)$/m.exec(read('units/app-journal-bound.service'))?.[1] ?? ''
+    const logs = join(folder.path, 'logs')
+    const journal = join(logs, 'journal.jsonl')
+    mkdirSync(logs)
+    for (const [bytes, kept] of [
+      [64 * 1024 ** 2, 64 * 1024 ** 2],
+      [64 * 1024 ** 2 + 1, 0],
+    ] as const) {
+      writeFileSync(journal, '')
+      truncateSync(journal, bytes)
+      await run(command.replace('/var/log/app', logs).split(' '), root)
+      expect(statSync(journal).size).toBe(kept)
+    }
+  })
+
   test('does not wait for logging, which would delay the workers', () => {
-    const started = calls.split('\n').filter((line) => /^(systemctl start|systemd-run)/.test(line))
+    const started = calls.split('\n').filter((line) => /^(systemctl enable|systemd-run)/.test(line))
     expect(started).toHaveLength(2)
     for (const line of started) expect(line).toContain('--no-block')
     expect(started[1]).toContain('amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s')

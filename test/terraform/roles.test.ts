@@ -184,15 +184,38 @@ describe('the roles', () => {
     (file, name) => {
       const tagging = allowing(file, name, 'ec2:CreateTags')
       expect(tagging.length).toBeGreaterThan(0)
-      for (const { resources, conditions } of tagging) {
-        // An image and its snapshots are tagged after creation; no permission depends on their tags.
-        if (resources === '[local.ec2_image, local.snapshots]') continue
+      for (const { conditions } of tagging) {
+        // An image and its snapshots get their tags last, and with them another name.
+        if (conditions['StringLike ec2:ResourceTag/Name'] === '[local.unfinished]') continue
         expect(conditions['StringEquals ec2:CreateAction']).toMatch(
-          /^\[("(CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
+          /^\[("(CreateImage|CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
         )
       }
     },
   )
+
+  test('let a bake change and remove only what is not finished, and what it makes is not', () => {
+    const bake = 'terraform/bootstrap/bake.tf'
+    for (const action of [
+      'DeleteSnapshot',
+      'DeregisterImage',
+      'EnableImageDeprecation',
+      'ModifyImageAttribute',
+    ]) {
+      const allowed = allowing(bake, 'bake', `ec2:${action}`)
+      expect(allowed, action).toHaveLength(1)
+      expect(allowed[0]?.conditions, action).toEqual({
+        'StringLike ec2:ResourceTag/Name': '[local.unfinished]',
+      })
+    }
+    const { TagAtCreation } = statements(bake, 'bake')
+    expect(TagAtCreation?.conditions['StringLike aws:RequestTag/Name']).toBe('[local.unfinished]')
+    expect(TagAtCreation?.conditions['StringEquals ec2:CreateAction']).toContain('"CreateImage"')
+    expect(read(bake)).toMatch(/unfinished += "packer \$\{local\.service\} \*"/)
+    expect(read('packer/aws/source.pkr.hcl')).toMatch(
+      /unfinished = "packer \$\{local\.service\} \$/,
+    )
+  })
 
   test('let operators drain: with each resource that AWS checks, and a role for SSM only', () => {
     const [start] = allowing('terraform/roles.tf', 'operator', 'ssm:StartAutomationExecution')
@@ -206,6 +229,23 @@ describe('the roles', () => {
     })
   })
 
+  test.each([
+    ['terraform/roles.tf', 'shell'],
+    ['terraform/bootstrap/bake.tf', 'bake'],
+  ])('let those with a session open it and end their own, in %s %s', (file, name) => {
+    const sessions = /^\["\S+:session\/\*"\]$/
+    const [channel, ...others] = allowing(file, name, 'ssmmessages:OpenDataChannel')
+    expect(others).toEqual([])
+    expect(channel?.resources).toMatch(sessions)
+    for (const { resources, conditions } of allowing(file, name, 'ssm:TerminateSession')) {
+      expect(resources).toMatch(sessions)
+      // The id of a session of an assumed role does not begin with aws:userid, but its tag has it.
+      expect(conditions).toEqual({
+        'StringEquals ssm:resourceTag/aws:ssmmessages:session-id': '["$${aws:userid}"]',
+      })
+    }
+  })
+
   test('let a plan change nothing but the lock', () => {
     const actions = policy('terraform/bootstrap/plan.tf', 'plan').match(/"[a-z0-9-]+:\w+"/g) ?? []
     expect(actions.length).toBeGreaterThan(50)
@@ -216,6 +256,12 @@ describe('the roles', () => {
       '"s3:DeleteObject"',
       '"s3:PutObject"',
     ])
+  })
+
+  test('let a plan read the network interfaces of the endpoints, as provider 6 does', () => {
+    expect(policy('terraform/bootstrap/plan.tf', 'plan')).toContain(
+      '"ec2:DescribeNetworkInterfaces"',
+    )
   })
 
   test('let an instance read its two secrets, and no other parameter', () => {

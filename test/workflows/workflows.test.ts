@@ -6,6 +6,7 @@ import { name } from '../../package.json'
 import { rollout } from '../../scripts/lib/commands/rollout.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import { temporaryFolder } from '../support/process.ts'
 import { goTool, run } from '../support/tools.ts'
 
 const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' }
@@ -28,6 +29,7 @@ interface Job {
 }
 
 interface Workflow {
+  on: Record<string, unknown>
   permissions: Record<string, string>
   defaults?: { run: { shell: string } }
   concurrency: { group: string; 'cancel-in-progress'?: boolean }
@@ -155,6 +157,33 @@ describe('the workflows', () => {
     for (const variable of set) expect(known).toContain(variable)
   })
 
+  test('bake what is on main, by hand, and refuse any other commit', async () => {
+    const { workflow } = named('bake.yml')
+    expect(Object.keys(workflow.on)).toEqual(['workflow_dispatch'])
+    const { steps = [] } = workflow.jobs.bake ?? {}
+    const [checkout, guard] = steps
+    expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \|\| github\.sha \}\}$/)
+    using folder = temporaryFolder()
+    const git = async (...args: string[]) => {
+      const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
+      const { status, output } = await run(['git', ...as, ...args], folder.path)
+      if (status !== 0) throw new Error(output)
+    }
+    const refused = async () => {
+      const command = ['bash', '-eo', 'pipefail', '-c', guard?.run as string]
+      return (await run(command, folder.path)).status
+    }
+    await git('init', '--quiet', '--initial-branch=main', '.')
+    await git('commit', '--quiet', '--allow-empty', '--message', 'older')
+    await git('commit', '--quiet', '--allow-empty', '--message', 'newer')
+    await git('update-ref', 'refs/remotes/origin/main', 'HEAD')
+    expect(await refused()).toBe(0)
+    await git('checkout', '--quiet', 'HEAD~')
+    expect(await refused()).toBe(0)
+    await git('commit', '--quiet', '--allow-empty', '--message', 'elsewhere')
+    expect(await refused()).toBe(1)
+  })
+
   test('push the release file to main even if main has moved meanwhile', async () => {
     const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
     expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
@@ -207,12 +236,8 @@ describe('the workflows', () => {
 
   test('deploy and roll back from the environments that the bootstrap roles trust', () => {
     const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
-    expect(github).toMatch(
-      /deploy = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}"\]/,
-    )
-    expect(github).toMatch(
-      /rollback = \["repo:\$\{var\.repository\}:environment:\$\{var\.environment\}-rollback"\]/,
-    )
+    expect(github).toMatch(/deploy = \["environment:\$\{var\.environment\}"\]/)
+    expect(github).toMatch(/rollback = \["environment:\$\{var\.environment\}-rollback"\]/)
     const variables = readFileSync(join(root, 'terraform/bootstrap/variables.tf'), 'utf8')
     expect(variables).toContain(
       `default     = "${named('deploy.yml').workflow.jobs.deploy?.environment}"`,

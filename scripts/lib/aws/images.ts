@@ -39,7 +39,14 @@ export const OURS: Filter = { Name: `tag:${TAG.service}`, Values: [service.name]
 
 /** Every AMI of the service (of one release, if given), newest first. */
 export async function listImages(aws: Aws, release?: string): Promise<Image[]> {
-  const Filters = release ? [OURS, { Name: `tag:${TAG.release}`, Values: [release] }] : [OURS]
+  return await imagesWith(
+    aws,
+    release ? [OURS, { Name: `tag:${TAG.release}`, Values: [release] }] : [OURS],
+  )
+}
+
+/** The AMIs of this account that pass all filters, newest first. */
+export async function imagesWith(aws: Aws, Filters: Filter[]): Promise<Image[]> {
   const found: Image[] = []
   const pages = paginateDescribeImages({ client: aws.ec2 }, { Owners: ['self'], Filters })
   for await (const { Images = [] } of pages) found.push(...Images.map(toImage))

@@ -25,7 +25,7 @@ const command: Command<typeof options> = {
 usage: scripts/gc [--yes] [options]
 
 Lists the AMIs of ${service.name}, and why each stays or can go; with --yes, removes those that can go and their
-snapshots, and the snapshots whose AMI is already gone.
+snapshots, the snapshots whose AMI is already gone, and what failed bakes left.
 
 An AMI stays if an instance runs on it; if one of the last versions of a launch template, its default version or the
 version that a group launches uses it; if it is one of the last releases chosen; if it is young; or if it is shared,

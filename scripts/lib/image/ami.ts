@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
-import { type Arch, listImages } from '../aws/images.ts'
+import { type Arch, imagesWith, listImages } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
 import type { BuiltRelease } from './built-release.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
+import { removeImage, unfinished } from './unfinished.ts'
 
 export interface BakedAmi {
   release: string
@@ -48,6 +49,12 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   for (const tool of ['packer', 'session-manager-plugin']) {
     if (!Bun.which(tool, { PATH: process.env.PATH ?? '' }))
       throw new Stop(`${tool} is not installed; packer/README.md says which version, and why`)
+  }
+  // Packer leaves an image that it could not wait for, and then refuses to make another with its name.
+  for (const left of await imagesWith(aws, [unfinished(release.id)])) {
+    if (left.arch !== arch || left.state === 'pending') continue
+    say(`removing ${left.id}, which a failed bake left`)
+    await removeImage(aws, left.id, left.snapshots)
   }
   const folder = join(root, 'packer', 'aws')
   const packer = (command: string[], env: Record<string, string>) =>

@@ -1,19 +1,20 @@
 import { basename } from 'node:path'
 import {
-  DeleteSnapshotCommand,
-  DeregisterImageCommand,
   DescribeImageAttributeCommand,
+  type Filter,
   paginateDescribeSnapshots,
+  type Snapshot,
 } from '@aws-sdk/client-ec2'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { listImages, OURS } from '../aws/images.ts'
+import { imagesWith, listImages, OURS } from '../aws/images.ts'
 import { type InUse, imagesInUse } from '../aws/images-in-use.ts'
 import { TAG, tagValue } from '../aws/tags.ts'
 import { EXIT } from '../errors.ts'
 import { shortRelease, table } from '../format.ts'
 import { readReleaseFile } from '../release-file.ts'
 import { service } from '../service.ts'
+import { removeImage, unfinished } from './unfinished.ts'
 
 const DAY_MS = 86_400_000
 
@@ -91,24 +92,37 @@ async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promis
     const reason = inUse.get(id) ?? young(bakedAt) ?? (await shared(aws, id))
     remains.push({ ami: id, snapshots, release, bakedAt, reason })
   }
-  for await (const page of paginateDescribeSnapshots(
-    { client: aws.ec2 },
-    { OwnerIds: ['self'], Filters: [OURS] },
-  )) {
-    for (const { SnapshotId = '', Tags } of page.Snapshots ?? []) {
-      if (held.has(SnapshotId)) continue
-      const bakedAt = tagValue(Tags, TAG.bakedAt) ?? ''
-      const release = tagValue(Tags, TAG.release) ?? ''
-      remains.push({
-        ami: undefined,
-        snapshots: [SnapshotId],
-        release,
-        bakedAt,
-        reason: young(bakedAt),
-      })
-    }
+  for (const { id, snapshots, createdAt, state } of await imagesWith(aws, [unfinished()])) {
+    for (const snapshot of snapshots) held.add(snapshot)
+    const bakedAt = createdAt.toISOString()
+    const reason = state === 'pending' ? 'being made' : young(bakedAt)
+    remains.push({ ami: id, snapshots, release: '', bakedAt, reason })
+  }
+  const orphans = [...(await snapshotsWith(aws, OURS)), ...(await snapshotsWith(aws, unfinished()))]
+  for (const { SnapshotId = '', StartTime, Tags } of orphans) {
+    if (held.has(SnapshotId)) continue
+    const release = tagValue(Tags, TAG.release) ?? ''
+    // Without a release the bake did not get as far as the tags.
+    const bakedAt = tagValue(Tags, TAG.bakedAt) ?? (release ? '' : (StartTime?.toISOString() ?? ''))
+    remains.push({
+      ami: undefined,
+      snapshots: [SnapshotId],
+      release,
+      bakedAt,
+      reason: young(bakedAt),
+    })
   }
   return remains.sort((a, b) => b.bakedAt.localeCompare(a.bakedAt))
+}
+
+async function snapshotsWith(aws: Aws, filter: Filter): Promise<Snapshot[]> {
+  const found: Snapshot[] = []
+  const pages = paginateDescribeSnapshots(
+    { client: aws.ec2 },
+    { OwnerIds: ['self'], Filters: [filter] },
+  )
+  for await (const { Snapshots = [] } of pages) found.push(...Snapshots)
+  return found
 }
 
 async function shared(aws: Aws, ami: string): Promise<string | undefined> {
@@ -122,14 +136,11 @@ async function shared(aws: Aws, ami: string): Promise<string | undefined> {
   return names.length > 0 ? `shared with ${names.join(', ')}` : undefined
 }
 
-/** The AMI goes first: while it exists, its snapshots are in use. */
 async function removeUnlessHeld(aws: Aws, remains: Remains): Promise<Outcome> {
   const { ami, snapshots, reason } = remains
   if (reason !== undefined) return { ...remains, removed: false, failure: undefined }
   try {
-    if (ami) await aws.ec2.send(new DeregisterImageCommand({ ImageId: ami }))
-    for (const SnapshotId of snapshots)
-      await aws.ec2.send(new DeleteSnapshotCommand({ SnapshotId }))
+    await removeImage(aws, ami, snapshots)
     return { ...remains, removed: true, failure: undefined }
   } catch (error) {
     const failure = `${ami ?? snapshots[0]} was not removed, or only in part: ${explain(error)}`

@@ -1,7 +1,7 @@
 import { Stop } from '../errors.ts'
 import type { OpsSettings } from './settings.ts'
 
-/** Hands the terminal over to a Session Manager session; the reason is recorded with it. Returns its exit code. */
+/** Hands the terminal over to a Session Manager session; SSM keeps the reason with it for 30 days. Returns its exit code. */
 export async function openShell(id: string, { region, reason }: OpsSettings): Promise<number> {
   for (const tool of ['aws', 'session-manager-plugin']) {
     if (Bun.which(tool)) continue

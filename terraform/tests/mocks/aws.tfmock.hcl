@@ -1,6 +1,6 @@
 # The AWS responses that a plan depends on; everything else may be anything.
 mock_data "aws_availability_zones" {
-  defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  defaults = { zone_ids = ["euw1-az3", "euw1-az1", "euw1-az2"] }
 }
 
 mock_data "aws_caller_identity" {
@@ -41,4 +41,8 @@ mock_resource "aws_launch_template" {
 
 mock_resource "aws_sns_topic" {
   defaults = { arn = "arn:aws:sns:eu-west-1:123456789012:alarms" }
+}
+
+mock_resource "aws_iam_role" {
+  defaults = { arn = "arn:aws:iam::123456789012:role/mocked" }
 }
