@@ -22,10 +22,6 @@ export const mutations: Mutation[] = [
     ],
     ['if (!status && hasSettled(fleet, goal.version)) {', 'if (hasSettled(fleet, goal.version)) {'],
     ['if (now > goal.deadline) {', 'if (now < goal.deadline) {'],
-    [
-      'const mayTurnRound = goal.guarded && status && !isTurnedRound(status)',
-      'const mayTurnRound = status',
-    ],
     ['const mayTurnRound = goal.guarded && status', 'const mayTurnRound = false && status'],
     ['next.blame ??= blame ?? silence', 'next.blame ??= silence'],
     ['silence(goal, next, now, answers) ?? stall', 'silence(goal, next, now, answers)'],
@@ -43,16 +39,13 @@ export const mutations: Mutation[] = [
   ...of('rollout/direction.ts', [
     ['if (running && isRunning(running.status)) {', 'if (running && !isRunning(running.status)) {'],
     ['if (isTurnedRound(status)) {', 'if (!isTurnedRound(status)) {'],
-    ["kind: 'back', refreshId, from: to, to: saved", "kind: 'back', refreshId, from: saved, to"],
     ['return running.leaves === undefined\n', 'return running.leaves !== undefined\n'],
     [
       "kind: 'forward', refreshId, from: saved, to, status }",
       "kind: 'forward', refreshId, from: to, to: saved, status }",
     ],
     ['if (!hasShipped && versions', 'if (false && versions'],
-    ['if (!hasShipped && versions', 'if (versions'],
     ['newest?.leaves === undefined ? saved : newest.to', 'saved'],
-    ['if (!isRecycling(step)) before = step', 'before = step'],
     ['if (kept !== undefined && releaseOf(gone) === releaseOf(kept)) continue', ''],
     ['undone: newest && undoneBy(newest) }', 'undone: undefined }'],
     ['index > lastSuccess ? saved : former', 'saved'],
@@ -140,9 +133,7 @@ export const mutations: Mutation[] = [
     ],
     ['if (!isRunning(fleet.refresh?.Status)) {', 'if (isRunning(fleet.refresh?.Status)) {'],
   ]),
-  ...of('rollout/look.ts', [
-    ['now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId', 'false'],
-  ]),
+  ...of('rollout/look.ts', [['newest?.InstanceRefreshId === refresh?.InstanceRefreshId', 'true']]),
   ...of('rollout/survey.ts', [
     ['versions: present(fleet).map(({ version }) => version)', 'versions: []'],
     ['if (isSame || looks === MOST_LOOKS)', 'if (true)'],

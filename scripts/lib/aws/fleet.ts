@@ -103,6 +103,14 @@ export class FleetWatch {
     }
   }
 
+  /** The newest refresh, in one call. */
+  async newestRefresh(): Promise<InstanceRefresh | undefined> {
+    const { InstanceRefreshes } = await this.aws.autoScaling.send(
+      new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: this.name, MaxRecords: 1 }),
+    )
+    return InstanceRefreshes?.[0]
+  }
+
   private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
     const arn = group.TargetGroupARNs?.[0]
     if (!arn) return new Map()

@@ -79,6 +79,7 @@ export async function signIn({ aws }: Context, fleet: Fleet, notes: string[]): P
  * last: the remaining gap is one call wide.
  */
 export async function assertNotOvertaken(context: Context, { refresh }: Fleet): Promise<void> {
-  const now = await snapshot(context)
-  if (now.refresh?.InstanceRefreshId !== refresh?.InstanceRefreshId) throw new Overtaken(now)
+  const newest = await patiently(context, () => context.watch.newestRefresh())
+  if (newest?.InstanceRefreshId === refresh?.InstanceRefreshId) return
+  throw new Overtaken(await snapshot(context))
 }
