@@ -56,12 +56,10 @@ export const mutations: Mutation[] = [
       'if (from !== undefined && to > from) return from',
     ],
     [': to === from ? left : undefined', ': undefined'],
-    ['const left = before.leaves ?? before.to', 'const left = before.to'],
     ['if (leaves !== undefined) note(leaves, true)', 'if (leaves !== undefined) note(to, true)'],
     ['else if (wasTurnedRound || isTurnedRound(status)) note(to, true)', ''],
     ["else if (status === 'Successful') note(desired, false)", 'else note(desired, false)'],
     ['const bad = new Set(marked)', 'const bad = new Set<string>()'],
-    [".filter(({ status }) => status === 'Successful')\n", '\n'],
     [
       "if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined",
       '',
@@ -69,17 +67,10 @@ export const mutations: Mutation[] = [
   ]),
   // The verbs.
   ...of('rollout/rollback.ts', [
-    ['for (; isCancelling(seen); seen', 'for (; false; seen'],
-    ['if (!(error instanceof Overtaken)) throw error', 'throw error'],
-    [
-      'direction.from, direction.to, () =>\n        turnRound(context, seen, direction.from, direction.refreshId)',
-      'direction.from, direction.to, () =>\n        startBack(context, seen, direction.from)',
-    ],
     [
       'async () => direction.refreshId',
       'async () => { await rollBackRefresh(context.aws, context.settings.group); return direction.refreshId }',
     ],
-    ['const bad = back === fleet.version ? left : fleet.version', 'const bad = fleet.version'],
     [
       'goBack(context, seen, back, bad, () => startBack(context, seen, back))',
       'goBack(context, seen, back, bad, () => startBack(context, seen, left ?? back))',
@@ -88,16 +79,10 @@ export const mutations: Mutation[] = [
     ['isRollback: true,\n    guarded: false', 'isRollback: true,\n    guarded: true'],
     ['isRollback: true,\n    guarded: false', 'isRollback: false,\n    guarded: false'],
     [
-      'if (left && left !== good && bad !== undefined && bad > to) {',
-      'if (left && left !== good) {',
-    ],
-    [
       'markRolledBack(context.aws, fleet, left)',
       'markRolledBack(context.aws, fleet, good ?? left)',
     ],
-    ["else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error", 'else throw error'],
     ["return now.refresh?.Status === 'RollbackSuccessful'", 'return now.refresh'],
-    ['alarms: [],\n    autoRollback: false', 'alarms: settings.alarms,\n    autoRollback: true'],
     ['version.number >= own ||', ''],
     ['(version.release && bad.includes(version.release))', 'false'],
     [

@@ -5,6 +5,7 @@ import {
   directionOf,
   type Refresh,
   rolledBackReleases,
+  versionsBefore,
 } from '../../scripts/lib/rollout/direction.ts'
 
 const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}`): Refresh => ({
@@ -168,11 +169,26 @@ describe('releases that were rolled back', () => {
       [],
     ],
     ['longer ago than AWS remembers', of(course(1), 'release 9'), ['release 9']],
+    [
+      'and a try since that was cancelled',
+      of(course(1, refresh('Cancelled', 2)), 'release 2'),
+      ['release 2'],
+    ],
     ['not: cancelled', of(course(1, refresh('Cancelled', 2))), []],
     ['not: failed', of(course(1, refresh('Failed', 2))), []],
   ])('%s', (_, found, expected) => {
     expect(found).toEqual(expected)
   })
+})
+
+test('the versions before are those that were shipped or recorded, the last first', () => {
+  const refreshes = [
+    refresh('Failed', 5),
+    refresh('Successful', 4),
+    refresh('Cancelled', 3),
+    refresh('Successful', 2),
+  ]
+  expect(versionsBefore({ saved: 4, versions: [4], refreshes, noted: 1 })).toEqual([2, 1])
 })
 
 describe('whatever was done to a group before', () => {
