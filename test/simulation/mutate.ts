@@ -11,7 +11,9 @@ const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 5_000)
 const FIRST = Number(process.env.SIMULATION_SEED ?? 20_782_000_000)
 
 const TESTS = [
-  ...['controller', 'direction', 'alone', 'latency'].map((name) => `test/unit/${name}.test.ts`),
+  ...['controller', 'direction', 'comparison', 'alone', 'latency'].map(
+    (name) => `test/unit/${name}.test.ts`,
+  ),
   'test/deploy/rollout-parts.test.ts',
 ]
 

@@ -84,7 +84,6 @@ export const mutations: Mutation[] = [
     ],
     ["return now.refresh?.Status === 'RollbackSuccessful'", 'return now.refresh'],
     ['version.number >= own ||', ''],
-    ['(version.release && bad.includes(version.release))', 'false'],
     [
       'for (const version of [...served, ...versions]) {',
       'for (const version of versions.toReversed()) {',
@@ -97,31 +96,16 @@ export const mutations: Mutation[] = [
     ['isRollback: false,\n    guarded: true', 'isRollback: true,\n    guarded: true'],
     [
       'fleet.version === version && present(fleet).every((each) => each.version === version)',
-      'fleet.version === version',
-    ],
-    [
-      'fleet.version === version && present(fleet).every((each) => each.version === version)',
       'true',
-    ],
-    [
-      "isRollback: direction.kind === 'back' && !direction.turnedRound",
-      "isRollback: direction.kind !== 'back'",
-    ],
-    ['guarded: false,\n    notes', 'guarded: true,\n    notes'],
-    [
-      'alarms: checked.alarms,\n        autoRollback: true',
-      'alarms: [],\n        autoRollback: false',
     ],
     [
       'minHealthy: MIN_HEALTHY,\n        maxHealthy: MAX_HEALTHY',
       'minHealthy: 50,\n        maxHealthy: 150',
     ],
-    ['if (!isRunning(fleet.refresh?.Status)) {', 'if (isRunning(fleet.refresh?.Status)) {'],
   ]),
   ...of('rollout/look.ts', [['newest?.InstanceRefreshId === refresh?.InstanceRefreshId', 'true']]),
   ...of('rollout/survey.ts', [
     ['versions: present(fleet).map(({ version }) => version)', 'versions: []'],
-    ['if (isSame || looks === MOST_LOOKS)', 'if (true)'],
   ]),
   ...of('rollout/verdict.ts', [
     ['if (!arrived)\n', 'if (false)\n'],
@@ -132,10 +116,6 @@ export const mutations: Mutation[] = [
     ['if (observed && !observed.ok) {', 'if (false) {'],
     ['if (probe && failed !== undefined && failed > budget) {', 'if (false) {'],
   ]),
-  ...of('rollout/run.ts', [
-    ['if (!refreshId || error instanceof Stop) throw error', 'throw error'],
-    ['await unmarkRolledBack(aws, fleet, rollout.release)', 'await Promise.resolve()'],
-  ]),
   ...of('rollout/comparison.ts', [
     ['if (this.logWealth < Math.log(1 / FALSE_ALARM)) return undefined', 'return undefined'],
     ['isNew ? guess / share', '!isNew ? guess / share'],
@@ -143,14 +123,7 @@ export const mutations: Mutation[] = [
   ...of('rollout/alone.ts', [['if (recent.length < FEWEST ||', 'if (true ||']]),
   ...of('rollout/latency.ts', [['if (mean < 1 / FALSE_ALARM)', 'if (true)']]),
   ...of('aws/refresh.ts', [
-    ['if (ours) return ours', ''],
-    ['if (isRefused ? attempts < 2 : !isTransient(error)) return undefined', 'return undefined'],
-    ['markedReleases(group).filter((each) => each !== release)', '[]'],
     ['b.StartTime?.getTime() ?? 0) - (a.StartTime', 'a.StartTime?.getTime() ?? 0) - (b.StartTime'],
-  ]),
-  ...of('aws/retry.ts', [
-    ['if (!isTransient(error) || Date.now() + wait > deadline) throw error', 'throw error'],
-    ['if (!isTransient(error) || Date.now() + wait > deadline) throw error', ''],
   ]),
 ]
 
