@@ -103,7 +103,9 @@ export const mutations: Mutation[] = [
       'minHealthy: 50,\n        maxHealthy: 150',
     ],
   ]),
-  ...of('rollout/look.ts', [['newest?.InstanceRefreshId === refresh?.InstanceRefreshId', 'true']]),
+  ...of('rollout/snapshot.ts', [
+    ['newest?.InstanceRefreshId === refresh?.InstanceRefreshId', 'true'],
+  ]),
   ...of('rollout/survey.ts', [
     ['versions: present(fleet).map(({ version }) => version)', 'versions: []'],
   ]),

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import {
-  type Course,
   directionOf,
+  type GroupHistory,
   type Refresh,
   rolledBackReleases,
   versionsBefore,
@@ -99,7 +99,7 @@ describe('what is no change', () => {
     ['a failed refresh to the saved version', refresh('Failed', 2)],
     ['a successful refresh to the saved version', refresh('Successful', 2)],
   ])('%s is not what is undone next', (_, recycling) => {
-    const course: Course = {
+    const course: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [recycling, refresh('Successful', 2, 'the release')],
@@ -110,7 +110,7 @@ describe('what is no change', () => {
   })
 
   test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
-    const course: Course = {
+    const course: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [refresh('Successful', 2)],
@@ -122,7 +122,7 @@ describe('what is no change', () => {
 
   test('a version of the same release that was rolled back condemns no release', () => {
     const sameRelease = (): string => 'release'
-    const course: Course = {
+    const course: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
@@ -133,8 +133,9 @@ describe('what is no change', () => {
 })
 
 describe('releases that were rolled back', () => {
-  const of = (course: Course, ...marked: string[]) => rolledBackReleases(course, release, marked)
-  const course = (saved: number, ...refreshes: Refresh[]): Course => ({
+  const of = (course: GroupHistory, ...marked: string[]) =>
+    rolledBackReleases(course, release, marked)
+  const course = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
     saved,
     versions: [saved],
     refreshes,

@@ -12,7 +12,7 @@ export interface Refresh {
 }
 
 /** What the direction depends on in a group. */
-export interface Course {
+export interface GroupHistory {
   /** The version saved on the group: a rollback returns to it, and a successful refresh replaces it. */
   saved: number
   /** Versions of the instances that serve or are starting to. */
@@ -61,7 +61,7 @@ interface Step extends Refresh {
  * The refreshes with the version that each came from, oldest first. Launch template versions only increase: a refresh to
  * an older one goes back, and so does one to the saved version after a change that ended early.
  */
-function stepsOf({ saved, refreshes, noted }: Course): Step[] {
+function stepsOf({ saved, refreshes, noted }: GroupHistory): Step[] {
   const oldestFirst = refreshes.toReversed()
   const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
   let current: number | undefined
@@ -94,7 +94,7 @@ function leftBy(
 }
 
 /** Where the group is going, according to AWS only. */
-export function directionOf(course: Course): Direction {
+export function directionOf(course: GroupHistory): Direction {
   const { saved, versions } = course
   const steps = stepsOf(course)
   const running = steps.at(-1)
@@ -119,7 +119,7 @@ export function directionOf(course: Course): Direction {
 }
 
 /** The versions that were saved before the current one, latest first: those known to have served. */
-export function versionsBefore(course: Course): number[] {
+export function versionsBefore(course: GroupHistory): number[] {
   const served = stepsOf(course)
     .filter(({ status }) => status === 'Successful')
     .map(({ from }) => from)
@@ -140,7 +140,7 @@ function undoneBy(step: Step): number | undefined {
  * followed the rollout, and from `marked`, the releases in the group's tag.
  */
 export function rolledBackReleases(
-  course: Course,
+  course: GroupHistory,
   releaseOf: (version: number) => string | undefined,
   marked: readonly string[],
 ): string[] {

@@ -3,8 +3,8 @@ import { type Fleet, inService, isHealthy, isRunning } from '../aws/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../aws/images.ts'
 import { shortRelease } from '../format.ts'
 import { checkAlarms } from './alarm-check.ts'
-import { by } from './look.ts'
 import type { Settings } from './settings.ts'
+import { by } from './snapshot.ts'
 
 /** What a rollout should deploy. */
 export type Target = Pick<

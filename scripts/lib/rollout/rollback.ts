@@ -4,6 +4,10 @@ import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '.
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
+import { suspendedProcesses } from './preflight.ts'
+import { emptyReceipt } from './receipt.ts'
+import { type Context, runRollout } from './run.ts'
+import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import {
   assertNotOvertaken,
   Overtaken,
@@ -13,11 +17,7 @@ import {
   snapshot,
   stopRefresh,
   surveyed,
-} from './look.ts'
-import { suspendedProcesses } from './preflight.ts'
-import { emptyReceipt } from './receipt.ts'
-import { type Context, runRollout } from './run.ts'
-import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
+} from './snapshot.ts'
 import type { Survey } from './survey.ts'
 
 /** Undoes the newest change that is not yet undone; follows one that is being undone. */

@@ -207,16 +207,16 @@ async function observeRelease(
 ): Promise<Observation | undefined> {
   const { url, noProbe, observeSeconds, pollSeconds } = settings
   if (noProbe || !url || !release) return undefined
-  const look = async (): Promise<Fleet> => {
+  const snapshot = async (): Promise<Fleet> => {
     const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
     if (!fleet) throw interrupted('The refresh has ended, and nobody has asked the instances.')
     return fleet
   }
-  if ((await look()).desired === 0) return undefined
+  if ((await snapshot()).desired === 0) return undefined
   return await observe({
     url,
     release,
-    inService: async () => inService(await look()).map(({ id }) => id),
+    inService: async () => inService(await snapshot()).map(({ id }) => id),
     timeoutMs: observeSeconds * 1000,
     pauseMs: Math.min(1, pollSeconds) * 1000,
   })

@@ -5,9 +5,9 @@ import { listVersions, type TemplateVersion } from '../aws/images.ts'
 import { desiredVersion, listRefreshes } from '../aws/refresh.ts'
 import { Stop } from '../errors.ts'
 import {
-  type Course,
   type Direction,
   directionOf,
+  type GroupHistory,
   type Refresh,
   rolledBackReleases,
   versionsBefore,
@@ -30,12 +30,12 @@ export interface Survey {
 
 /** Collects all of this from AWS. Throws `Stop` when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
-  const { fleet, refreshes } = await consistentLook(aws, watch)
+  const { fleet, refreshes } = await consistentSnapshot(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const versions = templateId ? await versionsOf(aws, watch, templateId) : []
   const releaseOf = (version: number | undefined): string | undefined =>
     versions.find(({ number }) => number === version)?.release
-  const course: Course = {
+  const course: GroupHistory = {
     saved: fleet.version ?? 0,
     versions: present(fleet).map(({ version }) => version),
     refreshes: refreshes.filter((each) => isOf(each, templateId)).map(toRefresh),
@@ -69,18 +69,18 @@ function isOf({ DesiredConfiguration }: InstanceRefresh, templateId: string | un
   return id === undefined || id === templateId
 }
 
-/** How many looks are taken to get one during which no refresh began or ended. */
-const MOST_LOOKS = 5
+/** How many snapshots are taken to get one during which no refresh began or ended. */
+const MOST_SNAPSHOTS = 5
 
 /**
  * The group and its refreshes as they were at one moment. AWS returns them in two calls: between these a refresh may end,
  * and an instance of its version would look like a leftover.
  */
-async function consistentLook(
+async function consistentSnapshot(
   aws: Aws,
   watch: FleetWatch,
 ): Promise<{ fleet: Fleet; refreshes: InstanceRefresh[] }> {
-  for (let looks = 1; ; looks++) {
+  for (let count = 1; ; count++) {
     const refreshes = await listRefreshes(aws, watch.name).catch(async (error) => {
       // If there is no such group, its snapshot throws the error that names it.
       await watch.snapshot()
@@ -90,7 +90,7 @@ async function consistentLook(
     const [before, after] = [refreshes[0], fleet.refresh]
     const isSame =
       before?.InstanceRefreshId === after?.InstanceRefreshId && before?.Status === after?.Status
-    if (isSame || looks === MOST_LOOKS) return { fleet, refreshes }
+    if (isSame || count === MOST_SNAPSHOTS) return { fleet, refreshes }
   }
 }
 

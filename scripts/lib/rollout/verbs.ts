@@ -11,16 +11,6 @@ import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
 import type { Checkpoints } from './controller.ts'
-import {
-  assertNotOvertaken,
-  by,
-  patiently,
-  probing,
-  signIn,
-  snapshot,
-  stopRefresh,
-  surveyed,
-} from './look.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
@@ -32,6 +22,16 @@ import {
   MIN_HEALTHY,
   type Settings,
 } from './settings.ts'
+import {
+  assertNotOvertaken,
+  by,
+  patiently,
+  probing,
+  signIn,
+  snapshot,
+  stopRefresh,
+  surveyed,
+} from './snapshot.ts'
 
 /** Checks, starts a refresh to the version asked for, and follows it. */
 export async function start(context: Context): Promise<number> {
