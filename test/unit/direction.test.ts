@@ -99,84 +99,84 @@ describe('what is no change', () => {
     ['a failed refresh to the saved version', refresh('Failed', 2)],
     ['a successful refresh to the saved version', refresh('Successful', 2)],
   ])('%s is not what is undone next', (_, recycling) => {
-    const course: GroupHistory = {
+    const history: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [recycling, refresh('Successful', 2, 'the release')],
       noted: 1,
     }
-    expect(directionOf(course)).toEqual({ kind: 'settled', undone: undefined })
-    expect(rolledBackReleases(course, release, [])).toEqual([])
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
+    expect(rolledBackReleases(history, release, [])).toEqual([])
   })
 
   test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
-    const course: GroupHistory = {
+    const history: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [refresh('Successful', 2)],
       noted: 3,
     }
-    expect(directionOf(course)).toEqual({ kind: 'settled', undone: 3 })
-    expect(rolledBackReleases(course, release, [])).toEqual(['release 3'])
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
+    expect(rolledBackReleases(history, release, [])).toEqual(['release 3'])
   })
 
   test('a version of the same release that was rolled back condemns no release', () => {
     const sameRelease = (): string => 'release'
-    const course: GroupHistory = {
+    const history: GroupHistory = {
       saved: 2,
       versions: [2, 2],
       refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
       noted: 1,
     }
-    expect(rolledBackReleases(course, sameRelease, [])).toEqual([])
+    expect(rolledBackReleases(history, sameRelease, [])).toEqual([])
   })
 })
 
 describe('releases that were rolled back', () => {
-  const of = (course: GroupHistory, ...marked: string[]) =>
-    rolledBackReleases(course, release, marked)
-  const course = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
+  const of = (history: GroupHistory, ...marked: string[]) =>
+    rolledBackReleases(history, release, marked)
+  const history = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
     saved,
     versions: [saved],
     refreshes,
   })
 
   test.each([
-    ['by AWS', of(course(1, refresh('RollbackSuccessful', 2))), ['release 2']],
+    ['by AWS', of(history(1, refresh('RollbackSuccessful', 2))), ['release 2']],
     [
       'by a way back that was cancelled',
-      of(course(1, { ...refresh('Cancelled', 2), wasTurnedRound: true })),
+      of(history(1, { ...refresh('Cancelled', 2), wasTurnedRound: true })),
       ['release 2'],
     ],
-    ['by AWS just now', of(course(1, refresh('RollbackInProgress', 2))), ['release 2']],
+    ['by AWS just now', of(history(1, refresh('RollbackInProgress', 2))), ['release 2']],
     [
       'by going back, as soon as that starts',
-      of(course(2, refresh('InProgress', 1), refresh('Successful', 2))),
+      of(history(2, refresh('InProgress', 1), refresh('Successful', 2))),
       ['release 2'],
     ],
     [
       'one after the other',
-      of(course(1, refresh('RollbackSuccessful', 3), refresh('RollbackSuccessful', 2))),
+      of(history(1, refresh('RollbackSuccessful', 3), refresh('RollbackSuccessful', 2))),
       ['release 2', 'release 3'],
     ],
     [
       'with a later refresh that names no version',
-      of(course(2, { ...refresh('Successful', 2), desired: undefined }), 'release 2'),
+      of(history(2, { ...refresh('Successful', 2), desired: undefined }), 'release 2'),
       ['release 2'],
     ],
     [
       'and shipped again later',
-      of(course(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
+      of(history(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
       [],
     ],
-    ['longer ago than AWS remembers', of(course(1), 'release 9'), ['release 9']],
+    ['longer ago than AWS remembers', of(history(1), 'release 9'), ['release 9']],
     [
       'and a try since that was cancelled',
-      of(course(1, refresh('Cancelled', 2)), 'release 2'),
+      of(history(1, refresh('Cancelled', 2)), 'release 2'),
       ['release 2'],
     ],
-    ['not: cancelled', of(course(1, refresh('Cancelled', 2))), []],
-    ['not: failed', of(course(1, refresh('Failed', 2))), []],
+    ['not: cancelled', of(history(1, refresh('Cancelled', 2))), []],
+    ['not: failed', of(history(1, refresh('Failed', 2))), []],
   ])('%s', (_, found, expected) => {
     expect(found).toEqual(expected)
   })
@@ -236,9 +236,9 @@ describe('whatever was done to a group before', () => {
       fc.property(histories, ({ saved, refreshes }) => {
         fc.pre(saved > 1)
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved - 1 }
-        const course = { saved, versions: [saved, saved - 1], refreshes: [running, ...refreshes] }
-        expect(directionOf(course)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
-        expect(rolledBackReleases(course, release, [])).toContain(release(saved))
+        const history = { saved, versions: [saved, saved - 1], refreshes: [running, ...refreshes] }
+        expect(directionOf(history)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
+        expect(rolledBackReleases(history, release, [])).toContain(release(saved))
       }),
     )
   })
@@ -249,13 +249,13 @@ describe('whatever was done to a group before', () => {
         // A new version has the highest number.
         const next = Math.max(saved, ...refreshes.map(({ desired = 0 }) => desired)) + 1
         const shipped: Refresh = { id: 'now', status: 'Successful', desired: next }
-        const course = {
+        const history = {
           saved: next,
           versions: [next],
           refreshes: [shipped, ...refreshes],
         }
-        expect(directionOf(course)).toEqual({ kind: 'settled', undone: undefined })
-        expect(rolledBackReleases(course, release, [])).not.toContain(release(next))
+        expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
+        expect(rolledBackReleases(history, release, [])).not.toContain(release(next))
       }),
     )
   })

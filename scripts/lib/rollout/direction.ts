@@ -94,9 +94,9 @@ function leftBy(
 }
 
 /** Where the group is going, according to AWS only. */
-export function directionOf(course: GroupHistory): Direction {
-  const { saved, versions } = course
-  const steps = stepsOf(course)
+export function directionOf(history: GroupHistory): Direction {
+  const { saved, versions } = history
+  const steps = stepsOf(history)
   const running = steps.at(-1)
   if (running && isRunning(running.status)) {
     const { id: refreshId, to, status } = running
@@ -119,13 +119,14 @@ export function directionOf(course: GroupHistory): Direction {
 }
 
 /** The versions that were saved before the current one, latest first: those known to have served. */
-export function versionsBefore(course: GroupHistory): number[] {
-  const served = stepsOf(course)
+export function versionsBefore(history: GroupHistory): number[] {
+  const served = stepsOf(history)
     .filter(({ status }) => status === 'Successful')
     .map(({ from }) => from)
-    .filter((version) => version !== undefined && version !== course.saved)
+    .filter((version) => version !== undefined && version !== history.saved)
     .reverse()
-  const noted = course.noted === undefined || course.noted === course.saved ? [] : [course.noted]
+  const noted =
+    history.noted === undefined || history.noted === history.saved ? [] : [history.noted]
   return [...new Set([...(served as number[]), ...noted])]
 }
 
@@ -140,7 +141,7 @@ function undoneBy(step: Step): number | undefined {
  * followed the rollout, and from `marked`, the releases in the group's tag.
  */
 export function rolledBackReleases(
-  course: GroupHistory,
+  history: GroupHistory,
   releaseOf: (version: number) => string | undefined,
   marked: readonly string[],
 ): string[] {
@@ -151,7 +152,7 @@ export function rolledBackReleases(
     bad.delete(release)
     if (isBad) bad.add(release)
   }
-  for (const { status, desired, from, to, leaves, wasTurnedRound } of stepsOf(course)) {
+  for (const { status, desired, from, to, leaves, wasTurnedRound } of stepsOf(history)) {
     // Two versions of one release differ in a setting: that one was rolled back says nothing about the release.
     const [gone, kept] = leaves === undefined ? [to, from] : [leaves, to]
     if (kept !== undefined && releaseOf(gone) === releaseOf(kept)) continue

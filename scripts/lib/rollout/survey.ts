@@ -35,7 +35,7 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const versions = templateId ? await versionsOf(aws, watch, templateId) : []
   const releaseOf = (version: number | undefined): string | undefined =>
     versions.find(({ number }) => number === version)?.release
-  const course: GroupHistory = {
+  const history: GroupHistory = {
     saved: fleet.version ?? 0,
     versions: present(fleet).map(({ version }) => version),
     refreshes: refreshes.filter((each) => isOf(each, templateId)).map(toRefresh),
@@ -44,10 +44,10 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   return {
     fleet,
     refreshes,
-    direction: directionOf(course),
-    before: versionsBefore(course),
+    direction: directionOf(history),
+    before: versionsBefore(history),
     versions,
-    rolledBack: rolledBackReleases(course, releaseOf, markedReleases(fleet.group)),
+    rolledBack: rolledBackReleases(history, releaseOf, markedReleases(fleet.group)),
     releaseOf,
   }
 }
