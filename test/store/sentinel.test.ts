@@ -17,25 +17,25 @@ function startTalkativeSentinel(primaryPort: number) {
     port: 0,
     socket: {
       data(socket, bytes) {
-        const text = bytes.toString().toLowerCase()
+        const text = bytes.toString().toUpperCase()
         for (const [command] of text.matchAll(
-          /hello|get-master-addr-by-name|\r\nsentinels|\r\nsubscribe|\r\nclient|\r\ninfo/g,
+          /HELLO|GET-MASTER-ADDR-BY-NAME|\r\nSENTINELS|\r\nSUBSCRIBE|\r\nCLIENT|\r\nINFO/g,
         )) {
           switch (command.trim()) {
-            case 'get-master-addr-by-name':
+            case 'GET-MASTER-ADDR-BY-NAME':
               asked++
               for (const each of subscribers) each.write(push('message', '+switch-master', '-'))
               // Late enough for the message to be read first.
               setTimeout(() => socket.write(array('127.0.0.1', String(primaryPort))), 50)
               break
-            case 'subscribe':
+            case 'SUBSCRIBE':
               subscribers.add(socket)
               socket.write(`>3\r\n${bulk('subscribe')}${bulk('+switch-master')}:1\r\n`)
               break
-            case 'sentinels':
+            case 'SENTINELS':
               socket.write('*0\r\n')
               break
-            case 'hello':
+            case 'HELLO':
               socket.write(`%1\r\n${bulk('proto')}:3\r\n`)
               break
             default:
