@@ -62,8 +62,8 @@ describe(`a clone adopted as ${NAME}`, () => {
     const left = found
       .trim()
       .split('\n')
-      // A route, a greeting, and a Redis command.
-      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello /.test(line))
+      // A route, a greeting, and Redis commands.
+      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello |\bHELLO\b/.test(line))
     expect(left).toEqual([])
   })
 
