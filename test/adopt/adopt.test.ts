@@ -44,7 +44,10 @@ describe(`a clone adopted as ${NAME}`, () => {
     for (const tool of ['.tools', ...foldersOf('test/.cache')]) {
       if (existsSync(join(root, tool))) symlinkSync(join(root, tool), join(clone, tool))
     }
-    for (const base of new Bun.Glob('debian-*.tar').scanSync(join(root, 'packer/.images'))) {
+    // Made by an earlier bake, if there was one.
+    const images = join(root, 'packer/.images')
+    mkdirSync(images, { recursive: true })
+    for (const base of new Bun.Glob('debian-*.tar').scanSync(images)) {
       symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
     }
     // Where the Terraform registry cannot be reached, its provider is next to the repository.
