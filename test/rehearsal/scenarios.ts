@@ -38,7 +38,7 @@ const STORE_OUTAGE_MS = 20_000
 /** How long after its end clients may notice an outage. */
 const AFTERMATH_MS = 2_000
 /** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
-const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 1) * 1000
+const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 3) * 1000
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
