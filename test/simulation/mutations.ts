@@ -103,9 +103,6 @@ export const mutations: Mutation[] = [
       'minHealthy: 50,\n        maxHealthy: 150',
     ],
   ]),
-  ...of('rollout/snapshot.ts', [
-    ['newest?.InstanceRefreshId === refresh?.InstanceRefreshId', 'true'],
-  ]),
   ...of('rollout/survey.ts', [
     ['versions: present(fleet).map(({ version }) => version)', 'versions: []'],
   ]),
