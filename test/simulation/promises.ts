@@ -52,9 +52,9 @@ export class Promises {
   }
 
   /** Before a call to AWS: what its sender could have known. */
-  sending({ verb, version }: Operator): { isFirst: boolean; isInnocent: boolean; verb: string } {
+  sending({ version }: Operator): { isFirst: boolean; isInnocent: boolean } {
     const isFirst = this.plane.refreshes.length === 0
-    return { isFirst, isInnocent: !this.rolledBack.has(version), verb }
+    return { isFirst, isInnocent: !this.rolledBack.has(version) }
   }
 
   /** An operator has started a refresh; AWS has no way to start one only if nothing has changed since the request. */

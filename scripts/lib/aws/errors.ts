@@ -50,6 +50,10 @@ export function isTransient(error: unknown): boolean {
   return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)
 }
 
+/** How often the SDK sent the call: after more than one attempt, an earlier one may have been carried out. */
+export const attemptsOf = (error: unknown): number =>
+  (error as { $metadata?: { attempts?: number } })?.$metadata?.attempts ?? 1
+
 /** A sentence or two for people: what AWS said, and what to do about it. Never a stack trace. */
 export function explain(error: unknown): string {
   const { message } = parts(error)

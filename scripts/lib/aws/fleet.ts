@@ -52,7 +52,7 @@ type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
 
 /** Takes snapshots of a group. What never changes about an instance is fetched once. */
 export class FleetWatch {
-  /** Continue without target health when the caller may not read it. */
+  /** Continue without what the caller may not read: target health, facts of instances, launch template versions. */
   toleratesDenied = false
   private readonly facts = new Map<string, Facts>()
 
@@ -101,14 +101,6 @@ export class FleetWatch {
       })),
       refresh: refreshes.InstanceRefreshes?.[0],
     }
-  }
-
-  /** The newest refresh, in one call. */
-  async newestRefresh(): Promise<InstanceRefresh | undefined> {
-    const { InstanceRefreshes } = await this.aws.autoScaling.send(
-      new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: this.name, MaxRecords: 1 }),
-    )
-    return InstanceRefreshes?.[0]
   }
 
   private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
@@ -185,6 +177,10 @@ export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
       return false
   }
 }
+
+/** The processes of the group that somebody, or AWS, has suspended. */
+export const suspendedProcesses = ({ group }: Fleet): string[] =>
+  (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
 
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { callerName } from './caller.ts'
 import type { Aws } from './clients.ts'
-import { isTransient } from './errors.ts'
+import { attemptsOf, isTransient } from './errors.ts'
 import { type Fleet, markedReleases, toVersion } from './fleet.ts'
 import { TAG } from './tags.ts'
 
@@ -72,6 +72,14 @@ export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRe
   return found.sort((a, b) => (b.StartTime?.getTime() ?? 0) - (a.StartTime?.getTime() ?? 0))
 }
 
+/** The newest refresh; undefined if there was none in six weeks. */
+export async function newestRefresh(aws: Aws, group: string): Promise<InstanceRefresh | undefined> {
+  const { InstanceRefreshes } = await aws.autoScaling.send(
+    new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: group, MaxRecords: 1 }),
+  )
+  return InstanceRefreshes?.[0]
+}
+
 /** Starts the refresh; returns its id. */
 export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string> {
   const checkpoints = fittingCheckpoints(plan.checkpoints, plan.desired)
@@ -119,16 +127,10 @@ async function startedDespite(
   plan: RefreshPlan,
   error: Error,
 ): Promise<string | undefined> {
-  const { attempts = 1 } = (error as { $metadata?: { attempts?: number } }).$metadata ?? {}
   const isRefused = error.name.startsWith('InstanceRefreshInProgress')
-  if (isRefused ? attempts < 2 : !isTransient(error)) return undefined
+  if (isRefused ? attemptsOf(error) < 2 : !isTransient(error)) return undefined
   for (const deadline = Date.now() + LISTED_MS; ; ) {
-    const answer = await aws.autoScaling
-      .send(
-        new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: plan.group, MaxRecords: 1 }),
-      )
-      .catch(() => undefined)
-    const newest = answer?.InstanceRefreshes?.[0]
+    const newest = await newestRefresh(aws, plan.group).catch(() => undefined)
     if (newest && newest.InstanceRefreshId !== plan.newest) {
       return desiredVersion(newest) === plan.version ? newest.InstanceRefreshId : undefined
     }

@@ -6,6 +6,7 @@ import {
   isHealthy,
   type Member,
   markedReleases,
+  suspendedProcesses,
 } from '../aws/fleet.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
 import { age, painter, releaseCounts, shortRelease, table } from '../format.ts'
@@ -42,8 +43,8 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   })
 }
 
-function suspendedLine({ group }: Fleet): string[] {
-  const names = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName)
+function suspendedLine(fleet: Fleet): string[] {
+  const names = suspendedProcesses(fleet)
   return names.length > 0 ? [`suspended processes: ${names.join(', ')}`] : []
 }
 

@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
-import { type Fleet, inService, isHealthy, isRunning } from '../aws/fleet.ts'
+import { type Fleet, inService, isHealthy, isRunning, suspendedProcesses } from '../aws/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../aws/images.ts'
 import { shortRelease } from '../format.ts'
 import { checkAlarms } from './alarm-check.ts'
@@ -36,7 +36,7 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
   ])
   const problems = [
     ...checkRefresh(fleet),
-    ...suspendedProcesses(fleet),
+    ...suspensions(fleet),
     ...checkVersionNumber(fleet),
     ...version,
     ...alarms.problems,
@@ -68,12 +68,11 @@ const NEEDED_PROCESSES = [
 ]
 
 /** What is suspended of what a refresh needs, as a sentence with what to do. */
-export function suspendedProcesses({ group, name }: Fleet): string[] {
-  const suspended = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
-  const missing = suspended.filter((process) => NEEDED_PROCESSES.includes(process))
+export function suspensions(fleet: Fleet): string[] {
+  const missing = suspendedProcesses(fleet).filter((process) => NEEDED_PROCESSES.includes(process))
   if (missing.length === 0) return []
   return [
-    `processes of the group are suspended (${missing.join(', ')}): resume them with 'aws autoscaling resume-processes --auto-scaling-group-name ${name}'`,
+    `processes of the group are suspended (${missing.join(', ')}): resume them with 'aws autoscaling resume-processes --auto-scaling-group-name ${fleet.name}'`,
   ]
 }
 

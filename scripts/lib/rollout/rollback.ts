@@ -4,7 +4,7 @@ import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '.
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
-import { suspendedProcesses } from './preflight.ts'
+import { suspensions } from './preflight.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
@@ -90,7 +90,7 @@ async function goBack(
   bad: number | undefined,
   start: () => Promise<string | undefined>,
 ): Promise<number> {
-  const notes = [...suspendedProcesses(fleet)]
+  const notes = suspensions(fleet)
   const measured = await probing(context, fleet, notes)
   const [good, left] = [releaseOf(to), releaseOf(bad)]
   return await runRollout(measured, {

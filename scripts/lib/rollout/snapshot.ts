@@ -1,6 +1,6 @@
-import { explain } from '../aws/errors.ts'
+import { attemptsOf, explain } from '../aws/errors.ts'
 import { type Fleet, operatorOf } from '../aws/fleet.ts'
-import { cancelRefresh, recordOperator } from '../aws/refresh.ts'
+import { cancelRefresh, newestRefresh, recordOperator } from '../aws/refresh.ts'
 import { withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import type { Context } from './run.ts'
@@ -8,18 +8,12 @@ import { findUrl } from './service-url.ts'
 import { type Survey, survey } from './survey.ts'
 
 /** The group now, retried through throttling and network failures. Throws `Stop` when interrupted. */
-export async function snapshot({ watch, retryPolicy }: Context): Promise<Fleet> {
-  const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
-  if (!fleet) throw new Stop('interrupted', EXIT.interrupted)
-  return fleet
-}
+export const snapshot = (context: Context): Promise<Fleet> =>
+  patiently(context, () => context.watch.snapshot())
 
 /** The group with all that shows where it is going, retried likewise. Throws `Stop` when interrupted. */
-export async function surveyed({ aws, watch, retryPolicy }: Context): Promise<Survey> {
-  const seen = await withRetry(() => survey(aws, watch), retryPolicy)
-  if (!seen) throw new Stop('interrupted', EXIT.interrupted)
-  return seen
-}
+export const surveyed = (context: Context): Promise<Survey> =>
+  patiently(context, () => survey(context.aws, context.watch))
 
 /** What `call` returns, retried likewise. Throws `Stop` when interrupted. */
 export async function patiently<T>({ retryPolicy }: Context, call: () => Promise<T>): Promise<T> {
@@ -34,8 +28,11 @@ export async function stopRefresh(context: Context): Promise<void> {
   await cancelRefresh(aws, settings.group).catch(async (error: Error) => {
     const { refresh } = await snapshot(context)
     const isStopped = refresh?.Status === 'Cancelling' || refresh?.Status === 'Cancelled'
-    const wasSent = ((error as { $metadata?: { attempts?: number } }).$metadata?.attempts ?? 1) > 1
-    if (!isStopped || !wasSent || !error.name.startsWith('ActiveInstanceRefreshNotFound')) {
+    if (
+      !isStopped ||
+      attemptsOf(error) < 2 ||
+      !error.name.startsWith('ActiveInstanceRefreshNotFound')
+    ) {
       throw error
     }
   })
@@ -79,7 +76,7 @@ export async function signIn({ aws }: Context, fleet: Fleet, notes: string[]): P
  * last: the remaining gap is one call wide.
  */
 export async function assertNotOvertaken(context: Context, { refresh }: Fleet): Promise<void> {
-  const newest = await patiently(context, () => context.watch.newestRefresh())
+  const newest = await patiently(context, () => newestRefresh(context.aws, context.settings.group))
   if (newest?.InstanceRefreshId === refresh?.InstanceRefreshId) return
   throw new Overtaken(await snapshot(context))
 }

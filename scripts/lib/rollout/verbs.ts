@@ -5,6 +5,7 @@ import {
   isHealthy,
   isRunning,
   present,
+  suspendedProcesses,
 } from '../aws/fleet.ts'
 import { desiredVersion, fittingCheckpoints, recordPrevious, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
@@ -261,7 +262,7 @@ function releaseInService(fleet: Fleet, version: number | undefined): string | u
   return (fleet.members.find((member) => member.version !== version) ?? fleet.members[0])?.release
 }
 
-function suspendedLine({ group }: Fleet): string[] {
-  const names = (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
+function suspendedLine(fleet: Fleet): string[] {
+  const names = suspendedProcesses(fleet)
   return names.length > 0 ? [`suspended   ${names.join(', ')}`] : []
 }
