@@ -8,7 +8,7 @@ import type { Assignment } from './assignment.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
-import { command, type Options, refuseContradictions } from './options.ts'
+import { command, type Options, refuseContradictions, whyNot } from './options.ts'
 import { pageOf } from './page.ts'
 import { receiptLines } from './receipt-lines.ts'
 import { makeReleases, type Release, type ReleaseName } from './releases.ts'
@@ -23,6 +23,8 @@ let interrupted: AbortSignal
 await runCommand(command, async ({ options: { scenario, ...rest } }) => {
   const options = { ...rest, scenarios: scenario ?? [] }
   refuseContradictions(options)
+  const reason = whyNot(options.scenarios)
+  if (reason) throw new Stop(`${reason}: install it, or name another scenario`)
   claimMachine()
   interrupted = interruption()
   if (await sweep()) say('removed the leftovers of an earlier rehearsal')

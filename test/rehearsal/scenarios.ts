@@ -7,6 +7,7 @@ import {
   followerKilled,
 } from './bad-releases.ts'
 import { RULES } from './balancer.ts'
+import { shipByDeploy } from './deployment.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
@@ -45,6 +46,7 @@ const SOAK_MS = 40_000
 
 export const SCENARIOS: Record<ScenarioName, Scenario> = {
   rollout: { releases: ['a', 'b'], setting: faster, play: rollThenRestart },
+  deploy: { releases: ['a', 'b'], setting: faster, play: deployThenRestart },
   'bad-release': { releases: ['a', 'never-healthy'], setting: impatient, play: badRelease },
   'bad-after-checkpoint': {
     releases: ['a', 'turns-bad'],
@@ -79,6 +81,10 @@ async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   }
   await rehearsal.smoke(at)
   await restartInPlace(rehearsal)
+}
+
+async function deployThenRestart(rehearsal: Rehearsal): Promise<void> {
+  if (await shipByDeploy(rehearsal)) await restartInPlace(rehearsal)
 }
 
 /** Restarts without deregistration: only the service's own drain keeps requests from failing. */
