@@ -5,6 +5,7 @@ import { EXIT, Stop } from '../../scripts/lib/errors.ts'
 import { painter } from '../../scripts/lib/format.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import type { Assignment } from './assignment.ts'
+import { withNames } from './dns.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
@@ -88,12 +89,14 @@ async function play(
   await makeNetwork()
   try {
     const runner = Bun.spawn(
-      inNetwork([
-        process.execPath,
-        join(import.meta.dir, 'run-scenario.ts'),
-        assignmentPath,
-        resultPath,
-      ]),
+      inNetwork(
+        await withNames([
+          process.execPath,
+          join(import.meta.dir, 'run-scenario.ts'),
+          assignmentPath,
+          resultPath,
+        ]),
+      ),
       // The containers' temporary files go where they are cleaned up.
       {
         stdin: 'ignore',

@@ -4,6 +4,9 @@ import { flag, number, parsed, text } from '../../scripts/lib/options.ts'
 import { NAMESPACE } from './names.ts'
 import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
 
+/** As late as no request may be dropped yet. */
+const LAG_SECONDS = 60
+
 const options = {
   scenario: {
     ...parsed('NAME', 'one of the above, or all', readScenario, {
@@ -33,6 +36,12 @@ const options = {
     10,
     { min: 1, max: 20 },
   ),
+  lag: number(
+    'how late the nodes of the load balancer hear of a change at most, in seconds; only for the scenario late',
+    LAG_SECONDS,
+    { min: 0, max: 600 },
+  ),
+  seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
   json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
   html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
   verbose: flag('show what scripts/rollout prints'),
@@ -67,6 +76,8 @@ export interface Options {
   rounds: number
   from: string
   pace: number
+  lag: number
+  seed: number
   json: string | undefined
   html: string | undefined
   verbose: boolean

@@ -6,13 +6,15 @@ import type { Double } from '../aws-double/server.ts'
 import { ALARM_NAMES, AlarmWatch } from './alarm-watch.ts'
 import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer.ts'
+import { Lag } from './balancer-lag.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
 import { Deploys, type Interruption } from './deploys.ts'
+import { Names } from './dns.ts'
 import { Instances } from './instances.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
-import { TEMPLATE, URL } from './names.ts'
+import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
 import { RedisStore } from './redis-store.ts'
 import type { Release, ReleaseName } from './releases.ts'
 import type { Expectation, Mark, Result, Rollout } from './result.ts'
@@ -24,12 +26,18 @@ export interface Setting {
   pace: Pace
   /** How much shorter than real minutes the alarms' minutes are. */
   alarmPace: number
+  /** How late the load balancer's nodes hear of a change at most, in seconds. */
+  lag: number
 }
+
+/** One in each zone. */
+const NODES = 3
 
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
   readonly store = new RedisStore()
-  readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
+  readonly names = new Names()
+  readonly balancer: Balancer
   readonly instances: Instances
   private readonly marks: Mark[] = []
   private readonly expectations: Expectation[] = []
@@ -48,6 +56,15 @@ export class Rehearsal {
     readonly assignment: Assignment,
     private readonly setting: Setting,
   ) {
+    this.balancer = new Balancer({
+      name: BALANCER,
+      names: this.names,
+      addresses: Array.from({ length: NODES }, (_, index) => nodeAddress(index + 1)),
+      device: BRIDGE,
+      folder: RUN_FOLDER,
+      lag: new Lag(setting.lag, assignment.seed),
+      changed: (id, health) => this.instances.noteHealth(id, health),
+    })
     this.images = imageIds(assignment.releases)
     const roots = new Map([...this.images].map(([image, release]) => [image, release.image]))
     this.instances = new Instances(
@@ -65,6 +82,7 @@ export class Rehearsal {
   async begin(): Promise<void> {
     mkdirSync(this.assignment.folder, { recursive: true })
     await this.store.start()
+    await this.names.start()
     await this.balancer.start()
     this.double = await startCloud({
       driver: this.instances,
@@ -73,17 +91,19 @@ export class Rehearsal {
       pace: this.setting.pace,
       tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
     })
-    this.deploys = new Deploys(this.assignment, this.plane, awsEnvironment(this.double, this.token))
+    const { trusted } = this.balancer
+    const environment = awsEnvironment(this.double, this.token, trusted)
+    this.deploys = new Deploys(this.assignment, this.plane, environment)
     await this.until(
       `${this.assignment.instances} instances serve`,
       () => this.serving().length === this.assignment.instances,
       FLEET_TIMEOUT_MS,
     )
     const { rate, clients } = this.assignment
-    this.load = new Load({ url: URL, token: this.token, rate, clients })
+    this.load = new Load({ url: URL, token: this.token, rate, clients }, trusted)
     this.mark('load begins')
     await this.until('the first responses', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
-    this.alarms = new AlarmWatch(this.plane, this.balancer.errors, this.setting.alarmPace)
+    this.alarms = new AlarmWatch(this.plane, this.balancer, this.setting.alarmPace)
   }
 
   /** Ends the load, reads everything back and returns the result. */
@@ -154,6 +174,14 @@ export class Rehearsal {
     const wanted = name && this.release(name).id
     return this.plane.instances.filter(
       (instance) => isServing(instance) && (!wanted || instance.tags.release === wanted),
+    )
+  }
+
+  /** Whether no machine of a release is left. */
+  gone(name: ReleaseName): boolean {
+    const { id } = this.release(name)
+    return this.plane.instances.every(
+      ({ tags, lifecycle }) => tags.release !== id || lifecycle === 'Terminated',
     )
   }
 

@@ -12,6 +12,7 @@ export const SCENARIO_NAMES = {
   hung: 'a worker hangs halfway: systemd restarts it',
   cancel: 'cancelled halfway: both releases keep serving',
   rollback: 'back to A after B was shipped',
+  late: 'the load balancer hears of every change up to --lag seconds late: no request fails',
   mixed: 'A and B serve the same data, in both directions',
   'wrong-drain': 'B does not drain when it stops: requests must fail',
   'wrong-idle': 'B closes idle connections before the load balancer does: requests must fail',

@@ -1,4 +1,5 @@
 import { service } from '../../scripts/lib/service.ts'
+import type { Assignment } from './assignment.ts'
 import {
   badAfterCheckpoint,
   badRelease,
@@ -6,7 +7,6 @@ import {
   expectMark,
   followerKilled,
 } from './bad-releases.ts'
-import { RULES } from './balancer.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
@@ -15,30 +15,37 @@ import type { ScenarioName } from './scenario-names.ts'
 interface Scenario {
   /** The fleet starts with the first. */
   releases: ReleaseName[]
-  setting(pace: number): Setting
+  setting(assignment: Pick<Assignment, 'pace' | 'lag'>): Setting
   play(rehearsal: Rehearsal): Promise<void>
 }
 
 /** Pure waits pass faster; the grace period does not, unless it is what the scenario waits for. */
-const faster = (pace: number): Setting => ({
+const faster: Scenario['setting'] = ({ pace }) => ({
   pace: { warmup: pace, checkpoint: pace, bake: pace, stall: pace, 'launch-retry': pace },
   alarmPace: pace,
+  lag: USUAL_LAG,
 })
 
+/** The times of the group and of the service are real where the load balancer may hear of a change after them. */
+const late: Scenario['setting'] = (assignment) => {
+  const { pace, ...rest } = faster(assignment)
+  return { ...rest, pace: { ...pace, warmup: 1 }, lag: assignment.lag }
+}
+
 /** The same, with a quarter of the grace period: still longer than boot and the first health checks. */
-const impatient = (pace: number): Setting => {
-  const { pace: paces, alarmPace } = faster(pace)
-  return { pace: { ...paces, grace: 4 }, alarmPace }
+const impatient: Scenario['setting'] = (assignment) => {
+  const { pace, ...rest } = faster(assignment)
+  return { ...rest, pace: { ...pace, grace: 4 } }
 }
 
 /** For failures shorter than a minute, which the alarms should tolerate. */
 const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
 
+/** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
+const USUAL_LAG = 5
 const STORE_OUTAGE_MS = 20_000
 /** How long after its end clients may notice an outage. */
 const AFTERMATH_MS = 2_000
-/** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
-const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 3) * 1000
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
@@ -54,15 +61,24 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
   'broken-release': { releases: ['a', 'broken'], setting: faster, play: brokenRelease },
   'follower-killed': { releases: ['a', 'turns-bad'], setting: faster, play: followerKilled },
   'rollback-twice': { releases: ['a', 'b'], setting: faster, play: rollbackTwice },
-  crash: { releases: ['a', 'b'], setting: (pace) => realMinutes(impatient(pace)), play: crash },
+  crash: {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(impatient(assignment)),
+    play: crash,
+  },
   'store-outage': {
     releases: ['a', 'b'],
-    setting: (pace) => realMinutes(faster(pace)),
+    setting: (assignment) => realMinutes(faster(assignment)),
     play: storeOutage,
   },
-  hung: { releases: ['a', 'b'], setting: (pace) => realMinutes(faster(pace)), play: hung },
+  hung: {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(faster(assignment)),
+    play: hung,
+  },
   cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
   rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
+  late: { releases: ['a', 'b'], setting: late, play: rollWhileLate },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
   'wrong-drain': { releases: ['no-drain'], setting: faster, play: restartInPlace },
   'wrong-idle': { releases: ['short-idle'], setting: faster, play: soak },
@@ -97,6 +113,13 @@ async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
   rehearsal.mark('restarted')
   rehearsal.expect('scripts/ops restarts an instance in place', code === 0, `exit code ${code}`)
   await Bun.sleep(5_000)
+}
+
+/** Ends when the old instances are gone and the last node has heard of it. */
+async function rollWhileLate(rehearsal: Rehearsal): Promise<void> {
+  const rollout = await rehearsal.rollOut('b')
+  rehearsal.expectRollout(rollout, 0, 'b')
+  await rehearsal.until('every instance of release a is gone', () => rehearsal.gone('a'))
 }
 
 /** Only load, long enough for idle connections to be closed and used at the same moment many times. */
@@ -139,7 +162,7 @@ async function crash(rehearsal: Rehearsal): Promise<void> {
   rehearsal.allow(
     ({ sentAt, instance }) =>
       sentAt >= killedAt - CLIENT_TIMEOUT_MS &&
-      sentAt <= killedAt + NOTICED_MS &&
+      sentAt <= killedAt + rehearsal.balancer.noticedMs &&
       (instance === undefined || instance === victim.id),
   )
   await rehearsal.instances.kill(victim.id)
