@@ -98,10 +98,14 @@ ${[502, 503, 504].map((status) => `  http-error status ${status} content-type te
 `
 
 /** What follows an address in 'add server': checks, and connections kept for as long as the load balancer keeps them. */
-export const serverWords = (backend: (typeof BACKENDS)[number], fall: number): string =>
+export const serverWords = (
+  backend: (typeof BACKENDS)[number],
+  interval: number,
+  fall: number,
+): string =>
   [
     ...(backend === 'targets'
-      ? [`check inter ${RULES.interval}s fall ${fall} rise ${RULES.healthy}`]
+      ? [`check inter ${interval}s fall ${fall} rise ${RULES.healthy}`]
       : []),
     `pool-max-conn -1 pool-purge-delay ${PURGE_SECONDS}s`,
   ].join(' ')

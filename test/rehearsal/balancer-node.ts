@@ -30,6 +30,8 @@ export interface NodeOptions {
   folder: string
   /** Path of certificate and key. */
   certificate: string
+  /** Between two health checks of a target, in seconds. */
+  interval: number
   /** How late it acts on failed health checks, in seconds. */
   healthLag: number
   /** Called on each change of the health of a target. */
@@ -53,7 +55,7 @@ export class BalancerNode {
 
   constructor(private readonly options: NodeOptions) {
     this.socket = join(options.folder, `${options.name}.sock`)
-    this.fall = RULES.unhealthy + Math.ceil(options.healthLag / RULES.interval)
+    this.fall = RULES.unhealthy + Math.ceil(options.healthLag / options.interval)
     this.full = RULES.healthy + this.fall - 1
   }
 
@@ -101,7 +103,7 @@ export class BalancerNode {
   /** Starts health checks; the target gets requests once enough of them have succeeded. */
   async register(id: string, address: string): Promise<void> {
     for (const backend of BACKENDS) {
-      const words = serverWords(backend, this.fall)
+      const words = serverWords(backend, this.options.interval, this.fall)
       await this.tell(`add server ${backend}/${id} ${address}:${service.port} ${words}`)
     }
     // HAProxy assumes that a new server is healthy. While draining it gets checks but no requests.

@@ -16,8 +16,8 @@ interface Target {
   address: string
   registered: boolean
   health: TargetHealth
-  /** When each node will have heard all that is known of it, in milliseconds since the epoch. */
-  heardAt: Map<BalancerNode, number>
+  /** Resolves when a node has heard all that is known of it. */
+  heard: Map<BalancerNode, Promise<void>>
 }
 
 export interface BalancerOptions {
@@ -29,6 +29,8 @@ export interface BalancerOptions {
   device: string
   folder: string
   lag: Lag
+  /** Between two health checks of a target, in seconds. */
+  interval?: number
   /** Called on each change of a target's state. */
   changed(id: string, health: TargetHealth): void
 }
@@ -71,13 +73,14 @@ export class Balancer {
 
   /** Starts a node that knows every target, and adds it to DNS. */
   async addNode(address: string, healthLag = 0): Promise<BalancerNode> {
-    const { name, device, folder } = this.options
+    const { name, device, folder, interval = RULES.interval } = this.options
     const node = new BalancerNode({
       name: `${name}-${++this.count}`,
       address,
       device,
       folder,
       certificate: this.certificate,
+      interval,
       healthLag,
       changed: () => this.judge(),
     })
@@ -107,7 +110,7 @@ export class Balancer {
   /** Starts health checks; the instance gets requests once enough of them have succeeded. */
   async register(id: string, address: string): Promise<void> {
     const health: TargetHealth = combine([])
-    const target = { address, registered: true, health, heardAt: new Map() }
+    const target = { address, registered: true, health, heard: new Map() }
     this.targets.set(id, target)
     this.options.changed(id, health)
     this.spread(target, (node) => node.register(id, address))
@@ -160,20 +163,19 @@ export class Balancer {
     }
   }
 
-  /** Has a node hear something of a target after `delayMs`, but not before what it was to hear earlier. */
+  /** Has a node hear something of a target after `delayMs`, and after what it was to hear earlier. */
   private later(
     target: Target,
     node: BalancerNode,
     delayMs: number,
     act: () => Promise<void>,
   ): void {
-    const at = Math.max(Date.now() + delayMs, (target.heardAt.get(node) ?? 0) + 1)
-    target.heardAt.set(node, at)
-    setTimeout(() => {
-      act().catch((error) => {
+    const heard = Promise.all([target.heard.get(node), Bun.sleep(delayMs)])
+      .then(act)
+      .catch((error) => {
         if (this.nodes.includes(node)) console.error('balancer:', error)
       })
-    }, at - Date.now())
+    target.heard.set(node, heard)
   }
 
   private judge(): void {
