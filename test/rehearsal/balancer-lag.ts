@@ -1,5 +1,11 @@
 import { randomOf } from '../support/random.ts'
 
+/**
+ * No request is dropped while the nodes are up to so many seconds late. The times in src, systemd and terraform are chosen
+ * for it (test/terraform/timeouts.test.ts), and the rehearsal plays it.
+ */
+export const MARGIN_SECONDS = 60
+
 /** How late the nodes of a load balancer hear of a change. */
 export class Lag {
   private readonly random: () => number

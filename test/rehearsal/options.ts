@@ -1,11 +1,9 @@
 import type { Command } from '../../scripts/lib/cli.ts'
 import { usageError } from '../../scripts/lib/errors.ts'
 import { flag, number, parsed, text } from '../../scripts/lib/options.ts'
+import { MARGIN_SECONDS } from './balancer-lag.ts'
 import { NAMESPACE } from './names.ts'
 import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
-
-/** As late as no request may be dropped yet. */
-const LAG_SECONDS = 60
 
 const options = {
   scenario: {
@@ -38,7 +36,7 @@ const options = {
   ),
   lag: number(
     'how late the nodes of the load balancer hear of a change at most, in seconds; only for the scenario late',
-    LAG_SECONDS,
+    MARGIN_SECONDS,
     { min: 0, max: 600 },
   ),
   seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
