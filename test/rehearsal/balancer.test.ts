@@ -48,7 +48,10 @@ describe.skipIf(cannot !== undefined)('a load balancer of two nodes', () => {
   const [first, second] = NODES as [string, string]
   const targets = new Map<string, Target>()
 
-  beforeAll(() => balancer.start())
+  beforeAll(async () => {
+    await balancer.start()
+    balancer.becomeLate()
+  })
   afterAll(async () => {
     await balancer.stop()
     for (const target of targets.values()) target.server.stop(true)

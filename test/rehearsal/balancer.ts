@@ -46,6 +46,7 @@ export class Balancer {
   /** Path of certificate and key. */
   private certificate = ''
   private count = 0
+  private isLate = false
 
   constructor(private readonly options: BalancerOptions) {}
 
@@ -116,6 +117,19 @@ export class Balancer {
     this.spread(target, (node) => node.register(id, address))
   }
 
+  /** Whether every node finds every registered target healthy. */
+  get isSettled(): boolean {
+    return [...this.targets].every(
+      ([id, { registered }]) =>
+        !registered || this.nodes.every((node) => node.health(id)?.state === 'healthy'),
+    )
+  }
+
+  /** From now on nodes hear late. Until then they hear at once, so that a fleet can be set up. */
+  becomeLate(): void {
+    this.isLate = true
+  }
+
   /** Stops new connections, on each node once it has heard. */
   async deregister(id: string): Promise<void> {
     const target = this.targets.get(id)
@@ -159,7 +173,8 @@ export class Balancer {
   private spread(target: Target, act: (node: BalancerNode) => Promise<void>): void {
     const delays = this.options.lag.draw(this.nodes.length)
     for (const [index, node] of this.nodes.entries()) {
-      this.later(target, node, (delays[index] ?? 0) * 1000, () => act(node))
+      const delayMs = this.isLate ? (delays[index] ?? 0) * 1000 : 0
+      this.later(target, node, delayMs, () => act(node))
     }
   }
 

@@ -149,7 +149,7 @@ function read(user: ExpectedUser, way: Way, dueAt?: number): Promise<boolean> {
 
 const users = Array.from(
   { length: USERS },
-  (_, index) => new ExpectedUser(keys, keys.keyOf('Rate', index)),
+  (_, index) => new ExpectedUser(keys, keys.keyOf(options.users ?? 'Rate', index)),
 )
 
 /** Writes and reads in turn; a user is read half a round after it was written. */

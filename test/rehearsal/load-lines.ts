@@ -58,4 +58,6 @@ export interface LoadOptions {
   rate: number
   /** Additional closed-loop clients. */
   clients: number
+  /** What the names of users begin with, in letters, so that several loads have users of their own. */
+  users?: string
 }

@@ -40,6 +40,9 @@ const options = {
     { min: 0, max: 600 },
   ),
   seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
+  map: flag(
+    'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, six minutes',
+  ),
   json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
   html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
   verbose: flag('show what scripts/rollout prints'),
@@ -76,6 +79,7 @@ export interface Options {
   pace: number
   lag: number
   seed: number
+  map: boolean
   json: string | undefined
   html: string | undefined
   verbose: boolean
@@ -88,7 +92,10 @@ function readScenario(name: string): ScenarioName[] | undefined {
 }
 
 /** Rejects contradictory options. */
-export function refuseContradictions({ scenarios, html }: Options): void {
+export function refuseContradictions({ scenarios, html, map }: Options): void {
+  if (map && scenarios.join() !== 'rollout') {
+    throw usageError('--map plays no scenario: give one of --map and --scenario')
+  }
   if (html !== undefined && scenarios.length > 1) {
     throw usageError('--html names one file, but each scenario has its own page')
   }

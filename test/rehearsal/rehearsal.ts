@@ -96,9 +96,10 @@ export class Rehearsal {
     this.deploys = new Deploys(this.assignment, this.plane, environment)
     await this.until(
       `${this.assignment.instances} instances serve`,
-      () => this.serving().length === this.assignment.instances,
+      () => this.serving().length === this.assignment.instances && this.balancer.isSettled,
       FLEET_TIMEOUT_MS,
     )
+    this.balancer.becomeLate()
     const { rate, clients } = this.assignment
     this.load = new Load({ url: URL, token: this.token, rate, clients }, trusted)
     this.mark('load begins')
