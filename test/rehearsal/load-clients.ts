@@ -13,6 +13,7 @@ import { type CanaryRequest, canary, NO_CANARY } from '../../scripts/lib/service
 import { NO_TARGET, OWN_HEADER, TARGET_HEADER } from './balancer-configuration.ts'
 import { TTL_SECONDS } from './dns.ts'
 import { ExpectedUser } from './expected-user.ts'
+import { History } from './history.ts'
 import {
   CLIENT_TIMEOUT_MS,
   type FailedRequest,
@@ -38,6 +39,7 @@ let second = blank(Math.floor(Date.now() / 1000))
 let lastRightAt = Date.now()
 let running = true
 let nodes: string[] = []
+const history = new History(options.history)
 const pending = new Set<Promise<void>>()
 
 function blank(at: number): Second {
@@ -132,19 +134,29 @@ function classOf({ status, headers }: Response, text: string): FailureClass {
 async function write(user: ExpectedUser, seed: number, way: Way, dueAt?: number): Promise<boolean> {
   const value = user.next(seed)
   const request = keys.write(user.key, value)
+  const begin = history.now()
   const written = await ask(
     request,
     (body, sentAt) => request.isRight(body, sentAt, new Date()),
     way,
     dueAt,
   )
+  history.add(user.key, 'w', value, begin, written ? history.now() : null)
   if (written) user.written(value)
   else user.failed(value)
   return written
 }
 
-function read(user: ExpectedUser, way: Way, dueAt?: number): Promise<boolean> {
-  return ask(keys.read(user.key, ''), (body, sentAt) => user.accepts(body, sentAt), way, dueAt)
+async function read(user: ExpectedUser, way: Way, dueAt?: number): Promise<boolean> {
+  const begin = history.now()
+  let value: string | undefined
+  const isRight = (body: string, sentAt: Date) => {
+    value = user.valueIn(body, sentAt)
+    return user.accepts(body, sentAt)
+  }
+  const right = await ask(keys.read(user.key, ''), isRight, way, dueAt)
+  if (value !== undefined) history.add(user.key, 'r', value, begin, history.now())
+  return right
 }
 
 const users = Array.from(
@@ -224,7 +236,9 @@ for await (const _ of process.stdin) {
 running = false
 await Promise.all(load)
 await Promise.all(pending)
-say({ readBack: await readBack([...users, ...groups.flat()]) })
+const found = await readBack([...users, ...groups.flat()])
+await history.close()
+say({ readBack: found })
 clearInterval(ticker)
 clearInterval(resolver)
 say({ second })

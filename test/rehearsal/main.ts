@@ -8,6 +8,7 @@ import type { Assignment } from './assignment.ts'
 import { MARGIN_SECONDS } from './balancer-lag.ts'
 import { withNames } from './dns.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
+import { buildChecker } from './linearizability.ts'
 import { type LagMap, mapLines, marginOf } from './map.ts'
 import { mapPage } from './map-page.ts'
 import { RUN_FOLDER } from './names.ts'
@@ -69,6 +70,8 @@ async function rehearse(options: Options): Promise<number> {
   await prepare()
   const wanted = options.scenarios.flatMap((name) => SCENARIOS[name].releases)
   const releases = await makeReleases(root, [...new Set<ReleaseName>(wanted)], options.from, say)
+  const unchecked = await buildChecker()
+  if (unchecked) say(`left out: checking histories for linearizability: ${unchecked}`)
   const receipts: { result: Result; summary: Summary }[] = []
   for (const scenario of options.scenarios) {
     stopIfInterrupted()

@@ -115,7 +115,11 @@ export async function playCell(options: CellOptions): Promise<Cell> {
   balancer.becomeLate()
 
   const load = new Load(
-    { url: `https://${name}`, token: '', rate, clients: 0, users: `Cell${letters(number)}` },
+    {
+      ...{ url: `https://${name}`, token: '', rate, clients: 0 },
+      history: join(folder, 'history.jsonl'),
+      users: `Cell${letters(number)}`,
+    },
     balancer.trusted,
   )
   const endAt = Date.now() + loadMs

@@ -12,6 +12,7 @@ import { crossCheck } from './cross-check.ts'
 import { Deploys, type Interruption } from './deploys.ts'
 import { Names } from './dns.ts'
 import { Instances } from './instances.ts'
+import { checkHistory } from './linearizability.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
 import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
@@ -74,6 +75,10 @@ export class Rehearsal {
     )
   }
 
+  private get history(): string {
+    return join(this.assignment.folder, 'history.jsonl')
+  }
+
   get plane() {
     return this.double.plane
   }
@@ -101,7 +106,10 @@ export class Rehearsal {
     )
     this.balancer.becomeLate()
     const { rate, clients } = this.assignment
-    this.load = new Load({ url: URL, token: this.token, rate, clients }, trusted)
+    this.load = new Load(
+      { url: URL, token: this.token, rate, clients, history: this.history },
+      trusted,
+    )
     this.mark('load begins')
     await this.until('the first responses', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
     this.alarms = new AlarmWatch(this.plane, this.balancer, this.setting.alarmPace)
@@ -126,6 +134,7 @@ export class Rehearsal {
       readBack.lost.length === 0 && readBack.users > 0,
       `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
     )
+    await this.expectLinearizable()
     const { scenario, instances, rate, clients, pace, releases } = this.assignment
     return {
       scenario,
@@ -147,6 +156,17 @@ export class Rehearsal {
       readBack,
       expectations: this.expectations,
     }
+  }
+
+  private async expectLinearizable(): Promise<void> {
+    const found = await checkHistory(this.history)
+    if (!found) return
+    const { users, operations, violations, undecided } = found
+    this.expect(
+      "each user's reads and writes are linearizable",
+      violations.length + undecided.length === 0 && users > 0,
+      `${operations} of ${users} users; ${violations.length} in no order, ${undecided.length} not decided in time`,
+    )
   }
 
   /** Records a moment for the page, and prints it. */
