@@ -247,8 +247,13 @@ export class Rehearsal {
     this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
   }
 
-  /** Expects the rollout to have exited with `exitCode`, and the whole fleet to serve `name`. */
-  expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
+  /** Expects the rollout to have exited with `exitCode`, and the whole fleet, of `instances`, to serve `name`. */
+  expectRollout(
+    rollout: Rollout,
+    exitCode: number,
+    name: ReleaseName,
+    instances = this.assignment.instances,
+  ): void {
     const { verdict = 'no verdict' } = rollout
     this.expect(
       `scripts/rollout exits with ${exitCode}`,
@@ -257,8 +262,8 @@ export class Rehearsal {
     )
     this.expect(
       `the whole fleet serves release ${name}`,
-      this.serving(name).length === this.assignment.instances,
-      `${this.serving(name).length} of ${this.assignment.instances}`,
+      this.serving(name).length === instances,
+      `${this.serving(name).length} of ${instances}`,
     )
   }
 

@@ -11,6 +11,7 @@ import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
+import { loseZone, replaceNode, rollWhileLate, scaleIn, scaleOut } from './surroundings.ts'
 
 interface Scenario {
   /** The fleet starts with the first. */
@@ -78,6 +79,14 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
   },
   cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
   rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
+  'scale-out': { releases: ['a', 'b'], setting: faster, play: scaleOut },
+  'scale-in': { releases: ['a', 'b'], setting: faster, play: scaleIn },
+  'balancer-node': { releases: ['a', 'b'], setting: faster, play: replaceNode },
+  'zone-loss': {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(impatient(assignment)),
+    play: loseZone,
+  },
   late: { releases: ['a', 'b'], setting: late, play: rollWhileLate },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
   'wrong-drain': { releases: ['no-drain'], setting: faster, play: restartInPlace },
@@ -113,13 +122,6 @@ async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
   rehearsal.mark('restarted')
   rehearsal.expect('scripts/ops restarts an instance in place', code === 0, `exit code ${code}`)
   await Bun.sleep(5_000)
-}
-
-/** Ends when the old instances are gone and the last node has heard of it. */
-async function rollWhileLate(rehearsal: Rehearsal): Promise<void> {
-  const rollout = await rehearsal.rollOut('b')
-  rehearsal.expectRollout(rollout, 0, 'b')
-  await rehearsal.until('every instance of release a is gone', () => rehearsal.gone('a'))
 }
 
 /** Only load, long enough for idle connections to be closed and used at the same moment many times. */
