@@ -5,7 +5,7 @@ import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { RULES } from './balancer-configuration.ts'
-import { BALANCER, GROUP, HOST_ADDRESS, STORE_PORT, TEMPLATE, URL } from './names.ts'
+import { BALANCER, GROUP, TEMPLATE, URL } from './names.ts'
 import type { Release } from './releases.ts'
 
 const REGION = 'eu-west-1'
@@ -23,13 +23,15 @@ export interface CloudOptions {
   instances: number
   pace: Pace
   tokenHash: string
+  /** The service's settings for its store. */
+  store: string[]
 }
 
 /** The AWS double with one group that runs launch template version 1, the first of `images`. */
 export async function startCloud(options: CloudOptions): Promise<Double> {
-  const { driver, images, instances, pace, tokenHash } = options
+  const { driver, images, instances, pace, tokenHash, store } = options
   const now = Date.now()
-  const userData = environment(tokenHash)
+  const userData = environment(tokenHash, store)
   const plane = new ControlPlane({
     group: {
       name: GROUP,
@@ -95,11 +97,6 @@ export const awsEnvironment = (
 })
 
 /** /etc/app/app.env without the instance's own ID. */
-function environment(tokenHash: string): string {
-  return [
-    'ENVIRONMENT=rehearsal',
-    `REDIS_ENDPOINT=${HOST_ADDRESS}:${STORE_PORT}`,
-    `TOKENS=write:${tokenHash}`,
-    '',
-  ].join('\n')
+function environment(tokenHash: string, store: string[]): string {
+  return ['ENVIRONMENT=rehearsal', ...store, `TOKENS=write:${tokenHash}`, ''].join('\n')
 }

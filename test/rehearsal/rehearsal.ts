@@ -16,8 +16,9 @@ import { checkHistory } from './linearizability.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
 import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
-import { RedisStore } from './redis-store.ts'
+import { RedisStore, type Store } from './redis-store.ts'
 import type { Release, ReleaseName } from './releases.ts'
+import { ReplicatedStore } from './replicated-store.ts'
 import type { Expectation, Mark, Result, Rollout } from './result.ts'
 
 const FLEET_TIMEOUT_MS = 120_000
@@ -29,6 +30,8 @@ export interface Setting {
   alarmPace: number
   /** How late the load balancer's nodes hear of a change at most, in seconds. */
   lag: number
+  /** Whether the store has replicas, one of which replaces a primary that dies. */
+  replicated?: boolean
 }
 
 /** One in each zone. */
@@ -36,7 +39,7 @@ const NODES = 3
 
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
-  readonly store = new RedisStore()
+  readonly store: Store
   readonly names = new Names()
   readonly balancer: Balancer
   readonly instances: Instances
@@ -57,6 +60,7 @@ export class Rehearsal {
     readonly assignment: Assignment,
     private readonly setting: Setting,
   ) {
+    this.store = setting.replicated ? new ReplicatedStore() : new RedisStore()
     this.balancer = new Balancer({
       name: BALANCER,
       names: this.names,
@@ -94,6 +98,7 @@ export class Rehearsal {
       images: this.images,
       instances: this.assignment.instances,
       pace: this.setting.pace,
+      store: this.store.environment,
       tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
     })
     const { trusted } = this.balancer

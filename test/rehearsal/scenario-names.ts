@@ -9,6 +9,8 @@ export const SCENARIO_NAMES = {
   'rollback-twice': 'a rollback that is interrupted and said again goes back once, and no further',
   crash: 'an instance dies halfway: it is replaced, and the rollout continues',
   'store-outage': 'the store is gone for 20 s halfway: no instance is replaced',
+  'store-failover':
+    'the primary of the store dies halfway: a replica replaces it, and no acknowledged write is lost',
   hung: 'a worker hangs halfway: systemd restarts it',
   cancel: 'cancelled halfway: both releases keep serving',
   rollback: 'back to A after B was shipped',
