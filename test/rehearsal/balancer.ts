@@ -5,6 +5,7 @@ import type { Lag } from './balancer-lag.ts'
 import { BalancerNode } from './balancer-node.ts'
 import { makeCertificate } from './certificate.ts'
 import type { Names } from './dns.ts'
+import { slowPath } from './slow-path.ts'
 
 /** 5xx responses so far: the load balancer's own, and those of instances. */
 export interface Errors {
@@ -31,6 +32,8 @@ export interface BalancerOptions {
   lag: Lag
   /** Between two health checks of a target, in seconds. */
   interval?: number
+  /** How long everything takes between the nodes and an instance, in milliseconds each way. */
+  delayMs?: number | undefined
   /** Called on each change of a target's state. */
   changed(id: string, health: TargetHealth): void
 }
@@ -109,7 +112,9 @@ export class Balancer {
   }
 
   /** Starts health checks; the instance gets requests once enough of them have succeeded. */
-  async register(id: string, address: string): Promise<void> {
+  async register(id: string, itsAddress: string): Promise<void> {
+    const { delayMs } = this.options
+    const address = delayMs ? await slowPath(itsAddress, delayMs) : itsAddress
     const health: TargetHealth = combine([])
     const target = { address, registered: true, health, heard: new Map() }
     this.targets.set(id, target)

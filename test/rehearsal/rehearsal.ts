@@ -32,6 +32,8 @@ export interface Setting {
   lag: number
   /** Whether the store has replicas, one of which replaces a primary that dies. */
   replicated?: boolean
+  /** How long everything takes between load balancer and instances, in milliseconds each way. */
+  delayMs?: number
 }
 
 /** One in each zone. */
@@ -68,6 +70,7 @@ export class Rehearsal {
       device: BRIDGE,
       folder: RUN_FOLDER,
       lag: new Lag(setting.lag, assignment.seed),
+      delayMs: setting.delayMs,
       changed: (id, health) => this.instances.noteHealth(id, health),
     })
     this.images = imageIds(assignment.releases)

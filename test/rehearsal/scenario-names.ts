@@ -21,6 +21,8 @@ export const SCENARIO_NAMES = {
   'scale-in': 'the group shrinks by an instance halfway: no request fails',
   'balancer-node': 'the load balancer replaces a node halfway: no request fails',
   'zone-loss': 'a zone is gone halfway, with its instances and its node: the rollout continues',
+  'slow-network':
+    'everything takes 20 ms from the load balancer to an instance, and back: no request fails',
   mixed: 'A and B serve the same data, in both directions',
   'wrong-drain': 'B does not drain when it stops: requests must fail',
   'wrong-idle': 'B closes idle connections before the load balancer does: requests must fail',

@@ -46,6 +46,7 @@ const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 }
 
 /** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
 const USUAL_LAG = 5
+const SLOW_MS = 20
 const LATE_BAKE_PACE = 4
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
@@ -92,6 +93,11 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
     releases: ['a', 'b'],
     setting: (assignment) => realMinutes(impatient(assignment)),
     play: loseZone,
+  },
+  'slow-network': {
+    releases: ['a', 'b'],
+    setting: (assignment) => ({ ...faster(assignment), delayMs: SLOW_MS }),
+    play: rollThenRestart,
   },
   late: { releases: ['a', 'b'], setting: late, play: rollWhileLate },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
