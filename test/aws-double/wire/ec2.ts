@@ -126,6 +126,7 @@ function instanceOf(plane: ControlPlane, instance: Instance): Xml {
     imageId: instance.imageId,
     instanceState: { code: STATE_CODES[state], name: state },
     instanceType: 't4g.small',
+    cpuOptions: { coreCount: 2, threadsPerCore: 1 },
     launchTime: time(instance.launchedAt),
     placement: { availabilityZone: instance.zone },
     privateIpAddress: instance.privateIp,
