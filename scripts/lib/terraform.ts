@@ -34,13 +34,9 @@ export class Terraform {
     }
   }
 
-  get isInitialised(): boolean {
-    return existsSync(join(this.folder, '.terraform/modules/modules.json'))
-  }
-
   /** Downloads providers and finds modules unless already done. */
   async init(): Promise<void> {
-    if (this.isInitialised) return
+    if (existsSync(join(this.folder, '.terraform/modules/modules.json'))) return
     if ((await this.run(['init', '-input=false'])) !== 0) throw new Stop('terraform init failed')
   }
 
@@ -95,6 +91,7 @@ export class Terraform {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
+      env: process.env,
       ...(this.limitMs ? { timeout: this.limitMs } : {}),
     })
     const [text, complaint] = await Promise.all([

@@ -4,6 +4,7 @@ import { classifyError } from '../aws/errors.ts'
 import { type Command, runCommand } from '../cli.ts'
 import { type Configuration, Environment } from '../doctor/environment.ts'
 import { CHECKS, type CheckName, examine, TooLate, within } from '../doctor/examine.ts'
+import { firstError } from '../doctor/plan.ts'
 import { Report } from '../doctor/report.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { flag, number, parsed, text } from '../options.ts'
@@ -81,16 +82,13 @@ async function readConfiguration(
   const folder = join(root, 'terraform')
   try {
     const terraform = new Terraform(folder, limitMs)
-    if (!terraform.isInitialised) {
-      return "Terraform is not initialised here: run 'terraform -chdir=terraform init'"
-    }
     const outputs = await terraform.outputs()
     if (outputs.group === group) return { terraform: new Terraform(folder, planLimitMs), outputs }
     return outputs.group
       ? `terraform output here is of ${outputs.group}, not of ${group}`
       : 'terraform output is empty: nothing is applied, or terraform/backend.tf is missing'
   } catch (error) {
-    if (error instanceof Stop) return error.message.split('\n').join(' ')
+    if (error instanceof Stop) return firstError(error.message)
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { OF_A_RELEASE } from '../deploy/apply.ts'
 import { Stop } from '../errors.ts'
 import type { Change, Terraform } from '../terraform.ts'
@@ -85,12 +86,14 @@ const differing = ({ before, after }: Change): string[] =>
     (name) => !Bun.deepEquals(before?.[name], after?.[name]),
   )
 
-/** Of Terraform's boxed and wrapped errors, the first in one line. */
-function firstError(message: string): string {
-  const lines = message.split('\n').map((line) => line.replace(/^[│╷╵\s]+/, '').trim())
-  const start = lines.findIndex((line) => line.startsWith('Error: '))
-  if (start < 0) return lines[0] ?? ''
-  const end = lines.findIndex((line, index) => index > start && line === '')
-  const error = lines.slice(start, end < 0 ? undefined : end).join(' ')
-  return `terraform plan failed: ${error.replace('Error: ', '').replace(/\.$/, '')}`
+/** What failed, and of Terraform's boxed and wrapped errors the first, in one line. */
+export function firstError(message: string): string {
+  const [what = '', ...rest] = stripVTControlCharacters(message).split('Error: ')
+  const lines = rest
+    .join('Error: ')
+    .split('\n')
+    .map((line) => line.replace(/^[│╷╵\s]+/, '').trim())
+  const end = lines.indexOf('')
+  const error = lines.slice(0, end < 0 ? undefined : end).join(' ')
+  return `${what.replace(/[│╷╵\s]+$/, '')} ${error}`.trim().replace(/\.$/, '')
 }

@@ -7,8 +7,9 @@ const COLOURS = { ok: 'green', problem: 'red', unknown: 'yellow' } as const
 
 const WIDTH = Math.max(...Object.keys(CHECKS).map(({ length }) => length))
 
-/** What to do follows what is wrong, in one line. */
-const sentence = ({ text, todo }: Result): string => (todo ? `${text}: ${todo}` : text)
+/** What to do follows what is wrong, in one line, whatever AWS said. */
+const sentence = ({ text, todo }: Result): string =>
+  (todo ? `${text}: ${todo}` : text).replaceAll(/\s+/g, ' ')
 
 /** How results are shown: a line each, which a terminal wraps with an indent, and there the checks still waited for. */
 export class Report {
