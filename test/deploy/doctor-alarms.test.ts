@@ -25,9 +25,9 @@ describe('alarms', () => {
       if (NodeName) metric.dimensions = { ...others, NodeId: '0001' }
     }
     const found = await ward.find('alarms')
-    expect(found).toHaveLength(4)
+    expect(found).toHaveLength(2)
     expect(found[0]?.text).toBe(
-      `${GROUP}-store-memory-0001-001 can never ring: AWS/MemoryDB has no DatabaseMemoryUsagePercentage for ClusterName ${GROUP}, NodeName ${GROUP}-0001-001; CloudWatch has it by ClusterName + NodeId`,
+      `${GROUP}-store-memory-0001-001 and 1 more can never ring: AWS/MemoryDB has no DatabaseMemoryUsagePercentage for ClusterName ${GROUP}, NodeName ${GROUP}-0001-001; CloudWatch has it by ClusterName + NodeId`,
     )
     expect(found[0]?.todo).toContain('terraform/alarms.tf')
   })

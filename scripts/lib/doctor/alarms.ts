@@ -7,7 +7,7 @@ import {
 import type { Account } from '../aws/account.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, problem, problemsOr } from './finding.ts'
-import { MetricSearch, type Watched } from './metrics.ts'
+import { MetricSearch, type Sight, type Watched } from './metrics.ts'
 
 interface Alarms {
   metric: MetricAlarm[]
@@ -37,20 +37,41 @@ export async function checkAlarms(environment: Environment): Promise<Finding[]> 
   for (const alarm of all) {
     problems.push(...stateOf(alarm), ...actionsOf(alarm, alarms.children))
   }
+  const { deaf, silent } = await checkMetrics(aws, alarms.metric)
+  const note =
+    silent.length > 0
+      ? `; nothing reported yet, but under known dimensions: ${silent.join(', ')}`
+      : ''
+  return problemsOr(
+    [...problems, ...deaf],
+    `${count(all.length, 'alarm')}, all OK, on metrics that exist${note}`,
+  )
+}
+
+/** Problems with alarms whose metric does not exist, and metrics that may have nothing to report yet. */
+async function checkMetrics(
+  aws: Account,
+  alarms: MetricAlarm[],
+): Promise<{ deaf: Finding[]; silent: string[] }> {
   const search = new MetricSearch(aws)
-  const notes: string[] = []
-  for (const alarm of alarms.metric) {
+  const silent = new Set<string>()
+  const deaf = new Map<string, { sight: Sight; names: string[] }>()
+  for (const alarm of alarms) {
     for (const metric of metricsOf(alarm)) {
-      const { todo, text, exists } = await search.look(metric)
-      if (todo) problems.push(problem(`${alarm.AlarmName} can never ring: ${text}`, todo))
-      else if (!exists) notes.push(metric.name)
+      const sight = await search.look(metric)
+      if (!sight.todo && !sight.exists) silent.add(metric.name)
+      if (!sight.todo) continue
+      // A metric that is wrong for one node of the store is wrong for all: one line tells it.
+      const key = `${metric.namespace} ${metric.name}`
+      const known = deaf.get(key) ?? { sight, names: [] }
+      deaf.set(key, { ...known, names: [...known.names, alarm.AlarmName ?? ''] })
     }
   }
-  const silent = [...new Set(notes)].join(', ')
-  return problemsOr(
-    problems,
-    `${count(all.length, 'alarm')}, all OK, on metrics that exist${silent && `; nothing reported yet, but under known dimensions: ${silent}`}`,
-  )
+  const told = [...deaf.values()].map(({ sight: { text, todo = '' }, names }) => {
+    const others = names.length > 1 ? ` and ${names.length - 1} more` : ''
+    return problem(`${names[0]}${others} can never ring: ${text}`, todo)
+  })
+  return { deaf: told, silent: [...silent] }
 }
 
 /** The topics that the environment's alarms tell. */

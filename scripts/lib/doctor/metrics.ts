@@ -49,7 +49,7 @@ export class MetricSearch {
       text: `${namespace} has no ${name} for ${wanted.join(', ')}${known}`,
       todo:
         shapes.length > 0
-          ? 'correct the dimensions of the alarm in terraform/alarms.tf or terraform/operations.tf; within ten minutes of an apply, run this again first'
+          ? 'if it is so ten minutes after an apply, correct the dimensions in terraform/alarms.tf or terraform/operations.tf'
           : `AWS reports it ${SELDOM[name] ?? 'within ten minutes'}: run this again then`,
     }
   }
