@@ -21,6 +21,8 @@ export interface Image {
   architecture: string
   createdAt: number
   tags: Record<string, string>
+  /** Available, unless something else is said. */
+  state?: 'pending' | 'failed' | 'disabled'
 }
 
 export type Lifecycle = 'Pending' | 'InService' | 'Standby' | 'Terminating' | 'Terminated'

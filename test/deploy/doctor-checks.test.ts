@@ -128,6 +128,13 @@ describe('images and the way back', () => {
     if (image) images.set(NEW_IMAGE, image)
   })
 
+  test('are ill when the AMI of an earlier release cannot be used', async () => {
+    const image = ward.scene.plane.images.get(NEW_IMAGE)
+    if (image) image.state = 'disabled'
+    await ward.finds('images', /^the AMI .*, launch template version 1, is disabled: /, /bake/)
+    delete image?.state
+  })
+
   test('are ill while a process is suspended that a rollback needs', async () => {
     const { suspended } = ward.scene.plane.group
     suspended.add('Launch')

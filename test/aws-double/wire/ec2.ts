@@ -111,7 +111,7 @@ function imageOf(image: Image): Xml {
   return {
     imageId: image.id,
     name: image.name,
-    imageState: 'available',
+    imageState: image.state ?? 'available',
     architecture: image.architecture,
     creationDate: new Date(image.createdAt).toISOString(),
     imageOwnerId: '123456789012',
