@@ -18,6 +18,7 @@ const FLOORS = [
   'scripts/lib/cli.ts',
   'scripts/lib/{image,ops,rollout,secrets}/**',
   'scripts/lib/deploy/**',
+  'scripts/lib/doctor/**',
   'scripts/lib/commands/**',
   'test/{support,aws-double}/**',
   'test/**',
