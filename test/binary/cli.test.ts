@@ -148,7 +148,11 @@ describe('the executable', () => {
     }
     const first = build()
     expect(build()).toEqual(first)
-    expect(first.sums).toMatch(new RegExp(`^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n$`))
+    expect(first.sums).toMatch(
+      new RegExp(
+        `^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n[0-9a-f]{64} {2}${service}-linux-\\1\\.cdx\\.json\\n$`,
+      ),
+    )
     expect(first.output).not.toContain('dirty')
     writeFileSync(join(clone, 'src', 'stray.ts'), '')
     expect(build().output).toMatch(/^release [0-9a-f]{40}-dirty/)
