@@ -132,6 +132,11 @@ describe('the executable', () => {
     ).toBe(true)
   })
 
+  test('does not depend on where it was built', async () => {
+    const bytes = await Bun.file(executable).bytes()
+    expect(Buffer.from(bytes.buffer).includes(root)).toBe(false)
+  })
+
   test('is byte-identical when one commit is built twice, and says dirty when the tree is', async () => {
     using folder = temporaryFolder()
     const clone = join(folder.path, 'clone')
