@@ -175,7 +175,7 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
   try {
     const id = await patiently(context, async () => {
       await assertNotOvertaken(context, fleet)
-      return await startRefresh(aws, plan)
+      return await startRefresh(aws, plan, retryPolicy)
     })
     void signIn(context, fleet, [])
     return id

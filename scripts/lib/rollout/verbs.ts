@@ -98,7 +98,7 @@ export async function start(context: Context): Promise<number> {
         rollout.notes.push(`could not record the running version: ${error.message}`)
       })
       await assertNotOvertaken(context, fleet)
-      const id = await startRefresh(aws, {
+      const plan = {
         group: settings.group,
         templateId: launchTemplateId,
         version,
@@ -111,7 +111,8 @@ export async function start(context: Context): Promise<number> {
         alarms: checked.alarms,
         autoRollback: true,
         newest: fleet.refresh?.InstanceRefreshId,
-      })
+      }
+      const id = await startRefresh(aws, plan, retryPolicy)
       void signIn(context, fleet, rollout.notes)
       return id
     },
@@ -220,8 +221,12 @@ export async function cancel(context: Context): Promise<number> {
   await patiently(context, () => stopRefresh(context))
   void signIn(context, before, [])
   const deadline = Date.now() + settings.timeoutSeconds * 1000
+  // Somebody may start another one as soon as this one is cancelled.
+  const cancelled = isRunning(before.refresh?.Status)
+    ? before.refresh?.InstanceRefreshId
+    : undefined
   for (;;) {
-    const fleet = await snapshot(context)
+    const fleet = await snapshot(context, cancelled)
     progress.update({
       startedAt: fleet.at,
       fleet,
