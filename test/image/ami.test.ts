@@ -100,6 +100,7 @@ describe('scripts/bake', () => {
     [['--arch', 'mips'], /--arch needs x64 or arm64, got 'mips'/],
     [['now'], /takes no arguments, got 'now'/],
     [['--fast'], /Unknown option '--fast'/],
+    [['--key', 'key.pem'], /--key signs a statement: it needs --builder, too/],
   ])('refuses %p', async (options, message) => {
     const { exitCode, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
     expect(exitCode).toBe(2)

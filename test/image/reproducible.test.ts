@@ -1,12 +1,19 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { $ } from 'bun'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { open } from '../../scripts/lib/provenance/envelope.ts'
+import { checkStatement } from '../../scripts/lib/provenance/statement.ts'
+import { service } from '../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot } from './image.ts'
+
+const BUILDER = 'https://example.com/bake'
+const KEYS = generateKeyPairSync('ed25519')
 
 sayWhatIsLeftOut('the comparison of two bakes', cannotBoot)
 
@@ -27,6 +34,23 @@ describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
       expect([...after].filter((line) => !before.has(line))).toEqual([])
       expect(before.size).toBeGreaterThan(5_000)
       expect(sha256(again.archive)).toBe(sha256(image.archive))
+
+      // What the clone states about its own files is true of these.
+      const path = `dist/provenance/${image.release}-${image.arch}.intoto.json`
+      const envelope = await Bun.file(join(folder.path, 'clone', path)).json()
+      const dist = `${service.name}-linux-${image.arch}`
+      checkStatement(open(envelope, [KEYS.publicKey]), {
+        builder: BUILDER,
+        commit: image.release,
+        artifacts: [
+          { name: dist, sha256: sha256(join(image.root, 'usr/local/bin/app')) },
+          {
+            name: `${dist}.cdx.json`,
+            sha256: sha256(join(image.root, 'usr/local/lib/app/sbom.cdx.json')),
+          },
+          { name: 'root.tar.zst', sha256: sha256(image.archive) },
+        ],
+      })
     },
     BAKE_TIMEOUT_MS,
   )
@@ -40,7 +64,11 @@ async function bakeInClone(folder: string, { base, release }: LocalImage): Promi
   const images = join(clone, 'packer', '.images')
   mkdirSync(images, { recursive: true })
   symlinkSync(base, join(images, basename(base)))
-  await $`scripts/build && scripts/bake --local`.cwd(clone).quiet()
+  const key = join(folder, 'key.pem')
+  writeFileSync(key, KEYS.privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  await $`scripts/build && scripts/bake --local --builder ${BUILDER} --key ${key}`
+    .cwd(clone)
+    .quiet()
   const again = findLocalImage(clone, release)
   if (!again) throw new Error(`no image of ${release} in the clone`)
   return again

@@ -15,6 +15,8 @@ export interface BuiltRelease {
   sha256: string
   /** The file with the executable's bill of materials. */
   sbom: string
+  /** Of the bill of materials, in hexadecimal. */
+  sbomSha256: string
 }
 
 /** The commit of the tree at `root`, built for `arch`. Throws `Stop` when the tree is dirty or it is not built. */
@@ -38,7 +40,14 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   if (!executable.bytes.includes(id) || executable.bytes.includes(`${id}-dirty`)) {
     throw new Stop(`dist/${name} was not built from commit ${id}: ${build}`)
   }
-  return { id, commitTime, executable: executable.path, sha256: executable.sha256, sbom: sbom.path }
+  return {
+    id,
+    commitTime,
+    executable: executable.path,
+    sha256: executable.sha256,
+    sbom: sbom.path,
+    sbomSha256: sbom.sha256,
+  }
 }
 
 /** A file in dist. Throws `Stop` when it is missing, or not the one that dist/SHA256SUMS lists. */
