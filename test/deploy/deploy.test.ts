@@ -208,8 +208,10 @@ describe('deploy', () => {
   })
 
   test('exits with 5 when the rollout took too long', async () => {
-    const late = { HELLO_ROLLOUT_BAKE_SECONDS: '2000', HELLO_ROLLOUT_TIMEOUT_SECONDS: '2' }
-    expect((await run(['HEAD', '--yes'], late)).code).toBe(5)
+    scene.behave(NEW_IMAGE, { healthStatus: 503 })
+    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
+    expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
   })
 
   test('refuses without a terminal to ask on, and restores the release file', async () => {

@@ -1,6 +1,7 @@
 import type { Command } from '../../scripts/lib/cli.ts'
 import { usageError } from '../../scripts/lib/errors.ts'
 import { flag, number, parsed, text } from '../../scripts/lib/options.ts'
+import { MARGIN_SECONDS } from './balancer-lag.ts'
 import { NAMESPACE } from './names.ts'
 import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
 
@@ -32,6 +33,15 @@ const options = {
     "how much faster than on AWS pure waits pass: warm-up, checkpoint, bake, alarm periods. Health checks, draining, boot and the service's own timeouts are always real",
     10,
     { min: 1, max: 20 },
+  ),
+  lag: number(
+    'how late the nodes of the load balancer hear of a change at most, in seconds; only for the scenario late',
+    MARGIN_SECONDS,
+    { min: 0, max: 600 },
+  ),
+  seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
+  map: flag(
+    'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, six minutes',
   ),
   json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
   html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
@@ -68,6 +78,9 @@ export interface Options {
   rounds: number
   from: string
   pace: number
+  lag: number
+  seed: number
+  map: boolean
   json: string | undefined
   html: string | undefined
   verbose: boolean
@@ -89,7 +102,10 @@ export function whyNot(scenarios: ScenarioName[]): string | undefined {
 }
 
 /** Rejects contradictory options. */
-export function refuseContradictions({ scenarios, html }: Options): void {
+export function refuseContradictions({ scenarios, html, map }: Options): void {
+  if (map && scenarios.join() !== 'rollout') {
+    throw usageError('--map plays no scenario: give one of --map and --scenario')
+  }
   if (html !== undefined && scenarios.length > 1) {
     throw usageError('--html names one file, but each scenario has its own page')
   }

@@ -130,7 +130,7 @@ function imageOf(image: Image): Xml {
   return {
     imageId: image.id,
     name: image.name,
-    imageState: 'available',
+    imageState: image.state ?? 'available',
     architecture: image.architecture,
     creationDate: new Date(image.createdAt).toISOString(),
     imageOwnerId: '123456789012',
@@ -145,6 +145,7 @@ function instanceOf(plane: ControlPlane, instance: Instance): Xml {
     imageId: instance.imageId,
     instanceState: { code: STATE_CODES[state], name: state },
     instanceType: 't4g.small',
+    cpuOptions: { coreCount: 2, threadsPerCore: 1 },
     launchTime: time(instance.launchedAt),
     placement: { availabilityZone: instance.zone },
     privateIpAddress: instance.privateIp,
