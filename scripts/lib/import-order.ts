@@ -19,6 +19,7 @@ const FLOORS = [
   'scripts/lib/cli.ts',
   'scripts/lib/{image,ops,rollout,sbom,secrets}/**',
   'scripts/lib/deploy/**',
+  'scripts/lib/doctor/**',
   'scripts/lib/commands/**',
   'test/{support,aws-double}/**',
   'test/**',
