@@ -19,7 +19,7 @@ const options = {
     max: 20_000,
   }),
   clients: number('additional closed-loop clients', 8, { max: 200, whole: true }),
-  rounds: number('rollouts in a row, A to B to A and so on; only for the scenario rollout', 1, {
+  rounds: number('rollouts in a row, A to B to A and so on; only for rollout and deploy', 1, {
     min: 1,
     max: 100,
     whole: true,
@@ -55,7 +55,8 @@ usage: sudo scripts/rehearse [--scenario NAME|all] [options]
 
 Rolls a fleet from one release to the next on this machine, under load, and reports the outcome of every request:
 images built and baked from this tree's last commit, instances booted from them, HAProxy with the load balancer's rules,
-Redis, a double of AWS, and the unmodified scripts/rollout and scripts/smoke.
+Redis, a double of AWS, and the unmodified scripts/rollout, scripts/smoke and scripts/deploy. Without terraform, 'all'
+leaves out deploy.
 
 ${Object.entries(SCENARIO_NAMES)
   .map(([name, text]) => `  ${name.padEnd(22)}${text}`)
@@ -87,8 +88,17 @@ export interface Options {
 
 function readScenario(name: string): ScenarioName[] | undefined {
   const names = Object.keys(SCENARIO_NAMES) as ScenarioName[]
-  if (name === 'all') return names.filter((each) => !each.startsWith('wrong-'))
+  if (name === 'all') {
+    return names.filter((each) => !each.startsWith('wrong-') && !whyNot([each]))
+  }
   return names.includes(name as ScenarioName) ? [name as ScenarioName] : undefined
+}
+
+/** Why these scenarios cannot be played on this machine; undefined if they can. */
+export function whyNot(scenarios: ScenarioName[]): string | undefined {
+  return scenarios.includes('deploy') && !Bun.which('terraform')
+    ? 'the scenario deploy needs terraform (1.11 or newer) on PATH'
+    : undefined
 }
 
 /** Rejects contradictory options. */

@@ -199,6 +199,14 @@ export class Rehearsal {
     return release
   }
 
+  /** The ID of the release's image. */
+  imageOf(name: ReleaseName): string {
+    const { id } = this.release(name)
+    const [image] = [...this.images].find(([, release]) => release.id === id) ?? []
+    if (!image) throw new Error(`release ${name} has no image`)
+    return image
+  }
+
   serving(name?: ReleaseName): Instance[] {
     const wanted = name && this.release(name).id
     return this.plane.instances.filter(
@@ -240,9 +248,17 @@ export class Rehearsal {
     return rollout
   }
 
-  /** Runs a script of this tree against the double and returns its exit code. */
-  async script(name: string, words: string[], log: string): Promise<number> {
-    return await this.deploys.script(name, words, log)
+  /** Ships a release by scripts/deploy of the clone in this folder. */
+  async deploy(to: ReleaseName, clone: string): Promise<Rollout> {
+    this.mark(`deploy of release ${to}`)
+    const rollout = await this.deploys.deploy(this.release(to).id, clone, this.setting.pace)
+    this.mark(`deploy ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
+    return rollout
+  }
+
+  /** Runs a script of this tree, or of a clone in this folder, against the double and returns its exit code. */
+  async script(name: string, words: string[], log: string, clone?: string): Promise<number> {
+    return await this.deploys.script(name, words, log, clone ? { clone } : {})
   }
 
   /** Runs scripts/smoke through the load balancer. */
@@ -264,7 +280,7 @@ export class Rehearsal {
   ): void {
     const { verdict = 'no verdict' } = rollout
     this.expect(
-      `scripts/rollout exits with ${exitCode}`,
+      `scripts/${rollout.script} exits with ${exitCode}`,
       rollout.exitCode === exitCode,
       `${rollout.exitCode}, ${verdict}`,
     )

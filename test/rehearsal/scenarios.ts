@@ -7,6 +7,7 @@ import {
   expectMark,
   followerKilled,
 } from './bad-releases.ts'
+import { shipByDeploy } from './deployment.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
@@ -53,6 +54,7 @@ const SOAK_MS = 40_000
 
 export const SCENARIOS: Record<ScenarioName, Scenario> = {
   rollout: { releases: ['a', 'b'], setting: faster, play: rollThenRestart },
+  deploy: { releases: ['a', 'b'], setting: faster, play: deployThenRestart },
   'bad-release': { releases: ['a', 'never-healthy'], setting: impatient, play: badRelease },
   'bad-after-checkpoint': {
     releases: ['a', 'turns-bad'],
@@ -114,6 +116,10 @@ async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   }
   await rehearsal.smoke(at)
   await restartInPlace(rehearsal)
+}
+
+async function deployThenRestart(rehearsal: Rehearsal): Promise<void> {
+  if (await shipByDeploy(rehearsal)) await restartInPlace(rehearsal)
 }
 
 /** Restarts without deregistration: only the service's own drain keeps requests from failing. */

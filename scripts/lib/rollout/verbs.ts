@@ -69,7 +69,11 @@ export async function start(context: Context): Promise<number> {
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
   }
-  const problems = [...checked.problems, ...tooFewAnswers(stops, fleet.desired, settings)]
+  const problems = [
+    ...checked.problems,
+    ...tooFewAnswers(stops, fleet.desired, settings),
+    ...tooLittleTime(stops, settings),
+  ]
   if (problems.length > 0) {
     throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
   }
@@ -259,6 +263,16 @@ function tooFewAnswers(
   if (expected >= 2 * answers) return []
   return [
     `a checkpoint requires ${answers} answers from the new release, but the probe would get only about ${expected}: raise --rate (${rate} per second) or --checkpoint-delay-seconds, or pass --checkpoint-answers 0`,
+  ]
+}
+
+/** Refuses pauses so long that the rollout would be left before its end, with nobody to judge the release. */
+function tooLittleTime({ percentages, delayMs }: Checkpoints, settings: Settings): string[] {
+  const { timeoutSeconds, beforeSeconds, bakeSeconds = BAKE_SECONDS } = settings
+  const seconds = beforeSeconds + (percentages.length * delayMs) / 1000 + bakeSeconds
+  if (seconds < timeoutSeconds) return []
+  return [
+    `the checkpoints and the bake time alone take ${Math.ceil(seconds)} s, but --timeout-seconds is ${timeoutSeconds}: raise it, or lower --checkpoint-delay-seconds or --bake-seconds`,
   ]
 }
 
