@@ -59,7 +59,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   test(
     'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
     async () => {
-      const { code, receipt } = await play('rollout', ['--html', page])
+      const { code, receipt } = await play('rollout', ['--pace', '20', '--html', page])
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
       expect(code).toBe(0)
       expect(receipt.requests).toBeGreaterThanOrEqual(60_000)
