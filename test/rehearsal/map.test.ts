@@ -9,7 +9,7 @@ const map: LagMap = {
   defaultDrain: 80,
   cells: DRAINS.flatMap((drain) =>
     LAGS.map((lag) => ({
-      ...{ lag, drain, requests: 20_000, deregistered: 0, other: 0, lost: 0 },
+      ...{ lag, drain, requests: 20_000, deregistered: 0, other: 0, failures: {}, lost: 0 },
       restarted: Math.max(0, 15 + lag - drain),
     })),
   ),
