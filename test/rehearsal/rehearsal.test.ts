@@ -64,7 +64,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   test(
     'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
     async () => {
-      const { code, receipt } = await play(ordinary, ['--html', page])
+      const { code, receipt } = await play(ordinary, ['--pace', '20', '--html', page])
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
       expect(code).toBe(0)
       expect(receipt.rollouts.map(({ script, verdict }) => [script, verdict])).toEqual([
