@@ -3,6 +3,7 @@ import { type Pace, wallClock } from '../aws-double/clock.ts'
 import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
+import { renderUserData } from '../support/user-data.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { RULES } from './balancer.ts'
 import { GROUP, HOST_ADDRESS, STORE_PORT, TEMPLATE, URL } from './names.ts'
@@ -29,7 +30,10 @@ export interface CloudOptions {
 export async function startCloud(options: CloudOptions): Promise<Double> {
   const { driver, images, instances, pace, tokenHash } = options
   const now = Date.now()
-  const userData = environment(tokenHash)
+  const userData = await renderUserData({
+    environment: environment(tokenHash),
+    log_group: `/${service.name}/rehearsal/journal`,
+  })
   const plane = new ControlPlane({
     group: {
       name: GROUP,
@@ -87,12 +91,11 @@ export const awsEnvironment = (double: Double, token: string): Record<string, st
   [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
-/** /etc/app/app.env without the instance's own ID. */
-function environment(tokenHash: string): string {
-  return [
-    'ENVIRONMENT=rehearsal',
-    `REDIS_ENDPOINT=${HOST_ADDRESS}:${STORE_PORT}`,
-    `TOKENS=write:${tokenHash}`,
-    '',
-  ].join('\n')
-}
+/** What the service's environment is here. In group.tf, secrets have names, and the store is a cluster with TLS. */
+const environment = (tokenHash: string): Record<string, string> => ({
+  ENVIRONMENT: 'rehearsal',
+  PORT: String(service.port),
+  AWS_REGION: REGION,
+  REDIS_ENDPOINT: `${HOST_ADDRESS}:${STORE_PORT}`,
+  TOKENS: `write:${tokenHash}`,
+})
