@@ -125,7 +125,9 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
       expect(await configuredAt(machine)).toBe(configured)
 
       await machine.sh('PAYLOAD=/tmp/payload bash /run/clean.sh')
-      expect(await machine.sh('find /var/lib/cloud ! -type d; find /var/log -name "cloud-init*"')).toBe('')
+      expect(
+        await machine.sh('find /var/lib/cloud ! -type d; find /var/log -name "cloud-init*"'),
+      ).toBe('')
       await machine.stop()
     }
     await using machine = await start(SECOND)
