@@ -1,5 +1,6 @@
-import { PATH, READ, SAVE } from './server.ts'
+import { PATH, READ, SAVE } from './requests.ts'
 
+const FORGET = { ...READ, method: 'DELETE' }
 const NO_SUCH_DAY = { ...SAVE, body: '{"dateOfBirth":"1815-02-30"}' }
 const HEALTH_TIMEOUT_MS = 2_000
 
@@ -11,8 +12,8 @@ export async function checkContract(url: string): Promise<string> {
   await expectStatus(200, url, '/version', READ)
   await expectStatus(400, url, PATH, NO_SUCH_DAY)
   await expectStatus(400, url, `${PATH}1`, READ)
-  await expectStatus(204, url, PATH, { method: 'DELETE' })
-  await expectStatus(404, url, PATH, { method: 'DELETE' })
+  await expectStatus(204, url, PATH, FORGET)
+  await expectStatus(404, url, PATH, FORGET)
   await expectStatus(404, url, PATH, READ)
   await expectStatus(204, url, PATH, SAVE)
   await becomesHealthy(url)

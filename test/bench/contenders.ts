@@ -4,6 +4,7 @@ import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
 import { run } from './cores.ts'
 import type { ContenderName } from './options.ts'
+import { TOKENS } from './requests.ts'
 
 export interface Contender {
   name: ContenderName
@@ -19,6 +20,7 @@ const peers = join(root, 'test/bench')
 export async function prepareContenders(
   names: readonly ContenderName[],
   folder: string,
+  production: boolean,
 ): Promise<Contender[]> {
   const all: Record<ContenderName, () => Promise<Contender>> = {
     service: async () => {
@@ -27,7 +29,10 @@ export async function prepareContenders(
         name: 'service',
         what: `${(await run([executable, '--version'])).trim()}; access log, metrics on`,
         command: (port) => [executable, String(port)],
-        environment: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
+        environment: {
+          ...{ ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
+          ...(production && { TOKENS }),
+        },
       }
     },
     gin: () => goPeer('gin', 'gin with its logger and recovery, go-redis', folder),

@@ -1,36 +1,60 @@
 /**
  * The floor: bare `Bun.serve`, ioredis, one read or one write, nothing else. Usage: bun floor.ts PORT single|batched,
- * whether each command is sent by itself, or those of one turn of the event loop in one pipeline.
+ * whether each command is sent by itself, or those of one turn of the event loop in one pipeline for each primary.
  */
-import { type ChainableCommander, Redis } from 'ioredis'
+import { readFileSync } from 'node:fs'
+import calculateSlot from 'cluster-key-slot'
+import { type ChainableCommander, Cluster, Redis } from 'ioredis'
 
 const [, , listenPort, sending] = process.argv
-const [host = '127.0.0.1', port = '6379'] = (process.env.REDIS_ENDPOINT ?? '').split(':')
-const redis = new Redis({ host, port: Number(port) })
+const { REDIS_ENDPOINT = '127.0.0.1:6379', REDIS_MODE, REDIS_TLS_CA_FILE: caFile } = process.env
+const endpoints = REDIS_ENDPOINT.split(',').map((endpoint) => {
+  const [host = '', port] = endpoint.split(':')
+  return { host, port: Number(port) }
+})
+const redisOptions = caFile ? { tls: { ca: readFileSync(caFile, 'utf8') } } : {}
+const redis =
+  REDIS_MODE === 'cluster'
+    ? new Cluster(endpoints, { redisOptions })
+    : new Redis({ ...redisOptions, ...endpoints[0] })
 
-let batch: { commands: ChainableCommander; replies: Promise<unknown[]>; length: number } | undefined
+interface Batch {
+  commands: ChainableCommander
+  replies: Promise<unknown[]>
+  length: number
+}
 
-/** The batch of this turn, sent at its end. */
-function openBatch() {
-  const commands = redis.pipeline()
+/** The batches of this turn, each sent at its end. */
+const batches = new Map<Redis, Batch>()
+
+function openBatch(node: Redis): Batch {
+  const commands = node.pipeline()
   const sent = new Promise((resolve) => setImmediate(resolve))
   const replies = sent.then(async () => {
-    batch = undefined
+    batches.delete(node)
     return ((await commands.exec()) ?? []).map(([error, reply]) => {
       if (error) throw error
       return reply
     })
   })
-  return { commands, replies, length: 0 }
+  const batch = { commands, replies, length: 0 }
+  batches.set(node, batch)
+  return batch
 }
 
-async function send(name: string, ...parameters: string[]): Promise<unknown> {
-  if (sending === 'single') return redis.call(name, ...parameters)
-  batch ??= openBatch()
-  const { commands, replies } = batch
+function nodeOf(key: string): Redis | undefined {
+  if (!(redis instanceof Cluster)) return redis
+  const address = redis.slots[calculateSlot(key)]?.[0]
+  return redis.nodes('master').find(({ options }) => `${options.host}:${options.port}` === address)
+}
+
+async function send(name: string, key: string, ...values: string[]): Promise<unknown> {
+  const node = sending === 'batched' ? nodeOf(key) : undefined
+  if (!node) return redis.call(name, key, ...values)
+  const batch = batches.get(node) ?? openBatch(node)
   const index = batch.length++
-  commands.call(name, ...parameters)
-  return (await replies)[index]
+  batch.commands.call(name, key, ...values)
+  return (await batch.replies)[index]
 }
 
 Bun.serve({

@@ -9,9 +9,10 @@ import { compare, doubts, summarize } from './comparison.ts'
 import { type Contender, prepareContenders } from './contenders.ts'
 import { LOAD_CORE, run, SERVER_CORE } from './cores.ts'
 import { command, type Options } from './options.ts'
-import { startRedis } from './redis-server.ts'
+import { type RedisServer, startCluster, startRedis } from './redis-server.ts'
+import { SAVE } from './requests.ts'
 import { measure, orderOfRound, type Samples } from './rounds.ts'
-import { SAVE, startServer } from './server.ts'
+import { startServer } from './server.ts'
 import { openProgress } from './status-line.ts'
 import { tables } from './tables.ts'
 import { judge } from './targets.ts'
@@ -26,7 +27,7 @@ await runCommand(command, async ({ options: { only = [], ...options } }) => {
   }
 })
 
-async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
+async function bench({ rounds, seconds, only, production, json }: Options): Promise<void> {
   if (process.platform !== 'linux' || availableParallelism() < 2) {
     throw new Error('needs Linux and two cores: one for the server, one for the load')
   }
@@ -40,17 +41,17 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   }
   const progress = openProgress()
   progress('building the contenders')
-  const contenders = await prepareContenders(only, folder)
+  const contenders = await prepareContenders(only, folder, production)
   // The build used every core; from here on this script keeps off the server's, too.
   await run(['taskset', '-acp', String(LOAD_CORE), String(process.pid)])
-  const redis = await startRedis(folder)
-  await check(contenders, redis.endpoint, folder)
+  const redis = await (production ? startCluster : startRedis)(folder)
+  await check(contenders, redis, folder)
 
   const samples: Partial<Samples> = Object.fromEntries(only.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const contender of orderOfRound(contenders, round)) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`)
-      samples[contender.name]?.push(await measure(contender, redis.endpoint, folder, seconds))
+      samples[contender.name]?.push(await measure(contender, redis, folder, seconds))
     }
   }
   progress.end()
@@ -59,7 +60,7 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
   const rows = summarize(samples)
   const ratios = compare(samples)
   const targets = judge(rows, ratios)
-  const conditions = describe(rounds, seconds, contenders)
+  const conditions = describe(rounds, seconds, production, contenders)
   const cautions = doubts(rows)
   console.log(
     json
@@ -71,10 +72,10 @@ async function bench({ rounds, seconds, only, json }: Options): Promise<void> {
 }
 
 /** Saves the birthday on every contender, and throws unless each implements the API. The floors have none. */
-async function check(contenders: readonly Contender[], redisEndpoint: string, folder: string) {
+async function check(contenders: readonly Contender[], redis: RedisServer, folder: string) {
   const messages = new Set<string>()
   for (const contender of contenders) {
-    const server = await startServer(contender, redisEndpoint, folder, SAVE)
+    const server = await startServer(contender, redis, folder, SAVE)
     try {
       if (contender.name !== 'floor' && contender.name !== 'single')
         messages.add(await checkContract(server.url))
@@ -87,10 +88,18 @@ async function check(contenders: readonly Contender[], redisEndpoint: string, fo
   if (messages.size > 1) throw new Error(`the answers differ: ${[...messages].join(' | ')}`)
 }
 
-function describe(rounds: number, seconds: number, contenders: readonly Contender[]): string[] {
+function describe(
+  rounds: number,
+  seconds: number,
+  production: boolean,
+  contenders: readonly Contender[],
+): string[] {
   return [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
     `server on core ${SERVER_CORE} (GOMAXPROCS=1 for Go); wrk, Redis and this script on core ${LOAD_CORE}`,
+    production
+      ? 'as in production: a cluster of three primaries, TLS, and tokens for the service'
+      : 'one Redis, no TLS, no tokens',
     `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s per method after a warm-up, ${CONNECTIONS} connections; medians`,
     ...contenders.map(({ name, what }) => `${name.padEnd(7)}  ${what}`),
   ]

@@ -22,6 +22,7 @@ const options = {
     }),
     fallback: CONTENDERS as readonly ContenderName[],
   },
+  production: flag('a cluster of three primaries with TLS, and tokens, as production has them'),
   json: flag(
     'the figures as one JSON document on standard output; progress stays on standard error',
   ),
@@ -30,7 +31,7 @@ const options = {
 export const command: Command<typeof options> = {
   name: 'bench',
   synopsis: `
-usage: scripts/bench [--rounds N] [--seconds N] [--json]
+usage: scripts/bench [--rounds N] [--seconds N] [--production] [--json]
 
 Measures the executable in dist (compiled if missing) against a Go peer on gin, plain Go, and bare Bun.serve
 with batched and with single commands, all on the same Redis, in alternating rounds. Server on core 0; load, Redis and this script on core 1.`,
@@ -45,6 +46,7 @@ export interface Options {
   rounds: number
   seconds: number
   only: readonly ContenderName[]
+  production: boolean
   json: boolean
 }
 

@@ -1,20 +1,68 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePort } from '../support/process.ts'
-import { LOAD_CORE, onCore, owned } from './cores.ts'
+import { makeCertificate } from '../support/tls.ts'
+import { LOAD_CORE, onCore, owned, run } from './cores.ts'
 
 export interface RedisServer {
-  endpoint: string
+  /** What tells a contender how to reach it. */
+  environment: Record<string, string>
   stop(): Promise<void>
 }
 
-const START_TIMEOUT_MS = 5_000
+const START_TIMEOUT_MS = 10_000
+const PRIMARIES = 3
 
 /** Starts our own Redis on the load's core, in memory only. */
 export async function startRedis(folder: string): Promise<RedisServer> {
-  const port = freePort()
+  const server = start(folder, ['--port', String(freePort())])
+  const port = server.options[1] ?? ''
+  await becomes('redis-server listens', () => ask(['-p', port, 'ping'], 'PONG'), server.stop)
+  return { environment: { REDIS_ENDPOINT: `127.0.0.1:${port}` }, stop: server.stop }
+}
+
+/** Starts a cluster of three primaries that speaks TLS, on the load's core, in memory only. */
+export async function startCluster(folder: string): Promise<RedisServer> {
+  const certificate = makeCertificate()
+  process.on('exit', () => certificate[Symbol.dispose]())
+  const { certFile, keyFile } = certificate
+  const ports = Array.from({ length: PRIMARIES }, () => String(freePort()))
+  const servers = ports.map((port) =>
+    start(join(folder, port), [
+      ...['--port', '0', '--tls-port', port, '--tls-cluster', 'yes', '--tls-auth-clients', 'no'],
+      ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
+      ...['--cluster-enabled', 'yes'],
+    ]),
+  )
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.stop()))
+  }
+  const tls = ['--tls', '--cacert', certFile]
+  const every = async (words: string[], answer: string) =>
+    (await Promise.all(ports.map((port) => ask([...tls, '-p', port, ...words], answer)))).every(
+      Boolean,
+    )
+  await becomes('redis-server listens', () => every(['ping'], 'PONG'), stop)
+  const addresses = ports.map((port) => `127.0.0.1:${port}`)
+  await run(['redis-cli', ...tls, '--cluster', 'create', ...addresses, '--cluster-yes'])
+  await becomes('the cluster is up', () => every(['cluster', 'info'], 'cluster_state:ok'), stop)
+  return {
+    environment: {
+      REDIS_ENDPOINT: addresses.join(','),
+      REDIS_MODE: 'cluster',
+      REDIS_TLS: 'true',
+      REDIS_TLS_CA_FILE: certFile,
+    },
+    stop,
+  }
+}
+
+function start(folder: string, options: string[]) {
+  mkdirSync(folder, { recursive: true })
   const child = owned(
     Bun.spawn(
       onCore(LOAD_CORE, [
-        ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--dir', folder],
+        ...['redis-server', '--bind', '127.0.0.1', '--dir', folder, ...options],
         ...['--save', '', '--appendonly', 'no', '--daemonize', 'no'],
       ]),
       { stdout: 'ignore', stderr: 'ignore' },
@@ -24,23 +72,28 @@ export async function startRedis(folder: string): Promise<RedisServer> {
     child.kill()
     await child.exited
   }
-  const start = performance.now()
-  while (!(await listens(port))) {
-    if (child.exitCode !== null || performance.now() - start > START_TIMEOUT_MS) {
-      await stop()
-      throw new Error(`redis-server did not start on port ${port}`)
-    }
-    await Bun.sleep(10)
-  }
-  return { endpoint: `127.0.0.1:${port}`, stop }
+  return { options, stop }
 }
 
-async function listens(port: number): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } })
-    socket.end()
-    return true
-  } catch {
-    return false
+/** Whether redis-cli with `words` answers something that contains `answer`. */
+function ask(words: string[], answer: string): Promise<boolean> {
+  return run(['redis-cli', ...words]).then(
+    (output) => output.includes(answer),
+    () => false,
+  )
+}
+
+async function becomes(
+  what: string,
+  condition: () => Promise<boolean>,
+  stop: () => Promise<void>,
+): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (!(await condition())) {
+    if (performance.now() > deadline) {
+      await stop()
+      throw new Error(`not within ${START_TIMEOUT_MS} ms: ${what}`)
+    }
+    await Bun.sleep(20)
   }
 }

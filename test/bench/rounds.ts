@@ -1,7 +1,9 @@
 import type { Contender } from './contenders.ts'
 import type { ContenderName } from './options.ts'
-import { READ, startServer } from './server.ts'
-import { type Figures, load, METHODS, type Method } from './wrk.ts'
+import type { RedisServer } from './redis-server.ts'
+import { READ, SAVE } from './requests.ts'
+import { startServer } from './server.ts'
+import { type Figures, load, METHODS, type Method, USERS } from './wrk.ts'
 
 /** Lets just-in-time compilers and connection pools settle before anything is measured. */
 const WARM_UP_SECONDS = 2
@@ -14,12 +16,13 @@ export type Samples = Record<ContenderName, Sample[]>
 /** Measures one contender, freshly started. */
 export async function measure(
   contender: Contender,
-  redisEndpoint: string,
+  store: RedisServer,
   folder: string,
   seconds: number,
 ): Promise<Sample> {
-  const server = await startServer(contender, redisEndpoint, folder, READ)
+  const server = await startServer(contender, store, folder, READ)
   try {
+    await saveUsers(server.url)
     const figures = {} as Record<Method, Figures>
     for (const method of METHODS) {
       await load(server, method, WARM_UP_SECONDS)
@@ -28,6 +31,13 @@ export async function measure(
     return { ...figures, firstAnswerMs: server.firstAnswerMs }
   } finally {
     await server.stop()
+  }
+}
+
+async function saveUsers(url: string): Promise<void> {
+  for (const user of USERS) {
+    const { status } = await fetch(`${url}/hello/${user}`, SAVE)
+    if (status !== 204) throw new Error(`PUT /hello/${user}: got ${status}, expected 204`)
   }
 }
 

@@ -3,17 +3,8 @@ import { join } from 'node:path'
 import { freePort } from '../support/process.ts'
 import type { Contender } from './contenders.ts'
 import { onCore, owned, SERVER_CORE } from './cores.ts'
-
-/** The birthday that is read and written. */
-export const PATH = '/hello/Ada'
-export const BIRTHDAY = '{"dateOfBirth":"1815-12-10"}'
-
-export const READ: RequestInit = { method: 'GET' }
-export const SAVE: RequestInit = {
-  method: 'PUT',
-  headers: { 'Content-Type': 'application/json' },
-  body: BIRTHDAY,
-}
+import type { RedisServer } from './redis-server.ts'
+import { PATH } from './requests.ts'
 
 const START_TIMEOUT_MS = 10_000
 const STOP_TIMEOUT_MS = 5_000
@@ -33,7 +24,7 @@ export interface Server {
  */
 export async function startServer(
   contender: Contender,
-  redisEndpoint: string,
+  store: RedisServer,
   folder: string,
   request: RequestInit,
 ): Promise<Server> {
@@ -47,7 +38,7 @@ export async function startServer(
       env: {
         PATH: process.env.PATH ?? '',
         ...contender.environment,
-        REDIS_ENDPOINT: redisEndpoint,
+        ...store.environment,
       },
       cwd: folder,
       stdin: 'ignore',

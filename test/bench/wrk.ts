@@ -1,10 +1,18 @@
 import { join } from 'node:path'
 import { LOAD_CORE, onCore, run, SERVER_CORE } from './cores.ts'
 import { cpuSeconds, idleSeconds, residentBytes } from './processor-time.ts'
-import { BIRTHDAY, PATH, type Server } from './server.ts'
+import { AUTHORIZATION, BIRTHDAY } from './requests.ts'
+import type { Server } from './server.ts'
 
 export type Method = 'GET' | 'PUT'
 export const METHODS: readonly Method[] = ['GET', 'PUT']
+
+const LETTERS = [...'abcdefghij']
+
+/** Whose birthdays are read and written in turn: enough for the keys to be on every primary of a cluster. */
+export const USERS = LETTERS.flatMap((one) =>
+  LETTERS.flatMap((two) => LETTERS.map((three) => `User${one}${two}${three}`)),
+)
 
 /** Connections kept open, each with one request in flight. */
 export const CONNECTIONS = 64
@@ -31,7 +39,8 @@ export async function load(server: Server, method: Method, seconds: number): Pro
     onCore(LOAD_CORE, [
       ...['wrk', '--threads', '1', '--connections', String(CONNECTIONS)],
       ...['--duration', `${seconds}s`, '--script', join(import.meta.dir, 'figures.lua')],
-      ...[server.url + PATH, '--', method, ...(method === 'PUT' ? [BIRTHDAY] : [])],
+      ...['--header', `Authorization: ${AUTHORIZATION}`],
+      ...[server.url, '--', USERS.join(), method, ...(method === 'PUT' ? [BIRTHDAY] : [])],
     ]),
   )
   const cpu = cpuSeconds(server.pid) - cpuBefore

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import calculateSlot from 'cluster-key-slot'
+import { birthdayKey } from '../../src/store/birthdays.ts'
 import type { Store } from '../../src/store/store.ts'
 import { name } from '../support/executable.ts'
 import { end, eventually } from '../support/process.ts'
@@ -14,6 +16,13 @@ const QUIET_MS = 2000
 interface Failure {
   reason: string
   at: number
+}
+
+function userInSlots(first: number, last: number): string {
+  for (let index = 0; ; index++) {
+    const slot = calculateSlot(birthdayKey(name(index)))
+    if (slot >= first && slot <= last) return name(index)
+  }
 }
 
 /** Saves and reads the birthdays of USERS users from LOOPS loops at once, each user in one loop only. */
@@ -71,6 +80,25 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
 
   const idOf = async (index: number) =>
     String(await cluster.servers[index]?.client.call('CLUSTER', 'MYID'))
+
+  test('in a slot that is half moved, a new user is saved and read where the slot goes', async () => {
+    const [source, target, third] = cluster.servers
+    const [sourceId, targetId] = await Promise.all([idOf(0), idOf(1)])
+    const user = userInSlots(0, 5460)
+    const slot = calculateSlot(birthdayKey(user))
+    await target?.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
+    await source?.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
+    const date = Temporal.PlainDate.from('1815-12-10')
+    await store.saveBirthday(user, date)
+    expect(String(await store.birthdayOf(user))).toBe(String(date))
+    expect(await source?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(0)
+    expect(await target?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(1)
+    for (const server of [target, source, third]) {
+      await server?.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
+    }
+    expect(String(await store.birthdayOf(user))).toBe(String(date))
+    expect(await store.forgetBirthday(user)).toBe(true)
+  })
 
   test('1000 slots with their keys move to another primary: no operation fails, no answer is wrong', async () => {
     const running = load(store)

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"bench.local/birthday"
+	"bench.local/redistls"
 )
 
 const (
@@ -26,10 +27,12 @@ type request struct {
 }
 
 func main() {
-	client := redis.NewClient(&redis.Options{
-		Addr:         os.Getenv("REDIS_ENDPOINT"),
-		ReadTimeout:  storeTimeout,
-		WriteTimeout: storeTimeout,
+	client := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:         redistls.Addresses(),
+		IsClusterMode: os.Getenv("REDIS_MODE") == "cluster",
+		TLSConfig:     redistls.Config(),
+		ReadTimeout:   storeTimeout,
+		WriteTimeout:  storeTimeout,
 	})
 	gin.SetMode(gin.ReleaseMode)
 	gin.EnableJsonDecoderDisallowUnknownFields()
@@ -45,7 +48,7 @@ func main() {
 	log.Fatal(router.Run("127.0.0.1:" + os.Args[1]))
 }
 
-func put(c *gin.Context, client *redis.Client) {
+func put(c *gin.Context, client redis.UniversalClient) {
 	username, err := birthday.Username(c.Param("username"))
 	if err != nil {
 		refuse(c, http.StatusBadRequest, err)
@@ -68,7 +71,7 @@ func put(c *gin.Context, client *redis.Client) {
 	c.Status(http.StatusNoContent)
 }
 
-func get(c *gin.Context, client *redis.Client) {
+func get(c *gin.Context, client redis.UniversalClient) {
 	username, err := birthday.Username(c.Param("username"))
 	if err != nil {
 		refuse(c, http.StatusBadRequest, err)
@@ -92,7 +95,7 @@ func get(c *gin.Context, client *redis.Client) {
 	c.JSON(http.StatusOK, gin.H{"message": birthday.Greeting(username, birth, now)})
 }
 
-func remove(c *gin.Context, client *redis.Client) {
+func remove(c *gin.Context, client redis.UniversalClient) {
 	username, err := birthday.Username(c.Param("username"))
 	if err != nil {
 		refuse(c, http.StatusBadRequest, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"bench.local/birthday"
+	"bench.local/redistls"
 )
 
 const (
@@ -37,7 +38,8 @@ type problem struct {
 
 func main() {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
-		InitAddress:      []string{os.Getenv("REDIS_ENDPOINT")},
+		InitAddress:      redistls.Addresses(),
+		TLSConfig:        redistls.Config(),
 		DisableCache:     true,
 		ConnWriteTimeout: storeTimeout,
 	})

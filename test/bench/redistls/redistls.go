@@ -1,0 +1,28 @@
+// Package redistls reads how a peer reaches Redis, from the variables that configure the service.
+package redistls
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"log"
+	"os"
+	"strings"
+)
+
+// Addresses are those in REDIS_ENDPOINT.
+func Addresses() []string { return strings.Split(os.Getenv("REDIS_ENDPOINT"), ",") }
+
+// Config trusts REDIS_TLS_CA_FILE; nil, for no TLS, without it.
+func Config() *tls.Config {
+	file := os.Getenv("REDIS_TLS_CA_FILE")
+	if file == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return &tls.Config{RootCAs: roots}
+}
