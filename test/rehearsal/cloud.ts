@@ -1,4 +1,5 @@
 import { service } from '../../scripts/lib/service.ts'
+import { administrators } from '../aws-double/access.ts'
 import { type Pace, wallClock } from '../aws-double/clock.ts'
 import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
@@ -53,6 +54,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
     template: {
       id: TEMPLATE,
       name: GROUP,
+      tags: { service: service.name, environment: 'rehearsal' },
       versions: [...images].map(([image, { id }]) => ({
         imageId: image,
         userData,
@@ -72,7 +74,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
     clock: wallClock(pace),
     driver,
   })
-  return await startDouble(plane)
+  return await startDouble(plane, administrators)
 }
 
 /** The environment that points scripts at the double instead of AWS. */
