@@ -69,7 +69,7 @@ const NEEDS: Record<string, Needs> = {
     { resource: arn('ssm', `document/${json.DocumentName}`), context: {} },
     ...targets(plane, json).map((id) => ({
       resource: arn('ec2', `instance/${id}`),
-      context: tagged(['aws', 'ssm'], plane.machines.instances.get(id)?.tags ?? {}),
+      context: resourceTags(['aws', 'ssm'], plane.machines.instances.get(id)?.tags ?? {}),
     })),
   ],
   // The document names its role, which the caller must be allowed to pass on.
@@ -86,7 +86,7 @@ const NEEDS: Record<string, Needs> = {
 
 function onGroup(plane: ControlPlane, name = '') {
   const tags = name === plane.group.name ? plane.group.tags : {}
-  return { resource: groupArn(name), context: tagged(['aws', 'autoscaling'], tags) }
+  return { resource: groupArn(name), context: resourceTags(['aws', 'autoscaling'], tags) }
 }
 
 function groupTags(plane: ControlPlane, { query }: Parameters) {
@@ -98,7 +98,7 @@ function groupTags(plane: ControlPlane, { query }: Parameters) {
   const requested = Object.fromEntries(tags.map(({ key, value }) => [key, value]))
   return [...new Set(tags.map((tag) => tag.group))].map((name) => {
     const { resource, context } = onGroup(plane, name)
-    return { resource, context: { ...context, ...requests(requested) } }
+    return { resource, context: { ...context, ...requestTags(requested) } }
   })
 }
 
@@ -119,18 +119,22 @@ export function launch(plane: ControlPlane, number: number): ReturnType<Needs> {
   const from = { 'ec2:LaunchTemplate': arn('ec2', `launch-template/${template.id}`) }
   const named = { ...from, 'ec2:IsLaunchTemplateResource': 'true' }
   const left = { ...from, 'ec2:IsLaunchTemplateResource': 'false' }
-  const tags = requests(version?.tags ?? {})
+  const tags = requestTags(version?.tags ?? {})
   const made = ['instance/i', 'network-interface/eni', 'volume/vol'].map((id) => ec2Arn(id))
   return [
     {
       ...run,
       resource: from['ec2:LaunchTemplate'],
-      context: tagged(['aws', 'ec2'], template.tags),
+      context: resourceTags(['aws', 'ec2'], template.tags),
     },
     {
       ...run,
       resource: `arn:aws:ec2:${REGION}::image/${version?.imageId}`,
-      context: { ...named, ...tagged(['aws', 'ec2'], image?.tags ?? {}), 'ec2:Owner': ACCOUNT },
+      context: {
+        ...named,
+        ...resourceTags(['aws', 'ec2'], image?.tags ?? {}),
+        'ec2:Owner': ACCOUNT,
+      },
     },
     { ...run, resource: ec2Arn('security-group/sg'), context: named },
     { ...run, resource: ec2Arn('subnet/subnet'), context: left },
@@ -154,7 +158,7 @@ const passRole = (role: string, service: string) => ({
 })
 
 /** The tags of a resource as conditions know them: `aws:ResourceTag/…`, and the service's own name for it. */
-function tagged(services: string[], tags: Record<string, string>): Access['context'] {
+export function resourceTags(services: string[], tags: Record<string, string>): Access['context'] {
   const keys = services.map((service) => `${service}:${service === 'ssm' ? 'r' : 'R'}esourceTag`)
   return Object.fromEntries(
     keys.flatMap((key) => Object.entries(tags).map(([name, value]) => [`${key}/${name}`, value])),
@@ -162,7 +166,7 @@ function tagged(services: string[], tags: Record<string, string>): Access['conte
 }
 
 /** The tags that a request sets. */
-function requests(tags: Record<string, string>): Access['context'] {
+export function requestTags(tags: Record<string, string>): Access['context'] {
   return {
     'aws:TagKeys': Object.keys(tags),
     ...Object.fromEntries(

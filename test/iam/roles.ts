@@ -74,15 +74,16 @@ async function readOrRender(environment: string): Promise<Attached> {
   return policies
 }
 
+const SOURCES = [
+  'package.json',
+  'terraform/**/*.{tf,hcl,tftpl,json,yaml}',
+  'test/iam/{render,document}.ts',
+]
+
 /** Of everything that the policies are made from, and what makes them. */
 function hashOfSources(): string {
+  const paths = SOURCES.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
   const hash = new Bun.CryptoHasher('sha256')
-  const sources = new Bun.Glob(
-    '{terraform/**/*.{tf,hcl,json,yaml},package.json,test/iam/{render,document}.ts}',
-  )
-  for (const path of [...sources.scanSync(root)].sort()) {
-    if (path.includes('/.terraform')) continue
-    hash.update(path).update(readFileSync(join(root, path)))
-  }
+  for (const path of paths.sort()) hash.update(path).update(readFileSync(join(root, path)))
   return hash.digest('hex').slice(0, 16)
 }
