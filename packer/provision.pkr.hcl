@@ -7,7 +7,7 @@ variable "release" {
 
 variable "payload" {
   type        = string
-  description = "Archive that 10-install.sh installs: the executable, its default ports and systemd/."
+  description = "Archive that 10-install.sh installs: the executable, its bill of materials and default ports, and systemd/."
 }
 
 variable "executable_sha256" {

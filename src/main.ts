@@ -2,7 +2,7 @@ import { name } from '../package.json'
 import { ConfigError, describeConfig, loadConfig } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
-import { release } from './release.ts'
+import { embeddedText, release } from './release.ts'
 import { type Service, startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 import { parseCommand, USAGE } from './usage.ts'
@@ -17,6 +17,12 @@ switch (command.verb) {
     break
   case 'version':
     console.log(`${name} ${release.id} built ${release.builtAt} bun ${Bun.version}`)
+    break
+  case 'sbom':
+    await printEmbedded('sbom.cdx.json')
+    break
+  case 'licenses':
+    await printEmbedded('licenses.txt')
     break
   case 'usage':
     console.error(`${USAGE}\n\n${name}: ${command.reason}`)
@@ -40,6 +46,13 @@ switch (command.verb) {
   }
   case 'serve':
     await serve(command)
+}
+
+async function printEmbedded(file: 'sbom.cdx.json' | 'licenses.txt') {
+  const text = await embeddedText(file)
+  if (text !== undefined) return process.stdout.write(text)
+  console.error(`${name}: run from source: only what scripts/build makes contains ${file}`)
+  process.exit(EXIT.failure)
 }
 
 async function configured(options: { port: number; environment: string }) {

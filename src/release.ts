@@ -11,3 +11,8 @@ export const release = {
 } as const
 
 export type Release = typeof release
+
+/** A text that scripts/build embedded; undefined when run from source. */
+export function embeddedText(name: 'sbom.cdx.json' | 'licenses.txt'): Promise<string> | undefined {
+  return Bun.embeddedFiles.find((file) => 'name' in file && file.name === name)?.text()
+}

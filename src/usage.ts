@@ -13,6 +13,7 @@ const FORMS = [
   ],
   ['token [read|write]', 'create a token (write) and the TOKENS entry that configures it'],
   ['config', 'check the environment and print the effective settings'],
+  ['sbom | licenses', 'print what this executable contains (CycloneDX), or its licences'],
   ['--help | --version', ''],
 ]
 
@@ -24,7 +25,7 @@ Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid s
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
   | { verb: 'token'; scope: Scope }
-  | { verb: 'help' | 'version' }
+  | { verb: 'help' | 'version' | 'sbom' | 'licenses' }
   | { verb: 'usage'; reason: string }
 
 /** Parses the words after the command. */
@@ -38,6 +39,9 @@ export function parseCommand(words: readonly string[]): Command {
       return most(1, () => ({ verb: 'help' }))
     case '--version':
       return most(1, () => ({ verb: 'version' }))
+    case 'sbom':
+    case 'licenses':
+      return most(1, () => ({ verb: first }))
     case 'token':
       return most(2, () => withScope(second ?? 'write'))
     case 'config':

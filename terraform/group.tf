@@ -46,7 +46,7 @@ resource "aws_launch_template" "main" {
 
   network_interfaces {
     device_index                = 0
-    associate_public_ip_address = false
+    associate_public_ip_address = var.internet == "public"
     delete_on_termination       = true
     security_groups             = [aws_security_group.instances.id]
   }
@@ -91,7 +91,7 @@ resource "aws_autoscaling_group" "main" {
   name                      = local.name
   min_size                  = var.min_size
   max_size                  = var.max_size
-  vpc_zone_identifier       = [for subnet in aws_subnet.private : subnet.id]
+  vpc_zone_identifier       = [for subnet in var.internet == "public" ? aws_subnet.public : aws_subnet.private : subnet.id]
   target_group_arns         = [aws_lb_target_group.main.arn]
   health_check_type         = "ELB"
   health_check_grace_period = 120

@@ -78,7 +78,7 @@ resource "aws_route_table_association" "private" {
 ################################################################################
 
 resource "aws_eip" "nat" {
-  for_each = toset(var.nat ? local.zones : [])
+  for_each = toset(var.internet == "nat" ? local.zones : [])
 
   domain = "vpc"
   tags   = { Name = "${local.name}-nat-${each.key}" }
@@ -106,7 +106,7 @@ resource "aws_route" "nat" {
 ################################################################################
 
 resource "aws_vpc_endpoint" "interface" {
-  for_each = toset(["ssm", "ssmmessages", "logs"])
+  for_each = toset(var.internet == "public" ? [] : ["ssm", "ssmmessages", "logs"])
 
   vpc_id              = aws_vpc.main.id
   service_name        = "com.amazonaws.${var.region}.${each.key}"
@@ -204,10 +204,10 @@ resource "aws_vpc_security_group_egress_rule" "instances_to_endpoints" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "instances_to_internet" {
-  count = var.nat ? 1 : 0
+  count = var.internet == "none" ? 0 : 1
 
   security_group_id = aws_security_group.instances.id
-  description       = "Internet through the NAT gateways"
+  description       = "Internet"
   cidr_ipv4         = "0.0.0.0/0"
   from_port         = 443
   to_port           = 443

@@ -83,10 +83,15 @@ variable "vpc_cidr" {
   }
 }
 
-variable "nat" {
-  description = "Give instances internet access through one NAT gateway per zone; the service does not need it"
-  type        = bool
-  default     = false
+variable "internet" {
+  description = "How instances reach the internet, which the service does not need: none; nat: through a gateway in each zone; public: through addresses of their own, with which they need no endpoints"
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "nat", "public"], var.internet)
+    error_message = "internet is \"${var.internet}\", but must be \"none\", \"nat\", or \"public\" to save the endpoints and let instances reach any host on port 443."
+  }
 }
 
 ################################################################################

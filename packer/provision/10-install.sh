@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the executable, its units and its user from the payload.
+# Installs the executable, its bill of materials, its units and its user from the payload.
 set -euo pipefail
 
 from=$(mktemp -d)
@@ -12,7 +12,7 @@ install -D -m 644 -t /usr/local/lib/systemd/system "$from/systemd/app@.service" 
 install -D -m 644 "$from/systemd/journald.conf" /usr/local/lib/systemd/journald.conf.d/50-app.conf
 install -D -m 644 "$from/systemd/sysusers.conf" /usr/local/lib/sysusers.d/app.conf
 install -D -m 644 "$from/systemd/sysctl.conf" /usr/local/lib/sysctl.d/50-app.conf
-install -m 644 -t /usr/local/lib/app "$from/defaults.env"
+install -m 644 -t /usr/local/lib/app "$from/defaults.env" "$from/sbom.cdx.json"
 install -d -m 755 /etc/app
 echo "$RELEASE" >/etc/app/release
 rm -rf "$from"

@@ -21,10 +21,12 @@ rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /var/lib/systemd/random-seed /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 
-# It would save a seed at shutdown, which every instance would share.
-if systemctl cat systemd-random-seed.service >/dev/null 2>&1; then
-  systemctl --quiet mask --runtime systemd-random-seed.service
-fi
+# At shutdown they would save a seed, which every instance would share, and a record of the build instance's login times.
+for unit in systemd-random-seed.service systemd-update-utmp.service; do
+  if systemctl cat "$unit" >/dev/null 2>&1; then
+    systemctl --quiet mask --runtime "$unit"
+  fi
+done
 
 # This session runs through the SSM agent, so the agent's data about the build instance is removed once the agent has
 # stopped: a unit ordered before another is stopped after it. It is in /run, so it does not end up in the image.

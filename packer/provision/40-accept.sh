@@ -32,6 +32,8 @@ check_executable() {
     problem "the checksum of /usr/local/bin/app is ${sum:-missing}, expected $EXECUTABLE_SHA256"
   line=$(/usr/local/bin/app --version 2>&1)
   [[ $line == *" $RELEASE built "* ]] || problem "app --version says \"$line\", expected release $RELEASE"
+  /usr/local/bin/app sbom 2>&1 | cmp --silent - /usr/local/lib/app/sbom.cdx.json ||
+    problem "/usr/local/lib/app/sbom.cdx.json is not what app sbom prints"
   [[ $(cat /etc/app/release 2>/dev/null) == "$RELEASE" ]] || problem "/etc/app/release is not $RELEASE"
 }
 

@@ -15,16 +15,18 @@ const FLOORS = [
   'src/{app,admin,service,main}.ts',
   'scripts/lib/*.ts',
   'scripts/lib/aws/**',
+  'scripts/lib/provenance/**',
   'scripts/lib/cli.ts',
-  'scripts/lib/{image,ops,rollout,secrets}/**',
+  'scripts/lib/{image,ops,rollout,sbom,secrets}/**',
   'scripts/lib/deploy/**',
+  'scripts/lib/doctor/**',
   'scripts/lib/commands/**',
   'test/{support,aws-double}/**',
   'test/**',
 ].map((pattern) => new Bun.Glob(pattern))
 
 /** Folders that share a layer and must not import each other. */
-const APART = new Bun.Glob('scripts/lib/{image,ops,rollout,secrets}/**')
+const APART = new Bun.Glob('scripts/lib/{image,ops,rollout,sbom,secrets}/**')
 
 /** What scripts may import from src. */
 const KNOWN_TO_SCRIPTS = ['src/config/tokens.ts']

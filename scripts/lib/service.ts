@@ -14,6 +14,8 @@ export const service = {
   health: {
     path: '/hc',
     isRight: (body: string): boolean => parse(body).status === 'ok',
+    /** Says an instance that is about to stop, and answers everything else as ever. */
+    isDraining: (body: string): boolean => parse(body).status === 'draining',
   },
   /** Response header with the release that answered. */
   releaseHeader: 'x-release',

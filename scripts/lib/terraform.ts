@@ -14,6 +14,9 @@ export interface Outputs {
 export interface Change {
   address: string
   actions: string[]
+  /** Its attributes now and then, secret ones included; null where it does not exist. */
+  before: Record<string, unknown> | null
+  after: Record<string, unknown> | null
 }
 
 /** Runs this project's Terraform in its folder. */
@@ -21,7 +24,11 @@ export class Terraform {
   /** Whether somebody interrupted a run. */
   interrupted = false
 
-  constructor(private readonly folder: string) {
+  /** `limitMs`: how long what only reads may take; then it is stopped. */
+  constructor(
+    private readonly folder: string,
+    private readonly limitMs?: number,
+  ) {
     if (!Bun.which('terraform')) {
       throw new Stop('terraform is not on PATH: install it (1.11 or newer)')
     }
@@ -45,28 +52,57 @@ export class Terraform {
     }
   }
 
+  /**
+   * Plans into the file `plan`, without a word and without locking the state. Whether it would change anything; throws
+   * `Stop` with Terraform's error.
+   */
+  async differs(plan: string): Promise<boolean> {
+    const args = ['plan', '-input=false', '-lock=false', '-no-color', '-detailed-exitcode']
+    const { code, complaint } = await this.capture([...args, `-out=${plan}`])
+    if (code !== 0 && code !== 2) throw failed('plan', complaint)
+    return code === 2
+  }
+
   /** What a saved plan would change, as `terraform show` reports it. */
   async changes(plan: string): Promise<Change[]> {
     const { resource_changes = [] } = JSON.parse(await this.read(['show', '-json', plan])) as {
-      resource_changes?: { address: string; mode: string; change: { actions: string[] } }[]
+      resource_changes?: { address: string; mode: string; change: Omit<Change, 'address'> }[]
     }
     return resource_changes
       .filter(({ mode, change }) => mode === 'managed' && change.actions[0] !== 'no-op')
-      .map(({ address, change }) => ({ address, actions: change.actions }))
+      .map(({ address, change: { actions, before, after } }) => ({
+        address,
+        actions,
+        before,
+        after,
+      }))
   }
 
   private async read(args: string[]): Promise<string> {
+    const { text, complaint, code } = await this.capture(args)
+    if (code !== 0) throw failed(args[0] ?? '', complaint)
+    return text
+  }
+
+  private async capture(
+    args: string[],
+  ): Promise<{ text: string; complaint: string; code: number | null }> {
     const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, ...args], {
+      stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
+      env: process.env,
+      ...(this.limitMs ? { timeout: this.limitMs } : {}),
     })
-    const [text, complaint, code] = await Promise.all([
+    const [text, complaint] = await Promise.all([
       child.stdout.text(),
       child.stderr.text(),
       child.exited,
     ])
-    if (code !== 0) throw new Stop(`terraform ${args[0]} failed: ${complaint.trim()}`)
-    return text
+    if (child.signalCode) {
+      throw new Stop(`terraform ${args[0]} was stopped after ${(this.limitMs ?? 0) / 1000} s`)
+    }
+    return { text, complaint, code: child.exitCode }
   }
 
   /**
@@ -92,3 +128,6 @@ export class Terraform {
     return code
   }
 }
+
+const failed = (command: string, complaint: string): Stop =>
+  new Stop(`terraform ${command} failed: ${complaint.trim()}`)

@@ -2,6 +2,20 @@ import type { Redis } from 'ioredis'
 
 export type RedisCommand = [name: string, ...parameters: string[]]
 
+/** What became of one command of a batch. */
+export type Outcome = [error: Error | null, reply?: unknown]
+
+/** Where the commands of one turn go. */
+export interface Route {
+  /** Called once a turn, then for each of its commands. */
+  connections(): (command: RedisCommand) => Redis | undefined
+  /** Settles `command`, refused with `error` after it was sent at `sentAt` (performance.now): tries again, or throws. */
+  refused(command: RedisCommand, error: Error, sentAt: number): Promise<unknown>
+}
+
+/** Sends a batch on one connection. The outcomes are in the order of the commands; never rejects. */
+export type Send = (connection: Redis, commands: RedisCommand[]) => Promise<Outcome[]>
+
 interface Waiting {
   command: RedisCommand
   resolve(reply: unknown): void
@@ -9,31 +23,59 @@ interface Waiting {
 }
 
 /**
- * Sends the commands of one event loop turn to `redis` in one batch, which saves a quarter of a request's CPU time.
- * ioredis' own auto-pipelining does so too, but holds the next batch back until the previous one is answered: with a
- * server that hangs, a request would wait for two timeouts instead of one.
+ * Sends the commands of one event loop turn in one batch for each connection that `route` leads to, which saves a
+ * third of a request's CPU time. ioredis' own auto-pipelining does so too, but holds the next batch back until the
+ * previous one is answered: with a server that hangs, a request would wait for two timeouts instead of one.
  */
-export function batched(redis: Redis): (command: RedisCommand) => Promise<unknown> {
-  let batch: Waiting[] = []
+export function batched(route: Route, send: Send): (command: RedisCommand) => Promise<unknown> {
+  let turn: Waiting[] = []
 
-  async function flush(): Promise<void> {
-    const sent = batch
-    batch = []
-    try {
-      const replies = (await redis.pipeline(sent.map(({ command }) => command)).exec()) ?? []
-      for (const [index, { resolve, reject }] of sent.entries()) {
-        const [error, reply] = replies[index] ?? [new Error('no reply'), undefined]
-        if (error) reject(error)
-        else resolve(reply)
-      }
-    } catch (error) {
-      for (const { reject } of sent) reject(error as Error)
+  function settle(waiting: Waiting, [error, reply]: Outcome, sentAt: number): void {
+    const { command, resolve, reject } = waiting
+    if (error) route.refused(command, error, sentAt).then(resolve, reject)
+    else resolve(reply)
+  }
+
+  async function sendBatch(connection: Redis, batch: Waiting[], sentAt: number): Promise<void> {
+    const outcomes = await send(
+      connection,
+      batch.map(({ command }) => command),
+    )
+    for (const [index, waiting] of batch.entries()) {
+      settle(waiting, outcomes[index] ?? [new Error('no reply')], sentAt)
     }
+  }
+
+  function flush(): void {
+    const sentAt = performance.now()
+    const connectionOf = route.connections()
+    const batches = new Map<Redis, Waiting[]>()
+    for (const waiting of turn) {
+      const connection = connectionOf(waiting.command)
+      const batch = connection && batches.get(connection)
+      if (batch) batch.push(waiting)
+      else if (connection) batches.set(connection, [waiting])
+      else settle(waiting, [new Error(NO_CONNECTION)], sentAt)
+    }
+    turn = []
+    for (const [connection, batch] of batches) void sendBatch(connection, batch, sentAt)
   }
 
   return (command) =>
     new Promise((resolve, reject) => {
-      if (batch.length === 0) setImmediate(flush)
-      batch.push({ command, resolve, reject })
+      if (turn.length === 0) setImmediate(flush)
+      turn.push({ command, resolve, reject })
     })
+}
+
+/** As ioredis says it of a connection that it lost. */
+export const NO_CONNECTION = 'Connection is closed.'
+
+/** Sends the commands and nothing else. */
+export const pipelined: Send = async (connection, commands) => {
+  try {
+    return (await connection.pipeline(commands).exec()) ?? []
+  } catch (error) {
+    return commands.map(() => [error as Error])
+  }
 }

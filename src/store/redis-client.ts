@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../config/config.ts'
-import { withDeadline } from '../deadline.ts'
 import type { Log } from '../telemetry/log.ts'
-import { batched, type RedisCommand } from './batched.ts'
-import { type RedisWrite, replicatedWrites } from './replicated-writes.ts'
+import { batched, pipelined, type RedisCommand, type Route, type Send } from './batched.ts'
+import { clusterRoute } from './cluster-route.ts'
+import { replicatedWrites } from './replicated-writes.ts'
 
 /** What the store needs from Redis. Every promise settles within about the command timeout. */
 export interface RedisClient {
   /** GET and PING. */
   read(command: RedisCommand): Promise<unknown>
   /** SET and DEL; with `waitReplicas`, resolves when that many replicas have it. */
-  write(command: RedisWrite): Promise<unknown>
+  write(command: RedisCommand): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -19,38 +19,26 @@ const CONNECT_TIMEOUT_MS = 1000
 const RECONNECT_MIN_MS = 50
 const RECONNECT_MAX_MS = 1000
 
-/** Even with redirections and retries, an operation ends within the second that callers are promised. */
-const OPERATION_TIMEOUT_MS = 850
-
 /** Connects in the background and retries forever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
-  const reads = connect(config, log)
-  const read =
-    reads.client instanceof Cluster
-      ? reads.bounded(direct(reads.client))
-      : reads.explained(batched(reads.client))
-  if (config.waitReplicas === 0) return { read, write: read, close: reads.close }
+  const { operation: read, close } = connect(config, log, pipelined)
+  if (config.waitReplicas === 0) return { read, write: read, close }
   // WAIT blocks its connection, so reads must not queue behind it.
-  const writes = connect(config, log)
+  const writes = connect(
+    config,
+    log,
+    replicatedWrites(config.waitReplicas, config.commandTimeoutMs),
+  )
   return {
     read,
-    write: writes.bounded(
-      replicatedWrites(writes.client, config.waitReplicas, config.commandTimeoutMs),
-    ),
+    write: writes.operation,
     async close() {
-      await Promise.all([reads.close(), writes.close()])
+      await Promise.all([close(), writes.close()])
     },
   }
 }
 
-/** In a cluster the keys of a batch would belong to several nodes, so each command is sent alone. */
-function direct(cluster: Cluster): (command: RedisCommand) => Promise<unknown> {
-  return ([name, ...parameters]) => cluster.call(name, ...parameters)
-}
-
-type Operation<C> = (command: C) => Promise<unknown>
-
-function connect(config: RedisConfig, log: Log) {
+function connect(config: RedisConfig, log: Log, send: Send) {
   const client = config.mode === 'cluster' ? connectCluster(config) : connectPrimary(config)
   let lastError: string | undefined
   let closed = false
@@ -75,22 +63,23 @@ function connect(config: RedisConfig, log: Log) {
     if (!NO_CONNECTION.test(error.message)) throw error
     throw new Error(lastError ?? 'not connected yet', { cause: error })
   }
+  const route = client instanceof Cluster ? clusterRoute(client, send) : routeTo(client)
   return {
-    client,
+    operation: batched(
+      { ...route, refused: (...attempt) => route.refused(...attempt).catch(explain) },
+      send,
+    ),
     async close() {
       closed = true
       client.disconnect()
     },
-    explained:
-      <C>(operation: Operation<C>): Operation<C> =>
-      (command) =>
-        operation(command).catch(explain),
-    bounded:
-      <C>(operation: Operation<C>): Operation<C> =>
-      (command) =>
-        withDeadline(operation(command), OPERATION_TIMEOUT_MS, () => new Error('Timed out')).catch(
-          explain,
-        ),
+  }
+}
+
+function routeTo(client: Redis): Route {
+  return {
+    connections: () => () => client,
+    refused: (_, error) => Promise.reject(error),
   }
 }
 

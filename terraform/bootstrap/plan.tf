@@ -159,4 +159,26 @@ data "aws_iam_policy_document" "plan" {
 
     resources = ["*"]
   }
+
+  # What scripts/doctor reads beyond what a plan does: whether alarms, logs, quotas and agents are what they seem.
+  statement {
+    sid = "Doctor"
+
+    actions = [
+      "cloudwatch:ListMetrics",
+      "servicequotas:GetAWSDefaultServiceQuota",
+      "servicequotas:GetServiceQuota",
+      "sns:ListSubscriptionsByTopic",
+      "ssm:DescribeInstanceInformation",
+      "ssm:DescribeParameters",
+    ]
+
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "DoctorJournal"
+    actions   = ["logs:DescribeLogStreams", "logs:FilterLogEvents"]
+    resources = ["${local.arn}:logs:${var.region}:${local.account_id}:log-group:/${local.service}/${var.environment}/journal:*"]
+  }
 }

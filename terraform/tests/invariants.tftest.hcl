@@ -294,13 +294,57 @@ run "way_out" {
   command = plan
 
   variables {
-    nat        = true
+    internet   = "nat"
     zone_count = 3
   }
 
   assert {
     condition     = length(aws_nat_gateway.nat) == 3 && length(aws_route.nat) == 3
     error_message = "With nat, each zone has its own gateway."
+  }
+}
+
+run "public" {
+  command = plan
+
+  variables {
+    internet = "public"
+  }
+
+  override_resource {
+    target          = aws_subnet.public["euw1-az1"]
+    values          = { id = "subnet-1" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_subnet.public["euw1-az2"]
+    values          = { id = "subnet-2" }
+    override_during = plan
+  }
+
+  override_resource {
+    target          = aws_security_group.load_balancer
+    values          = { id = "sg-1" }
+    override_during = plan
+  }
+
+  assert {
+    condition = (
+      one(aws_launch_template.main.network_interfaces).associate_public_ip_address == "true" &&
+      aws_autoscaling_group.main.vpc_zone_identifier == toset(["subnet-1", "subnet-2"]) &&
+      length(aws_vpc_endpoint.interface) + length(aws_nat_gateway.nat) == 0
+    )
+    error_message = "Without endpoints, instances need public addresses, in subnets of two zones with a route to the internet."
+  }
+
+  assert {
+    condition = (
+      aws_vpc_security_group_ingress_rule.instances_from_load_balancer.cidr_ipv4 == null &&
+      aws_vpc_security_group_ingress_rule.instances_from_load_balancer.referenced_security_group_id == "sg-1" &&
+      [for rule in aws_vpc_security_group_egress_rule.instances_to_internet : rule.from_port] == [443]
+    )
+    error_message = "A public address must let in the load balancer only, and out to port 443."
   }
 }
 

@@ -58,6 +58,16 @@ run "zone_count" {
   expect_failures = [var.zone_count]
 }
 
+run "internet" {
+  command = plan
+
+  variables {
+    internet = "yes"
+  }
+
+  expect_failures = [var.internet]
+}
+
 run "vpc_cidr" {
   command = plan
 

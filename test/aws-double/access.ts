@@ -63,6 +63,23 @@ const NEEDS: Record<string, Needs> = {
   'autoscaling:CreateOrUpdateTags': groupTags,
   'autoscaling:DeleteTags': groupTags,
 
+  'ec2:CreateLaunchTemplateVersion': ({ template }) => [
+    {
+      resource: arn('ec2', `launch-template/${template.id}`),
+      context: resourceTags(['aws', 'ec2'], template.tags),
+    },
+  ],
+
+  'acm:DescribeCertificate': (_, { json }) => named(String(json.CertificateArn)),
+  'elasticache:DescribeReplicationGroups': (_, { query }) =>
+    named(arn('elasticache', `replicationgroup:${query.text('ReplicationGroupId')}`)),
+  'iam:GetRole': (_, { query }) => named(`arn:aws:iam::${ACCOUNT}:role/${query.text('RoleName')}`),
+  'logs:DescribeLogStreams': (_, { json }) => named(streamsOf(json)),
+  'logs:FilterLogEvents': (_, { json }) => named(streamsOf(json)),
+  'memorydb:DescribeClusters': (_, { json }) =>
+    named(arn('memorydb', `cluster/${json.ClusterName}`)),
+  'sns:ListSubscriptionsByTopic': (_, { query }) => named(query.text('TopicArn') ?? ''),
+
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
   'ssm:SendCommand': (plane, { json }) => [
@@ -83,6 +100,11 @@ const NEEDS: Record<string, Needs> = {
     { resource: arn('ssm', `automation-execution/${json.AutomationExecutionId}`), context: {} },
   ],
 }
+
+const named = (resource: string) => [{ resource, context: {} }]
+
+const streamsOf = ({ logGroupName }: Parameters['json']) =>
+  arn('logs', `log-group:${logGroupName}:log-stream:`)
 
 function onGroup(plane: ControlPlane, name = '') {
   const tags = name === plane.group.name ? plane.group.tags : {}

@@ -47,7 +47,7 @@ const unknownKey = (service: string): ApiError =>
         403,
       )
 
-const JSON_SERVICES = ['ssm', 'monitoring']
+const QUERY_SERVICES = ['autoscaling', 'elasticache', 'elasticloadbalancing', 'iam', 'sns', 'sts']
 
 /** What AWS answers: the code depends on the service's protocol. */
 function refusal(service: string, { arn }: Caller, { action, resource }: Access): ApiError {
@@ -56,6 +56,7 @@ function refusal(service: string, { arn }: Caller, { action, resource }: Access)
     const message = `You are not authorized to perform this operation. ${why}`
     return new ApiError('UnauthorizedOperation', message, 403)
   }
-  if (JSON_SERVICES.includes(service)) return new ApiError('AccessDeniedException', why)
-  return new ApiError('AccessDenied', why, 403)
+  return QUERY_SERVICES.includes(service)
+    ? new ApiError('AccessDenied', why, 403)
+    : new ApiError('AccessDeniedException', why)
 }

@@ -23,6 +23,8 @@ export interface Image {
   architecture: string
   createdAt: number
   tags: Record<string, string>
+  /** Available, unless something else is said. */
+  state?: 'pending' | 'failed' | 'disabled'
 }
 
 export type Lifecycle = 'Pending' | 'InService' | 'Standby' | 'Terminating' | 'Terminated'
@@ -139,6 +141,18 @@ export interface Alarm {
   evaluationPeriods?: number
   /** Made of other alarms, so that it has no periods of its own. */
   composite?: boolean
+  /** The names of those. */
+  children?: string[]
+  metric?: Metric
+  /** ARNs of what it tells. */
+  actions?: string[]
+  actionsDisabled?: boolean
+}
+
+export interface Metric {
+  namespace: string
+  name: string
+  dimensions: Record<string, string>
 }
 
 const RUNNING: RefreshStatus[] = [

@@ -1,7 +1,8 @@
 /**
  * A double of the AWS APIs that the scripts use, for the unmodified SDK (AWS_ENDPOINT_URL): Auto Scaling, EC2 and
- * Elastic Load Balancing v2 in their Query protocols, STS in Query, CloudWatch and SSM in JSON. The control plane behind
- * it (control-plane.ts) decides as AWS does; an InstanceDriver (driver.ts) acts on machines, real or not.
+ * Elastic Load Balancing v2 in their Query protocols, STS in Query, CloudWatch and SSM in JSON; and to be read only, what
+ * scripts/doctor looks at (account.ts). The control plane behind it (control-plane.ts) decides as AWS does; an
+ * InstanceDriver (driver.ts) acts on machines, real or not.
  *
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
@@ -27,9 +28,9 @@
  *
  * Each call is allowed or denied by the policies of its caller, whom the access key names (access.ts).
  *
- * Not modelled: signatures, several groups, mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, scale-in protection,
- * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, CloudWatch metrics
- * behind the alarms, SSM parameters and sessions, the minutes that AWS takes to notice things.
+ * Not modelled: signatures, several groups, mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown,
+ * scale-in protection, zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver,
+ * values of CloudWatch metrics, values of SSM parameters, sessions, the minutes that AWS takes to notice things.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -39,10 +40,12 @@ import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
 import { Dropped, Faults } from './faults.ts'
 import { ACCOUNT } from './names.ts'
+import { accountJson, accountQuery } from './wire/account.ts'
 import { autoScaling } from './wire/autoscaling.ts'
 import { ec2 } from './wire/ec2.ts'
 import { elb } from './wire/elb.ts'
 import { cloudwatch, ssm } from './wire/json.ts'
+import { network } from './wire/network.ts'
 import { Query, type Xml, xml } from './wire/query.ts'
 
 /** A running double. Point AWS_ENDPOINT_URL at `url`. */
@@ -62,7 +65,7 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
     actions: autoScaling,
     namespace: 'http://autoscaling.amazonaws.com/doc/2011-01-01/',
   },
-  ec2: { actions: ec2, namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/' },
+  ec2: { actions: { ...ec2, ...network }, namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/' },
   elasticloadbalancing: {
     actions: elb,
     namespace: 'http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/',
@@ -77,9 +80,10 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
     },
     namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
   },
+  ...accountQuery,
 }
 
-const JSON_ACTIONS = { ...cloudwatch, ...ssm }
+const JSON_ACTIONS = { ...cloudwatch, ...ssm, ...accountJson }
 
 /** Serves `plane` to `callers` on a free loopback port (or `port`) and starts its loop. */
 export async function startDouble(

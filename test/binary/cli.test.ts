@@ -132,6 +132,11 @@ describe('the executable', () => {
     ).toBe(true)
   })
 
+  test('does not depend on where it was built', async () => {
+    const bytes = await Bun.file(executable).bytes()
+    expect(Buffer.from(bytes.buffer).includes(root)).toBe(false)
+  })
+
   test('is byte-identical when one commit is built twice, and says dirty when the tree is', async () => {
     using folder = temporaryFolder()
     const clone = join(folder.path, 'clone')
@@ -148,7 +153,11 @@ describe('the executable', () => {
     }
     const first = build()
     expect(build()).toEqual(first)
-    expect(first.sums).toMatch(new RegExp(`^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n$`))
+    expect(first.sums).toMatch(
+      new RegExp(
+        `^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n[0-9a-f]{64} {2}${service}-linux-\\1\\.cdx\\.json\\n$`,
+      ),
+    )
     expect(first.output).not.toContain('dirty')
     writeFileSync(join(clone, 'src', 'stray.ts'), '')
     expect(build().output).toMatch(/^release [0-9a-f]{40}-dirty/)

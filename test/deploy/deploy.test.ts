@@ -9,11 +9,11 @@ import {
   test,
 } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { root } from '../../scripts/lib/paths.ts'
+import { layOutProject } from '../support/deployable.ts'
 import {
   ALARM,
   GROUP,
@@ -30,32 +30,10 @@ import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-/** A stand-in for terraform/: the same inputs, outputs and rollout, without cloud resources. */
-const configuration = (url: string): string => `
-variable "release" { type = string }
-variable "ami_id" { type = string }
-variable "history" {
-  type = list(object({ release = string, ami_id = string, bumped_at = string }))
-}
-variable "retry_rolled_back" { default = false }
-locals { version = var.ami_id == "${NEW_IMAGE}" ? 2 : 1 }
-resource "terraform_data" "rollout" {
-  triggers_replace = { launch_template_version = local.version, retry = var.retry_rolled_back }
-  provisioner "local-exec" {
-    command = join(" ", concat(
-      ["'\${path.module}/../scripts/rollout'", "start", "--group", "${GROUP}"],
-      ["--launch-template-id", "${TEMPLATE}", "--launch-template-version", local.version],
-      ["--release", var.release, "--url", "${url}", "--region", "eu-west-1", "--alarm", "${ALARM}"],
-      [var.retry_rolled_back ? "--retry" : "--skip-rolled-back"],
-    ))
-  }
-}
+/** Something of the configuration that is not of a release. */
+const STORE = `
 variable "size" { default = 1 }
 resource "terraform_data" "store" { input = var.size }
-output "url" { value = "${url}" }
-output "group_name" { value = "${GROUP}" }
-output "region" { value = "eu-west-1" }
-output "alarm_names" { value = ["${ALARM}"] }
 `
 
 let service: Service
@@ -65,13 +43,9 @@ let commits: [string, string]
 const file = (): string => join(project, 'terraform/release.auto.tfvars.json')
 const chosen = async (): Promise<string> => (await Bun.file(file()).json()).release
 
-/** This project's scripts in a repository of two commits, with a Terraform configuration that needs no provider. */
+/** A repository of two commits. */
 async function makeProject(): Promise<void> {
   project = await mkdtemp(join(tmpdir(), 'deploy-test-'))
-  for (const name of ['package.json', 'bun.lock', 'bunfig.toml', 'scripts']) {
-    await cp(join(root, name), join(project, name), { recursive: true, preserveTimestamps: true })
-  }
-  await symlink(join(root, 'node_modules'), join(project, 'node_modules'))
   const git = (...args: string[]) =>
     $`git -C ${project} -c user.name=test -c user.email=test@example.org ${args}`.quiet()
   await git('init', '-q')
@@ -113,8 +87,12 @@ beforeEach(async () => {
   await makeProject()
   scene = await startScene({ instances: 2, releases: commits })
   scene.fleet.upstream = service.url
-  await Bun.write(join(project, 'terraform/main.tf'), configuration(scene.fleet.url))
-  await Bun.write(file(), JSON.stringify({ release: commits[0], ami_id: OLD_IMAGE, history: [] }))
+  // The version of the new release is for the apply to make.
+  scene.plane.template.versions.pop()
+  const { url } = scene.fleet
+  const cloud = { group: GROUP, templateId: TEMPLATE, url, alarms: [ALARM] }
+  await layOutProject(project, cloud, { release: commits[0], ami_id: OLD_IMAGE })
+  await Bun.write(join(project, 'terraform/store.tf'), STORE)
   const applied = await terraformApply()
   if (applied.exitCode !== 0) throw new Error(applied.stdout.toString() + applied.stderr.toString())
 })
@@ -175,6 +153,10 @@ describe('deploy', () => {
       ({ lifecycle, tags }) => lifecycle === 'InService' && tags.release,
     )
     expect(tags.filter(Boolean)).toEqual([commits[1], commits[1]])
+    expect(scene.plane.template.versions.map(({ imageId }) => imageId)).toEqual([
+      OLD_IMAGE,
+      NEW_IMAGE,
+    ])
   })
 
   test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
@@ -226,8 +208,10 @@ describe('deploy', () => {
   })
 
   test('exits with 5 when the rollout took too long', async () => {
-    const late = { HELLO_ROLLOUT_BAKE_SECONDS: '2000', HELLO_ROLLOUT_TIMEOUT_SECONDS: '2' }
-    expect((await run(['HEAD', '--yes'], late)).code).toBe(5)
+    scene.behave(NEW_IMAGE, { healthStatus: 503 })
+    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
+    expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
   })
 
   test('refuses without a terminal to ask on, and restores the release file', async () => {

@@ -148,6 +148,12 @@ describe('rollout start refuses', () => {
     )
   })
 
+  test('pauses that take longer than it may be followed', async () => {
+    expect(await refusal([...toNew(scene), '--bake-seconds', '10000'])).toContain(
+      'the checkpoints and the bake time alone take 102',
+    )
+  })
+
   test('an alarm that does not exist', async () => {
     expect(await refusal(but('--alarm', 'nothing'))).toContain("there is no alarm 'nothing'")
   })

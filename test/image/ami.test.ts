@@ -38,7 +38,10 @@ async function makeTree(path: string) {
 async function build(path: string, content: string) {
   mkdirSync(join(path, 'dist'), { recursive: true })
   writeFileSync(join(path, 'dist', `${name}-linux-arm64`), content)
-  await $`sha256sum ${name}-linux-arm64 >SHA256SUMS`.cwd(join(path, 'dist'))
+  writeFileSync(join(path, 'dist', `${name}-linux-arm64.cdx.json`), '{}')
+  await $`sha256sum ${name}-linux-arm64 ${name}-linux-arm64.cdx.json >SHA256SUMS`.cwd(
+    join(path, 'dist'),
+  )
 }
 
 describe('a release', () => {
@@ -79,12 +82,17 @@ describe('a release', () => {
     }
   })
 
-  test('is refused when the executable does not match SHA256SUMS', async () => {
-    using folder = temporaryFolder()
-    const { id } = await makeTree(folder.path)
-    writeFileSync(join(folder.path, 'dist', `${name}-linux-arm64`), `${id} and more`)
-    expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow('does not match dist/SHA256SUMS')
-  })
+  test.each([`${name}-linux-arm64`, `${name}-linux-arm64.cdx.json`])(
+    'is refused when %s does not match SHA256SUMS',
+    async (file) => {
+      using folder = temporaryFolder()
+      const { id } = await makeTree(folder.path)
+      writeFileSync(join(folder.path, 'dist', file), `${id} and more`)
+      expect(readBuiltRelease(folder.path, 'arm64')).rejects.toThrow(
+        `dist/${file} does not match dist/SHA256SUMS`,
+      )
+    },
+  )
 })
 
 describe('scripts/bake', () => {
@@ -92,6 +100,7 @@ describe('scripts/bake', () => {
     [['--arch', 'mips'], /--arch needs x64 or arm64, got 'mips'/],
     [['now'], /takes no arguments, got 'now'/],
     [['--fast'], /Unknown option '--fast'/],
+    [['--key', 'key.pem'], /--key signs a statement: it needs --builder, too/],
   ])('refuses %p', async (options, message) => {
     const { exitCode, stderr } = await $`scripts/bake ${options}`.cwd(root).nothrow().quiet()
     expect(exitCode).toBe(2)

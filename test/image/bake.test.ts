@@ -63,22 +63,6 @@ describe.skipIf(cannotBoot !== undefined)('a bake', () => {
     },
     BAKE_TIMEOUT_MS,
   )
-
-  test(
-    'that is repeated makes the same files',
-    async () => {
-      const before = await listing(image.root)
-      await runBake('--local', '--force')
-      const again = findLocalImage(root, image.release) as LocalImage
-      const after = await listing(again.root)
-      const different = [...before]
-        .filter((line) => !after.has(line))
-        .concat([...after].filter((line) => !before.has(line)))
-      // The login records of the bake itself: when it booted and shut down.
-      expect(different.filter((line) => !line.endsWith(' ./var/log/wtmp'))).toEqual([])
-    },
-    BAKE_TIMEOUT_MS,
-  )
 })
 
 test('the most recently used images of a tree are kept', () => {
@@ -95,13 +79,6 @@ test('the most recently used images of a tree are kept', () => {
   pruneImages(folder.path, 2)
   expect(readdirSync(images).sort()).toEqual(['debian-12.tar', 'new', 'oldest'])
 })
-
-/** Every path with its mode and owner, the checksum of a file, and the target of a link. */
-async function listing(folder: string): Promise<Set<string>> {
-  const all = await $`find . -printf '%y %m %U:%G %l %p\n'`.cwd(folder).text()
-  const sums = await $`find . -type f -print0 | xargs -0 sha256sum`.cwd(folder).text()
-  return new Set(`${all}${sums}`.trim().split('\n'))
-}
 
 async function bytesIn(folder: string): Promise<number> {
   return Number(

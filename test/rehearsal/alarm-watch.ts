@@ -24,11 +24,11 @@ export class AlarmWatch {
   /** A minute lasts 60 s / `pace`. */
   constructor(
     private readonly plane: ControlPlane,
-    private readonly errors: Errors,
+    private readonly balancer: { errors: Errors },
     pace: number,
   ) {
     this.periodMs = PERIOD_MS / pace
-    this.atStart = { ...errors }
+    this.atStart = balancer.errors
     this.timer = setInterval(() => {
       if (Date.now() - this.since >= this.periodMs) this.endMinute()
     }, LOOK_MS)
@@ -36,10 +36,9 @@ export class AlarmWatch {
 
   /** Ends the current minute and begins the next. */
   endMinute(): void {
+    const { errors } = this.balancer
     for (const kind of ['own', 'targets'] as const) {
-      const counted = [...this.periods[kind], this.errors[kind] - this.atStart[kind]].slice(
-        -PERIODS,
-      )
+      const counted = [...this.periods[kind], errors[kind] - this.atStart[kind]].slice(-PERIODS)
       this.periods[kind] = counted
       const rings = counted.length === PERIODS && counted.every((count) => count >= THRESHOLD)
       this.plane.setAlarm(
@@ -48,7 +47,7 @@ export class AlarmWatch {
         `Threshold Crossed: ${PERIODS} datapoints [${counted.join(', ')}]`,
       )
     }
-    this.atStart = { ...this.errors }
+    this.atStart = errors
     this.since = Date.now()
   }
 

@@ -14,5 +14,9 @@ export interface Assignment {
   clients: number
   rounds: number
   pace: number
+  /** How late the load balancer's nodes hear of a change at most, in seconds: in the scenarios about that. */
+  lag: number
+  /** Of all that is random. */
+  seed: number
   verbose: boolean
 }

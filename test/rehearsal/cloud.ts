@@ -5,8 +5,8 @@ import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
-import { RULES } from './balancer.ts'
-import { GROUP, HOST_ADDRESS, STORE_PORT, TEMPLATE, URL } from './names.ts'
+import { RULES } from './balancer-configuration.ts'
+import { BALANCER, GROUP, TEMPLATE, URL } from './names.ts'
 import type { Release } from './releases.ts'
 
 const REGION = 'eu-west-1'
@@ -24,13 +24,15 @@ export interface CloudOptions {
   instances: number
   pace: Pace
   tokenHash: string
+  /** The service's settings for its store. */
+  store: string[]
 }
 
 /** The AWS double with one group that runs launch template version 1, the first of `images`. */
 export async function startCloud(options: CloudOptions): Promise<Double> {
-  const { driver, images, instances, pace, tokenHash } = options
+  const { driver, images, instances, pace, tokenHash, store } = options
   const now = Date.now()
-  const userData = environment(tokenHash)
+  const userData = environment(tokenHash, store)
   const plane = new ControlPlane({
     group: {
       name: GROUP,
@@ -41,8 +43,9 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       desired: instances,
       zones: [`${REGION}a`, `${REGION}b`, `${REGION}c`],
       targetGroupArn: `arn:aws:elasticloadbalancing:${REGION}:123456789012:targetgroup/${GROUP}/0123456789abcdef`,
-      loadBalancerDns: HOST_ADDRESS,
-      listenerPort: 80,
+      loadBalancerDns: BALANCER,
+      listenerPort: 443,
+      https: true,
       graceSeconds: GROUP_RULES.grace,
       warmupSeconds: GROUP_RULES.warmup,
       deregistrationSeconds: RULES.deregistration,
@@ -77,8 +80,14 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
   return await startDouble(plane, administrators)
 }
 
-/** The environment that points scripts at the double instead of AWS. */
-export const awsEnvironment = (double: Double, token: string): Record<string, string> => ({
+/** The environment that points scripts at the double instead of AWS, and has them trust the load balancer. */
+export const awsEnvironment = (
+  double: Double,
+  token: string,
+  trusted: string,
+): Record<string, string> => ({
+  NODE_EXTRA_CA_CERTS: trusted,
+  CURL_CA_BUNDLE: trusted,
   AWS_ENDPOINT_URL: double.url,
   AWS_REGION: REGION,
   AWS_ACCESS_KEY_ID: 'rehearsal',
@@ -90,11 +99,6 @@ export const awsEnvironment = (double: Double, token: string): Record<string, st
 })
 
 /** /etc/app/app.env without the instance's own ID. */
-function environment(tokenHash: string): string {
-  return [
-    'ENVIRONMENT=rehearsal',
-    `REDIS_ENDPOINT=${HOST_ADDRESS}:${STORE_PORT}`,
-    `TOKENS=write:${tokenHash}`,
-    '',
-  ].join('\n')
+function environment(tokenHash: string, store: string[]): string {
+  return ['ENVIRONMENT=rehearsal', ...store, `TOKENS=write:${tokenHash}`, ''].join('\n')
 }

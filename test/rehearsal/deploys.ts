@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import { service } from '../../scripts/lib/service.ts'
 import type { Pace } from '../aws-double/clock.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import type { Assignment } from './assignment.ts'
@@ -9,6 +10,14 @@ import type { Rollout } from './result.ts'
 export interface Interruption {
   signal: 'SIGINT' | 'SIGKILL'
   when: Promise<void>
+}
+
+/** How a script is run, if not from this tree and to its end. */
+export interface Run {
+  /** The folder of the clone whose script it is. */
+  clone?: string
+  env?: Record<string, string>
+  interruption?: Interruption | undefined
 }
 
 /** Runs the scripts of this tree as somebody would run them against AWS. */
@@ -26,14 +35,14 @@ export class Deploys {
     name: string,
     words: string[],
     log: string,
-    interruption?: Interruption,
+    { clone = this.assignment.root, env = {}, interruption }: Run = {},
   ): Promise<number> {
     const output = Bun.file(join(this.assignment.folder, log)).writer()
-    const child = Bun.spawn([join(this.assignment.root, 'scripts', name), ...words], {
+    const child = Bun.spawn([join(clone, 'scripts', name), ...words], {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { ...process.env, ...this.env },
+      env: { ...process.env, ...this.env, ...env },
     })
     interruption?.when.then(() => child.kill(interruption.signal))
     const passOn = async (stream: ReadableStream<Uint8Array>) => {
@@ -54,12 +63,32 @@ export class Deploys {
     pace: Pace,
     interruption?: Interruption,
   ): Promise<Rollout> {
+    return await this.record(to, 'rollout', pace, async (log, env) => {
+      return await this.script('rollout', words, log, { env, interruption })
+    })
+  }
+
+  /** Ships release `to` by scripts/deploy of a clone; returns what the rollout's receipt says. */
+  async deploy(to: string, clone: string, pace: Pace): Promise<Rollout> {
+    return await this.record(to, 'deploy', pace, async (log, env) => {
+      return await this.script('deploy', [to, '--yes'], log, { env, clone })
+    })
+  }
+
+  /** `run` gets the name of its log, and the environment that says where receipt and evidence go; returns an exit code. */
+  private async record(
+    to: string,
+    script: Rollout['script'],
+    pace: Pace,
+    run: (log: string, env: Record<string, string>) => Promise<number>,
+  ): Promise<Rollout> {
     const number = this.rollouts.length + 1
     const receiptPath = join(this.assignment.folder, `rollout-${number}.json`)
     const startedAt = Date.now()
     const rollout: Rollout = {
       from: this.plane.template.versions[this.plane.group.version - 1]?.tags.release ?? '',
       to,
+      script,
       startedAt,
       endedAt: startedAt,
       exitCode: -1,
@@ -68,17 +97,14 @@ export class Deploys {
       probe: undefined,
     }
     this.rollouts.push(rollout)
-    rollout.exitCode = await this.script(
-      'rollout',
-      [
-        ...words,
-        ...['--poll-seconds', '1', '--before-seconds', '5', '--after-seconds', '5'],
-        ...['--receipt', receiptPath],
-        ...['--evidence', join(this.assignment.folder, `evidence-${number}`)],
-      ],
-      `rollout-${number}.log`,
-      interruption,
-    )
+    const prefix = `${service.environmentPrefix}_ROLLOUT`
+    rollout.exitCode = await run(`rollout-${number}.log`, {
+      [`${prefix}_POLL_SECONDS`]: '1',
+      [`${prefix}_BEFORE_SECONDS`]: '5',
+      [`${prefix}_AFTER_SECONDS`]: '5',
+      [`${prefix}_RECEIPT`]: receiptPath,
+      [`${prefix}_EVIDENCE`]: join(this.assignment.folder, `evidence-${number}`),
+    })
     rollout.endedAt = Date.now()
     rollout.cutSeconds = this.cutSeconds(pace)
     const file = Bun.file(receiptPath)

@@ -8,6 +8,7 @@ export class ExpectedUser {
   acknowledged = 0
   private turn = 0
   private known: string | undefined
+  private readonly tried = new Set<string>()
   private unknown: { value: string; until: number }[] = []
 
   constructor(
@@ -18,6 +19,7 @@ export class ExpectedUser {
   /** The next value to write. From now on reads may return it, until `written` or `failed` says more. */
   next(seed: number): string {
     const value = this.canary.value(seed + this.turn++)
+    this.tried.add(value)
     this.unknown.push({ value, until: Number.POSITIVE_INFINITY })
     return value
   }
@@ -30,6 +32,14 @@ export class ExpectedUser {
 
   failed(value: string): void {
     for (const each of this.unknown) if (each.value === value) each.until = Date.now() + UNKNOWN_MS
+  }
+
+  /** Which of the values that were ever written a read returned, right or wrong; undefined for none. */
+  valueIn(body: string, sentAt: Date): string | undefined {
+    const likely = [...(this.known === undefined ? [] : [this.known]), ...this.tried]
+    return likely.find((value) =>
+      this.canary.read(this.key, value).isRight(body, sentAt, new Date()),
+    )
   }
 
   /** Whether `body` is right for a read that was sent at `sentAt`: midnight may have passed since. */

@@ -7,10 +7,13 @@
  * Go cannot build it.
  */
 
+import { resolve4 } from 'node:dns/promises'
 import { type Latencies, note } from '../../scripts/lib/histogram.ts'
 import { type CanaryRequest, canary, NO_CANARY } from '../../scripts/lib/service.ts'
-import { OWN_HEADER, TARGET_HEADER } from './balancer.ts'
+import { NO_TARGET, OWN_HEADER, TARGET_HEADER } from './balancer-configuration.ts'
+import { TTL_SECONDS } from './dns.ts'
 import { ExpectedUser } from './expected-user.ts'
+import { History } from './history.ts'
 import {
   CLIENT_TIMEOUT_MS,
   type FailedRequest,
@@ -35,6 +38,8 @@ const authorization = `Bearer ${options.token}`
 let second = blank(Math.floor(Date.now() / 1000))
 let lastRightAt = Date.now()
 let running = true
+let nodes: string[] = []
+const history = new History(options.history)
 const pending = new Set<Promise<void>>()
 
 function blank(at: number): Second {
@@ -64,10 +69,28 @@ function right(instance: string, ms: number): void {
   lastRightAt = now
 }
 
+/** Where a request goes, and how. */
+interface Way {
+  node: string
+  protocol: 'http1.1' | 'http2'
+}
+
+/** Any node: the requests at a constant rate come from many clients. */
+const anyWay = (): Way => ({
+  node: nodes[Math.floor(Math.random() * nodes.length)] as string,
+  protocol: 'http1.1',
+})
+
+/** Looks the load balancer's name up as clients do. */
+async function resolve(): Promise<void> {
+  nodes = await resolve4(new URL(options.url).hostname)
+}
+
 /** Sends a request, checks the response with `isRight` and records it. True if it was correct. */
 async function ask(
   { method, path, body, status }: CanaryRequest,
   isRight: (body: string, sentAt: Date) => boolean,
+  { node, protocol }: Way,
   dueAt = performance.now(),
 ): Promise<boolean> {
   const sentAt = Date.now()
@@ -77,17 +100,19 @@ async function ask(
     return false
   }
   try {
-    const response = await fetch(options.url + path, {
+    const response = await fetch(`https://${node}${path}`, {
+      protocol,
       method,
       body: body ?? null,
       headers: body ? { authorization, 'content-type': 'application/json' } : { authorization },
       signal: AbortSignal.timeout(CLIENT_TIMEOUT_MS),
     })
-    const instance = response.headers.get(TARGET_HEADER)
+    const target = response.headers.get(TARGET_HEADER)
+    const instance = target === NO_TARGET ? null : target
     const text = await response.text()
     const shown = text.slice(0, 200)
     if (response.status !== status) {
-      return fail(classOf(response, shown), `${path} ${response.status} ${shown}`, instance)
+      return fail(classOf(response, shown), `${node} ${path} ${response.status} ${shown}`, instance)
     }
     if (!isRight(text, new Date(sentAt))) return fail('wrong body', `${path} ${shown}`, instance)
     right(instance ?? 'unknown', performance.now() - dueAt)
@@ -96,7 +121,7 @@ async function ask(
     const { name, code, message } = error as Error & { code?: string }
     const what =
       name === 'TimeoutError' ? 'timeout' : /reset|closed/i.test(code ?? '') ? 'reset' : 'connect'
-    return fail(what, `${path} ${code ?? name}: ${message}`)
+    return fail(what, `${node} ${path} ${code ?? name}: ${message}`)
   }
 }
 
@@ -106,26 +131,37 @@ function classOf({ status, headers }: Response, text: string): FailureClass {
   return status >= 500 ? 'target 5xx' : 'unexpected status'
 }
 
-async function write(user: ExpectedUser, seed: number, dueAt?: number): Promise<boolean> {
+async function write(user: ExpectedUser, seed: number, way: Way, dueAt?: number): Promise<boolean> {
   const value = user.next(seed)
   const request = keys.write(user.key, value)
+  const begin = history.now()
   const written = await ask(
     request,
     (body, sentAt) => request.isRight(body, sentAt, new Date()),
+    way,
     dueAt,
   )
+  history.add(user.key, 'w', value, begin, written ? history.now() : null)
   if (written) user.written(value)
   else user.failed(value)
   return written
 }
 
-function read(user: ExpectedUser, dueAt?: number): Promise<boolean> {
-  return ask(keys.read(user.key, ''), (body, sentAt) => user.accepts(body, sentAt), dueAt)
+async function read(user: ExpectedUser, way: Way, dueAt?: number): Promise<boolean> {
+  const begin = history.now()
+  let value: string | undefined
+  const isRight = (body: string, sentAt: Date) => {
+    value = user.valueIn(body, sentAt)
+    return user.accepts(body, sentAt)
+  }
+  const right = await ask(keys.read(user.key, ''), isRight, way, dueAt)
+  if (value !== undefined) history.add(user.key, 'r', value, begin, history.now())
+  return right
 }
 
 const users = Array.from(
   { length: USERS },
-  (_, index) => new ExpectedUser(keys, keys.keyOf('Rate', index)),
+  (_, index) => new ExpectedUser(keys, keys.keyOf(options.users ?? 'Rate', index)),
 )
 
 /** Writes and reads in turn; a user is read half a round after it was written. */
@@ -139,7 +175,12 @@ async function constantRate(): Promise<void> {
       const user = users[turn % USERS] as ExpectedUser
       const earlier = users[(turn + USERS / 2) % USERS] as ExpectedUser
       const reads = count % 2 === 1 && earlier.acknowledged > 0
-      track(reads ? read(earlier, dueAt) : write(count % 2 === 0 ? user : earlier, turn, dueAt))
+      const way = anyWay()
+      track(
+        reads
+          ? read(earlier, way, dueAt)
+          : write(count % 2 === 0 ? user : earlier, turn, way, dueAt),
+      )
     }
     await Bun.sleep(1)
   }
@@ -150,11 +191,13 @@ function track(request: Promise<unknown>): void {
   pending.add(done)
 }
 
-/** Writes and reads its own users in turn: an acknowledged write is read at once. */
-async function closedLoop(own: ExpectedUser[], seed: number): Promise<void> {
+/** Writes and reads its own users in turn, over HTTP/2 and one node: an acknowledged write is read at once. */
+async function closedLoop(own: ExpectedUser[], client: number): Promise<void> {
+  const seed = client * 7
   for (let count = 0; running; count++) {
     const user = own[count % own.length] as ExpectedUser
-    if (await write(user, seed)) await read(user)
+    const way: Way = { node: nodes[client % nodes.length] as string, protocol: 'http2' }
+    if (await write(user, seed, way)) await read(user, way)
     await Bun.sleep(THINK_MS)
   }
 }
@@ -166,7 +209,7 @@ async function readBack(everybody: ExpectedUser[]): Promise<ReadBack> {
   const queue = [...written]
   const reader = async () => {
     for (let user = queue.pop(); user; user = queue.pop()) {
-      if (!(await read(user)) && !(await read(user))) lost.push(user.key)
+      if (!(await read(user, anyWay())) && !(await read(user, anyWay()))) lost.push(user.key)
     }
   }
   await Promise.all(Array.from({ length: READ_BACK_AT_ONCE }, reader))
@@ -183,14 +226,19 @@ const groups = Array.from({ length: options.clients }, (_, client) =>
     (_, index) => new ExpectedUser(keys, keys.keyOf('Loop', client * 100 + index)),
   ),
 )
+await resolve()
+const resolver = setInterval(() => void resolve().catch(() => {}), TTL_SECONDS * 1000)
 const ticker = setInterval(current, 200)
-const load = [constantRate(), ...groups.map((own, index) => closedLoop(own, index * 7))]
+const load = [constantRate(), ...groups.map((own, index) => closedLoop(own, index))]
 for await (const _ of process.stdin) {
   // Only its end matters.
 }
 running = false
 await Promise.all(load)
 await Promise.all(pending)
-say({ readBack: await readBack([...users, ...groups.flat()]) })
+const found = await readBack([...users, ...groups.flat()])
+await history.close()
+say({ readBack: found })
 clearInterval(ticker)
+clearInterval(resolver)
 say({ second })

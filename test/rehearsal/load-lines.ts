@@ -58,4 +58,8 @@ export interface LoadOptions {
   rate: number
   /** Additional closed-loop clients. */
   clients: number
+  /** The file that gets all reads and writes with their times. */
+  history: string
+  /** What the names of users begin with, in letters, so that several loads have users of their own. */
+  users?: string
 }

@@ -8,10 +8,16 @@ export class Load {
   private readonly process: Bun.Subprocess<'pipe', 'pipe', 'inherit'>
   private readonly reading: Promise<void>
 
-  constructor(options: LoadOptions) {
+  /** `trusted` is the path of the load balancer's certificate. */
+  constructor(options: LoadOptions, trusted: string) {
     this.process = Bun.spawn(
       [process.execPath, join(import.meta.dir, 'load-clients.ts'), JSON.stringify(options)],
-      { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' },
+      {
+        stdin: 'pipe',
+        stdout: 'pipe',
+        stderr: 'inherit',
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: trusted },
+      },
     )
     this.reading = this.read()
   }

@@ -5,10 +5,15 @@ import { EXIT, Stop } from '../../scripts/lib/errors.ts'
 import { painter } from '../../scripts/lib/format.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import type { Assignment } from './assignment.ts'
+import { MARGIN_SECONDS } from './balancer-lag.ts'
+import { withNames } from './dns.ts'
 import { claimMachine, noteProcess, sweep } from './leftovers.ts'
+import { buildChecker } from './linearizability.ts'
+import { type LagMap, mapLines, marginOf } from './map.ts'
+import { mapPage } from './map-page.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
-import { command, type Options, refuseContradictions } from './options.ts'
+import { command, type Options, refuseContradictions, whyNot } from './options.ts'
 import { pageOf } from './page.ts'
 import { receiptLines } from './receipt-lines.ts'
 import { makeReleases, type Release, type ReleaseName } from './releases.ts'
@@ -23,11 +28,13 @@ let interrupted: AbortSignal
 await runCommand(command, async ({ options: { scenario, ...rest } }) => {
   const options = { ...rest, scenarios: scenario ?? [] }
   refuseContradictions(options)
+  const reason = whyNot(options.scenarios)
+  if (reason) throw new Stop(`${reason}: install it, or name another scenario`)
   claimMachine()
   interrupted = interruption()
   if (await sweep()) say('removed the leftovers of an earlier rehearsal')
   try {
-    return await rehearse(options)
+    return await (options.map ? drawMap(options) : rehearse(options))
   } finally {
     await sweep()
   }
@@ -37,14 +44,36 @@ function say(line: string): void {
   console.error(line)
 }
 
-async function rehearse(options: Options): Promise<number> {
+async function prepare(): Promise<void> {
   rmSync(lastFolder, { recursive: true, force: true })
   mkdirSync(lastFolder, { recursive: true })
   mkdirSync(RUN_FOLDER, { recursive: true })
   await noteProcess()
+}
 
+async function drawMap({ from, seed, json, html }: Options): Promise<number> {
+  await prepare()
+  const release = (await makeReleases(root, ['a'], from, say)).get('a') as Release
+  const executable = join(release.image, 'usr', 'local', 'bin', 'app')
+  const resultPath = join(lastFolder, 'map.json')
+  const words = [executable, release.id, String(seed), resultPath]
+  await runInside([join(import.meta.dir, 'run-map.ts'), ...words], 'the map')
+  const map = (await Bun.file(resultPath).json()) as LagMap
+  const page = html ?? join(lastFolder, 'map.html')
+  await Bun.write(page, mapPage(map))
+  const stream = json === '-' ? process.stderr : process.stdout
+  stream.write(`${mapLines(map).join('\n')}\n\npicture  ${page}\n`)
+  if (json === '-') process.stdout.write(`${JSON.stringify(map)}\n`)
+  else if (json) await Bun.write(json, `${JSON.stringify(map, undefined, 2)}\n`)
+  return (marginOf(map, map.defaultDrain) ?? -1) >= MARGIN_SECONDS ? EXIT.ok : EXIT.failed
+}
+
+async function rehearse(options: Options): Promise<number> {
+  await prepare()
   const wanted = options.scenarios.flatMap((name) => SCENARIOS[name].releases)
   const releases = await makeReleases(root, [...new Set<ReleaseName>(wanted)], options.from, say)
+  const unchecked = await buildChecker()
+  if (unchecked) say(`left out: checking histories for linearizability: ${unchecked}`)
   const receipts: { result: Result; summary: Summary }[] = []
   for (const scenario of options.scenarios) {
     stopIfInterrupted()
@@ -85,36 +114,33 @@ async function play(
   await Bun.write(assignmentPath, JSON.stringify(assignment))
 
   say(`scenario ${scenario}`)
+  const words = [join(import.meta.dir, 'run-scenario.ts'), assignmentPath, resultPath]
+  await runInside(words, `scenario ${scenario}`)
+  return (await Bun.file(resultPath).json()) as Result
+}
+
+/** Runs a script of this folder in a namespace that exists for it only. */
+async function runInside(words: string[], what: string): Promise<void> {
   await makeNetwork()
   try {
-    const runner = Bun.spawn(
-      inNetwork([
-        process.execPath,
-        join(import.meta.dir, 'run-scenario.ts'),
-        assignmentPath,
-        resultPath,
-      ]),
+    const runner = Bun.spawn(inNetwork(await withNames([process.execPath, ...words])), {
+      stdin: 'ignore',
+      stdout: 'inherit',
+      stderr: 'inherit',
       // The containers' temporary files go where they are cleaned up.
-      {
-        stdin: 'ignore',
-        stdout: 'inherit',
-        stderr: 'inherit',
-        env: { ...process.env, TMPDIR: RUN_FOLDER },
-      },
-    )
+      env: { ...process.env, TMPDIR: RUN_FOLDER },
+    })
     const stop = () => runner.kill('SIGTERM')
     interrupted.addEventListener('abort', stop, { once: true })
     if (interrupted.aborted) stop()
     const code = await runner.exited
     stopIfInterrupted()
-    if (code !== 0)
-      throw new Stop(`scenario ${scenario} did not complete; its logs are in ${folder}`)
+    if (code !== 0) throw new Stop(`${what} did not complete; its logs are in ${lastFolder}`)
   } finally {
     await sweep()
     mkdirSync(RUN_FOLDER, { recursive: true })
     await noteProcess()
   }
-  return (await Bun.file(resultPath).json()) as Result
 }
 
 function stopIfInterrupted(): void {

@@ -10,10 +10,14 @@ export const CONTAINER_PREFIX = 'hr-'
 /** The bridge, inside the namespace, that the instances are on. */
 export const BRIDGE = 'instances'
 const SUBNET = '10.0.0'
-/** The load balancer and the store, on the bridge itself. */
+/** The store, AWS and DNS, on the bridge itself. */
 export const HOST_ADDRESS = `${SUBNET}.1`
 export const PREFIX_LENGTH = 24
-export const URL = `http://${HOST_ADDRESS}`
+/** The load balancer, whose nodes have addresses of their own. */
+export const BALANCER = 'balancer.test'
+export const URL = `https://${BALANCER}`
+/** The address of the node with this number, from 1 to 9. */
+export const nodeAddress = (number: number): string => `${SUBNET}.${1 + number}`
 export const STORE_PORT = 6379
 
 /** The address of the instance with this number, from 1; addresses are reused after 200 instances. */

@@ -1,6 +1,7 @@
 import type { Command } from '../../scripts/lib/cli.ts'
 import { usageError } from '../../scripts/lib/errors.ts'
 import { flag, number, parsed, text } from '../../scripts/lib/options.ts'
+import { MARGIN_SECONDS } from './balancer-lag.ts'
 import { NAMESPACE } from './names.ts'
 import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
 
@@ -18,7 +19,7 @@ const options = {
     max: 20_000,
   }),
   clients: number('additional closed-loop clients', 8, { max: 200, whole: true }),
-  rounds: number('rollouts in a row, A to B to A and so on; only for the scenario rollout', 1, {
+  rounds: number('rollouts in a row, A to B to A and so on; only for rollout and deploy', 1, {
     min: 1,
     max: 100,
     whole: true,
@@ -33,6 +34,15 @@ const options = {
     10,
     { min: 1, max: 20 },
   ),
+  lag: number(
+    'how late the nodes of the load balancer hear of a change at most, in seconds; only for the scenario late',
+    MARGIN_SECONDS,
+    { min: 0, max: 600 },
+  ),
+  seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
+  map: flag(
+    'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, six minutes',
+  ),
   json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
   html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
   verbose: flag('show what scripts/rollout prints'),
@@ -45,7 +55,8 @@ usage: sudo scripts/rehearse [--scenario NAME|all] [options]
 
 Rolls a fleet from one release to the next on this machine, under load, and reports the outcome of every request:
 images built and baked from this tree's last commit, instances booted from them, HAProxy with the load balancer's rules,
-Redis, a double of AWS, and the unmodified scripts/rollout and scripts/smoke.
+Redis, a double of AWS, and the unmodified scripts/rollout, scripts/smoke and scripts/deploy. Without terraform, 'all'
+leaves out deploy.
 
 ${Object.entries(SCENARIO_NAMES)
   .map(([name, text]) => `  ${name.padEnd(22)}${text}`)
@@ -67,6 +78,9 @@ export interface Options {
   rounds: number
   from: string
   pace: number
+  lag: number
+  seed: number
+  map: boolean
   json: string | undefined
   html: string | undefined
   verbose: boolean
@@ -74,12 +88,24 @@ export interface Options {
 
 function readScenario(name: string): ScenarioName[] | undefined {
   const names = Object.keys(SCENARIO_NAMES) as ScenarioName[]
-  if (name === 'all') return names.filter((each) => !each.startsWith('wrong-'))
+  if (name === 'all') {
+    return names.filter((each) => !each.startsWith('wrong-') && !whyNot([each]))
+  }
   return names.includes(name as ScenarioName) ? [name as ScenarioName] : undefined
 }
 
+/** Why these scenarios cannot be played on this machine; undefined if they can. */
+export function whyNot(scenarios: ScenarioName[]): string | undefined {
+  return scenarios.includes('deploy') && !Bun.which('terraform')
+    ? 'the scenario deploy needs terraform (1.11 or newer) on PATH'
+    : undefined
+}
+
 /** Rejects contradictory options. */
-export function refuseContradictions({ scenarios, html }: Options): void {
+export function refuseContradictions({ scenarios, html, map }: Options): void {
+  if (map && scenarios.join() !== 'rollout') {
+    throw usageError('--map plays no scenario: give one of --map and --scenario')
+  }
   if (html !== undefined && scenarios.length > 1) {
     throw usageError('--html names one file, but each scenario has its own page')
   }

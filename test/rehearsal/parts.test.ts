@@ -5,7 +5,7 @@ import { type Latencies, note, percentileOf } from '../../scripts/lib/histogram.
 import { root } from '../../scripts/lib/paths.ts'
 import { canary, greeting as expectedGreeting } from '../../scripts/lib/service.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
-import { RULES } from './balancer.ts'
+import { RULES } from './balancer-configuration.ts'
 import { GROUP_RULES } from './cloud.ts'
 import { ExpectedUser } from './expected-user.ts'
 

@@ -27,6 +27,7 @@ describe('scripts/rehearse', () => {
         ['--instances', '1'],
         ['--rate', 'many'],
         ['--scenario', 'all', '--html', 'one.html'],
+        ['--map', '--scenario', 'late'],
         ['--nonsense'],
         ['argument'],
       ]) {
@@ -159,6 +160,21 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
       expect(code).toBe(0)
       expect(receipt.failed).toBeGreaterThan(0)
       expect(receipt.readBack.lost).toEqual([])
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
+  // Two instances and short waits: the times of the group and of the service are real.
+  test.each([
+    ['late', 'a load balancer that hears of everything up to a minute late'],
+    ['scale-out', 'a group that grows halfway'],
+  ])(
+    '%s: with %s no request fails, and the histories are linearizable',
+    async (scenario) => {
+      const { code, receipt } = await play(scenario, ['--instances', '2', '--pace', '20'])
+      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt.failed).toBe(0)
     },
     SCENARIO_TIMEOUT_MS,
   )

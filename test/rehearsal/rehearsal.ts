@@ -6,15 +6,19 @@ import type { Double } from '../aws-double/server.ts'
 import { ALARM_NAMES, AlarmWatch } from './alarm-watch.ts'
 import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer.ts'
+import { Lag } from './balancer-lag.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
 import { Deploys, type Interruption } from './deploys.ts'
+import { Names } from './dns.ts'
 import { Instances } from './instances.ts'
+import { checkHistory } from './linearizability.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
-import { TEMPLATE, URL } from './names.ts'
-import { RedisStore } from './redis-store.ts'
+import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
+import { RedisStore, type Store } from './redis-store.ts'
 import type { Release, ReleaseName } from './releases.ts'
+import { ReplicatedStore } from './replicated-store.ts'
 import type { Expectation, Mark, Result, Rollout } from './result.ts'
 
 const FLEET_TIMEOUT_MS = 120_000
@@ -24,12 +28,22 @@ export interface Setting {
   pace: Pace
   /** How much shorter than real minutes the alarms' minutes are. */
   alarmPace: number
+  /** How late the load balancer's nodes hear of a change at most, in seconds. */
+  lag: number
+  /** Whether the store has replicas, one of which replaces a primary that dies. */
+  replicated?: boolean
+  /** How long everything takes between load balancer and instances, in milliseconds each way. */
+  delayMs?: number
 }
+
+/** One in each zone. */
+const NODES = 3
 
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
-  readonly store = new RedisStore()
-  readonly balancer = new Balancer((id, health) => this.instances.noteHealth(id, health))
+  readonly store: Store
+  readonly names = new Names()
+  readonly balancer: Balancer
   readonly instances: Instances
   private readonly marks: Mark[] = []
   private readonly expectations: Expectation[] = []
@@ -48,6 +62,17 @@ export class Rehearsal {
     readonly assignment: Assignment,
     private readonly setting: Setting,
   ) {
+    this.store = setting.replicated ? new ReplicatedStore() : new RedisStore()
+    this.balancer = new Balancer({
+      name: BALANCER,
+      names: this.names,
+      addresses: Array.from({ length: NODES }, (_, index) => nodeAddress(index + 1)),
+      device: BRIDGE,
+      folder: RUN_FOLDER,
+      lag: new Lag(setting.lag, assignment.seed),
+      delayMs: setting.delayMs,
+      changed: (id, health) => this.instances.noteHealth(id, health),
+    })
     this.images = imageIds(assignment.releases)
     const roots = new Map([...this.images].map(([image, release]) => [image, release.image]))
     this.instances = new Instances(
@@ -55,6 +80,10 @@ export class Rehearsal {
       roots,
       join(assignment.root, 'terraform', 'documents'),
     )
+  }
+
+  private get history(): string {
+    return join(this.assignment.folder, 'history.jsonl')
   }
 
   get plane() {
@@ -65,25 +94,33 @@ export class Rehearsal {
   async begin(): Promise<void> {
     mkdirSync(this.assignment.folder, { recursive: true })
     await this.store.start()
+    await this.names.start()
     await this.balancer.start()
     this.double = await startCloud({
       driver: this.instances,
       images: this.images,
       instances: this.assignment.instances,
       pace: this.setting.pace,
+      store: this.store.environment,
       tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
     })
-    this.deploys = new Deploys(this.assignment, this.plane, awsEnvironment(this.double, this.token))
+    const { trusted } = this.balancer
+    const environment = awsEnvironment(this.double, this.token, trusted)
+    this.deploys = new Deploys(this.assignment, this.plane, environment)
     await this.until(
       `${this.assignment.instances} instances serve`,
-      () => this.serving().length === this.assignment.instances,
+      () => this.serving().length === this.assignment.instances && this.balancer.isSettled,
       FLEET_TIMEOUT_MS,
     )
+    this.balancer.becomeLate()
     const { rate, clients } = this.assignment
-    this.load = new Load({ url: URL, token: this.token, rate, clients })
+    this.load = new Load(
+      { url: URL, token: this.token, rate, clients, history: this.history },
+      trusted,
+    )
     this.mark('load begins')
     await this.until('the first responses', () => this.load.requests > 0, FLEET_TIMEOUT_MS)
-    this.alarms = new AlarmWatch(this.plane, this.balancer.errors, this.setting.alarmPace)
+    this.alarms = new AlarmWatch(this.plane, this.balancer, this.setting.alarmPace)
   }
 
   /** Ends the load, reads everything back and returns the result. */
@@ -105,6 +142,7 @@ export class Rehearsal {
       readBack.lost.length === 0 && readBack.users > 0,
       `${readBack.acknowledged} acknowledged, ${readBack.lost.length} of ${readBack.users} users wrong`,
     )
+    await this.expectLinearizable()
     const { scenario, instances, rate, clients, pace, releases } = this.assignment
     return {
       scenario,
@@ -126,6 +164,17 @@ export class Rehearsal {
       readBack,
       expectations: this.expectations,
     }
+  }
+
+  private async expectLinearizable(): Promise<void> {
+    const found = await checkHistory(this.history)
+    if (!found) return
+    const { users, operations, violations, undecided } = found
+    this.expect(
+      "each user's reads and writes are linearizable",
+      violations.length + undecided.length === 0 && users > 0,
+      `${operations} of ${users} users; ${violations.length} in no order, ${undecided.length} not decided in time`,
+    )
   }
 
   /** Records a moment for the page, and prints it. */
@@ -150,10 +199,26 @@ export class Rehearsal {
     return release
   }
 
+  /** The ID of the release's image. */
+  imageOf(name: ReleaseName): string {
+    const { id } = this.release(name)
+    const [image] = [...this.images].find(([, release]) => release.id === id) ?? []
+    if (!image) throw new Error(`release ${name} has no image`)
+    return image
+  }
+
   serving(name?: ReleaseName): Instance[] {
     const wanted = name && this.release(name).id
     return this.plane.instances.filter(
       (instance) => isServing(instance) && (!wanted || instance.tags.release === wanted),
+    )
+  }
+
+  /** Whether no machine of a release is left. */
+  gone(name: ReleaseName): boolean {
+    const { id } = this.release(name)
+    return this.plane.instances.every(
+      ({ tags, lifecycle }) => tags.release !== id || lifecycle === 'Terminated',
     )
   }
 
@@ -183,9 +248,17 @@ export class Rehearsal {
     return rollout
   }
 
-  /** Runs a script of this tree against the double and returns its exit code. */
-  async script(name: string, words: string[], log: string): Promise<number> {
-    return await this.deploys.script(name, words, log)
+  /** Ships a release by scripts/deploy of the clone in this folder. */
+  async deploy(to: ReleaseName, clone: string): Promise<Rollout> {
+    this.mark(`deploy of release ${to}`)
+    const rollout = await this.deploys.deploy(this.release(to).id, clone, this.setting.pace)
+    this.mark(`deploy ends: ${rollout.verdict ?? `exit code ${rollout.exitCode}`}`)
+    return rollout
+  }
+
+  /** Runs a script of this tree, or of a clone in this folder, against the double and returns its exit code. */
+  async script(name: string, words: string[], log: string, clone?: string): Promise<number> {
+    return await this.deploys.script(name, words, log, clone ? { clone } : {})
   }
 
   /** Runs scripts/smoke through the load balancer. */
@@ -198,18 +271,23 @@ export class Rehearsal {
     this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
   }
 
-  /** Expects the rollout to have exited with `exitCode`, and the whole fleet to serve `name`. */
-  expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
+  /** Expects the rollout to have exited with `exitCode`, and the whole fleet, of `instances`, to serve `name`. */
+  expectRollout(
+    rollout: Rollout,
+    exitCode: number,
+    name: ReleaseName,
+    instances = this.assignment.instances,
+  ): void {
     const { verdict = 'no verdict' } = rollout
     this.expect(
-      `scripts/rollout exits with ${exitCode}`,
+      `scripts/${rollout.script} exits with ${exitCode}`,
       rollout.exitCode === exitCode,
       `${rollout.exitCode}, ${verdict}`,
     )
     this.expect(
       `the whole fleet serves release ${name}`,
-      this.serving(name).length === this.assignment.instances,
-      `${this.serving(name).length} of ${this.assignment.instances}`,
+      this.serving(name).length === instances,
+      `${this.serving(name).length} of ${instances}`,
     )
   }
 

@@ -43,7 +43,7 @@ const PATCHES: Record<
   },
   'no-drain': {
     file: 'src/config/timeouts.ts',
-    from: 'DRAIN_SECONDS = 20',
+    from: 'DRAIN_SECONDS = 80',
     to: 'DRAIN_SECONDS = 0',
   },
   'short-idle': {

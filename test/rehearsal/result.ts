@@ -15,10 +15,11 @@ export interface Mark {
   what: string
 }
 
-/** A run of scripts/rollout. */
+/** A run of scripts/rollout, perhaps by scripts/deploy, whose time and exit code it then has. */
 export interface Rollout {
   from: string
   to: string
+  script: 'rollout' | 'deploy'
   startedAt: number
   endedAt: number
   exitCode: number

@@ -5,7 +5,7 @@ import { Rehearsal } from './rehearsal.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 /** Load before and after the scenario. */
-const QUIET_MS = 10_000
+const QUIET_MS = 5_000
 
 const [assignmentPath = '', resultPath = ''] = process.argv.slice(2)
 const assignment = (await Bun.file(assignmentPath).json()) as Assignment
@@ -15,7 +15,7 @@ const { play, setting } = SCENARIOS[assignment.scenario]
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
 try {
-  const rehearsal = new Rehearsal(assignment, setting(assignment.pace))
+  const rehearsal = new Rehearsal(assignment, setting(assignment))
   await rehearsal.begin()
   await Bun.sleep(QUIET_MS)
   await play(rehearsal)

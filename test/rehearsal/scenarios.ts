@@ -1,4 +1,5 @@
 import { service } from '../../scripts/lib/service.ts'
+import type { Assignment } from './assignment.ts'
 import {
   badAfterCheckpoint,
   badRelease,
@@ -6,45 +7,54 @@ import {
   expectMark,
   followerKilled,
 } from './bad-releases.ts'
-import { RULES } from './balancer.ts'
+import { shipByDeploy } from './deployment.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
 import type { Rehearsal, Setting } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 import type { ScenarioName } from './scenario-names.ts'
+import { storeFailover, storeOutage } from './store-failures.ts'
+import { loseZone, replaceNode, rollWhileLate, scaleIn, scaleOut } from './surroundings.ts'
 
 interface Scenario {
   /** The fleet starts with the first. */
   releases: ReleaseName[]
-  setting(pace: number): Setting
+  setting(assignment: Pick<Assignment, 'pace' | 'lag'>): Setting
   play(rehearsal: Rehearsal): Promise<void>
 }
 
 /** Pure waits pass faster; the grace period does not, unless it is what the scenario waits for. */
-const faster = (pace: number): Setting => ({
+const faster: Scenario['setting'] = ({ pace }) => ({
   pace: { warmup: pace, checkpoint: pace, bake: pace, stall: pace, 'launch-retry': pace },
   alarmPace: pace,
+  lag: USUAL_LAG,
 })
 
+/** The times of the group and of the service are real, and the bake time is longer than the lag, as it is on AWS. */
+const late: Scenario['setting'] = (assignment) => {
+  const { pace, ...rest } = faster(assignment)
+  return { ...rest, pace: { ...pace, warmup: 1, bake: LATE_BAKE_PACE }, lag: assignment.lag }
+}
+
 /** The same, with a quarter of the grace period: still longer than boot and the first health checks. */
-const impatient = (pace: number): Setting => {
-  const { pace: paces, alarmPace } = faster(pace)
-  return { pace: { ...paces, grace: 4 }, alarmPace }
+const impatient: Scenario['setting'] = (assignment) => {
+  const { pace, ...rest } = faster(assignment)
+  return { ...rest, pace: { ...pace, grace: 4 } }
 }
 
 /** For failures shorter than a minute, which the alarms should tolerate. */
 const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
 
-const STORE_OUTAGE_MS = 20_000
-/** How long after its end clients may notice an outage. */
-const AFTERMATH_MS = 2_000
-/** From a dead instance to the third failed health check, each of which may have to wait for its timeout. */
-const NOTICED_MS = (RULES.unhealthy * (RULES.interval + RULES.timeout) + 3) * 1000
+/** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
+const USUAL_LAG = 5
+const SLOW_MS = 20
+const LATE_BAKE_PACE = 4
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
 
 export const SCENARIOS: Record<ScenarioName, Scenario> = {
   rollout: { releases: ['a', 'b'], setting: faster, play: rollThenRestart },
+  deploy: { releases: ['a', 'b'], setting: faster, play: deployThenRestart },
   'bad-release': { releases: ['a', 'never-healthy'], setting: impatient, play: badRelease },
   'bad-after-checkpoint': {
     releases: ['a', 'turns-bad'],
@@ -54,15 +64,42 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
   'broken-release': { releases: ['a', 'broken'], setting: faster, play: brokenRelease },
   'follower-killed': { releases: ['a', 'turns-bad'], setting: faster, play: followerKilled },
   'rollback-twice': { releases: ['a', 'b'], setting: faster, play: rollbackTwice },
-  crash: { releases: ['a', 'b'], setting: (pace) => realMinutes(impatient(pace)), play: crash },
+  crash: {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(impatient(assignment)),
+    play: crash,
+  },
   'store-outage': {
     releases: ['a', 'b'],
-    setting: (pace) => realMinutes(faster(pace)),
+    setting: (assignment) => realMinutes(faster(assignment)),
     play: storeOutage,
   },
-  hung: { releases: ['a', 'b'], setting: (pace) => realMinutes(faster(pace)), play: hung },
+  'store-failover': {
+    releases: ['a', 'b'],
+    setting: (assignment) => ({ ...realMinutes(faster(assignment)), replicated: true }),
+    play: storeFailover,
+  },
+  hung: {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(faster(assignment)),
+    play: hung,
+  },
   cancel: { releases: ['a', 'b'], setting: faster, play: cancel },
   rollback: { releases: ['a', 'b'], setting: faster, play: rollback },
+  'scale-out': { releases: ['a', 'b'], setting: faster, play: scaleOut },
+  'scale-in': { releases: ['a', 'b'], setting: faster, play: scaleIn },
+  'balancer-node': { releases: ['a', 'b'], setting: faster, play: replaceNode },
+  'zone-loss': {
+    releases: ['a', 'b'],
+    setting: (assignment) => realMinutes(impatient(assignment)),
+    play: loseZone,
+  },
+  'slow-network': {
+    releases: ['a', 'b'],
+    setting: (assignment) => ({ ...faster(assignment), delayMs: SLOW_MS }),
+    play: rollThenRestart,
+  },
+  late: { releases: ['a', 'b'], setting: late, play: rollWhileLate },
   mixed: { releases: ['a', 'b'], setting: faster, play: mixed },
   'wrong-drain': { releases: ['no-drain'], setting: faster, play: restartInPlace },
   'wrong-idle': { releases: ['short-idle'], setting: faster, play: soak },
@@ -79,6 +116,10 @@ async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   }
   await rehearsal.smoke(at)
   await restartInPlace(rehearsal)
+}
+
+async function deployThenRestart(rehearsal: Rehearsal): Promise<void> {
+  if (await shipByDeploy(rehearsal)) await restartInPlace(rehearsal)
 }
 
 /** Restarts without deregistration: only the service's own drain keeps requests from failing. */
@@ -139,39 +180,13 @@ async function crash(rehearsal: Rehearsal): Promise<void> {
   rehearsal.allow(
     ({ sentAt, instance }) =>
       sentAt >= killedAt - CLIENT_TIMEOUT_MS &&
-      sentAt <= killedAt + NOTICED_MS &&
+      sentAt <= killedAt + rehearsal.balancer.noticedMs &&
       (instance === undefined || instance === victim.id),
   )
   await rehearsal.instances.kill(victim.id)
   rehearsal.expectRollout(await going, 0, 'b')
   const { lifecycle } = victim
   rehearsal.expect('the dead instance is replaced', /^Terminat/.test(lifecycle), lifecycle)
-}
-
-async function storeOutage(rehearsal: Rehearsal): Promise<void> {
-  const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
-  await rehearsal.checkpoint()
-  const before = new Set(rehearsal.serving().map(({ id }) => id))
-  rehearsal.beginMinute()
-  rehearsal.mark('the store is gone')
-  const goneAt = Date.now()
-  let backAt = Number.POSITIVE_INFINITY
-  rehearsal.allow(
-    ({ what, sentAt }) =>
-      what === 'store 503' && sentAt >= goneAt - AFTERMATH_MS && sentAt <= backAt + AFTERMATH_MS,
-  )
-  await rehearsal.store.kill()
-  await Bun.sleep(STORE_OUTAGE_MS)
-  await rehearsal.store.start()
-  backAt = Date.now()
-  rehearsal.mark('the store is back')
-  rehearsal.expectRollout(await going, 0, 'b')
-  const replaced = rehearsal.plane.instances.filter(({ health }) => health === 'Unhealthy')
-  rehearsal.expect(
-    'no instance is replaced because of it',
-    replaced.length === 0,
-    `${replaced.length} of ${before.size} that served when it failed`,
-  )
 }
 
 async function hung(rehearsal: Rehearsal): Promise<void> {

@@ -7,7 +7,7 @@ import { cancel, start, watch } from '../../scripts/lib/rollout/verbs.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import { randomOf } from '../support/random.ts'
-import { isOfAws, withFaults } from './faults.ts'
+import { isOfAws, OutageSwitch, withFaults } from './faults.ts'
 import { GROUP, groupOf, settingsOf } from './group.ts'
 import { inProcessAws } from './in-process-aws.ts'
 import { Promises } from './promises.ts'
@@ -45,6 +45,7 @@ class Episode {
   /** What was done, for a person looking at one episode. */
   readonly trace: string[] = []
   private readonly plane: ControlPlane
+  private readonly outage: OutageSwitch
   private faultsEnd: number
 
   constructor(
@@ -56,6 +57,7 @@ class Episode {
     this.faultsEnd = time.now + script.faultMinutes * MINUTE_MS
     this.plane = groupOf(script, fleet, behaviours, time.now)
     this.promises = new Promises(script, this.plane)
+    this.outage = new OutageSwitch(script.outage, () => time.now)
   }
 
   async play(): Promise<void> {
@@ -77,6 +79,7 @@ class Episode {
   private async end(): Promise<void> {
     const { time, plane, promises } = this
     this.faultsEnd = 0
+    this.outage.end()
     const quiet = async () => {
       while (plane.running) await Bun.sleep(10_000)
     }
@@ -153,7 +156,7 @@ class Episode {
       if (process.isKilled()) return await new Promise(() => {})
       const sent = promises.sending(operator)
       const isQuiet = (): boolean => time.now >= this.faultsEnd
-      return await withFaults(script, isQuiet, action, () => {
+      const carriedOut = () => {
         if (!action.startsWith('Describe')) this.note(`${operator.verb}: ${action}`)
         const answer = call()
         if (action === 'RollbackInstanceRefresh') promises.look()
@@ -161,7 +164,8 @@ class Episode {
           promises.started(operator, sent, String(answer.InstanceRefreshId))
         }
         return answer
-      })
+      }
+      return await this.outage.pass(action, () => withFaults(script, isQuiet, action, carriedOut))
     })
     return {
       aws,

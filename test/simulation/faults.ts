@@ -1,5 +1,5 @@
 import { ApiError } from '../aws-double/errors.ts'
-import type { Script } from './script.ts'
+import type { Outage, Script } from './script.ts'
 
 /** Makes an AWS call fail as often as the script says; never while `isQuiet`. */
 export async function withFaults(
@@ -28,6 +28,30 @@ export async function withFaults(
     return asSdk(call)
   }
   throw fault('ExpiredToken', 403)
+}
+
+/** Fails all calls from the first one of the outage's action, which is carried out, until its time is over. */
+export class OutageSwitch {
+  private until: number | undefined
+
+  constructor(
+    private readonly outage: Outage | undefined,
+    private readonly now: () => number,
+  ) {}
+
+  async pass<T>(action: string, call: () => Promise<T>): Promise<T> {
+    const { outage } = this
+    if (outage && this.until === undefined && action === outage.action) {
+      this.until = this.now() + outage.seconds * 1000
+      await call()
+    }
+    if (this.now() < (this.until ?? 0)) throw fault('TimeoutError', 0)
+    return await call()
+  }
+
+  end(): void {
+    this.until = 0
+  }
 }
 
 /** Throws what AWS refuses the way the SDK does. */

@@ -121,7 +121,10 @@ export const mutations: Mutation[] = [
   ]),
   ...of('rollout/alone.ts', [['if (recent.length < FEWEST ||', 'if (true ||']]),
   ...of('rollout/latency.ts', [['if (mean < 1 / FALSE_ALARM)', 'if (true)']]),
+  ...of('rollout/run.ts', [['if (error instanceof LostAnswer) return error', '']]),
   ...of('aws/refresh.ts', [
+    ['if (!seen) throw new LostAnswer(error)', 'if (!seen) return undefined'],
+    ['since.find((each) => desiredVersion(each) === plan.version)', 'since[0]'],
     ['b.StartTime?.getTime() ?? 0) - (a.StartTime', 'a.StartTime?.getTime() ?? 0) - (b.StartTime'],
   ]),
 ]

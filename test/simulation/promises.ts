@@ -34,6 +34,8 @@ export class Promises {
   private readonly excused = new Set<string>()
   /** Versions that an operator requested although they were rolled back. */
   private readonly retried = new Set<number>()
+  /** Operators whose command has started a refresh. */
+  private readonly starters = new Set<Operator>()
   private undoesFirst = false
   /** Whether someone started an older version: that is a way back, and undoing it needs --further. */
   shipsOlder = false
@@ -61,6 +63,7 @@ export class Promises {
   started(operator: Operator, sent: { isFirst: boolean; isInnocent: boolean }, id: string): void {
     const { plane } = this
     const to = plane.refreshes[0]?.desiredVersion ?? 0
+    this.starters.add(operator)
     if (operator.verb === 'rollback') {
       // Without a newer release there is nothing to undo but the running one, so that was requested.
       this.undoesFirst ||= sent.isFirst
@@ -108,6 +111,9 @@ export class Promises {
     if (!receipt) {
       if (verb !== 'cancel' && !MAY_LACK_RECEIPT.includes(code)) {
         this.broken.push(`${verb} ended with ${code} and without a receipt`)
+      }
+      if (code === EXIT.refused && this.starters.has(operator)) {
+        this.broken.push(`${verb} ended with ${code} although it had started a refresh`)
       }
     } else this.isTrue(operator, receipt, seconds)
     if (verb === 'start') this.startEnded(operator, code, receipt, seconds)
@@ -165,7 +171,7 @@ export class Promises {
         case 'timed out':
           return seconds >= TIMEOUT_SECONDS
         case 'lost sight':
-          return this.script.faultRate > 0
+          return this.isCutOff()
         case 'failed':
         case 'skipped':
           return true
@@ -180,12 +186,12 @@ export class Promises {
     receipt: Receipt | undefined,
     seconds: number,
   ): void {
-    const { releases, faultRate } = this.script
+    const { releases } = this.script
     const marked = this.marked().includes(version)
-    if (receipt?.verdict === 'rolled back' && faultRate === 0 && !marked && !this.isCrowded()) {
+    if (receipt?.verdict === 'rolled back' && !this.isCutOff() && !marked && !this.isCrowded()) {
       this.broken.push(`version ${version} was rolled back but is not marked`)
     }
-    if (this.isCrowded() || faultRate > 0 || this.isHarmed()) return
+    if (this.isCrowded() || this.isCutOff() || this.isHarmed()) return
     const isGood = releases[version - 1] === 'good'
     if (isGood && code !== EXIT.ok) {
       this.broken.push(
@@ -219,6 +225,11 @@ export class Promises {
     return operators.some(
       (each, index) => index > 0 || each.interruptedAfterSeconds || each.killedAfterSeconds,
     )
+  }
+
+  /** Whether calls to AWS fail. */
+  private isCutOff(): boolean {
+    return this.script.faultRate > 0 || this.script.outage !== undefined
   }
 
   /** Whether something other than a rollout removes instances. */

@@ -28,6 +28,12 @@ export interface Disturbance {
   process: 'Launch' | 'Terminate' | 'InstanceRefresh' | 'HealthCheck'
 }
 
+/** The network fails when a call arrives: it is carried out, but nobody hears from AWS for a while. */
+export interface Outage {
+  action: 'StartInstanceRefresh' | 'RollbackInstanceRefresh' | 'CancelInstanceRefresh'
+  seconds: number
+}
+
 /** Everything that happens in an episode, except its consequences. */
 export interface Script {
   instances: number
@@ -46,6 +52,7 @@ export interface Script {
   faultRate: number
   faultMinutes: number
   delaySeconds: number
+  outage?: Outage
 }
 
 /** A random script. */
@@ -102,5 +109,17 @@ export function scriptOf(random: () => number): Script {
     faultRate: faulty ? oneOf(0.02, 0.1, 0.3) : 0,
     faultMinutes: faulty ? 5 + upTo(40) : 0,
     delaySeconds: oneOf(1, 10, 40),
+    ...(random() < 0.1
+      ? {
+          outage: {
+            action: oneOf<Outage['action']>(
+              'StartInstanceRefresh',
+              'RollbackInstanceRefresh',
+              'CancelInstanceRefresh',
+            ),
+            seconds: oneOf(30, 120, 900),
+          },
+        }
+      : {}),
   }
 }

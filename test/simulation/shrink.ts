@@ -27,6 +27,8 @@ function* simpler(script: Script): Generator<Script> {
     }
   }
   if (script.faultRate > 0) yield { ...script, faultRate: 0, faultMinutes: 0 }
+  const { outage, ...connected } = script
+  if (outage) yield connected
   for (const index of script.disturbances.keys()) {
     const disturbances = script.disturbances.filter((_, each) => each !== index)
     yield { ...script, disturbances }

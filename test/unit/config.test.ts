@@ -61,7 +61,7 @@ describe('the configuration', () => {
       adminPort: 9464,
       timeZone: 'UTC',
       tokens: undefined,
-      drainSeconds: 20,
+      drainSeconds: 80,
       sqliteFile: `data/${name}.db`,
       redis: undefined,
       etcd: undefined,

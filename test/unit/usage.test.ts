@@ -13,6 +13,8 @@ describe('the command line', () => {
     [['--help'], { verb: 'help' }],
     [['-h'], { verb: 'help' }],
     [['--version'], { verb: 'version' }],
+    [['sbom'], { verb: 'sbom' }],
+    [['licenses'], { verb: 'licenses' }],
   ] as const)('parses %j', (words, command) => {
     expect(parseCommand(words)).toMatchObject(command)
   })
@@ -28,6 +30,7 @@ describe('the command line', () => {
     [['--verbose']],
     [['token', 'admin']],
     [['--version', '1']],
+    [['sbom', 'json']],
     [['']],
   ])('refuses %j, with what it got and what it expected', (words) => {
     const command = parseCommand(words)

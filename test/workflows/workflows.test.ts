@@ -1,10 +1,20 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { name } from '../../package.json'
 import { rollout } from '../../scripts/lib/commands/rollout.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { amiArtifact, describeBuild } from '../../scripts/lib/provenance/statement.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { goTool, run } from '../support/tools.ts'
@@ -15,6 +25,7 @@ const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', versi
 setDefaultTimeout(300_000)
 
 interface Step {
+  id?: string
   uses?: string
   run?: string
   if?: string
@@ -25,7 +36,9 @@ interface Step {
 interface Job {
   environment?: string
   permissions?: Record<string, string>
-  steps: Step[]
+  uses?: string
+  with?: Record<string, string>
+  steps?: Step[]
 }
 
 interface Workflow {
@@ -65,7 +78,9 @@ describe('the workflows', () => {
       const used = text.split('\n').filter((line) => /^\s*-? *uses:/.test(line))
       expect(used.length, name).toBeGreaterThan(0)
       for (const line of used)
-        expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+        expect(line).toMatch(
+          /uses: ([\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\.\/\.github\/workflows\/[\w-]+\.yml)$/,
+        )
     }
   })
 
@@ -82,7 +97,7 @@ describe('the workflows', () => {
     for (const { name, text, workflow } of workflows) {
       expect(text, name).not.toMatch(/aws-access-key-id|aws-secret-access-key|AWS_SECRET/i)
       const roles = Object.values(workflow.jobs)
-        .flatMap(({ steps }) => steps)
+        .flatMap(({ steps = [] }) => steps)
         .filter(({ uses }) => uses?.startsWith('aws-actions/configure-aws-credentials'))
         .map((step) => step.with?.['role-to-assume'])
       for (const role of roles)
@@ -160,9 +175,14 @@ describe('the workflows', () => {
   test('bake what is on main, by hand, and refuse any other commit', async () => {
     const { workflow } = named('bake.yml')
     expect(Object.keys(workflow.on)).toEqual(['workflow_dispatch'])
-    const { steps = [] } = workflow.jobs.bake ?? {}
+    const { uses, with: given } = workflow.jobs.image ?? {}
+    expect(uses).toBe('./.github/workflows/bake-image.yml')
+    expect(given?.release).toMatch(/^\$\{\{ inputs\.release \|\| github\.sha \}\}$/)
+    const called = named('bake-image.yml').workflow
+    expect(Object.keys(called.on)).toEqual(['workflow_call'])
+    const { steps = [] } = called.jobs.bake ?? {}
     const [checkout, guard] = steps
-    expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \|\| github\.sha \}\}$/)
+    expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \}\}$/)
     using folder = temporaryFolder()
     const git = async (...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
@@ -182,6 +202,54 @@ describe('the workflows', () => {
     expect(await refused()).toBe(0)
     await git('commit', '--quiet', '--allow-empty', '--message', 'elsewhere')
     expect(await refused()).toBe(1)
+  })
+
+  test('attest executable, bill of materials and image of what they baked, in the file that the statement names', async () => {
+    const { workflow, text } = named('bake-image.yml')
+    for (const each of [workflow, named('bake.yml').workflow]) {
+      expect(each.permissions).toEqual({
+        contents: 'read',
+        'id-token': 'write',
+        attestations: 'write',
+      })
+    }
+    expect(text).toMatch(/\/\.github\/workflows\/bake-image\.yml@\$\{\{ github\.ref \}\}\n/)
+    const { steps = [] } = workflow.jobs.bake ?? {}
+    const prepare = steps.find(({ id }) => id === 'statement')
+    const attest = steps.find(({ uses }) => uses?.startsWith('actions/attest@'))
+    expect(attest?.if).toBe("steps.statement.outputs.type && vars.WITHOUT_ATTESTATIONS != 'true'")
+
+    using folder = temporaryFolder()
+    const [temp, output] = ['temp', 'output'].map((each) => join(folder.path, each)) as [
+      string,
+      string,
+    ]
+    mkdirSync(temp)
+    writeFileSync(output, '')
+    const script = async () => {
+      const command = ['bash', '-eo', 'pipefail', '-c', prepare?.run as string]
+      const environment = { RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
+      expect(await run(command, folder.path, environment)).toEqual({ status: 0, output: '' })
+      return readFileSync(output, 'utf8')
+    }
+    expect(await script()).toBe('')
+    const statement = describeBuild({
+      builder: 'https://example.com',
+      commit: 'a'.repeat(40),
+      parameters: {},
+      artifacts: [{ name: 'executable', sha256: 'b'.repeat(64) }, amiArtifact('ami-0')],
+      finishedAt: new Date(),
+    })
+    const provenance = join(folder.path, 'dist', 'provenance')
+    mkdirSync(provenance, { recursive: true })
+    writeFileSync(join(provenance, 'a-x64.statement.json'), JSON.stringify(statement))
+    expect(await script()).toBe(`type=${statement.predicateType}\n`)
+    const made = (path = '') =>
+      readFileSync(path.replace(/^\$\{\{ runner\.temp \}\}/, temp), 'utf8')
+    expect(made(attest?.with?.['subject-checksums'])).toBe(
+      `${'b'.repeat(64)}  executable\n${amiArtifact('ami-0').sha256}  ami-0\n`,
+    )
+    expect(JSON.parse(made(attest?.with?.['predicate-path']))).toEqual(statement.predicate)
   })
 
   test('push the release file to main even if main has moved meanwhile', async () => {
@@ -229,7 +297,7 @@ describe('the workflows', () => {
   test('use the same versions of the tools as the project', () => {
     const packer = readFileSync(join(root, 'packer/aws/plugins.pkr.hcl'), 'utf8')
     const wanted = /required_version = "= (\S+)"/.exec(packer)?.[1] as string
-    expect(named('bake.yml').text).toContain(`version: ${wanted}\n`)
+    expect(named('bake-image.yml').text).toContain(`version: ${wanted}\n`)
     const versions = workflows.flatMap(({ text }) => text.match(/terraform_version: \S+/g) ?? [])
     expect(new Set(versions).size).toBe(1)
   })

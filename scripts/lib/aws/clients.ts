@@ -18,13 +18,10 @@ export interface Aws {
   sts: STSClient
 }
 
-/**
- * The clients for one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. The SDK honours
- * AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. Opens no connection until a command is sent.
- */
-export function connect(region?: string): Aws {
+/** What every client is made with; see `connect`. */
+export function clientOptions(region?: string) {
   const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
-  const options = {
+  return {
     ...(chosen ? { region: chosen } : {}),
     ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),
     // The SDK has no timeouts by default: a dead connection would never be noticed.
@@ -34,6 +31,14 @@ export function connect(region?: string): Aws {
       throwOnRequestTimeout: true,
     },
   }
+}
+
+/**
+ * The clients for one region: `region` if given, else AWS_REGION, AWS_DEFAULT_REGION or the profile's. The SDK honours
+ * AWS_ENDPOINT_URL and AWS_MAX_ATTEMPTS. Opens no connection until a command is sent.
+ */
+export function connect(region?: string): Aws {
+  const options = clientOptions(region)
   return {
     autoScaling: new AutoScalingClient(options),
     ec2: new EC2Client(options),

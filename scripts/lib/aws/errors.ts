@@ -24,11 +24,20 @@ const BY_NAME: [RegExp, ErrorKind][] = [
   [/^(CredentialsProviderError|TokenProviderError|ProviderError)$/, 'credentials'],
   [/^(AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized)/, 'denied'],
   [/^(Throttl|RequestLimitExceeded|TooManyRequests|RequestThrottled|SlowDown)/, 'throttled'],
-  [/^(TimeoutError|DNSException|NetworkingError)$/, 'network'],
+  [/^(TimeoutError|DNSException|NetworkingError|LostAnswer)$/, 'network'],
 ]
 
 const NETWORK_CODE =
   /^(ECONN|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ConnectionRefused|ConnectionClosed|FailedToOpenSocket)/
+
+/** AWS may have carried out a call, whose answer was lost. */
+export class LostAnswer extends Error {
+  override readonly name = 'LostAnswer'
+
+  constructor(readonly lost: Error) {
+    super(lost.message)
+  }
+}
 
 /** Classifies an AWS error, for callers to branch on. */
 export function classifyError(error: unknown): ErrorKind {

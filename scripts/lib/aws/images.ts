@@ -31,6 +31,8 @@ export interface TemplateVersion {
   imageId: string | undefined
   /** From the instance tags of the version. */
   release: string | undefined
+  /** What an instance runs at its first boot, decoded. */
+  userData: string
   isDefault: boolean
 }
 
@@ -100,6 +102,7 @@ async function versions(
           number: VersionNumber,
           imageId: data?.ImageId,
           release: tagValue(specification?.Tags, TAG.release),
+          userData: Buffer.from(data?.UserData ?? '', 'base64').toString(),
           isDefault: DefaultVersion === true,
         })
       }

@@ -11,8 +11,9 @@ import {
 } from '@aws-sdk/client-auto-scaling'
 import { callerName } from './caller.ts'
 import type { Aws } from './clients.ts'
-import { attemptsOf, isTransient } from './errors.ts'
+import { attemptsOf, isTransient, LostAnswer } from './errors.ts'
 import { type Fleet, markedReleases, toVersion } from './fleet.ts'
+import { type RetryPolicy, withRetry } from './retry.ts'
 import { TAG } from './tags.ts'
 
 export interface RefreshPlan {
@@ -80,8 +81,12 @@ export async function newestRefresh(aws: Aws, group: string): Promise<InstanceRe
   return InstanceRefreshes?.[0]
 }
 
-/** Starts the refresh; returns its id. */
-export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string> {
+/** Starts the refresh; returns its id. Throws `LostAnswer` if AWS may have started it and nothing shows whether it did. */
+export async function startRefresh(
+  aws: Aws,
+  plan: RefreshPlan,
+  retryPolicy: RetryPolicy,
+): Promise<string> {
   const checkpoints = fittingCheckpoints(plan.checkpoints, plan.desired)
   const preferences: RefreshPreferences = {
     MinHealthyPercentage: plan.minHealthy,
@@ -108,7 +113,7 @@ export async function startRefresh(aws: Aws, plan: RefreshPlan): Promise<string>
     const answer = await aws.autoScaling.send(command)
     return answer.InstanceRefreshId ?? ''
   } catch (error) {
-    const ours = await startedDespite(aws, plan, error as Error)
+    const ours = await startedDespite(aws, plan, retryPolicy, error as Error)
     if (ours) return ours
     throw error
   }
@@ -125,15 +130,21 @@ const LOOK_MS = 5_000
 async function startedDespite(
   aws: Aws,
   plan: RefreshPlan,
+  retryPolicy: RetryPolicy,
   error: Error,
 ): Promise<string | undefined> {
   const isRefused = error.name.startsWith('InstanceRefreshInProgress')
   if (isRefused ? attemptsOf(error) < 2 : !isTransient(error)) return undefined
-  for (const deadline = Date.now() + LISTED_MS; ; ) {
-    const newest = await newestRefresh(aws, plan.group).catch(() => undefined)
-    if (newest && newest.InstanceRefreshId !== plan.newest) {
-      return desiredVersion(newest) === plan.version ? newest.InstanceRefreshId : undefined
+  const look = () => listRefreshes(aws, plan.group)
+  for (let deadline: number | undefined; ; ) {
+    const seen = await withRetry(look, retryPolicy).catch(() => undefined)
+    if (!seen) throw new LostAnswer(error)
+    const before = seen.findIndex(({ InstanceRefreshId }) => InstanceRefreshId === plan.newest)
+    const since = before < 0 ? seen : seen.slice(0, before)
+    if (since.length > 0) {
+      return since.find((each) => desiredVersion(each) === plan.version)?.InstanceRefreshId
     }
+    deadline ??= Date.now() + LISTED_MS
     if (Date.now() >= deadline) return undefined
     await Bun.sleep(LOOK_MS)
   }

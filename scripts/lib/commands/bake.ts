@@ -11,6 +11,8 @@ const options = {
   arch: oneOf('x64|arm64', "architecture (arm64; with --local, this machine's)", ARCHITECTURES),
   region: text('NAME', "region of the AMI (AWS_REGION, or the profile's)"),
   force: flag('bake even if the release is already baked'),
+  builder: text('URI', 'who bakes: writes a statement of provenance to dist/provenance'),
+  key: text('FILE', 'private key (PEM) that signs the statement; without it, it is left to others'),
   json: flag('print the result as JSON'),
 }
 

@@ -57,7 +57,7 @@ export async function apply(
 }
 
 /** What a release changes: the launch template, and the rollout that follows. */
-const OF_A_RELEASE = ['aws_launch_template.main', 'terraform_data.rollout']
+export const OF_A_RELEASE = ['aws_launch_template.main', 'terraform_data.rollout']
 
 function refuseOthers(changes: Change[]): void {
   const others = changes.filter(

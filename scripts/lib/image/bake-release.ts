@@ -1,14 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Arch } from '../aws/images.ts'
 import { Stop, usageError } from '../errors.ts'
 import { root } from '../paths.ts'
+import { readPrivateKey } from '../provenance/envelope.ts'
+import { type Artifact, amiArtifact } from '../provenance/statement.ts'
 import { service } from '../service.ts'
 import { bakeAmi } from './ami.ts'
 import { readBuiltRelease } from './built-release.ts'
 import { bakeLocally, findLocalImage } from './local.ts'
 import { needImagePackages } from './packages.ts'
+import { stateOrigin } from './state-origin.ts'
 
 export interface BakeOptions {
   local: boolean
@@ -16,6 +19,10 @@ export interface BakeOptions {
   arch: Arch | undefined
   region: string | undefined
   force: boolean
+  /** Who bakes, a URI, for a statement of provenance; undefined: none is made. */
+  builder: string | undefined
+  /** The private key that signs the statement; undefined: somebody else does. */
+  key: string | undefined
   json: boolean
 }
 
@@ -27,7 +34,7 @@ function say(line: string): void {
 
 /** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
 export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
-  const { local, region, force, json } = options
+  const { local, region, force, json, builder } = options
   const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
   if (local && arch !== process.arch) {
     throw usageError(
@@ -37,20 +44,35 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
     throw new Stop('--local boots a container: needs root on Linux')
   }
+  if (options.key && !builder) throw usageError('--key signs a statement: it needs --builder, too')
+  const key = options.key ? readPrivateKey(options.key) : undefined
   const release = await readBuiltRelease(root, arch)
+  /** Of an image that was there before, nobody here can say who made it. */
+  const state = (made: boolean, image: () => Artifact) => {
+    if (!builder) return
+    if (!made) say('no statement: this bake did not make the image (--force bakes it again)')
+    else say(`stated in ${stateOrigin({ release, arch, image: image(), builder, key })}`)
+  }
   say(`release ${release.id}, ${arch}`)
   if (local) {
     const found = force ? undefined : findLocalImage(root, release.id)
     if (found) say('already baked (--force bakes it again)')
     else await needImagePackages(root)
     const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
+    state(!found, () => archiveArtifact(image.archive))
     return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
   }
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
     const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
+    state(!baked.already, () => amiArtifact(baked.ami))
     return json ? JSON.stringify(baked, null, 2) : baked.ami
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+function archiveArtifact(path: string): Artifact {
+  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(path)).digest('hex')
+  return { name: basename(path), sha256 }
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { $ } from 'bun'
 import type { Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
@@ -13,6 +13,10 @@ export interface BuiltRelease {
   executable: string
   /** Of the executable, in hexadecimal. */
   sha256: string
+  /** The file with the executable's bill of materials. */
+  sbom: string
+  /** Of the bill of materials, in hexadecimal. */
+  sbomSha256: string
 }
 
 /** The commit of the tree at `root`, built for `arch`. Throws `Stop` when the tree is dirty or it is not built. */
@@ -29,18 +33,33 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   const id = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
 
-  const executable = join(root, 'dist', `${service.name}-linux-${arch}`)
   const build = `run scripts/build --arch ${arch}`
-  if (!existsSync(executable)) throw new Stop(`there is no dist/${basename(executable)}: ${build}`)
-  const bytes = readFileSync(executable)
+  const name = `${service.name}-linux-${arch}`
+  const executable = readListed(root, name, build)
+  const sbom = readListed(root, `${name}.cdx.json`, build)
+  if (!executable.bytes.includes(id) || executable.bytes.includes(`${id}-dirty`)) {
+    throw new Stop(`dist/${name} was not built from commit ${id}: ${build}`)
+  }
+  return {
+    id,
+    commitTime,
+    executable: executable.path,
+    sha256: executable.sha256,
+    sbom: sbom.path,
+    sbomSha256: sbom.sha256,
+  }
+}
+
+/** A file in dist. Throws `Stop` when it is missing, or not the one that dist/SHA256SUMS lists. */
+function readListed(root: string, name: string, build: string) {
+  const path = join(root, 'dist', name)
+  if (!existsSync(path)) throw new Stop(`there is no dist/${name}: ${build}`)
+  const bytes = readFileSync(path)
   const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
-  if (listedSum(root, basename(executable)) !== sha256) {
-    throw new Stop(`dist/${basename(executable)} does not match dist/SHA256SUMS: ${build}`)
+  if (listedSum(root, name) !== sha256) {
+    throw new Stop(`dist/${name} does not match dist/SHA256SUMS: ${build}`)
   }
-  if (!bytes.includes(id) || bytes.includes(`${id}-dirty`)) {
-    throw new Stop(`dist/${basename(executable)} was not built from commit ${id}: ${build}`)
-  }
-  return { id, commitTime, executable, sha256 }
+  return { path, bytes, sha256 }
 }
 
 function listedSum(root: string, name: string): string | undefined {

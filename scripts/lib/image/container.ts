@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { service } from '../service.ts'
 import { makeCgroups, removeCgroups } from './cgroup.ts'
 
-const STOP_TIMEOUT_MS = 60_000
+/** Longer than TimeoutStopSec of the units in the image. */
+const STOP_TIMEOUT_MS = 120_000
 const POLL_MS = 20
 /** Exit code of systemd-nspawn when the container wants to reboot. */
 const REBOOT = 133

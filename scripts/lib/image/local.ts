@@ -117,7 +117,8 @@ export async function bakeLocally(
 
     say('packing the image')
     const packed = join(work, 'root.tar.zst')
-    await $`tar -C ${target} --sort=name --numeric-owner --xattrs --use-compress-program=${'zstd -1 -q -T2'} -cf ${packed} .`
+    await settleTimes(target, release.commitTime)
+    await $`tar -C ${target} --sort=name --numeric-owner --xattrs --pax-option=delete=atime,delete=ctime --use-compress-program=${'zstd -1 -q -T2'} -cf ${packed} .`
     interrupted.throwIfAborted()
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder)
@@ -129,6 +130,12 @@ export async function bakeLocally(
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** Gives everything that is younger than `time` (seconds since 1970) that time, so that a repeated bake is the same. */
+async function settleTimes(folder: string, time: number): Promise<void> {
+  const at = `@${time}`
+  await $`find ${folder} -newermt ${at} -exec touch --no-dereference --date=${at} {} +`
 }
 
 /** The base is made once for each version of the script that makes it. */

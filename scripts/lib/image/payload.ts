@@ -14,6 +14,7 @@ export async function packPayload(
   const archive = join(folder, 'payload.tar.gz')
   mkdirSync(content)
   cpSync(release.executable, join(content, 'app'))
+  cpSync(release.sbom, join(content, 'sbom.cdx.json'))
   writeFileSync(
     join(content, 'defaults.env'),
     `PORT=${service.port}\nFIRST_ADMIN_PORT=${service.adminPort}\n`,

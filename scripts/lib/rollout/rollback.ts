@@ -1,10 +1,10 @@
 import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
-import { findImage } from '../aws/images.ts'
 import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { suspensions } from './preflight.ts'
+import { previousVersion } from './previous.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
@@ -70,7 +70,7 @@ async function undo(context: Context): Promise<number> {
       const { undone } = direction
       if (undone !== undefined && !settings.further)
         return await nothingToUndo(context, seen, undone)
-      const target = await previousVersion(context, seen)
+      const target = await previousVersion(context.aws, seen)
       progress.note(
         `rolling back from version ${fleet.version} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
       )
@@ -175,7 +175,7 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
   try {
     const id = await patiently(context, async () => {
       await assertNotOvertaken(context, fleet)
-      return await startRefresh(aws, plan)
+      return await startRefresh(aws, plan, retryPolicy)
     })
     void signIn(context, fleet, [])
     return id
@@ -205,23 +205,4 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
     releases: countReleases(fleet),
   })
   return EXIT.ok
-}
-
-/**
- * The latest version that served before the current one, of another release that was not rolled back and whose AMI exists.
- * Versions that are not known to have served come last: they may never have been started.
- */
-async function previousVersion({ aws }: Context, seen: Survey): Promise<number> {
-  const { fleet, versions, rolledBack, releaseOf, before } = seen
-  const { version: own = 0 } = fleet
-  const bad = [...rolledBack, releaseOf(own)]
-  const served = before.flatMap((number) => versions.find((each) => each.number === number) ?? [])
-  for (const version of [...served, ...versions]) {
-    if (version.number >= own || (version.release && bad.includes(version.release))) continue
-    const image = version.imageId ? await findImage(aws, version.imageId) : undefined
-    if (image?.state === 'available') return version.number
-  }
-  throw new Stop(
-    `there is no launch template version before ${own} of another release that was not rolled back and whose AMI still exists: bake an older commit and deploy it`,
-  )
 }

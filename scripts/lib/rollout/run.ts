@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
-import { explain } from '../aws/errors.ts'
+import { explain, LostAnswer } from '../aws/errors.ts'
 import { countReleases, type Fleet, FleetWatch, inService } from '../aws/fleet.ts'
 import { unmarkRolledBack } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
@@ -77,16 +77,19 @@ export interface Rollout {
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
   const { settings, retryPolicy, progress } = context
-  const { signal } = retryPolicy
+  const { probing, release } = rollout
   const startedAt = new Date()
-  const { probing } = rollout
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
   const evidence = context.collectEvidence()
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
-    if (signal.aborted) throw interrupted('Nothing was started.')
+    if (retryPolicy.signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
-    const refreshId = await rollout.start()
+    const started = await rollout.start().catch((error: Error) => {
+      if (error instanceof LostAnswer) return error
+      throw error
+    })
+    const refreshId = started instanceof LostAnswer ? undefined : started
     const goal: Goal = {
       version: rollout.version,
       refreshId,
@@ -96,24 +99,26 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       stallMs: settings.stallSeconds * 1000,
       checkpoints: rollout.checkpoints,
     }
-    const { release } = rollout
-    const end = await follow({
-      ...context,
-      goal,
-      release,
-      startedAt,
-      failureBudget: settings.failureBudget,
-      probe,
-      evidence,
-    }).catch((error: Error): Ending => {
-      if (!refreshId || error instanceof Stop) throw error
-      return { status: 'lost sight', reason: explain(error) }
-    })
+    const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
+    const end = await (started instanceof LostAnswer
+      ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started)}`)
+      : follow({
+          ...context,
+          goal,
+          release,
+          startedAt,
+          failureBudget: settings.failureBudget,
+          probe,
+          evidence,
+        }).catch((error: Error) => {
+          if (!refreshId || error instanceof Stop) throw error
+          return lost(explain(error))
+        }))
     if (!end) throw interrupted(stillRunning(settings))
     if (probe) probe.phase = 'after'
     const { observed, ending } = await observeEnd(context, rollout, end)
     if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
-    if (probe) await measureAfter(context, probe, observed?.ok ? rollout.release : undefined)
+    if (probe) await measureAfter(context, probe, observed?.ok ? release : undefined)
     await probe?.stop()
     progress.end()
     return await conclude({
@@ -263,7 +268,7 @@ async function conclude(outcome: Outcome): Promise<number> {
     ...emptyReceipt(settings, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),
-    reason: goesOn(ending) ? `${reason}. ${stillRunning(settings)}` : reason,
+    reason: goesOn(ending) ? `${reason}. ${whereTo(settings, outcome.refreshId)}` : reason,
     refreshId: outcome.refreshId,
     startedAt: startedAt.toISOString(),
     endedAt: endedAt.toISOString(),
@@ -284,6 +289,9 @@ async function conclude(outcome: Outcome): Promise<number> {
 
 const goesOn = ({ status, hasEnded }: Ending): boolean =>
   !hasEnded && (status === 'timed out' || status === 'lost sight')
+
+const whereTo = (settings: Settings, refreshId: string | undefined): string =>
+  refreshId ? stillRunning(settings) : `See 'scripts/rollout status --group ${settings.group}'.`
 
 const stillRunning = ({ group }: Settings): string =>
   `The refresh continues. Follow it with 'scripts/rollout watch --group ${group}', or stop it with 'scripts/rollout cancel --group ${group}'.`

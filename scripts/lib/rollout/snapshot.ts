@@ -8,8 +8,8 @@ import { findUrl } from './service-url.ts'
 import { type Survey, survey } from './survey.ts'
 
 /** The group now, retried through throttling and network failures. Throws `Stop` when interrupted. */
-export const snapshot = (context: Context): Promise<Fleet> =>
-  patiently(context, () => context.watch.snapshot())
+export const snapshot = (context: Context, refreshId?: string): Promise<Fleet> =>
+  patiently(context, () => context.watch.snapshot(refreshId))
 
 /** The group with all that shows where it is going, retried likewise. Throws `Stop` when interrupted. */
 export const surveyed = (context: Context): Promise<Survey> =>

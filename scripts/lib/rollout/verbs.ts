@@ -69,7 +69,11 @@ export async function start(context: Context): Promise<number> {
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
   }
-  const problems = [...checked.problems, ...tooFewAnswers(stops, fleet.desired, settings)]
+  const problems = [
+    ...checked.problems,
+    ...tooFewAnswers(stops, fleet.desired, settings),
+    ...tooLittleTime(stops, settings),
+  ]
   if (problems.length > 0) {
     throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
   }
@@ -98,7 +102,7 @@ export async function start(context: Context): Promise<number> {
         rollout.notes.push(`could not record the running version: ${error.message}`)
       })
       await assertNotOvertaken(context, fleet)
-      const id = await startRefresh(aws, {
+      const plan = {
         group: settings.group,
         templateId: launchTemplateId,
         version,
@@ -111,7 +115,8 @@ export async function start(context: Context): Promise<number> {
         alarms: checked.alarms,
         autoRollback: true,
         newest: fleet.refresh?.InstanceRefreshId,
-      })
+      }
+      const id = await startRefresh(aws, plan, retryPolicy)
       void signIn(context, fleet, rollout.notes)
       return id
     },
@@ -220,8 +225,12 @@ export async function cancel(context: Context): Promise<number> {
   await patiently(context, () => stopRefresh(context))
   void signIn(context, before, [])
   const deadline = Date.now() + settings.timeoutSeconds * 1000
+  // Somebody may start another one as soon as this one is cancelled.
+  const cancelled = isRunning(before.refresh?.Status)
+    ? before.refresh?.InstanceRefreshId
+    : undefined
   for (;;) {
-    const fleet = await snapshot(context)
+    const fleet = await snapshot(context, cancelled)
     progress.update({
       startedAt: fleet.at,
       fleet,
@@ -254,6 +263,16 @@ function tooFewAnswers(
   if (expected >= 2 * answers) return []
   return [
     `a checkpoint requires ${answers} answers from the new release, but the probe would get only about ${expected}: raise --rate (${rate} per second) or --checkpoint-delay-seconds, or pass --checkpoint-answers 0`,
+  ]
+}
+
+/** Refuses pauses so long that the rollout would be left before its end, with nobody to judge the release. */
+function tooLittleTime({ percentages, delayMs }: Checkpoints, settings: Settings): string[] {
+  const { timeoutSeconds, beforeSeconds, bakeSeconds = BAKE_SECONDS } = settings
+  const seconds = beforeSeconds + (percentages.length * delayMs) / 1000 + bakeSeconds
+  if (seconds < timeoutSeconds) return []
+  return [
+    `the checkpoints and the bake time alone take ${Math.ceil(seconds)} s, but --timeout-seconds is ${timeoutSeconds}: raise it, or lower --checkpoint-delay-seconds or --bake-seconds`,
   ]
 }
 

@@ -1,3 +1,4 @@
+import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { invalid } from '../errors.ts'
 import type { Activity, Instance, Refresh } from '../model.ts'
@@ -119,6 +120,9 @@ function groupOf(plane: ControlPlane): Xml {
     DefaultCooldown: 300,
     DefaultInstanceWarmup: group.warmupSeconds,
     AvailabilityZones: group.zones,
+    VPCZoneIdentifier: accountOf(plane)
+      .subnets.map(({ id }) => id)
+      .join(','),
     TargetGroupARNs: [group.targetGroupArn],
     HealthCheckType: 'ELB',
     HealthCheckGracePeriod: group.graceSeconds,

@@ -10,6 +10,20 @@ const STATE_CODES = { pending: 0, running: 16, 'shutting-down': 32, terminated: 
 
 /** The actions of EC2 (2016-11-15) that the scripts use. */
 export const ec2: Record<string, Action> = {
+  CreateLaunchTemplateVersion: (plane, query) => {
+    templateOf(plane, query)
+    const tags = query
+      .items('LaunchTemplateData.TagSpecification.1.Tag')
+      .map((prefix) => [query.text(`${prefix}.Key`), query.text(`${prefix}.Value`)])
+    const number = plane.addVersion({
+      imageId: query.text('LaunchTemplateData.ImageId') ?? '',
+      userData: atob(query.text('LaunchTemplateData.UserData') ?? ''),
+      tags: Object.fromEntries(tags),
+      description: query.text('VersionDescription') ?? '',
+    })
+    return { launchTemplateVersion: versionOf(plane, number) }
+  },
+
   DescribeImages: (plane, query) => {
     const ids = query.list('ImageId')
     for (const id of ids) {
@@ -49,14 +63,7 @@ export const ec2: Record<string, Action> = {
   },
 
   DescribeLaunchTemplateVersions: (plane, query) => {
-    const { id, name, versions } = plane.template
-    const asked = query.text('LaunchTemplateId') ?? query.text('LaunchTemplateName')
-    if (asked !== id && asked !== name) {
-      throw new ApiError(
-        'InvalidLaunchTemplateId.NotFound',
-        `The specified launch template, with template ID ${asked}, does not exist.`,
-      )
-    }
+    const { id, versions } = templateOf(plane, query)
     const numbers = query.list('LaunchTemplateVersion')
     for (const number of numbers) {
       if (/^\d+$/.test(number) && !versions[Number(number) - 1]) {
@@ -80,6 +87,18 @@ export const ec2: Record<string, Action> = {
       nextToken,
     }
   },
+}
+
+function templateOf(plane: ControlPlane, query: Query): ControlPlane['template'] {
+  const { id, name } = plane.template
+  const asked = query.text('LaunchTemplateId') ?? query.text('LaunchTemplateName')
+  if (asked !== id && asked !== name) {
+    throw new ApiError(
+      'InvalidLaunchTemplateId.NotFound',
+      `The specified launch template, with template ID ${asked}, does not exist.`,
+    )
+  }
+  return plane.template
 }
 
 function page<T>(plane: ControlPlane, query: Query, all: T[]) {
@@ -112,7 +131,7 @@ function imageOf(image: Image): Xml {
   return {
     imageId: image.id,
     name: image.name,
-    imageState: 'available',
+    imageState: image.state ?? 'available',
     architecture: image.architecture,
     creationDate: new Date(image.createdAt).toISOString(),
     imageOwnerId: ACCOUNT,
@@ -127,6 +146,7 @@ function instanceOf(plane: ControlPlane, instance: Instance): Xml {
     imageId: instance.imageId,
     instanceState: { code: STATE_CODES[state], name: state },
     instanceType: 't4g.small',
+    cpuOptions: { coreCount: 2, threadsPerCore: 1 },
     launchTime: time(instance.launchedAt),
     placement: { availabilityZone: instance.zone },
     privateIpAddress: instance.privateIp,

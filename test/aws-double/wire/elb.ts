@@ -8,6 +8,9 @@ type Action = (plane: ControlPlane, query: Query) => Xml
 
 const PORT = service.port
 
+export const CERTIFICATE_ARN =
+  'arn:aws:acm:eu-west-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef'
+
 /** The actions of Elastic Load Balancing v2 (2015-12-01) that the scripts use. */
 export const elb: Record<string, Action> = {
   DescribeTargetHealth: (plane, query) => {
@@ -77,9 +80,10 @@ function listener(plane: ControlPlane, Protocol: string, Port: number): Xml {
     LoadBalancerArn: arn,
     Protocol,
     Port,
+    Certificates: Protocol === 'HTTPS' ? [{ CertificateArn: CERTIFICATE_ARN }] : undefined,
   }
 }
 
-function loadBalancerArn({ group }: ControlPlane): string {
+export function loadBalancerArn({ group }: ControlPlane): string {
   return arn('elasticloadbalancing', `loadbalancer/app/${group.name}/0123456789abcdef`)
 }

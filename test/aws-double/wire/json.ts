@@ -1,5 +1,6 @@
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
+import type { Metric } from '../model.ts'
 import { pageOf } from './query.ts'
 
 type Json = Record<string, unknown>
@@ -11,13 +12,21 @@ export const cloudwatch: Record<string, Action> = {
     const names = input.AlarmNames as string[] | undefined
     const prefix = input.AlarmNamePrefix as string | undefined
     const state = input.StateValue as string | undefined
+    const parent = input.ChildrenOfAlarmName as string | undefined
+    if (parent !== undefined && (names || prefix || state || input.AlarmTypes)) {
+      throw new ApiError('ValidationError', 'ChildrenOfAlarmName excludes other parameters.')
+    }
     const chosen = [...plane.alarms.values()].filter(
       (alarm) =>
+        (!parent || plane.alarms.get(parent)?.children?.includes(alarm.name)) &&
         (!names || names.includes(alarm.name)) &&
         (!prefix || alarm.name.startsWith(prefix)) &&
         (!state || alarm.state === state),
     )
-    const types = (input.AlarmTypes as string[] | undefined) ?? ['MetricAlarm']
+    const types = (input.AlarmTypes as string[] | undefined) ?? [
+      'MetricAlarm',
+      ...(parent ? ['CompositeAlarm'] : []),
+    ]
     const told = (composite: boolean) =>
       chosen
         .filter((alarm) => (alarm.composite ?? false) === composite)
@@ -26,9 +35,17 @@ export const cloudwatch: Record<string, Action> = {
           StateValue: alarm.state,
           StateReason: alarm.reason,
           StateUpdatedTimestamp: plane.clock.now() / 1000,
-          ...(composite
+          // Children are told without details.
+          ...(parent
             ? {}
-            : { Period: alarm.period ?? 60, EvaluationPeriods: alarm.evaluationPeriods ?? 1 }),
+            : { ActionsEnabled: !alarm.actionsDisabled, AlarmActions: alarm.actions ?? [] }),
+          ...(composite || parent
+            ? {}
+            : {
+                Period: alarm.period ?? 60,
+                EvaluationPeriods: alarm.evaluationPeriods ?? 1,
+                ...(alarm.metric ? metricOf(alarm.metric) : {}),
+              }),
         }))
     return {
       MetricAlarms: types.includes('MetricAlarm') ? told(false) : [],
@@ -36,6 +53,13 @@ export const cloudwatch: Record<string, Action> = {
     }
   },
 }
+
+/** A metric as CloudWatch names it. */
+export const metricOf = ({ namespace, name, dimensions }: Metric): Json => ({
+  Namespace: namespace,
+  MetricName: name,
+  Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+})
 
 /** One command on one instance, as SSM keeps it. */
 interface Invocation {

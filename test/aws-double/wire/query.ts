@@ -61,11 +61,30 @@ export function pageOf<T>(
   return { entries: all.slice(start, end), next: end < all.length ? String(end) : undefined }
 }
 
-export type Xml = string | number | boolean | Date | undefined | Xml[] | { [name: string]: Xml }
+export type Xml =
+  | string
+  | number
+  | boolean
+  | Date
+  | undefined
+  | Xml[]
+  | NamedList
+  | { [name: string]: Xml }
+
+/** A list whose entries have a name of their own, as those of ElastiCache have. */
+export class NamedList {
+  constructor(
+    readonly entry: string,
+    readonly values: Xml[],
+  ) {}
+}
 
 /** Elements for a value; list entries are called `member` (Query) or `item` (EC2). */
 export function xml(value: Xml, entry: 'member' | 'item'): string {
   if (value === undefined) return ''
+  if (value instanceof NamedList) {
+    return value.values.map((each) => xml({ [value.entry]: each }, entry)).join('')
+  }
   if (value instanceof Date) return value.toISOString()
   if (Array.isArray(value)) {
     return value.map((each) => `<${entry}>${xml(each, entry)}</${entry}>`).join('')

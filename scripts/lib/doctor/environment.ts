@@ -1,0 +1,88 @@
+import type { Subnet } from '@aws-sdk/client-ec2'
+import { DescribeSubnetsCommand } from '@aws-sdk/client-ec2'
+import {
+  DescribeListenersCommand,
+  DescribeTargetGroupsCommand,
+  type Listener,
+} from '@aws-sdk/client-elastic-load-balancing-v2'
+import type { Account } from '../aws/account.ts'
+import { FleetWatch } from '../aws/fleet.ts'
+import { findUrl } from '../rollout/service-url.ts'
+import { type Survey, survey } from '../rollout/survey.ts'
+import type { Outputs, Terraform } from '../terraform.ts'
+
+/** This project's Terraform, and what it says about the environment. */
+export interface Configuration {
+  terraform: Terraform
+  outputs: Outputs
+}
+
+export interface EnvironmentOptions {
+  group: string
+  /** The service's URL; undefined: found by itself. */
+  url: string | undefined
+  /** Undefined, or why there is none, if Terraform is left out or cannot be asked. */
+  configuration: Configuration | string
+}
+
+/** What is examined. What several checks need is asked for once. */
+export class Environment {
+  readonly group: string
+  readonly configuration: Configuration | string
+
+  constructor(
+    readonly aws: Account,
+    private readonly options: EnvironmentOptions,
+  ) {
+    this.group = options.group
+    this.configuration = options.configuration
+  }
+
+  readonly survey = once(
+    (): Promise<Survey> => survey(this.aws, new FleetWatch(this.aws, this.group)),
+  )
+
+  readonly fleet = async (): Promise<Survey['fleet']> => (await this.survey()).fleet
+
+  /** Of the group's instances. */
+  readonly subnets = once(async (): Promise<Subnet[]> => {
+    const { group } = await this.fleet()
+    const SubnetIds = (group.VPCZoneIdentifier ?? '').split(',').filter(Boolean)
+    const answer = await this.aws.ec2.send(new DescribeSubnetsCommand({ SubnetIds }))
+    return answer.Subnets ?? []
+  })
+
+  /** Of the load balancer in front of the group. */
+  readonly listeners = once(async (): Promise<Listener[]> => {
+    const TargetGroupArns = (await this.fleet()).group.TargetGroupARNs ?? []
+    const { TargetGroups } = await this.aws.elb.send(
+      new DescribeTargetGroupsCommand({ TargetGroupArns }),
+    )
+    const LoadBalancerArn = TargetGroups?.[0]?.LoadBalancerArns?.[0]
+    const answer = await this.aws.elb.send(new DescribeListenersCommand({ LoadBalancerArn }))
+    return answer.Listeners ?? []
+  })
+
+  /** Without a trailing slash. Throws with the reason if it is not found. */
+  readonly url = once(async (): Promise<string> => {
+    if (this.options.url) return this.options.url
+    const { configuration } = this
+    const told = typeof configuration === 'string' ? undefined : configuration.outputs.url
+    return told ?? (await findUrl(this.aws, await this.fleet()))
+  })
+
+  /** What the group's instances run at boot: it names all that they look up. */
+  readonly userData = once(async (): Promise<string> => {
+    const { fleet, versions } = await this.survey()
+    return versions.find(({ number }) => number === fleet.version)?.userData ?? ''
+  })
+}
+
+/** Calls `make` at the first call only. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}

@@ -1,0 +1,68 @@
+import { painter } from '../format.ts'
+import type { CheckName, Result } from './examine.ts'
+import { CHECKS } from './examine.ts'
+import { count, type Status } from './finding.ts'
+
+const COLOURS = { ok: 'green', problem: 'red', unknown: 'yellow' } as const
+
+const WIDTH = Math.max(...Object.keys(CHECKS).map(({ length }) => length))
+
+/** What to do follows what is wrong, in one line, whatever AWS said. */
+const sentence = ({ text, todo }: Result): string =>
+  (todo ? `${text}: ${todo}` : text).replaceAll(/\s+/g, ' ')
+
+/** How results are shown: a line each, which a terminal wraps with an indent, and there the checks still waited for. */
+export class Report {
+  private readonly paint
+  private isWaiting = false
+
+  constructor(private readonly stream: NodeJS.WriteStream) {
+    this.paint = painter(stream)
+  }
+
+  tell(results: Result[]): void {
+    this.erase()
+    for (const result of results) this.stream.write(`${this.line(result)}\n`)
+  }
+
+  wait(names: CheckName[]): void {
+    if (!this.stream.isTTY) return
+    this.erase()
+    if (names.length === 0) return
+    const text = `waiting for ${names.join(', ')}`
+    this.stream.write(this.paint('dim', Bun.sliceAnsi(text, 0, this.columns - 1)))
+    this.isWaiting = true
+  }
+
+  end(results: Result[]): void {
+    this.erase()
+    const counted = (['ok', 'problem', 'unknown'] as Status[]).map(
+      (status) => [status, results.filter((each) => each.status === status).length] as const,
+    )
+    const words = counted
+      .filter(([, number]) => number > 0)
+      .map(([status, number]) =>
+        status === 'problem' ? count(number, 'problem') : `${number} ${status}`,
+      )
+    this.stream.write(`${words.join(', ')}\n`)
+  }
+
+  private line(result: Result): string {
+    const { status, check } = result
+    const head = `${status.padEnd(8)} ${check.padEnd(WIDTH)}  `
+    const body = sentence(result)
+    const room = this.columns - head.length - 1
+    const rows = this.stream.isTTY && room > 30 ? Bun.wrapAnsi(body, room).split('\n') : [body]
+    const painted = head.replace(status, this.paint(COLOURS[status], status))
+    return painted + rows.join(`\n${' '.repeat(head.length)}`)
+  }
+
+  private get columns(): number {
+    return this.stream.columns || 80
+  }
+
+  private erase(): void {
+    if (this.isWaiting) this.stream.write('\r\x1b[2K')
+    this.isWaiting = false
+  }
+}

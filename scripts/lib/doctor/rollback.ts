@@ -1,0 +1,77 @@
+import type { Account } from '../aws/account.ts'
+import { findImage } from '../aws/images.ts'
+import { Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import { preflight } from '../rollout/preflight.ts'
+import { previousVersion } from '../rollout/previous.ts'
+import type { Survey } from '../rollout/survey.ts'
+import type { Environment } from './environment.ts'
+import { type Finding, ok, problem, problemsOr } from './finding.ts'
+
+/** Whether 'scripts/rollout rollback' could start now, and where it would lead. */
+export async function checkRollback({ aws, survey }: Environment): Promise<Finding[]> {
+  const seen = await survey()
+  const { direction, releaseOf, fleet } = seen
+  const nameOf = (version: number | undefined): string =>
+    `version ${version}, release ${shortRelease(releaseOf(version))}`
+  switch (direction.kind) {
+    case 'forward':
+      return [
+        ok(`a rollout is running: a rollback would turn it round, to ${nameOf(direction.from)}`),
+      ]
+    case 'back':
+      return [
+        problem(
+          `the group is going back to ${nameOf(direction.to)}`,
+          "follow it with 'scripts/rollout watch'",
+        ),
+      ]
+    case 'stopped': {
+      const back = seen.versions.find(({ number }) => number === direction.back)
+      const image = back?.imageId ? await findImage(aws, back.imageId) : undefined
+      return [
+        problem(
+          `the newest change ended early: not every instance has version ${fleet.version}`,
+          image?.state === 'available'
+            ? `'scripts/rollout rollback' leads to ${nameOf(direction.back)}; a new deploy goes on`
+            : `deploy a release whose AMI exists: that of ${nameOf(direction.back)} does not`,
+        ),
+      ]
+    }
+    case 'settled':
+      return await fromRest(aws, seen)
+  }
+}
+
+async function fromRest(aws: Account, seen: Survey): Promise<Finding[]> {
+  const { fleet, versions, releaseOf, direction } = seen
+  const releases = new Set(versions.map(({ release }) => release))
+  if (releases.size === 1) {
+    return [ok('nothing to go back to yet: the group has had one release only')]
+  }
+  const version = await previousVersion(aws, seen).catch((error) => {
+    if (!(error instanceof Stop)) throw error
+    return error
+  })
+  if (version instanceof Stop) {
+    return [problem('there is no way back', version.message)]
+  }
+  const { problems } = await preflight(aws, fleet, {
+    launchTemplateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
+    launchTemplateVersion: version,
+    release: releaseOf(version),
+    // A rollback waits for no alarm.
+    alarms: [],
+    ignoreAlarms: true,
+    checkpoints: [],
+    checkpointDelaySeconds: undefined,
+  })
+  const further =
+    direction.kind === 'settled' && direction.undone !== undefined
+      ? '; since the newest change is undone already, that takes --further'
+      : ''
+  return problemsOr(
+    problems.map((text) => ({ status: 'problem' as const, text })),
+    `could start now, to version ${version}, release ${shortRelease(releaseOf(version))}${further}`,
+  )
+}

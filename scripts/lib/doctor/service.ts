@@ -1,0 +1,60 @@
+import { countReleases } from '../aws/fleet.ts'
+import { shortRelease } from '../format.ts'
+import { service } from '../service.ts'
+import type { Environment } from './environment.ts'
+import { type Finding, ok, problem } from './finding.ts'
+
+const PATIENCE_MS = 10_000
+
+/** Whether the service answers its callers: /hc and /version through the load balancer. */
+export async function checkService(environment: Environment): Promise<Finding[]> {
+  const url = await environment.url()
+  const { health, version } = service
+  const asked = await Promise.all([ask(url + health.path), ask(url + version.path)]).catch(
+    (error: Error) => error.message || error.name,
+  )
+  if (typeof asked === 'string') {
+    return [
+      problem(
+        `${url} does not answer (${asked})`,
+        "check that the DNS records in 'terraform output dns_records' exist and that ingress_cidrs lets this address in; then see the lines below",
+      ),
+    ]
+  }
+  const [healthAnswer, versionAnswer] = asked
+  if (healthAnswer.status !== 200 || !health.isRight(healthAnswer.body)) {
+    return [
+      problem(
+        `${url}${health.path} answers ${healthAnswer.status}`,
+        "see the lines below, then 'scripts/ops status' and 'scripts/ops logs'",
+      ),
+    ]
+  }
+  const told = version.read(versionAnswer.body)
+  if (!told) {
+    return [
+      problem(
+        `${url}${version.path} answers ${versionAnswer.status} without a release`,
+        "something else may answer at this address: check where it leads, and 'scripts/ops logs'",
+      ),
+    ]
+  }
+  const expected = Object.keys(countReleases(await environment.fleet()))
+  if (!expected.includes(told.release)) {
+    return [
+      problem(
+        `${url} answers with release ${shortRelease(told.release)}, but the instances in service run ${expected.map(shortRelease).join(' and ') || 'none'}`,
+        'check where the address leads: it may be another environment',
+      ),
+    ]
+  }
+  return [ok(`${url} is healthy and answers with release ${shortRelease(told.release)}`)]
+}
+
+async function ask(url: string): Promise<{ status: number; body: string }> {
+  const response = await fetch(url, {
+    redirect: 'manual',
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  })
+  return { status: response.status, body: await response.text() }
+}

@@ -1,0 +1,88 @@
+import calculateSlot from 'cluster-key-slot'
+import type { Cluster, Redis } from 'ioredis'
+import { withDeadline } from '../deadline.ts'
+import {
+  NO_CONNECTION,
+  type Outcome,
+  pipelined,
+  type RedisCommand,
+  type Route,
+  type Send,
+} from './batched.ts'
+
+/** The map of slots is out of date or in flux, or a connection was lost. */
+const RETRIABLE =
+  /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|Connection is closed|Command aborted)/
+
+/** Even with redirections and retries, an operation ends within the second that callers are promised. */
+const OPERATION_TIMEOUT_MS = 850
+
+/** What ioredis waits, too, while the cluster fails over. */
+const PAUSE_MS = 100
+
+/**
+ * Leads each command to the primary of its key's slot. A command that is refused because its slot moved or its
+ * primary is gone is tried again by itself, until 850 ms after it was first sent.
+ */
+export function clusterRoute(cluster: Cluster, send: Send): Route {
+  const again = send === pipelined ? redirected(cluster) : redirectedWith(cluster, send)
+  return {
+    connections: () => primariesOf(cluster),
+    async refused(command, error, sentAt) {
+      if (!RETRIABLE.test(error.message)) throw error
+      const until = sentAt + OPERATION_TIMEOUT_MS
+      const remainingMs = until - performance.now()
+      return withDeadline(again(command, error, until), remainingMs, () => new Error('Timed out'))
+    },
+  }
+}
+
+type Again = (command: RedisCommand, error: Error, until: number) => Promise<unknown>
+
+/** ioredis follows redirections and waits for a failover. */
+function redirected(cluster: Cluster): Again {
+  return ([name, ...parameters]) => cluster.call(name, ...parameters)
+}
+
+/** What `send` adds to a command must go to the same node, so ioredis cannot follow the redirection. */
+function redirectedWith(cluster: Cluster, send: Send): Again {
+  async function attempt(command: RedisCommand, refusal: string): Promise<Outcome | undefined> {
+    const [kind, , address = ''] = refusal.split(' ')
+    const named = byAddress(cluster).get(address)
+    if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
+    const refreshed = refreshSlots(cluster)
+    if (named && kind === 'MOVED') return (await send(named, [command])).at(-1)
+    await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
+    const node = primariesOf(cluster)(command)
+    return node ? (await send(node, [command])).at(-1) : [new Error(NO_CONNECTION)]
+  }
+
+  return async (command, { message }, until) => {
+    for (let refusal = message; ; ) {
+      const [error, reply] = (await attempt(command, refusal)) ?? []
+      if (!error) return reply
+      if (!RETRIABLE.test(error.message) || performance.now() > until) throw error
+      refusal = error.message
+    }
+  }
+}
+
+const SLOTS = 16384
+
+/** The primaries as they are now: finds that of a command's key, or any for a command without one. */
+function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undefined {
+  const nodes = byAddress(cluster)
+  return ([, key]) => {
+    const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : calculateSlot(key)
+    return nodes.get(cluster.slots[slot]?.[0] ?? '')
+  }
+}
+
+function byAddress(cluster: Cluster): Map<string, Redis> {
+  const primaries = cluster.nodes('master')
+  return new Map(primaries.map((node) => [`${node.options.host}:${node.options.port}`, node]))
+}
+
+function refreshSlots(cluster: Cluster): Promise<void> {
+  return new Promise((resolve) => cluster.refreshSlotsCache(() => resolve()))
+}

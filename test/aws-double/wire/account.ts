@@ -1,0 +1,219 @@
+import { accountOf, type Certificate, type Store } from '../account.ts'
+import type { ControlPlane } from '../control-plane.ts'
+import { ApiError } from '../errors.ts'
+import { CERTIFICATE_ARN, loadBalancerArn } from './elb.ts'
+import { metricOf } from './json.ts'
+import { NamedList, pageOf, type Query, type Xml } from './query.ts'
+
+type Json = Record<string, unknown>
+type JsonAction = (plane: ControlPlane, input: Json) => Json
+type QueryAction = (plane: ControlPlane, query: Query) => Xml
+
+const HOUR_MS = 3_600_000
+
+/** What scripts/doctor asks in JSON: CloudWatch, CloudWatch Logs, SSM, Service Quotas, ACM and MemoryDB. */
+export const accountJson: Record<string, JsonAction> = {
+  // Dimensions given must all be there; others may be, too.
+  ListMetrics: (plane, input) => {
+    const wanted = (input.Dimensions ?? []) as { Name: string; Value?: string }[]
+    const chosen = accountOf(plane).metrics.filter(
+      ({ namespace, name, dimensions }) =>
+        (input.Namespace === undefined || input.Namespace === namespace) &&
+        (input.MetricName === undefined || input.MetricName === name) &&
+        wanted.every(({ Name, Value }) => dimensions[Name] === Value),
+    )
+    const { entries, next } = pageOf(chosen, 500, plane.pageSize, input.NextToken as string)
+    return { Metrics: entries.map(metricOf), ...(next ? { NextToken: next } : {}) }
+  },
+
+  // The first page is empty although there is more, as it may be (API Reference, FilterLogEvents).
+  FilterLogEvents: (plane, input) => {
+    if (input.nextToken === undefined) return { events: [], nextToken: 'more' }
+    const events = streams(plane, input)
+      .filter(([, at]) => at >= Number(input.startTime))
+      .map(([logStreamName, timestamp]) => ({ logStreamName, timestamp, message: '{}' }))
+    return { events: events.slice(0, Number(input.limit ?? 10_000)) }
+  },
+
+  // A stream's last event is told up to an hour late (API Reference, LogStream).
+  DescribeLogStreams: (plane, input) => ({
+    logStreams: streams(plane, input).map(([logStreamName, at]) => ({
+      logStreamName,
+      lastEventTimestamp: at - HOUR_MS,
+    })),
+  }),
+
+  DescribeInstanceInformation: (plane, input) => {
+    const [filter] = input.Filters as { Key: string; Values: string[] }[]
+    return {
+      InstanceInformationList: plane.instances
+        .filter(({ id }) => filter?.Values.includes(id))
+        .map(({ id }) => ({
+          InstanceId: id,
+          PingStatus: accountOf(plane).offline.has(id) ? 'ConnectionLost' : 'Online',
+        })),
+    }
+  },
+
+  DescribeParameters: (plane, input) => {
+    const [filter] = input.ParameterFilters as { Values: string[] }[]
+    return {
+      Parameters: [...accountOf(plane).parameters]
+        .filter(([Name]) => filter?.Values.includes(Name))
+        .map(([Name, Type]) => ({ Name, Type })),
+    }
+  },
+
+  GetServiceQuota: (plane, input) => quotaOf(accountOf(plane).quotas, input),
+  GetAWSDefaultServiceQuota: (plane, input) => quotaOf(accountOf(plane).defaultQuotas, input),
+
+  DescribeCertificate: (plane, input) => {
+    if (input.CertificateArn !== CERTIFICATE_ARN) {
+      throw new ApiError('ResourceNotFoundException', `Could not find ${input.CertificateArn}.`)
+    }
+    return { Certificate: certificateOf(accountOf(plane).certificate, loadBalancerArn(plane)) }
+  },
+
+  DescribeClusters: (plane, input) => {
+    const store = storeOf(plane, 'memorydb', String(input.ClusterName))
+    if (!store) throw new ApiError('ClusterNotFoundFault', 'Cluster not found.', 404)
+    const Nodes = [...store.nodes].map(([Name, Status]) => ({ Name, Status }))
+    return {
+      Clusters: [
+        {
+          Name: plane.group.name,
+          Status: store.status,
+          ...(input.ShowShardDetails ? { Shards: [{ Name: '0001', Nodes }] } : {}),
+        },
+      ],
+    }
+  },
+}
+
+/** What scripts/doctor asks in the Query protocol: SNS, IAM and ElastiCache. */
+export const accountQuery: Record<
+  string,
+  { actions: Record<string, QueryAction>; namespace: string }
+> = {
+  sns: {
+    namespace: 'http://sns.amazonaws.com/doc/2010-03-31/',
+    actions: {
+      ListSubscriptionsByTopic: (plane, query) => {
+        const { topic, subscriptions } = accountOf(plane)
+        if (query.text('TopicArn') !== topic) {
+          throw new ApiError('NotFound', 'Topic does not exist', 404)
+        }
+        return {
+          Subscriptions: subscriptions.map(({ endpoint, confirmed }, index) => ({
+            SubscriptionArn: confirmed ? `${topic}:${index}` : 'PendingConfirmation',
+            Protocol: 'email',
+            Endpoint: endpoint,
+            TopicArn: topic,
+          })),
+        }
+      },
+    },
+  },
+  iam: {
+    namespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
+    actions: {
+      GetRole: (plane, query) => {
+        const role = query.text('RoleName') ?? ''
+        const trust = accountOf(plane).trust.get(role)
+        if (!trust) {
+          throw new ApiError('NoSuchEntity', `The role with name ${role} cannot be found.`, 404)
+        }
+        return {
+          Role: {
+            RoleName: role,
+            AssumeRolePolicyDocument: encodeURIComponent(JSON.stringify(policyOf(trust))),
+          },
+        }
+      },
+    },
+  },
+  elasticache: {
+    namespace: 'http://elasticache.amazonaws.com/doc/2015-02-02/',
+    actions: {
+      DescribeReplicationGroups: (plane, query) => {
+        const store = storeOf(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
+        if (!store) {
+          throw new ApiError(
+            'ReplicationGroupNotFoundFault',
+            `ReplicationGroup ${query.text('ReplicationGroupId')} not found.`,
+            404,
+          )
+        }
+        const shards = [...store.nodes].map(([CacheClusterId, Status]) => ({
+          Status,
+          NodeGroupMembers: new NamedList('NodeGroupMember', [{ CacheClusterId }]),
+        }))
+        return {
+          ReplicationGroups: new NamedList('ReplicationGroup', [
+            {
+              ReplicationGroupId: plane.group.name,
+              Status: store.status,
+              NodeGroups: new NamedList('NodeGroup', shards),
+            },
+          ]),
+        }
+      },
+    },
+  },
+}
+
+function streams(plane: ControlPlane, input: Json): [string, number][] {
+  const { logGroup, streams } = accountOf(plane)
+  if (input.logGroupName !== logGroup) {
+    throw new ApiError('ResourceNotFoundException', 'The specified log group does not exist.')
+  }
+  return [...streams].filter(([stream]) => stream.startsWith(String(input.logStreamNamePrefix)))
+}
+
+function quotaOf(quotas: Map<string, number>, { ServiceCode, QuotaCode }: Json): Json {
+  const Value = quotas.get(String(QuotaCode))
+  if (Value === undefined) {
+    throw new ApiError('NoSuchResourceException', 'The request failed because of no such quota.')
+  }
+  return { Quota: { ServiceCode, QuotaCode, Value } }
+}
+
+function certificateOf(certificate: Certificate, balancer: string): Json {
+  const { domain, status, notAfter, inUse, renewable, renewal } = certificate
+  return {
+    CertificateArn: CERTIFICATE_ARN,
+    DomainName: domain,
+    SubjectAlternativeNames: [domain],
+    Status: status,
+    NotAfter: notAfter / 1000,
+    InUseBy: inUse ? [balancer] : [],
+    RenewalEligibility: renewable ? 'ELIGIBLE' : 'INELIGIBLE',
+    ...(renewal ? { RenewalSummary: { RenewalStatus: renewal } } : {}),
+  }
+}
+
+function storeOf(plane: ControlPlane, engine: Store['engine'], name: string): Store | undefined {
+  const { store } = accountOf(plane)
+  return store?.engine === engine && name === plane.group.name ? store : undefined
+}
+
+const policyOf = (conditions: Record<string, string | string[]>): Json => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: 'sts:AssumeRoleWithWebIdentity',
+      Principal: {
+        Federated: 'arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com',
+      },
+      Condition: {
+        StringEquals: Object.fromEntries(
+          Object.entries(conditions).map(([claim, values]) => [
+            `token.actions.githubusercontent.com:${claim}`,
+            values,
+          ]),
+        ),
+      },
+    },
+  ],
+})

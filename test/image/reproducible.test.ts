@@ -1,0 +1,85 @@
+import { beforeAll, describe, expect, test } from 'bun:test'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { $ } from 'bun'
+import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
+import { root } from '../../scripts/lib/paths.ts'
+import { open } from '../../scripts/lib/provenance/envelope.ts'
+import { checkStatement } from '../../scripts/lib/provenance/statement.ts'
+import { service } from '../../scripts/lib/service.ts'
+import { sayWhatIsLeftOut } from '../support/left-out.ts'
+import { temporaryFolder } from '../support/process.ts'
+import { BAKE_TIMEOUT_MS, bakedImage, cannotBoot } from './image.ts'
+
+const BUILDER = 'https://example.com/bake'
+const KEYS = generateKeyPairSync('ed25519')
+
+sayWhatIsLeftOut('the comparison of two bakes', cannotBoot)
+
+describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
+  let image: LocalImage
+
+  beforeAll(async () => {
+    image = await bakedImage()
+  }, BAKE_TIMEOUT_MS)
+
+  test(
+    'each built and baked in a clone of its own, are the same files at the same times, and one archive',
+    async () => {
+      using folder = temporaryFolder()
+      const again = await bakeInClone(folder.path, image)
+      const [before, after] = await Promise.all([listing(image.root), listing(again.root)])
+      expect([...before].filter((line) => !after.has(line))).toEqual([])
+      expect([...after].filter((line) => !before.has(line))).toEqual([])
+      expect(before.size).toBeGreaterThan(5_000)
+      expect(sha256(again.archive)).toBe(sha256(image.archive))
+
+      // What the clone states about its own files is true of these.
+      const path = `dist/provenance/${image.release}-${image.arch}.intoto.json`
+      const envelope = await Bun.file(join(folder.path, 'clone', path)).json()
+      const dist = `${service.name}-linux-${image.arch}`
+      checkStatement(open(envelope, [KEYS.publicKey]), {
+        builder: BUILDER,
+        commit: image.release,
+        artifacts: [
+          { name: dist, sha256: sha256(join(image.root, 'usr/local/bin/app')) },
+          {
+            name: `${dist}.cdx.json`,
+            sha256: sha256(join(image.root, 'usr/local/lib/app/sbom.cdx.json')),
+          },
+          { name: 'root.tar.zst', sha256: sha256(image.archive) },
+        ],
+      })
+    },
+    BAKE_TIMEOUT_MS,
+  )
+})
+
+/** Builds and bakes the commit in a clone in `folder`, from the same Debian. */
+async function bakeInClone(folder: string, { base, release }: LocalImage): Promise<LocalImage> {
+  const clone = join(folder, 'clone')
+  await $`git clone --quiet --shared ${root} ${clone}`
+  await $`cp -a ${join(root, 'node_modules')} ${join(clone, 'node_modules')}`
+  const images = join(clone, 'packer', '.images')
+  mkdirSync(images, { recursive: true })
+  symlinkSync(base, join(images, basename(base)))
+  const key = join(folder, 'key.pem')
+  writeFileSync(key, KEYS.privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  await $`scripts/build && scripts/bake --local --builder ${BUILDER} --key ${key}`
+    .cwd(clone)
+    .quiet()
+  const again = findLocalImage(clone, release)
+  if (!again) throw new Error(`no image of ${release} in the clone`)
+  return again
+}
+
+/** Every path with its mode, owner and time, the target of a link, and the checksum of a file. */
+async function listing(folder: string): Promise<Set<string>> {
+  const all = await $`find . -printf '%y %m %U:%G %T@ %l %p\n'`.cwd(folder).text()
+  const sums = await $`find . -type f -print0 | xargs -0 sha256sum`.cwd(folder).text()
+  return new Set(`${all}${sums}`.trim().split('\n'))
+}
+
+const sha256 = (path: string) =>
+  new Bun.CryptoHasher('sha256').update(readFileSync(path)).digest('hex')

@@ -1,0 +1,42 @@
+/** Plays the cells of the map, inside the namespace: `run-map.ts EXECUTABLE RELEASE SEED RESULT`. */
+
+import { DRAIN_SECONDS } from '../../src/config/timeouts.ts'
+import { RULES } from './balancer-configuration.ts'
+import { Names } from './dns.ts'
+import { DRAINS, LAGS, type LagMap } from './map.ts'
+import { type Cell, playCell } from './map-cell.ts'
+import { RedisStore } from './redis-store.ts'
+
+/** Together they make 20,000 requests in each cell. */
+const RATE = 150
+const LOAD_MS = 137_000
+/** As many cells at a time as two cores serve without queues. */
+const AT_ONCE = 18
+
+const [executable = '', release = '', seed = '', resultPath = ''] = process.argv.slice(2)
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+try {
+  const names = new Names()
+  await names.start()
+  await new RedisStore().start()
+  const wanted = DRAINS.flatMap((drain) => LAGS.map((lag) => ({ lag, drain })))
+  const options = { rate: RATE, loadMs: LOAD_MS, executable, names, seed: Number(seed) }
+  const cells: Cell[] = []
+  for (let from = 0; from < wanted.length; from += AT_ONCE) {
+    const some = wanted.slice(from, from + AT_ONCE)
+    console.error(`cells ${from + 1} to ${from + some.length} of ${wanted.length}`)
+    const played = some.map((each, index) =>
+      playCell({ ...options, ...each, number: from + index + 1 }),
+    )
+    cells.push(...(await Promise.all(played)))
+  }
+  const { deregistration } = RULES
+  const map: LagMap = { release, deregistration, defaultDrain: DRAIN_SECONDS, cells }
+  await Bun.write(resultPath, JSON.stringify(map))
+} catch (error) {
+  console.error(`rehearse: ${error instanceof Error ? error.message : error}`)
+  process.exit(1)
+}
+process.exit(0)

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { Store } from '../../src/store/store.ts'
+import { name } from '../support/executable.ts'
+import { end, eventually } from '../support/process.ts'
+import { startCluster } from '../support/redis.ts'
+import { redisStore } from '../support/store.ts'
+
+const USERS = 2000
+const LOOPS = 64
+const ANSWER_LIMIT_MS = 1000
+const RECOVERY_LIMIT_MS = 10_000
+const QUIET_MS = 2000
+
+interface Failure {
+  reason: string
+  at: number
+}
+
+/** Saves and reads the birthdays of USERS users from LOOPS loops at once, each user in one loop only. */
+function load(store: Store) {
+  const failures: Failure[] = []
+  const wrong: string[] = []
+  let operations = 0
+  let slowest = 0
+  let running = true
+
+  const attempt = async (operation: () => Promise<unknown>): Promise<void> => {
+    const startedAt = performance.now()
+    await operation().catch((error) =>
+      failures.push({ reason: error.message, at: performance.now() }),
+    )
+    operations++
+    slowest = Math.max(slowest, performance.now() - startedAt)
+  }
+
+  const loops = Array.from({ length: LOOPS }, async (_, loop) => {
+    for (let round = 0; running; round++) {
+      const user = name(loop + LOOPS * (round % Math.floor(USERS / LOOPS)))
+      const date = Temporal.PlainDate.from('1900-01-01').add({ days: round % 40_000 })
+      const before = failures.length
+      await attempt(() => store.saveBirthday(user, date))
+      // Whether a refused write was kept is not known.
+      if (failures.length > before) continue
+      await attempt(async () => {
+        const found = String(await store.birthdayOf(user))
+        if (found !== String(date)) wrong.push(`${user}: saved ${date}, read ${found}`)
+      })
+    }
+  })
+  return {
+    failures,
+    wrong,
+    async stop() {
+      running = false
+      await Promise.all(loops)
+      return { operations, slowest }
+    },
+  }
+}
+
+describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitReplicas) => {
+  const stack = new AsyncDisposableStack()
+  let cluster: Awaited<ReturnType<typeof startCluster>>
+  let store: Store
+  beforeAll(async () => {
+    cluster = stack.use(await startCluster({ replicas: 1 + waitReplicas }))
+    store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas })
+    stack.defer(() => store.close())
+  }, 60_000)
+  afterAll(() => stack.disposeAsync())
+
+  const idOf = async (index: number) =>
+    String(await cluster.servers[index]?.client.call('CLUSTER', 'MYID'))
+
+  test('1000 slots with their keys move to another primary: no operation fails, no answer is wrong', async () => {
+    const running = load(store)
+    await Bun.sleep(300)
+    const reshard = Bun.spawn(
+      [
+        ...['redis-cli', '--cluster', 'reshard', cluster.servers[0]?.endpoint ?? ''],
+        ...['--cluster-from', await idOf(0), '--cluster-to', await idOf(1)],
+        ...['--cluster-slots', '1000', '--cluster-yes'],
+      ],
+      { stdout: 'ignore' },
+    )
+    expect(await reshard.exited).toBe(0)
+    const { operations, slowest } = await running.stop()
+    console.log(`resharding: ${operations} operations, slowest ${Math.round(slowest)} ms`)
+    expect(running.wrong).toEqual([])
+    expect(running.failures).toEqual([])
+  }, 60_000)
+
+  test('a primary is killed: no answer is wrong or takes a second, and within 10 s nothing fails any more', async () => {
+    const running = load(store)
+    await Bun.sleep(300)
+    const victim = cluster.servers[2]
+    if (victim) await end(victim.child, 'SIGKILL')
+    const killedAt = performance.now()
+    await eventually(
+      'operations failed, and none has for 2 s',
+      async () => performance.now() - (running.failures.at(-1)?.at ?? Infinity) > QUIET_MS,
+      { withinMs: RECOVERY_LIMIT_MS + QUIET_MS, everyMs: 100 },
+    )
+    const { operations, slowest } = await running.stop()
+    const outage = (running.failures.at(-1)?.at ?? killedAt) - killedAt
+    console.log(
+      `failover: ${operations} operations, ${running.failures.length} failed until ${Math.round(outage)} ms after the kill, slowest ${Math.round(slowest)} ms`,
+    )
+    expect(running.wrong).toEqual([])
+    expect(slowest).toBeLessThan(ANSWER_LIMIT_MS)
+  }, 60_000)
+})
