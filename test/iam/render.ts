@@ -13,7 +13,7 @@ export const STATE_KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/00000000-0000-400
 /** Policies by who they are attached to: a role's name, or for a managed policy its own. */
 export type Attached = Record<string, PolicyDocument[]>
 
-/** Terraform found no provider that it could mock, and says why. */
+/** There is no Terraform, or it has no provider that could be mocked; the message says why. */
 export class NoProvider extends Error {}
 
 /**
@@ -23,7 +23,11 @@ export class NoProvider extends Error {}
  */
 export async function renderPolicies(environment: string): Promise<Attached> {
   const name = `${service.name}-${environment}`
-  using workspace = new Workspace(await providerEnvironment())
+  if (!Bun.which('terraform')) throw new NoProvider('terraform is not installed')
+  const provider = await providerEnvironment().catch(({ message }) => {
+    throw new NoProvider(message)
+  })
+  using workspace = new Workspace(provider)
   const [main, bootstrap] = await Promise.all([
     render(workspace, '.', environment, rootAnswers(name)),
     render(workspace, 'bootstrap', environment, bootstrapAnswers(name)),

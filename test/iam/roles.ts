@@ -5,7 +5,7 @@ import { service } from '../../scripts/lib/service.ts'
 import { administrators, type Callers } from '../aws-double/access.ts'
 import { cache } from '../support/tools.ts'
 import { Principal } from './principal.ts'
-import { type Attached, renderPolicies } from './render.ts'
+import { type Attached, NoProvider, renderPolicies } from './render.ts'
 
 /** Who acts, by what their policies are attached to: a role of a pipeline or a machine, or a policy given to people. */
 const ATTACHED_TO = {
@@ -53,6 +53,18 @@ export async function callersOf(environment: string): Promise<Callers> {
   const byKey = new Map(roles.map(([role, principal]) => [accessKeyOf(role as Role), principal]))
   const administrator = accessKeyOf('administrator')
   return (key) => (key === administrator ? administrators(key) : byKey.get(key))
+}
+
+/** The same; where Terraform has no provider, anybody may do anything, and `leftOut` says why. */
+export async function callersHere(
+  environment: string,
+): Promise<{ callers: Callers; leftOut?: string }> {
+  try {
+    return { callers: await callersOf(environment) }
+  } catch (error) {
+    if (!(error instanceof NoProvider)) throw error
+    return { callers: administrators, leftOut: error.message.trim().split('\n')[0] ?? '' }
+  }
 }
 
 const rendered = new Map<string, Promise<Attached>>()
