@@ -142,6 +142,19 @@ describe('the roles', () => {
     expect(documents.filter((_, index) => may[index])).toEqual(verbs)
   })
 
+  test('let a deploy do whatever a rollback may', () => {
+    const statements = (role: Role) => roles[role].policies.flatMap(({ Statement }) => Statement)
+    expect(statements('deploy')).toEqual(expect.arrayContaining(statements('rollback')))
+  })
+
+  test('let the flow log find its group and write to it', async () => {
+    const stream = arn('logs', `log-group:/${service.name}/${ENVIRONMENT}/flow:log-stream:eni-0`)
+    const writing = ['CreateLogStream', 'PutLogEvents'].map((verb) => ask(`logs:${verb}`, stream))
+    const streams = ask('logs:DescribeLogStreams', stream.replace(/eni-0$/, ''))
+    const groups = ask('logs:DescribeLogGroups')
+    expect(await refused('flowLogs', [...writing, streams, groups])).toEqual([])
+  })
+
   test('let the automation role do what the documents tell it to', async () => {
     const called = ['drain', 'undrain'].flatMap((verb) =>
       [...read(`terraform/documents/${verb}.yaml`).matchAll(/^ +Api: (\w+)$/gm)].map(
