@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { config, name } from '../../package.json'
@@ -66,10 +66,18 @@ interface BootOptions {
   persistent?: boolean
   /** The bridge to join; by default, one of its own. */
   network?: Network
+  /** More files: path on the host to path in the container. */
+  bind?: Record<string, string>
 }
 
 /** The environment of tests that are not about the store or tokens. */
 export const ENV = { ENVIRONMENT: 'test', AUTH: 'none', DRAIN_SECONDS: '0' }
+
+/** The unit of each worker, one per core. */
+export const WORKERS = Array.from(
+  { length: availableParallelism() },
+  (_, core) => `app@${config.adminPort + core}`,
+)
 
 let count = 0
 
@@ -80,10 +88,11 @@ export async function boot({
   files = {},
   persistent,
   network,
+  bind: more = {},
 }: BootOptions): Promise<Booted> {
   const folder = mkdtempSync(join(tmpdir(), `${name}-boot-`))
   const all = { ...files, ...(env && { '/etc/app/app.env': envFile(env) }) }
-  const bind: Record<string, string> = {}
+  const bind = { ...more }
   for (const [index, [path, content]] of Object.entries(all).entries()) {
     const source = join(folder, String(index))
     writeFileSync(source, content, { mode: 0o600 })

@@ -4,6 +4,7 @@ import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
 import { callersHere } from '../iam/roles.ts'
+import { renderUserData } from '../support/user-data.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { RULES } from './balancer-configuration.ts'
 import { BALANCER, GROUP, TEMPLATE, URL } from './names.ts'
@@ -32,7 +33,10 @@ export interface CloudOptions {
 export async function startCloud(options: CloudOptions): Promise<Double> {
   const { driver, images, instances, pace, tokenHash, store } = options
   const now = Date.now()
-  const userData = environment(tokenHash, store)
+  const userData = await renderUserData({
+    environment: environment(tokenHash, store),
+    log_group: `/${service.name}/rehearsal/journal`,
+  })
   const plane = new ControlPlane({
     group: {
       name: GROUP,
@@ -102,7 +106,11 @@ export const awsEnvironment = (
   [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
-/** /etc/app/app.env without the instance's own ID. */
-function environment(tokenHash: string, store: string[]): string {
-  return ['ENVIRONMENT=rehearsal', ...store, `TOKENS=write:${tokenHash}`, ''].join('\n')
-}
+/** What the service's environment is here; in group.tf, its secrets are names. `store` is lines NAME=value. */
+const environment = (tokenHash: string, store: string[]): Record<string, string> => ({
+  ENVIRONMENT: 'rehearsal',
+  PORT: String(service.port),
+  AWS_REGION: REGION,
+  TOKENS: `write:${tokenHash}`,
+  ...Object.fromEntries(store.map((line) => line.split(/=(.*)/s).slice(0, 2))),
+})

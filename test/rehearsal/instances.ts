@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { bootContainer, type Container } from '../../scripts/lib/image/container.ts'
@@ -8,6 +8,8 @@ import type {
   LaunchOrder,
   TargetHealth,
 } from '../aws-double/driver.ts'
+import { ec2Instance } from '../support/ec2-instance.ts'
+import { MetadataService } from '../support/metadata-service.ts'
 import type { Balancer } from './balancer.ts'
 import {
   addressOf,
@@ -49,9 +51,14 @@ interface Machine {
   container?: Container
 }
 
-/** Instances as systemd-nspawn containers of the baked images, behind HAProxy. */
+/**
+ * Instances as systemd-nspawn containers of the baked images, behind HAProxy. As on EC2, cloud-init configures each from
+ * the user data that it gets from the metadata service.
+ */
 export class Instances implements InstanceDriver {
   private readonly machines = new Map<string, Machine>()
+  private readonly metadata = new MetadataService()
+  private readonly files = ec2Instance(join(RUN_FOLDER, 'ec2'))
   private count = 0
 
   /** `images` maps image IDs to root file systems; `documents` is the folder of the SSM documents. */
@@ -59,7 +66,13 @@ export class Instances implements InstanceDriver {
     private readonly balancer: Balancer,
     private readonly images: Map<string, string>,
     private readonly documents: string,
-  ) {}
+  ) {
+    for (const root of images.values()) {
+      if (existsSync(join(root, 'usr/bin/cloud-init'))) continue
+      throw new Error(`${root} has no cloud-init: rehearse a release that was baked with it`)
+    }
+    this.metadata.start()
+  }
 
   get lives(): Life[] {
     return [...this.machines.values()].map(({ life }) => life)
@@ -71,21 +84,20 @@ export class Instances implements InstanceDriver {
     if (life && state === 'healthy') life.healthyAt ??= Date.now()
   }
 
-  async launch({ id, imageId, userData }: LaunchOrder): Promise<{ privateIp: string }> {
+  async launch({ id, imageId, zone, userData }: LaunchOrder): Promise<{ privateIp: string }> {
     const root = this.images.get(imageId)
     if (!root) throw new Error(`the image id '[${imageId}]' does not exist`)
     const number = ++this.count
     const address = addressOf(number)
     const folder = join(RUN_FOLDER, id)
     mkdirSync(folder, { recursive: true })
-    // On EC2, user data writes this before the workers start.
-    writeFileSync(join(folder, 'app.env'), `${userData}INSTANCE_ID=${id}\n`, { mode: 0o600 })
+    this.metadata.describe(address, { id, imageId, zone, userData })
     const life: Life = { id, imageId, launchedAt: Date.now() }
     const booting = bootContainer({
       root,
       name: `${CONTAINER_PREFIX}${number}`,
       volatile: true,
-      bind: { [join(folder, 'app.env')]: '/etc/app/app.env' },
+      bind: this.files,
       network: {
         namespace: `/run/netns/${NAMESPACE}`,
         bridge: BRIDGE,

@@ -1,4 +1,5 @@
 import { $ } from 'bun'
+import { addMetadataAddress } from '../support/metadata-service.ts'
 import { BRIDGE, HOST_ADDRESS, NAMESPACE, PREFIX_LENGTH } from './names.ts'
 
 /** Creates the network namespace with the instances' bridge. Nothing in it has access to the outside. */
@@ -9,6 +10,7 @@ export async function makeNetwork(): Promise<void> {
   await $`${inside} link add ${BRIDGE} type bridge`.quiet()
   await $`${inside} address add ${HOST_ADDRESS}/${PREFIX_LENGTH} dev ${BRIDGE}`.quiet()
   await $`${inside} link set ${BRIDGE} up`.quiet()
+  await addMetadataAddress(NAMESPACE, BRIDGE)
 }
 
 /** The command that runs `words` in the namespace and terminates when the caller dies. */

@@ -16,7 +16,9 @@ export const cannotRehearse =
     ? `${process.platform} has no systemd-nspawn`
     : process.getuid?.() !== 0
       ? 'a rehearsal needs root'
-      : undefined
+      : Bun.which('terraform')
+        ? undefined
+        : 'terraform, which renders the user data, is not installed'
 
 export interface Ran {
   code: number

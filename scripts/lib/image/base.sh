@@ -14,6 +14,14 @@ debootstrap --variant=minbase --include="$packages" bookworm "$root" >"$work/log
   exit 1
 }
 
+# Part of Amazon Linux, too. By apt, since debootstrap cannot order the configuration of its dependencies.
+chroot "$root" sh -euc '
+  apt-get update
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends cloud-init' >"$work/log" 2>&1 || {
+  tail -5 "$work/log" >&2
+  exit 1
+}
+
 echo app >"$root/etc/hostname"
 printf '127.0.0.1 localhost app\n::1 localhost\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"

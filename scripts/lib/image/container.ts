@@ -154,11 +154,7 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
   const { name, root, network, volatile, bind } = options
   const { bridge, address } = network ?? LONELY
   const networkFile = join(folder, 'host0.network')
-  // Without the last two lines it would wait for a router advertisement before it is online.
-  writeFileSync(
-    networkFile,
-    `[Match]\nName=host0\n\n[Network]\nAddress=${address}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n`,
-  )
+  writeFileSync(networkFile, networkUnit(address))
   const binds = { [networkFile]: '/etc/systemd/network/10-host0.network', ...bind }
 
   const steps = [
@@ -189,6 +185,23 @@ function nspawnCommand(options: BootOptions, cgroupProcs: string[], folder: stri
     ...Object.entries(binds).map(([from, to]) => `--bind-ro=${from}:${to}`),
   ]
 }
+
+/**
+ * Without LinkLocalAddressing and IPv6AcceptRA, the container would wait for a router advertisement before it is online. The route is
+ * to the metadata service, which on EC2 is on the link, too.
+ */
+const networkUnit = (address: string): string => `[Match]
+Name=host0
+
+[Network]
+Address=${address}
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+
+[Route]
+Destination=169.254.169.254/32
+Scope=link
+`
 
 function childrenOf(pid: number): number[] {
   try {
