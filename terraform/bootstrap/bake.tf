@@ -133,7 +133,6 @@ data "aws_iam_policy_document" "bake" {
       "ec2:DeleteKeyPair",
       "ec2:DeleteSecurityGroup",
       "ec2:DeleteVolume",
-      "ec2:ModifyInstanceAttribute",
       "ec2:StopInstances",
       "ec2:TerminateInstances",
     ]
@@ -162,7 +161,6 @@ data "aws_iam_policy_document" "bake" {
       "ec2:DeleteSnapshot",
       "ec2:DeregisterImage",
       "ec2:EnableImageDeprecation",
-      "ec2:ModifyImageAttribute",
     ]
 
     resources = [local.ec2_image, local.snapshots]
@@ -171,6 +169,29 @@ data "aws_iam_policy_document" "bake" {
       test     = "StringLike"
       variable = "ec2:ResourceTag/Name"
       values   = [local.unfinished]
+    }
+  }
+
+  # A request changes one attribute: with neither of these keys it might be who may launch the image.
+  dynamic "statement" {
+    for_each = { Description = "*", ImdsSupport = "v2.0" }
+
+    content {
+      sid       = "Set${statement.key}"
+      actions   = ["ec2:ModifyImageAttribute"]
+      resources = [local.ec2_image]
+
+      condition {
+        test     = "StringLike"
+        variable = "ec2:Attribute/${statement.key}"
+        values   = [statement.value]
+      }
+
+      condition {
+        test     = "StringLike"
+        variable = "ec2:ResourceTag/Name"
+        values   = [local.unfinished]
+      }
     }
   }
 

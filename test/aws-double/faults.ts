@@ -1,4 +1,5 @@
 import { ApiError } from './errors.ts'
+import { ACCOUNT } from './names.ts'
 
 /** How to fail: return an API error, drop the connection, act but lose the response, or never respond. */
 export type Fault =
@@ -19,7 +20,7 @@ export const expired: Fault = {
 export const denied = (action: string): Fault => ({
   kind: 'error',
   code: 'AccessDenied',
-  message: `User: arn:aws:sts::123456789012:assumed-role/reader/session is not authorized to perform: ${action}`,
+  message: `User: arn:aws:sts::${ACCOUNT}:assumed-role/reader/session is not authorized to perform: ${action}`,
   status: 403,
 })
 

@@ -11,6 +11,8 @@ export interface TemplateVersion {
 export interface LaunchTemplate {
   id: string
   name: string
+  /** Its own, not those of what is launched from it. */
+  tags: Record<string, string>
   /** Version N is at index N - 1. */
   versions: TemplateVersion[]
 }

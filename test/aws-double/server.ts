@@ -1,7 +1,8 @@
 /**
  * A double of the AWS APIs that the scripts use, for the unmodified SDK (AWS_ENDPOINT_URL): Auto Scaling, EC2 and
  * Elastic Load Balancing v2 in their Query protocols, STS in Query, CloudWatch and SSM in JSON; and to be read only, what
- * scripts/doctor looks at (account.ts). The control plane behind it (control-plane.ts) decides as AWS does; an InstanceDriver (driver.ts) acts on machines, real or not.
+ * scripts/doctor looks at (account.ts). The control plane behind it (control-plane.ts) decides as AWS does; an
+ * InstanceDriver (driver.ts) acts on machines, real or not.
  *
  * Modelled: one group, launch template and target group; launch, registration, health, warm-up, deregistration,
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
@@ -25,16 +26,20 @@
  * - a page may hold less than was asked for while there is more (Auto Scaling API Reference, DescribeAutoScalingGroups);
  * - a launch fails when its AMI is gone (EC2 User Guide, "Troubleshoot EC2 instance launch issues").
  *
- * Not modelled: signatures and IAM (any credentials are right; `faults` answers what AWS would), several groups,
- * mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown, scale-in protection,
- * zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver, values of
- * CloudWatch metrics, values of SSM parameters, sessions, the minutes that AWS takes to notice things.
+ * Each call is allowed or denied by the policies of its caller, whom the access key names (access.ts).
+ *
+ * Not modelled: signatures, several groups, mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown,
+ * scale-in protection, zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver,
+ * values of CloudWatch metrics, values of SSM parameters, sessions, the minutes that AWS takes to notice things.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Caller, Callers } from './access.ts'
+import { admit, type Scope, scopeOf } from './admission.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ApiError } from './errors.ts'
 import { Dropped, Faults } from './faults.ts'
+import { ACCOUNT } from './names.ts'
 import { accountJson, accountQuery } from './wire/account.ts'
 import { autoScaling } from './wire/autoscaling.ts'
 import { ec2 } from './wire/ec2.ts'
@@ -53,7 +58,7 @@ export interface Double {
   stop(): Promise<void>
 }
 
-type QueryAction = (plane: ControlPlane, query: Query) => Xml
+type QueryAction = (plane: ControlPlane, query: Query, caller: Caller) => Xml
 
 const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: string }> = {
   autoscaling: {
@@ -67,10 +72,10 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
   },
   sts: {
     actions: {
-      GetCallerIdentity: () => ({
-        Arn: 'arn:aws:sts::123456789012:assumed-role/operator/alice',
-        UserId: 'AROAEXAMPLE:alice',
-        Account: '123456789012',
+      GetCallerIdentity: (_plane, _query, { arn, userId }) => ({
+        Arn: arn,
+        UserId: userId,
+        Account: ACCOUNT,
       }),
     },
     namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
@@ -80,12 +85,16 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
 
 const JSON_ACTIONS = { ...cloudwatch, ...ssm, ...accountJson }
 
-/** Serves `plane` on a free loopback port (or `port`) and starts its loop. */
-export async function startDouble(plane: ControlPlane, port = 0): Promise<Double> {
+/** Serves `plane` to `callers` on a free loopback port (or `port`) and starts its loop. */
+export async function startDouble(
+  plane: ControlPlane,
+  callers: Callers,
+  port = 0,
+): Promise<Double> {
   const faults = new Faults()
   const calls: string[] = []
   const server = createServer((request, response) => {
-    answer(request, response, { plane, faults, calls }).catch((error) => {
+    answer(request, response, { plane, callers, faults, calls }).catch((error) => {
       console.error('double:', error)
       response.destroy()
     })
@@ -107,6 +116,7 @@ export async function startDouble(plane: ControlPlane, port = 0): Promise<Double
 
 interface Context {
   plane: ControlPlane
+  callers: Callers
   faults: Faults
   calls: string[]
 }
@@ -120,13 +130,10 @@ async function answer(
   for await (const chunk of request) chunks.push(chunk)
   const body = Buffer.concat(chunks).toString()
   const target = String(request.headers['x-amz-target'] ?? '')
-  // The credential scope of the signature names the service: …/eu-west-1/autoscaling/aws4_request
-  const service = /Credential=[^,]+\/([a-z0-9]+)\/aws4_request/.exec(
-    String(request.headers.authorization),
-  )?.[1]
+  const scope = scopeOf(String(request.headers.authorization))
   const reply = target
-    ? await answerJson(target.split('.')[1] ?? '', body, context)
-    : await answerQuery(service ?? '', new Query(new URLSearchParams(body)), context)
+    ? await answerJson(target.split('.')[1] ?? '', body, scope, context)
+    : await answerQuery(new Query(new URLSearchParams(body)), scope, context)
   if (reply === undefined) {
     request.socket.destroy()
     return
@@ -145,6 +152,7 @@ interface Reply {
 async function answerJson(
   action: string,
   body: string,
+  scope: Scope,
   context: Context,
 ): Promise<Reply | undefined> {
   const type = 'application/x-amz-json-1.1'
@@ -152,7 +160,9 @@ async function answerJson(
     run: async () => {
       const handler = JSON_ACTIONS[action]
       if (!handler) throw new ApiError('UnknownOperationException', `${action} is not modelled`)
-      const output = await handler(context.plane, JSON.parse(body || '{}'))
+      const json = JSON.parse(body || '{}')
+      await admit(action, { query: new Query(new URLSearchParams()), json }, scope, context)
+      const output = await handler(context.plane, json)
       return { status: 200, type, body: JSON.stringify(output) }
     },
     fail: ({ code, message, status }) => ({
@@ -165,10 +175,11 @@ async function answerJson(
 }
 
 async function answerQuery(
-  service: string,
   query: Query,
+  scope: Scope,
   context: Context,
 ): Promise<Reply | undefined> {
+  const { service } = scope
   const { action } = query
   const type = 'text/xml'
   const entry = service === 'ec2' ? 'item' : 'member'
@@ -176,7 +187,8 @@ async function answerQuery(
     run: async () => {
       const handler = QUERY[service]?.actions[action]
       if (!handler) throw new ApiError('InvalidAction', `${service}:${action} is not modelled`)
-      const result = xml(handler(context.plane, query), entry)
+      const caller = await admit(action, { query, json: {} }, scope, context)
+      const result = xml(handler(context.plane, query, caller), entry)
       const namespace = QUERY[service]?.namespace
       const inner =
         service === 'ec2'

@@ -24,7 +24,7 @@ let folder: string
 const file = (): string => join(folder, 'release.auto.tfvars.json')
 
 beforeAll(async () => {
-  scene = await startScene({ instances: 0 })
+  scene = await startScene({ role: 'plan', instances: 0 })
 })
 afterAll(async () => await scene.stop())
 beforeEach(async () => {

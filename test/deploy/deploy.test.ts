@@ -58,7 +58,7 @@ async function makeProject(): Promise<void> {
 const deploy = (args: string[], extra: Record<string, string> = {}) =>
   Bun.spawn([join(project, 'scripts/deploy'), ...args], {
     env: environment({
-      ...scene.env,
+      ...scene.as(args.includes('--plan') ? 'plan' : 'deploy'),
       ...QUICK,
       HELLO_ROLLOUT_EVIDENCE: join(project, 'evidence'),
       ...extra,
@@ -257,7 +257,7 @@ describe('deploy', () => {
     scene.plane.group.https = true
     const back = await ended(
       Bun.spawn([join(project, 'scripts/rollout'), 'rollback'], {
-        env: environment({ ...scene.env, ...QUICK }),
+        env: environment({ ...scene.as('rollback'), ...QUICK }),
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     )

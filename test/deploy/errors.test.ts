@@ -48,12 +48,16 @@ async function complaint(
   return { code, err }
 }
 
-const without = (...names: string[]): Record<string, string> =>
-  Object.fromEntries(Object.entries(scene.env).filter(([name]) => !names.includes(name)))
+/** The credentials of those who run a script. */
+const envOf = (verb: string): Record<string, string> =>
+  verb === 'ops' ? scene.as('operator') : scene.env
+
+const without = (verb: string, ...names: string[]): Record<string, string> =>
+  Object.fromEntries(Object.entries(envOf(verb)).filter(([name]) => !names.includes(name)))
 
 describe.each(VERBS)('%s', (verb, args) => {
   test('says how to sign in when credentials are missing', async () => {
-    const env = without('AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY')
+    const env = without(verb, 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY')
     const { code, err } = await complaint(verb, args(), env)
     expect(code).toBe(1)
     expect(err).toContain('AWS credentials are missing or not accepted')
@@ -62,20 +66,20 @@ describe.each(VERBS)('%s', (verb, args) => {
 
   test('says so when credentials have expired', async () => {
     scene.double.faults.add(/./, expired)
-    const { code, err } = await complaint(verb, args(), scene.env)
+    const { code, err } = await complaint(verb, args(), envOf(verb))
     expect(code).toBe(1)
     expect(err).toContain('The AWS credentials have expired')
   })
 
   test('asks for a region when there is none', async () => {
-    const { code, err } = await complaint(verb, args(), without('AWS_REGION'))
+    const { code, err } = await complaint(verb, args(), without(verb, 'AWS_REGION'))
     expect(code).toBe(1)
     expect(err).toContain('Pass --region NAME or set AWS_REGION')
   })
 
   test('names the action that was denied', async () => {
     scene.double.faults.add(/Describe/, denied('some:Action'))
-    const { code, err } = await complaint(verb, args(), scene.env)
+    const { code, err } = await complaint(verb, args(), envOf(verb))
     expect(code).toBe(1)
     expect(err).toContain('AWS denied access')
     expect(err).toContain('not authorized to perform: some:Action')
@@ -84,7 +88,7 @@ describe.each(VERBS)('%s', (verb, args) => {
   test('names the endpoint that cannot be reached', async () => {
     const AWS_ENDPOINT_URL = `http://127.0.0.1:${freePort()}`
     const { code, err } = await complaint(verb, [...args()], {
-      ...scene.env,
+      ...envOf(verb),
       AWS_ENDPOINT_URL,
       HELLO_ROLLOUT_PATIENCE_SECONDS: '0',
     })
@@ -95,7 +99,7 @@ describe.each(VERBS)('%s', (verb, args) => {
   test('says so when AWS throttles longer than it retries', async () => {
     scene.double.faults.add(/./, throttled)
     const { code, err } = await complaint(verb, args(), {
-      ...scene.env,
+      ...envOf(verb),
       HELLO_ROLLOUT_PATIENCE_SECONDS: '0',
     })
     expect(code).toBe(1)
@@ -123,7 +127,7 @@ describe('an unknown group', () => {
     ['ops', () => ['logs']],
   ])('is named by %s', async (verb, args) => {
     const named = [...args(), '--group', `${name}-staging`]
-    const { code, err } = await complaint(verb, named, scene.env)
+    const { code, err } = await complaint(verb, named, envOf(verb))
     expect(code).toBe(1)
     expect(err).toContain(`there is no Auto Scaling group '${name}-staging'`)
     expect(err).toContain('Check --group and --region')
@@ -160,7 +164,7 @@ test('the SDK reports a fault of the double as it does AWS’s own', async () =>
   ]
   for (const [verb, fault, text] of faults) {
     scene.double.faults.add(/DescribeAutoScalingGroups/, fault)
-    expect((await complaint(verb, ['status'], scene.env)).err).toContain(text)
+    expect((await complaint(verb, ['status'], envOf(verb))).err).toContain(text)
     scene.double.faults.clear()
   }
 })

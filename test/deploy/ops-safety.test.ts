@@ -8,7 +8,7 @@ setDefaultTimeout(PATIENCE_MS)
 
 let scene: Scene
 beforeAll(async () => {
-  scene = await startScene({ behaviours: { [OLD_IMAGE]: { restartMs: 100 } } })
+  scene = await startScene({ role: 'operator', behaviours: { [OLD_IMAGE]: { restartMs: 100 } } })
 })
 afterAll(async () => await scene.stop())
 

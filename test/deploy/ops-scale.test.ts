@@ -10,6 +10,7 @@ import { listRefreshes } from '../../scripts/lib/aws/refresh.ts'
 import { denied, throttled } from '../aws-double/faults.ts'
 import { commands } from '../aws-double/wire/json.ts'
 import {
+  credentialsOf,
   GROUP,
   NEW_IMAGE,
   OLD,
@@ -33,6 +34,7 @@ const ANSWERS = {
 let scene: Scene
 beforeAll(async () => {
   scene = await startScene({
+    role: 'operator',
     instances: SIZE,
     behaviours: { [OLD_IMAGE]: { commands: ANSWERS } },
   })
@@ -179,7 +181,7 @@ test('images, launch template versions and refreshes are read to the last page',
   const options = {
     endpoint: scene.double.url,
     region: 'eu-west-1',
-    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+    credentials: credentialsOf('deploy'),
   }
   const ec2 = new EC2Client(options)
   const autoScaling = new AutoScalingClient(options)

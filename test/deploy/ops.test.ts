@@ -25,6 +25,7 @@ let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ops-test-'))
   scene = await startScene({
+    role: 'operator',
     behaviours: {
       [OLD_IMAGE]: {
         restartMs: 300,
@@ -208,7 +209,7 @@ describe('ops restart', () => {
   })
 
   test('refuses when no other instance would serve', async () => {
-    const small = await startScene({ instances: 1 })
+    const small = await startScene({ role: 'operator', instances: 1 })
     const { code, err } = await runScript('ops', ['restart', '--reason', 'test'], small.env)
     await small.stop()
     expect(code).toBe(1)

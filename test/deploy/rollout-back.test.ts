@@ -56,7 +56,7 @@ describe('rollout rollback', () => {
     await begin()
     runs(2)
     const { HELLO_ROLLOUT_BAKE_SECONDS: _, ...pace } = QUICK
-    const ran = await runScript('rollout', args(), { ...scene.env, ...pace })
+    const ran = await runScript('rollout', args(), { ...scene.as('rollback'), ...pace })
     expect(ran.code).toBe(0)
     const { checkpointPercentages, bakeTime } = scene.plane.refreshes[0]?.preferences ?? {}
     expect({ checkpointPercentages, bakeTime }).toEqual({ checkpointPercentages: [], bakeTime: 0 })
@@ -182,12 +182,12 @@ describe('rollout status', () => {
   test('shows every instance, as text and as JSON', async () => {
     await begin()
     scene.plane.group.tags['rolled-back-release'] = NEW
-    const text = await runScript('rollout', ['status'], scene.env)
+    const text = await runScript('rollout', ['status'], scene.as('rollback'))
     expect(text.code).toBe(0)
     expect(text.out).toContain('INSTANCE')
     for (const { id } of scene.plane.instances) expect(text.out).toContain(id)
     expect(text.out).toContain(`rolled back ${NEW.slice(0, 12)}`)
-    const json = await runScript('rollout', ['status', '--json'], scene.env)
+    const json = await runScript('rollout', ['status', '--json'], scene.as('rollback'))
     const report = JSON.parse(json.out)
     expect(report.instances).toHaveLength(3)
     expect(report).toMatchObject({ group: GROUP, desired: 3, rolledBackReleases: [NEW] })

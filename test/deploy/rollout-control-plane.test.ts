@@ -9,6 +9,7 @@ import {
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
 import {
+  credentialsOf,
   GROUP,
   NEW_IMAGE,
   type Scene,
@@ -28,7 +29,7 @@ async function begin(options: SceneOptions = {}): Promise<AutoScalingClient> {
   return new AutoScalingClient({
     endpoint: scene.double.url,
     region: 'eu-west-1',
-    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+    credentials: credentialsOf('deploy'),
     maxAttempts: 1,
   })
 }

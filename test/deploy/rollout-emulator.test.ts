@@ -18,7 +18,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { name } from '../../package.json'
 import { type Ministack, startMinistack } from '../aws-double/ministack.ts'
-import { awsEnvironment, GROUP, NEW, OLD } from './fixtures/scene.ts'
+import { awsEnvironment, credentialsOf, GROUP, NEW, OLD } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
 
 // The first run installs the emulator.
@@ -54,11 +54,11 @@ async function bake(release: string): Promise<string> {
 
 beforeAll(async () => {
   emulator = await startMinistack()
-  env = awsEnvironment(emulator.url)
+  env = awsEnvironment(emulator.url, 'administrator')
   const options = {
     endpoint: emulator.url,
     region: 'eu-west-1',
-    credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' },
+    credentials: credentialsOf('administrator'),
   }
   autoScaling = new AutoScalingClient(options)
   cloudwatch = new CloudWatchClient(options)

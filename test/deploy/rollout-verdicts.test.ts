@@ -17,7 +17,7 @@ import {
   useRollout,
 } from './fixtures/rollout.ts'
 import { ALARM, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+import { ended, PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -185,7 +185,7 @@ describe('rollout start', () => {
     await begin()
     const child = rollout([...toNew(scene), '--checkpoint-delay-seconds', '2000'])
     await until(() => releases().includes(NEW) && releases().length === 3, 'the checkpoint')
-    const cancelled = await runScript('rollout', ['cancel', '--poll-seconds', '0.05'], scene.env)
+    const cancelled = await ended(rollout(['cancel', '--poll-seconds', '0.05']))
     expect(cancelled.out).toContain('refresh Cancelled; in service: ')
     expect(cancelled.code).toBe(0)
     expect((await ended(child)).code).toBe(4)

@@ -3,7 +3,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { name } from '../../package.json'
 import { parseTokenHashes, scopeOf } from '../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from '../aws-double/ministack.ts'
-import { awsEnvironment } from './fixtures/scene.ts'
+import { awsEnvironment, credentialsOf } from './fixtures/scene.ts'
 import { type Ran, runScript } from './fixtures/script.ts'
 
 /** The prefix of every token. */
@@ -18,11 +18,11 @@ let ssm: SSMClient
 
 beforeAll(async () => {
   emulator = await startMinistack()
-  env = awsEnvironment(emulator.url)
+  env = awsEnvironment(emulator.url, 'administrator')
   ssm = new SSMClient({
     endpoint: emulator.url,
     region: env.AWS_REGION ?? 'eu-west-1',
-    credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' },
+    credentials: credentialsOf('administrator'),
   })
 })
 afterAll(async () => {

@@ -3,6 +3,7 @@ import { type Pace, wallClock } from '../aws-double/clock.ts'
 import { ControlPlane, imageId } from '../aws-double/control-plane.ts'
 import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
+import { callersHere } from '../iam/roles.ts'
 import { renderUserData } from '../support/user-data.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { RULES } from './balancer-configuration.ts'
@@ -60,6 +61,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
     template: {
       id: TEMPLATE,
       name: GROUP,
+      tags: { service: service.name, environment: 'rehearsal' },
       versions: [...images].map(([image, { id }]) => ({
         imageId: image,
         userData,
@@ -79,10 +81,15 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
     clock: wallClock(pace),
     driver,
   })
-  return await startDouble(plane)
+  const { callers, leftOut } = await callersHere('rehearsal')
+  if (leftOut) console.error(`anybody may do anything, since there are no policies: ${leftOut}`)
+  return await startDouble(plane, callers)
 }
 
-/** The environment that points scripts at the double instead of AWS, and has them trust the load balancer. */
+/**
+ * The environment that points scripts at the double instead of AWS, and has them trust the load balancer. Whose access
+ * key it is depends on the script.
+ */
 export const awsEnvironment = (
   double: Double,
   token: string,
@@ -92,7 +99,6 @@ export const awsEnvironment = (
   CURL_CA_BUNDLE: trusted,
   AWS_ENDPOINT_URL: double.url,
   AWS_REGION: REGION,
-  AWS_ACCESS_KEY_ID: 'rehearsal',
   AWS_SECRET_ACCESS_KEY: 'rehearsal',
   AWS_EC2_METADATA_DISABLED: 'true',
   [`${service.environmentPrefix}_TOKEN`]: token,

@@ -3,6 +3,7 @@ import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import { service } from '../../scripts/lib/service.ts'
 import type { Pace } from '../aws-double/clock.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
+import { accessKeyOf, type Role } from '../iam/roles.ts'
 import type { Assignment } from './assignment.ts'
 import type { Rollout } from './result.ts'
 
@@ -18,6 +19,12 @@ export interface Run {
   clone?: string
   env?: Record<string, string>
   interruption?: Interruption | undefined
+}
+
+/** Who runs a script: the workflow of that name, or an operator. */
+function roleOf(script: string, [verb]: string[]): Role {
+  if (script === 'ops') return 'operator'
+  return script === 'rollout' && verb !== 'start' ? 'rollback' : 'deploy'
 }
 
 /** Runs the scripts of this tree as somebody would run them against AWS. */
@@ -42,7 +49,12 @@ export class Deploys {
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
-      env: { ...process.env, ...this.env, ...env },
+      env: {
+        ...process.env,
+        ...this.env,
+        AWS_ACCESS_KEY_ID: accessKeyOf(roleOf(name, words)),
+        ...env,
+      },
     })
     interruption?.when.then(() => child.kill(interruption.signal))
     const passOn = async (stream: ReadableStream<Uint8Array>) => {

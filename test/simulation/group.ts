@@ -48,6 +48,7 @@ export function groupOf(
     template: {
       id: TEMPLATE,
       name: GROUP,
+      tags,
       versions: versions.map((version) => ({
         imageId: imageOf(version),
         userData: '',

@@ -2,11 +2,30 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { join } from 'node:path'
 import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
 import { service } from '../../scripts/lib/service.ts'
+import { ACCOUNT } from '../aws-double/names.ts'
+import type { PolicyDocument } from '../iam/document.ts'
+import { OPTIONAL, READS } from '../iam/provider-calls.ts'
+import { type Attached, renderPolicies } from '../iam/render.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import type { Ran } from '../support/tools.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
 import { emulatorOverride, findRealProvider } from './real-provider.ts'
 import { Workspace } from './workspace.ts'
+
+/**
+ * A policy without what differs by account, and without what means nothing: the order of keys and values, and whether a
+ * single value is in a list, as the provider does not put it.
+ */
+function canonical(policy: PolicyDocument): string {
+  const text = JSON.stringify(policy)
+    .replaceAll('000000000000', ACCOUNT)
+    .replaceAll(/:key\/[0-9a-f-]+/g, ':key/K')
+    .replaceAll(/:vpc\/[\w-]+/g, ':vpc/V')
+  return JSON.stringify(JSON.parse(text), (_, value) => {
+    if (Array.isArray(value)) return value.length === 1 ? value[0] : value.sort()
+    return typeof value === 'object' ? Object.fromEntries(Object.entries(value).sort()) : value
+  })
+}
 
 // An apply takes more than a minute: the provider waits where AWS would take time.
 setDefaultTimeout(400_000)
@@ -63,6 +82,19 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     )
   }
 
+  /** The policies of a root's state by the names of what they are attached to. */
+  async function attachedIn(at: string, kind: string): Promise<Attached> {
+    const state = await workspace.terraform(['show', '-json'], at)
+    const { resources } = JSON.parse(state.output).values.root_module
+    const found: Attached = {}
+    for (const { type, values } of resources) {
+      if (type !== kind) continue
+      const to = values.role ?? values.name
+      found[to] = [...(found[to] ?? []), JSON.parse(values.policy)]
+    }
+    return found
+  }
+
   beforeAll(async () => {
     emulator = await startEmulator({ [`/${service.name}/production/redis-password`]: PASSWORD })
     workspace = new Workspace({})
@@ -108,10 +140,24 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     }
   })
 
-  test('people get the rollback policy that the workflow has, within the limit of a managed policy', async () => {
-    const { rollback = '' } = await policiesOf('.', 'aws_iam_policy')
-    expect(JSON.parse(rollback)).toEqual(JSON.parse(policies.rollback ?? ''))
-    expect(rollback.replaceAll(/\s/g, '').length).toBeLessThan(6_144)
+  test('the policies that roles are simulated with are those that the provider writes', async () => {
+    const rendered = await renderPolicies('production')
+    const written = await Promise.all([
+      attachedIn('.', 'aws_iam_role_policy'),
+      attachedIn('.', 'aws_iam_policy'),
+      attachedIn('bootstrap', 'aws_iam_role_policy'),
+    ])
+    const texts = (policies: PolicyDocument[]) => policies.map(canonical).sort()
+    for (const [to, policies] of written.flatMap((each) => Object.entries(each))) {
+      expect(texts(policies), to).toEqual(texts(rendered[to] ?? []))
+    }
+    expect(Object.keys(Object.assign({}, ...written)).sort()).toEqual(Object.keys(rendered).sort())
+  })
+
+  test('the policies for people are within the limit of a managed policy', async () => {
+    for (const policies of Object.values(await attachedIn('.', 'aws_iam_policy'))) {
+      expect(JSON.stringify(policies[0]).length).toBeLessThan(6_144)
+    }
   })
 
   test('an apply does not print the store password', () => {
@@ -139,9 +185,16 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
       }),
     )
     autoScaling.destroy()
+    emulator.calls.clear()
     const { status, output } = await terraform('plan', '-detailed-exitcode')
     expect(output).toContain('No changes.')
     expect(status).toBe(0)
+  })
+
+  test('that plan made no call but those that the roles are tested with', () => {
+    const known = [...Object.values(READS).flatMap(({ calls }) => calls), ...OPTIONAL]
+    expect(emulator.calls.size).toBeGreaterThan(60)
+    expect([...emulator.calls].filter((call) => !known.includes(call))).toEqual([])
   })
 
   test('a bump changes the launch template and replaces the rollout; a failed rollout is retried', async () => {
@@ -149,6 +202,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     const planned = await terraform('plan')
     expect(planned.output).toContain('Plan: 1 to add, 1 to change, 1 to destroy.')
     expect(planned.output).toContain('1 -> (known after apply)')
+    const read = new Set(emulator.calls)
 
     workspace.rolloutsEndWith(3)
     const failed = await terraform('apply', '-auto-approve', '-refresh=false')
@@ -157,6 +211,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     expect(workspace.rollouts().at(-1)).toContain(
       `--launch-template-version 2 --release ${NEW.release}`,
     )
+    expect([...emulator.calls.difference(read)]).toEqual(['ec2:CreateLaunchTemplateVersion'])
 
     workspace.rolloutsEndWith(0)
     const again = await terraform('plan', '-refresh=false')

@@ -1,5 +1,6 @@
 import { startMinistack } from '../aws-double/ministack.ts'
 import { completedAnswers } from './completed.ts'
+import { actionOf } from './observed.ts'
 import { answerXml, parseQuery } from './query.ts'
 import { alarms, autoScaling, type QueryActions } from './remembered.ts'
 import { firewallLogging, type JsonActions, memorydb, ssm } from './stand-ins.ts'
@@ -7,19 +8,23 @@ import { firewallLogging, type JsonActions, memorydb, ssm } from './stand-ins.ts
 /** An AWS emulator for the Terraform provider: ministack, plus what that lacks or forgets. */
 export interface Emulator extends AsyncDisposable {
   url: string
+  /** The actions that were asked for so far, as policies name them. */
+  calls: Set<string>
 }
 
 /** `parameters` are those of the SSM Parameter Store, by name. */
 export async function startEmulator(parameters: Record<string, string>): Promise<Emulator> {
   const ministack = await startMinistack()
+  const calls = new Set<string>()
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     idleTimeout: 60,
-    fetch: answering(ministack.url, parameters),
+    fetch: answering(ministack.url, parameters, calls),
   })
   return {
     url: `http://127.0.0.1:${server.port}`,
+    calls,
     [Symbol.asyncDispose]: async () => {
       await server.stop(true)
       await ministack[Symbol.asyncDispose]()
@@ -27,7 +32,7 @@ export async function startEmulator(parameters: Record<string, string>): Promise
   }
 }
 
-function answering(behind: string, parameters: Record<string, string>) {
+function answering(behind: string, parameters: Record<string, string>, calls: Set<string>) {
   const ofJson: JsonActions = { ...ssm(parameters), ...memorydb(), ...firewallLogging() }
   const ofQuery: Record<string, QueryActions> = {
     autoscaling: autoScaling(),
@@ -37,11 +42,12 @@ function answering(behind: string, parameters: Record<string, string>) {
   return async (request: Request): Promise<Response> => {
     const body = await request.arrayBuffer()
     const text = () => new TextDecoder().decode(body)
+    const scope = request.headers.get('authorization') ?? ''
+    const service = /\/([a-z0-9]+)\/aws4_request/.exec(scope)?.[1] ?? ''
+    calls.add(actionOf(request, service, text()))
     const target = ofJson[request.headers.get('x-amz-target') ?? '']
     if (target) return json(target(JSON.parse(text())))
 
-    const scope = request.headers.get('authorization') ?? ''
-    const service = /\/([a-z0-9]+)\/aws4_request/.exec(scope)?.[1] ?? ''
     if (service in ofQuery) {
       const query = parseQuery(text())
       const name = query.Action as string

@@ -1,8 +1,41 @@
-import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { TAG } from '../../scripts/lib/aws/tags.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { service } from '../../scripts/lib/service.ts'
+import type { Access } from '../aws-double/access.ts'
+import { ACCOUNT, arn, groupArn } from '../aws-double/names.ts'
+import { ask, ec2, has, sets } from '../iam/ask.ts'
+import { accessLevelOf, resourcesOf } from '../iam/catalogue.ts'
+import type { PolicyDocument } from '../iam/document.ts'
+import { BAKE } from '../iam/packer-calls.ts'
+import { READS } from '../iam/provider-calls.ts'
+import { STATE_KEY } from '../iam/render.ts'
+import { type Role, rolesOf } from '../iam/roles.ts'
+
+setDefaultTimeout(60_000)
+
+const ENVIRONMENT = 'production'
+const NAME = `${service.name}-${ENVIRONMENT}`
+const TAGS = { service: service.name, environment: ENVIRONMENT }
+const BUCKET = `arn:aws:s3:::${service.name}-state-${ACCOUNT}-eu-west-1`
+const STATE = `${BUCKET}/${NAME}.tfstate`
+
+const roles = await rolesOf(ENVIRONMENT)
+
+/** Those of `asked` that a role is refused. */
+async function refused(role: Role, asked: Access[]): Promise<string[]> {
+  const allowed = await Promise.all(asked.map((access) => roles[role].allows(access)))
+  return asked
+    .filter((_, index) => !allowed[index])
+    .map((each) => `${each.action} ${each.resource}`)
+}
+
+const actionsOf = (policies: PolicyDocument[]): string[] =>
+  [
+    ...new Set(policies.flatMap(({ Statement }) => Statement.flatMap(({ Action = [] }) => Action))),
+  ].sort()
 
 const PREFIXES: Record<string, string> = {
   'auto-scaling': 'autoscaling',
@@ -40,234 +73,218 @@ function calledBy(...commands: string[]): string[] {
   return [...new Set(actions.filter(([prefix]) => prefix).map((action) => action.join(':')))]
 }
 
-/** What bootstrap and the root module give to those who roll back. */
-const ROLLOUT = ['terraform/rollout-policy/main.tf', 'rollout'] as const
+/** What EC2 and Auto Scaling ask in the name of whoever starts a refresh. */
+const LAUNCH = ['ec2:CreateTags', 'ec2:RunInstances', 'iam:PassRole']
 
-/** The text of one policy document. */
-function policy(file: string, name: string): string {
-  const [, after = ''] = read(file).split(`data "aws_iam_policy_document" "${name}" {`)
-  return after.split(/^\}/m)[0] ?? ''
-}
-
-interface Statement {
-  actions: string
-  resources: string
-  /** What a dynamic condition repeats for. */
-  forEach: string
-  /** Values by "test variable". */
-  conditions: Record<string, string>
-}
-
-/** The statements of a policy document by sid, as written. */
-function statements(file: string, name: string): Record<string, Statement> {
-  const blocks = policy(file, name)
-    .split(/^ {2}statement \{$/m)
-    .slice(1)
-  const attribute = (text: string, key: string) =>
-    new RegExp(
-      `^ *${key} *= (.*?)(?=^ *\\w+ *= |^ *condition \\{|^ *(?:content|dynamic) |^ *\\}$|(?![^]))`,
-      'ms',
-    )
-      .exec(text)?.[1]
-      ?.replaceAll(/\s+/g, ' ')
-      .trim() ?? ''
-  return Object.fromEntries(
-    blocks.map((block) => {
-      const conditions = [...block.matchAll(/^ *(?:condition|content) \{(.*?)^ *\}/gms)].map(
-        ([, body = '']) => [
-          `${attribute(body, 'test')} ${attribute(body, 'variable')}`.replaceAll('"', ''),
-          attribute(body, 'values'),
-        ],
-      )
-      const statement = {
-        actions: attribute(block, 'actions'),
-        resources: attribute(block, 'resources'),
-        forEach: attribute(block, 'for_each'),
-        conditions: Object.fromEntries(conditions),
-      }
-      return [attribute(block, 'sid').replaceAll('"', ''), statement]
-    }),
-  )
-}
-
-/** The statements that allow an action. */
-const allowing = (file: string, name: string, action: string) =>
-  Object.values(statements(file, name)).filter(({ actions }) => actions.includes(`"${action}"`))
+/** The calls of Terraform's backend (internal/backend/remote-state/s3), with a lock in S3 and a key. */
+const STATE_READ = [
+  ask('s3:ListBucket', BUCKET),
+  ask('s3:GetObject', STATE),
+  ask('s3:PutObject', `${STATE}.tflock`),
+  ask('s3:GetObject', `${STATE}.tflock`),
+  ask('s3:DeleteObject', `${STATE}.tflock`),
+  ask('kms:Decrypt', STATE_KEY),
+  ask('kms:GenerateDataKey', STATE_KEY),
+]
 
 describe('the roles', () => {
-  test('let operators do everything that scripts/ops does', () => {
-    const allowed = policy('terraform/roles.tf', 'operator')
-    const called = calledBy('ops')
-    expect(called.length).toBeGreaterThan(4)
-    for (const action of called) expect(allowed).toContain(`"${action}"`)
+  test('give the workflow and people on duty the same rollback: what scripts/rollout calls, and what AWS asks to launch', () => {
+    const called = calledBy('rollout').filter((action) => action !== 'cloudwatch:DescribeAlarms')
+    const allowed = actionsOf(roles.rollback.policies)
+    expect(allowed).toEqual([...called, ...LAUNCH].sort())
+    expect(roles.onDuty.policies).toEqual(roles.rollback.policies)
   })
 
-  test('let a deploy do everything that scripts/deploy and scripts/rollout do', () => {
-    const allowed =
-      policy('terraform/bootstrap/plan.tf', 'plan') +
-      policy('terraform/bootstrap/deploy.tf', 'deploy') +
-      policy(...ROLLOUT)
+  test('give operators what scripts/ops and scripts/rollout call, and the automation a role, but no more', () => {
+    const allowed = actionsOf(roles.operator.policies)
+    expect(calledBy('ops').filter((action) => !allowed.includes(action))).toEqual([])
+    const called = calledBy('ops', 'rollout')
+    expect(allowed.filter((action) => !called.includes(action))).toEqual(['iam:PassRole'])
+  })
+
+  test('give a deploy what scripts/deploy and scripts/rollout call', () => {
+    const allowed = actionsOf(roles.deploy.policies)
     const called = calledBy('deploy', 'rollout')
     expect(called.length).toBeGreaterThan(10)
-    for (const action of called) expect(allowed).toContain(`"${action}"`)
+    expect(called.filter((action) => !allowed.includes(action))).toEqual([])
   })
 
-  test('let those who roll back do exactly what scripts/rollout does, except look at alarms to start', () => {
-    const allowed = Object.values(statements(...ROLLOUT)).flatMap(
-      ({ actions }) => actions.match(/"\S+"/g) ?? [],
-    )
-    const called = calledBy('rollout').filter((action) => action !== 'cloudwatch:DescribeAlarms')
-    // Auto Scaling asks for these in the name of whoever starts a refresh.
-    const launch = ['ec2:CreateTags', 'ec2:RunInstances', 'iam:PassRole']
-    expect([...new Set(allowed)].sort()).toEqual(
-      [...called, ...launch].map((action) => `"${action}"`).sort(),
-    )
+  test('let those who roll back set the tags about rollouts on this group, and those alone', async () => {
+    const keys = [TAG.previous, TAG.rolledBack, TAG.operator]
+    const tagging = (...names: string[]) =>
+      ask('autoscaling:CreateOrUpdateTags', groupArn(NAME), {
+        ...has(TAGS),
+        ...sets(Object.fromEntries(names.map((name) => [name, 'x']))),
+      })
+    expect(
+      await refused('rollback', [tagging(...keys), ...keys.map((key) => tagging(key))]),
+    ).toEqual([])
+    for (const other of [tagging('service'), tagging(...keys, 'environment')]) {
+      expect(await roles.rollback.allows(other)).toBe(false)
+    }
+    const quoted = JSON.stringify(keys).replaceAll(',', ', ')
+    expect(read('terraform/versions.tf')).toContain(`keys = ${quoted}`)
   })
 
-  test('let those who roll back change this group only, and its tags about rollouts', () => {
-    const group = /^\["\$\{local\.arn\}:autoscaling:.*:autoScalingGroupName\/\$\{var\.name\}"\]$/
-    const { Refresh, Mark } = statements(...ROLLOUT)
-    expect(Refresh?.resources).toMatch(group)
-    expect(Mark?.resources).toMatch(group)
-    const keys = JSON.stringify([TAG.previous, TAG.rolledBack, TAG.operator]).replaceAll(',', ', ')
-    expect(Mark?.conditions).toEqual({ 'ForAllValues:StringEquals aws:TagKeys': keys })
-    expect(read('terraform/versions.tf')).toContain(`keys = ${keys}`)
-  })
-
-  test('let those who roll back run the documents that scripts/rollout collects evidence with, and no others', () => {
+  test('let those who roll back run the documents that scripts/rollout collects evidence with, and no others', async () => {
     const verbs = [...withImports('scripts/lib/commands/rollout.ts')].flatMap((file) =>
       [...read(file).matchAll(/\bverb: '(\w+)',/g)].map(([, verb]) => verb),
     )
-    const [documents, instances, ...others] = allowing(...ROLLOUT, 'ssm:SendCommand')
-    const named = documents?.resources.matchAll(/:document\/\$\{var\.name\}-([^"]+)"/g) ?? []
-    expect([...named].map(([, verb]) => verb)).toEqual(verbs)
-    expect(instances?.forEach).toBe('var.tags')
-    expect(instances?.conditions).toEqual({
-      'StringEquals ssm:resourceTag/${condition.key}': '[condition.value]',
-    })
-    expect(others).toEqual([])
-  })
-
-  test('are given that policy for this service and environment in both roots', () => {
-    expect(read('terraform/roles.tf')).toContain('tags   = local.tags\n')
-    expect(read('terraform/bootstrap/deploy.tf')).toMatch(
-      /tags = \{\s+service += local\.service\s+environment = var\.environment\s+\}/,
+    const documents = readdirSync(join(root, 'terraform/documents')).map(
+      (file) => file.split('.')[0],
     )
-  })
-
-  test('let a rollout launch only what a launch template of this service specifies', () => {
-    const launches = allowing(...ROLLOUT, 'ec2:RunInstances')
-    expect(launches).toHaveLength(3)
-    for (const { resources, conditions, forEach } of launches) {
-      if (resources.includes('launch-template/')) {
-        expect(forEach).toBe('var.tags')
-        expect(conditions).toEqual({
-          'StringEquals ec2:ResourceTag/${condition.key}': '[condition.value]',
-        })
-      } else {
-        expect(conditions['ArnLike ec2:LaunchTemplate']).toContain(':launch-template/*')
-      }
-      if (/image|security-group/.test(resources)) {
-        expect(conditions['Bool ec2:IsLaunchTemplateResource']).toBe('["true"]')
-      }
-    }
-    const [pass, ...others] = allowing(...ROLLOUT, 'iam:PassRole')
-    expect(others).toEqual([])
-    expect(pass?.resources).toMatch(/role\/\$\{var\.name\}-instance"\]$/)
-    expect(pass?.conditions).toEqual({
-      'StringEquals iam:PassedToService': '["ec2.amazonaws.com"]',
-    })
-  })
-
-  test.each([ROLLOUT, ['terraform/bootstrap/bake.tf', 'bake'] as const])(
-    'let %s tag only what it creates',
-    (file, name) => {
-      const tagging = allowing(file, name, 'ec2:CreateTags')
-      expect(tagging.length).toBeGreaterThan(0)
-      for (const { conditions } of tagging) {
-        // An image and its snapshots get their tags last, and with them another name.
-        if (conditions['StringLike ec2:ResourceTag/Name'] === '[local.unfinished]') continue
-        expect(conditions['StringEquals ec2:CreateAction']).toMatch(
-          /^\[("(CreateImage|CreateKeyPair|CreateSecurityGroup|RunInstances)"(, )?)+\]$/,
-        )
-      }
-    },
-  )
-
-  test('let a bake change and remove only what is not finished, and what it makes is not', () => {
-    const bake = 'terraform/bootstrap/bake.tf'
-    for (const action of [
-      'DeleteSnapshot',
-      'DeregisterImage',
-      'EnableImageDeprecation',
-      'ModifyImageAttribute',
-    ]) {
-      const allowed = allowing(bake, 'bake', `ec2:${action}`)
-      expect(allowed, action).toHaveLength(1)
-      expect(allowed[0]?.conditions, action).toEqual({
-        'StringLike ec2:ResourceTag/Name': '[local.unfinished]',
-      })
-    }
-    const { TagAtCreation } = statements(bake, 'bake')
-    expect(TagAtCreation?.conditions['StringLike aws:RequestTag/Name']).toBe('[local.unfinished]')
-    expect(TagAtCreation?.conditions['StringEquals ec2:CreateAction']).toContain('"CreateImage"')
-    expect(read(bake)).toMatch(/unfinished += "packer \$\{local\.service\} \*"/)
-    expect(read('packer/aws/source.pkr.hcl')).toMatch(
-      /unfinished = "packer \$\{local\.service\} \$/,
+    const may = await Promise.all(
+      documents.map((verb) =>
+        roles.rollback.allows(ask('ssm:SendCommand', arn('ssm', `document/${NAME}-${verb}`))),
+      ),
     )
+    expect(verbs.length).toBeGreaterThan(0)
+    expect(documents.filter((_, index) => may[index])).toEqual(verbs)
   })
 
-  test('let operators drain: with each resource that AWS checks, and a role for SSM only', () => {
-    const [start] = allowing('terraform/roles.tf', 'operator', 'ssm:StartAutomationExecution')
-    expect(start?.resources).toContain('aws_ssm_document.automation : document.arn')
-    expect(start?.resources).toMatch(/:automation-definition\/\$\{document\.name\}:\*"/)
-    expect(start?.resources).toContain(':automation-execution/*')
-    const [pass] = allowing('terraform/roles.tf', 'operator', 'iam:PassRole')
-    expect(pass?.resources).toBe('[aws_iam_role.automation.arn]')
-    expect(pass?.conditions).toEqual({
-      'StringEquals iam:PassedToService': '["ssm.amazonaws.com"]',
-    })
+  test('let a deploy do whatever a rollback may', () => {
+    const statements = (role: Role) => roles[role].policies.flatMap(({ Statement }) => Statement)
+    expect(statements('deploy')).toEqual(expect.arrayContaining(statements('rollback')))
   })
 
-  test.each([
-    ['terraform/roles.tf', 'shell'],
-    ['terraform/bootstrap/bake.tf', 'bake'],
-  ])('let those with a session open it and end their own, in %s %s', (file, name) => {
-    const sessions = /^\["\S+:session\/\*"\]$/
-    const [channel, ...others] = allowing(file, name, 'ssmmessages:OpenDataChannel')
-    expect(others).toEqual([])
-    expect(channel?.resources).toMatch(sessions)
-    for (const { resources, conditions } of allowing(file, name, 'ssm:TerminateSession')) {
-      expect(resources).toMatch(sessions)
-      // The id of a session of an assumed role does not begin with aws:userid, but its tag has it.
-      expect(conditions).toEqual({
-        'StringEquals ssm:resourceTag/aws:ssmmessages:session-id': '["$${aws:userid}"]',
-      })
+  test('let the flow log find its group and write to it', async () => {
+    const stream = arn('logs', `log-group:/${service.name}/${ENVIRONMENT}/flow:log-stream:eni-0`)
+    const writing = ['CreateLogStream', 'PutLogEvents'].map((verb) => ask(`logs:${verb}`, stream))
+    const streams = ask('logs:DescribeLogStreams', stream.replace(/eni-0$/, ''))
+    const groups = ask('logs:DescribeLogGroups')
+    expect(await refused('flowLogs', [...writing, streams, groups])).toEqual([])
+  })
+
+  test('let the automation role do what the documents tell it to', async () => {
+    const called = ['drain', 'undrain'].flatMap((verb) =>
+      [...read(`terraform/documents/${verb}.yaml`).matchAll(/^ +Api: (\w+)$/gm)].map(
+        ([, api]) => `autoscaling:${api}`,
+      ),
+    )
+    expect(actionsOf(roles.automation.policies)).toEqual([...new Set(called)].sort())
+    const asked = called.map((action) =>
+      ask(action, action.includes('Describe') ? '*' : groupArn(NAME), has(TAGS)),
+    )
+    expect(await refused('automation', asked)).toEqual([])
+  })
+
+  test('let people with a shell open it on an instance of the service and end it', async () => {
+    const session = arn('ssm', 'session/alice-0123456789abcdef0')
+    const own = { 'ssm:resourceTag/aws:ssmmessages:session-id': roles.shell.userId }
+    const asked = [
+      ask('ssm:StartSession', ec2('instance/i'), has(TAGS)),
+      ask('ssmmessages:OpenDataChannel', session),
+      ask('ssm:ResumeSession', session, own),
+      ask('ssm:TerminateSession', session, own),
+    ]
+    expect(await refused('shell', asked)).toEqual([])
+  })
+
+  test('let an instance read its secrets and ship its journal', async () => {
+    const secrets = ['redis-password', 'tokens'].map((name) =>
+      ask('ssm:GetParameter', arn('ssm', `parameter/${service.name}/${ENVIRONMENT}/${name}`)),
+    )
+    const stream = arn('logs', `log-group:/${service.name}/${ENVIRONMENT}/journal:log-stream:i-0`)
+    const logs = [
+      ask('logs:CreateLogStream', stream),
+      ask('logs:DescribeLogStreams', stream.replace(/i-0$/, '')),
+      ask('logs:PutLogEvents', stream),
+    ]
+    expect(await refused('instance', [...secrets, ...logs])).toEqual([])
+  })
+
+  test.each(['instance', 'builder'] as const)('let the SSM agent of the %s work', async (role) => {
+    const anywhere = [
+      ...[
+        'GetEndpoint',
+        'GetMessages',
+        'AcknowledgeMessage',
+        'SendReply',
+        'FailMessage',
+        'DeleteMessage',
+      ].map((verb) => `ec2messages:${verb}`),
+      ...['CreateControlChannel', 'CreateDataChannel', 'OpenControlChannel', 'OpenDataChannel'].map(
+        (verb) => `ssmmessages:${verb}`,
+      ),
+    ]
+    const asked = await Promise.all(
+      anywhere.map(async (action) =>
+        (await resourcesOf(action, 'x')).map((each) => ask(action, each)),
+      ),
+    )
+    const presence = ask('ssm:UpdateInstanceInformation', ec2('instance/i'))
+    expect(await refused(role, [...asked.flat(), presence])).toEqual([])
+  })
+})
+
+describe('Terraform', () => {
+  const types = readdirSync(join(root, 'terraform'))
+    .filter((file) => file.endsWith('.tf'))
+    .flatMap((file) => [...read(`terraform/${file}`).matchAll(/^(?:resource|data) "(aws_\w+)"/gm)])
+    .map(([, type = '']) => type)
+
+  test('makes calls that are known, for everything in the configuration', () => {
+    expect(types.length).toBeGreaterThan(80)
+    expect([...new Set(types)].filter((type) => !READS[type])).toEqual([])
+    expect(Object.keys(READS).filter((type) => !types.includes(type))).toEqual([])
+  })
+
+  /** What the provider asks for about something of the environment. */
+  async function reading(): Promise<Access[]> {
+    const names: Record<string, string> = {
+      s3: `${NAME}-access-logs-${ACCOUNT}-eu-west-1`,
+      ssm: `${service.name}/${ENVIRONMENT}/redis-password`,
     }
+    const calls = [...new Set(Object.values(READS).flatMap(({ calls }) => calls))]
+    const asked = calls.map(async (action) => {
+      const resources = await resourcesOf(action, names[action.split(':')[0] ?? ''] ?? `${NAME}-x`)
+      return resources.map((resource) => ask(action, resource))
+    })
+    return (await Promise.all(asked)).flat()
+  }
+
+  test.each(['plan', 'deploy'] as const)('is not refused anything as the role %s', async (role) => {
+    const asked = [...STATE_READ, ...(await reading())]
+    expect(asked.length).toBeGreaterThan(80)
+    expect(await refused(role, asked)).toEqual([])
   })
 
-  test('let a plan change nothing but the lock', () => {
-    const actions = policy('terraform/bootstrap/plan.tf', 'plan').match(/"[a-z0-9-]+:\w+"/g) ?? []
-    expect(actions.length).toBeGreaterThan(50)
-    const changing = actions.filter((action) => !/:(Describe|Filter|Get|List|Decrypt)/.test(action))
-    // The lock next to the state, and the key that encrypts it.
-    expect(changing.sort()).toEqual([
-      '"kms:GenerateDataKey"',
-      '"s3:DeleteObject"',
-      '"s3:PutObject"',
+  test('changes nothing but the lock as the role plan', async () => {
+    const levels = await Promise.all(
+      actionsOf(roles.plan.policies).map(async (action) => [action, await accessLevelOf(action)]),
+    )
+    expect(
+      levels.filter(([, level]) => level !== 'Read' && level !== 'List').map(([action]) => action),
+    ).toEqual([
+      // The key of the state encrypts the lock, too.
+      'kms:Decrypt',
+      'kms:GenerateDataKey',
+      's3:DeleteObject',
+      's3:PutObject',
     ])
+    expect(await refused('plan', [ask('s3:PutObject', STATE)])).toHaveLength(1)
   })
 
-  test('let a plan read the network interfaces of the endpoints, as provider 6 does', () => {
-    expect(policy('terraform/bootstrap/plan.tf', 'plan')).toContain(
-      '"ec2:DescribeNetworkInterfaces"',
-    )
+  test('can bump as the role deploy: a launch template version, and the state', async () => {
+    const template = arn('ec2', 'launch-template/lt-0123456789abcdef0')
+    const asked = [
+      ask('ec2:CreateLaunchTemplateVersion', template, has(TAGS)),
+      ask('s3:PutObject', STATE),
+    ]
+    expect(await refused('deploy', asked)).toEqual([])
+    expect(await refused('plan', asked)).toHaveLength(2)
+  })
+})
+
+describe('a bake', () => {
+  test('is not refused any of its calls', async () => {
+    expect(await refused('bake', BAKE)).toEqual([])
   })
 
-  test('let an instance read its two secrets, and no other parameter', () => {
-    const allowed = policy('terraform/roles.tf', 'instance')
-    expect(allowed.match(/ssm:GetParameter\w*/g)).toEqual(['ssm:GetParameter'])
-    expect(allowed).toMatch(/actions += \["ssm:GetParameter"\]\s+resources = local\.parameter_arns/)
-    expect(read('terraform/roles.tf')).not.toContain('policy/AmazonSSMManagedInstanceCore')
+  test('may change nothing but with those calls', async () => {
+    const called = BAKE.map(({ action }) => action)
+    const others = actionsOf(roles.bake.policies).filter((action) => !called.includes(action))
+    const levels = await Promise.all(others.map(accessLevelOf))
+    expect(others.filter((_, index) => !/^(Read|List)$/.test(levels[index] ?? ''))).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-# What the role of the bake can launch, and where. Plan only.
+# Where the role of the bake can launch. Plan only; what else it may do is simulated in test/terraform.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan
@@ -11,35 +11,6 @@ override_data {
 
 variables {
   repository = "octo-org@123/octo.repo@456"
-}
-
-run "in_the_default_network" {
-  command = plan
-
-  # RunInstances is allowed if each resource it touches is: these are all that AWS knows for a launch without a template.
-  assert {
-    condition = jsonencode({
-      for statement in data.aws_iam_policy_document.bake.statement :
-      join(" ", sort([for arn in statement.resources : split("/", element(split(":", arn), -1))[0]])) =>
-      flatten([for condition in statement.condition : [condition.test, condition.variable, condition.values]])
-      if contains(statement.actions, "ec2:RunInstances")
-      }) == jsonencode({
-      "image snapshot"           = ["StringEquals", "ec2:Owner", "amazon"]
-      "instance volume"          = ["StringLike", "aws:RequestTag/Name", "packer ${local.service} *"]
-      "key-pair security-group"  = ["StringLike", "ec2:ResourceTag/Name", "packer ${local.service} *"]
-      "network-interface subnet" = ["ArnEquals", "ec2:Vpc", "arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-bake"]
-    })
-    error_message = "A bake must launch one of Amazon's images, under its own name, with its own key and group, in the network for bakes."
-  }
-
-  assert {
-    condition = alltrue([
-      for statement in data.aws_iam_policy_document.bake.statement :
-      contains(statement.resources, "arn:aws:ec2:eu-west-1:123456789012:vpc/vpc-bake") && !anytrue([for arn in statement.resources : endswith(arn, "vpc/*")])
-      if contains(statement.actions, "ec2:CreateSecurityGroup")
-    ])
-    error_message = "A bake must make its security group in the network for bakes."
-  }
 }
 
 run "in_a_subnet" {

@@ -2,6 +2,7 @@ import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { invalid } from '../errors.ts'
 import type { Activity, Instance, Refresh } from '../model.ts'
+import { groupArn } from '../names.ts'
 import { pageOf, type Query, tagList, time, type Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
@@ -111,7 +112,7 @@ function groupOf(plane: ControlPlane): Xml {
   const { group } = plane
   return {
     AutoScalingGroupName: group.name,
-    AutoScalingGroupARN: `arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:0:autoScalingGroupName/${group.name}`,
+    AutoScalingGroupARN: groupArn(group.name),
     LaunchTemplate: templateOf(plane, group.version),
     MinSize: group.minSize,
     MaxSize: group.maxSize,

@@ -2,6 +2,7 @@ import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Image, Instance } from '../model.ts'
+import { ACCOUNT } from '../names.ts'
 import { pageOf, type Query, tagList, time, type Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
@@ -134,7 +135,7 @@ function imageOf(image: Image): Xml {
     imageState: image.state ?? 'available',
     architecture: image.architecture,
     creationDate: new Date(image.createdAt).toISOString(),
-    imageOwnerId: '123456789012',
+    imageOwnerId: ACCOUNT,
     tagSet: tagList(image.tags, 'key', 'value'),
   }
 }

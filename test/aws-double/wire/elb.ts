@@ -1,6 +1,7 @@
 import { service } from '../../../scripts/lib/service.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
+import { arn } from '../names.ts'
 import type { Query, Xml } from './query.ts'
 
 type Action = (plane: ControlPlane, query: Query) => Xml
@@ -84,5 +85,5 @@ function listener(plane: ControlPlane, Protocol: string, Port: number): Xml {
 }
 
 export function loadBalancerArn({ group }: ControlPlane): string {
-  return `arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/${group.name}/0123456789abcdef`
+  return arn('elasticloadbalancing', `loadbalancer/app/${group.name}/0123456789abcdef`)
 }
