@@ -13,7 +13,7 @@ import { type LagMap, mapLines, marginOf } from './map.ts'
 import { mapPage } from './map-page.ts'
 import { RUN_FOLDER } from './names.ts'
 import { inNetwork, makeNetwork } from './network.ts'
-import { command, type Options, refuseContradictions, whyNot } from './options.ts'
+import { command, type Options, refuseContradictions } from './options.ts'
 import { pageOf } from './page.ts'
 import { receiptLines } from './receipt-lines.ts'
 import { makeReleases, type Release, type ReleaseName } from './releases.ts'
@@ -28,8 +28,6 @@ let interrupted: AbortSignal
 await runCommand(command, async ({ options: { scenario, ...rest } }) => {
   const options = { ...rest, scenarios: scenario ?? [] }
   refuseContradictions(options)
-  const reason = whyNot(options.scenarios)
-  if (reason) throw new Stop(`${reason}: install it, or name another scenario`)
   claimMachine()
   interrupted = interruption()
   if (await sweep()) say('removed the leftovers of an earlier rehearsal')

@@ -55,8 +55,7 @@ usage: sudo scripts/rehearse [--scenario NAME|all] [options]
 
 Rolls a fleet from one release to the next on this machine, under load, and reports the outcome of every request:
 images built and baked from this tree's last commit, instances booted from them, HAProxy with the load balancer's rules,
-Redis, a double of AWS, and the unmodified scripts/rollout, scripts/smoke and scripts/deploy. Without terraform, 'all'
-leaves out deploy.
+Redis, a double of AWS, and the unmodified scripts/rollout, scripts/smoke and scripts/deploy.
 
 ${Object.entries(SCENARIO_NAMES)
   .map(([name, text]) => `  ${name.padEnd(22)}${text}`)
@@ -88,17 +87,8 @@ export interface Options {
 
 function readScenario(name: string): ScenarioName[] | undefined {
   const names = Object.keys(SCENARIO_NAMES) as ScenarioName[]
-  if (name === 'all') {
-    return names.filter((each) => !each.startsWith('wrong-') && !whyNot([each]))
-  }
+  if (name === 'all') return names.filter((each) => !each.startsWith('wrong-'))
   return names.includes(name as ScenarioName) ? [name as ScenarioName] : undefined
-}
-
-/** Why these scenarios cannot be played on this machine; undefined if they can. */
-export function whyNot(scenarios: ScenarioName[]): string | undefined {
-  return scenarios.includes('deploy') && !Bun.which('terraform')
-    ? 'the scenario deploy needs terraform (1.11 or newer) on PATH'
-    : undefined
 }
 
 /** Rejects contradictory options. */

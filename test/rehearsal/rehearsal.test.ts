@@ -8,14 +8,9 @@ import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { RUN_FOLDER } from './names.ts'
-import { whyNot } from './options.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
-const noDeploy = whyNot(['deploy'])
-sayWhatIsLeftOut('rehearsing scripts/deploy', noDeploy)
-/** The ordinary rollout, by scripts/deploy where that can be. */
-const ordinary = noDeploy ? 'rollout' : 'deploy'
 const noBrowser = existsSync(chromiumPath) ? undefined : `${chromiumPath} is missing`
 sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
 
@@ -64,11 +59,11 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   test(
     'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
     async () => {
-      const { code, receipt } = await play(ordinary, ['--pace', '20', '--html', page])
+      const { code, receipt } = await play('deploy', ['--pace', '20', '--html', page])
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
       expect(code).toBe(0)
       expect(receipt.rollouts.map(({ script, verdict }) => [script, verdict])).toEqual([
-        [ordinary, 'shipped'],
+        ['deploy', 'shipped'],
       ])
       expect(receipt.requests).toBeGreaterThanOrEqual(60_000)
       expect(receipt.failed).toBe(0)
@@ -103,7 +98,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
           shown.on('request', (request) => requests.push(request.url()))
           await shown.goto(`file://${page}`)
           expect(await shown.locator('h1').textContent()).toBe(
-            `Rehearsal of ${ordinary}: all as expected`,
+            'Rehearsal of deploy: all as expected',
           )
           expect(await shown.locator('.uplot canvas').count()).toBe(2)
           // At least three instances of each release, each with the time it got requests.

@@ -1,8 +1,7 @@
 /** The scenarios. Those with `wrong-` must fail: they show that a rehearsal detects problems. */
 export const SCENARIO_NAMES = {
   rollout: 'from A to B, then one instance restarted in place: no request fails',
-  deploy:
-    'the same by scripts/deploy: bump, terraform plan and apply, rollout, smoke test; needs terraform',
+  deploy: 'the same by scripts/deploy: bump, terraform plan and apply, rollout, smoke test',
   'bad-release': 'B never becomes healthy: it is rolled back',
   'bad-after-checkpoint': 'B returns 500 from the checkpoint on: an alarm rolls it back',
   'broken-release': 'B is healthy and answers 404 to everything else: the probe rolls it back',
