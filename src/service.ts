@@ -13,7 +13,8 @@ import type { KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMetrics, createRegistry } from './telemetry/metrics.ts'
+import { warmUp } from './warm-up.ts'
 
 export interface Service {
   url: string
@@ -35,13 +36,14 @@ const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
-  const metrics = createMetrics(release)
+  const metrics = createMetrics(release, createRegistry())
   const { records, follow } = openRecords(config, log)
   const store = measured(storeBirthdaysIn(records), metrics)
   const health = createHealth(store, log, config.latchFile)
   const notify = await openNotify(config.notifySocket)
   const app = createApp({ config, release, store, health, log, metrics })
   const admin = createAdminApp({ store, metrics })
+  await warmUp(config)
 
   const server = listen('PORT', {
     port: config.port,

@@ -21,6 +21,7 @@ locals {
     source-ami = data.amazon-parameterstore.al2023.value
     arch       = var.arch
     executable = var.executable_sha256
+    sbom       = var.sbom_sha256
   }
 }
 

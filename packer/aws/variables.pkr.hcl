@@ -3,6 +3,11 @@ variable "region" {
   description = "Region to build the image in."
 }
 
+variable "sbom_sha256" {
+  type        = string
+  description = "Checksum of the executable's bill of materials, from dist/SHA256SUMS."
+}
+
 variable "arch" {
   type        = string
   description = "Architecture of the executable and the image: arm64 or x64."

@@ -12,7 +12,7 @@ const FLOORS = [
   'src/http/**',
   'src/pages/**',
   'src/routes/**',
-  'src/{app,admin,service,main}.ts',
+  'src/{app,admin,warm-up,service,main}.ts',
   'scripts/lib/*.ts',
   'scripts/lib/aws/**',
   'scripts/lib/provenance/**',

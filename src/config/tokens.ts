@@ -40,5 +40,5 @@ export function scopeOf(token: string, hashes: readonly TokenHash[]): Scope | un
 }
 
 function sha256(text: string): Buffer {
-  return new Bun.CryptoHasher('sha256').update(text).digest()
+  return Buffer.from(Bun.SHA256.hash(text).buffer)
 }

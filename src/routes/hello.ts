@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
-import { daysUntilBirthday, greeting, parseDate } from '../birthday.ts'
+import { greeting, parseDate } from '../birthday.ts'
+import { createCalendar } from '../calendar.ts'
 import type { AppDependencies, AppEnv } from '../context.ts'
 import { authorize } from '../http/authorize.ts'
 import { jsonBody } from '../http/body.ts'
@@ -13,7 +14,7 @@ export function helloRoutes({
   store,
 }: Pick<AppDependencies, 'config' | 'store'>): Hono<AppEnv> {
   const path = '/hello/:username'
-  const today = () => Temporal.Now.plainDateISO(config.timeZone)
+  const { today, daysUntil } = createCalendar(config.timeZone)
 
   return new Hono<AppEnv>()
     .get(path, async (c) => {
@@ -21,7 +22,7 @@ export function helloRoutes({
       const username = usernameFrom(c.req.param('username'))
       const birth = await store.birthdayOf(username)
       if (!birth) throw unknownUser()
-      return respondJson(c, { message: greeting(username, daysUntilBirthday(birth, today())) })
+      return respondJson(c, { message: greeting(username, daysUntil(birth)) })
     })
     .put(path, async (c) => {
       authorize(c, 'write', config.tokens)

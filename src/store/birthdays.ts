@@ -11,7 +11,7 @@ const FORMAT = 'v1'
  * the user name's UTF-8 bytes. It does not contain the user name, so it may be logged.
  */
 export function birthdayKey(username: string): string {
-  return `${name}:${FORMAT}:${new Bun.CryptoHasher('sha256').update(username).digest('hex')}`
+  return `${name}:${FORMAT}:${Bun.SHA256.hash(username, 'hex')}`
 }
 
 /** Birthdays as strings in `records`; `close` closes them. */

@@ -13,14 +13,15 @@ export const LOG_LEVELS = ['info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
- * Logs to standard output; `flush` writes what is still buffered, and must be called before the process exits.
+ * Logs to standard output, or where else it is told; `flush` writes what is still buffered, and must be called before
+ * the process exits.
  * Lines are built here and not by a library because every request pays for one: this takes half of pino's time.
  */
 export function createLog(
   level: LogLevel,
   fields: Record<string, string>,
+  { write, flush } = createLineWriter(() => Bun.stdout.writer()),
 ): { log: Log; flush(): void } {
-  const { write, flush } = createLineWriter(() => Bun.stdout.writer())
   const constant = JSON.stringify(fields).slice(1, -1)
   const writer = (name: LogLevel): ((fields: LogFields) => void) => {
     if (LOG_LEVELS.indexOf(name) < LOG_LEVELS.indexOf(level)) return () => {}

@@ -15,11 +15,15 @@ const DURATION_BUCKETS_SECONDS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ]
 
-/** Metrics of this process, in a registry of their own. */
-export function createMetrics(release: Release): Metrics {
+/** Where the metrics of this process are kept, those of the runtime included. */
+export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  return registry
+}
 
+/** The metrics of the service, in `registry`. */
+export function createMetrics(release: Release, registry: Registry): Metrics {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Seconds from the request headers to the response.',

@@ -13,6 +13,8 @@ export interface Account {
   subscriptions: { endpoint: string; confirmed: boolean }[]
   subnets: { id: string; free: number }[]
   endpoints: Endpoint[]
+  /** Whether instances have addresses of their own. */
+  publicAddresses: boolean
   /** Instances that SSM has lost. */
   offline: Set<string>
   /** Values by quota code: those that apply, and those that are only defaults. */
@@ -77,6 +79,7 @@ function wellAccount(group: string): Account {
       privateDns: true,
       subnets: [...subnets],
     })),
+    publicAddresses: false,
     offline: new Set(),
     quotas: new Map([['L-1216C47A', 256]]),
     defaultQuotas: new Map([['L-7E6692B2', 1000]]),

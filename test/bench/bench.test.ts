@@ -59,7 +59,7 @@ test.each([
   [['--seconds'], "Option '--seconds <value>' argument missing"],
   [
     ['--only', 'gin,rust'],
-    '--only needs some of service, gin, plain, floor, separated by commas, got',
+    '--only needs some of service, gin, plain, floor, single, separated by commas, got',
   ],
 ])('%p is refused with the reason, and exit code 2', async (words, reason) => {
   const { status, stdout, stderr } = await bench(words)
@@ -78,12 +78,12 @@ sayWhatIsLeftOut('a short run of the benchmark', cannotMeasure)
 describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
   test('a short run measures both methods and leaves nothing behind', async () => {
     const { status, stdout, stderr, left } = await bench([
-      ...['--only', 'floor', '--rounds', '1', '--seconds', '1', '--json'],
+      ...['--only', 'floor,single', '--rounds', '1', '--seconds', '1', '--json'],
     ])
     expect(stderr).toContain('round 1 of 1: floor')
     expect(status).toBe(0)
     const { rows, samples } = JSON.parse(stdout)
-    expect(rows.map((row: { method: string }) => row.method)).toEqual(['GET', 'PUT'])
+    expect(rows.map((row: { method: string }) => row.method)).toEqual(['GET', 'PUT', 'GET', 'PUT'])
     for (const row of rows) {
       expect(row.requestsPerSecond).toBeGreaterThan(100)
       expect(row.p99Ms).toBeGreaterThanOrEqual(row.p50Ms)
@@ -92,6 +92,7 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
       expect(row.firstAnswerMs).toBeGreaterThan(1)
     }
     expect(samples.floor).toHaveLength(1)
+    expect(samples.single).toHaveLength(1)
     expect(left).toEqual([])
   }, 60_000)
 

@@ -32,12 +32,8 @@ export async function prepareContenders(
     },
     gin: () => goPeer('gin', 'gin with its logger and recovery, go-redis', folder),
     plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
-    floor: async () => ({
-      name: 'floor',
-      what: `bare Bun.serve, ioredis with its defaults; bun ${Bun.version}`,
-      command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port)],
-      environment: { NODE_ENV: 'production' },
-    }),
+    floor: async () => floor('floor', 'batched', 'one pipeline per turn of the event loop'),
+    single: async () => floor('single', 'single', 'each command by itself'),
   }
   const contenders: Contender[] = []
   for (const name of names) contenders.push(await all[name]())
@@ -48,6 +44,15 @@ async function serviceExecutable(): Promise<string> {
   const executable = join(root, `dist/${service.name}-linux-${process.arch}`)
   if (!existsSync(executable)) await run([join(root, 'scripts/build')])
   return executable
+}
+
+function floor(name: 'floor' | 'single', sending: 'batched' | 'single', what: string): Contender {
+  return {
+    name,
+    what: `bare Bun.serve, ioredis, ${what}; bun ${Bun.version}`,
+    command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port), sending],
+    environment: { NODE_ENV: 'production' },
+  }
 }
 
 async function goPeer(name: 'gin' | 'plain', what: string, folder: string): Promise<Contender> {

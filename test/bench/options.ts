@@ -1,7 +1,7 @@
 import type { Command } from '../../scripts/lib/cli.ts'
 import { flag, number, parsed } from '../../scripts/lib/options.ts'
 
-export const CONTENDERS = ['service', 'gin', 'plain', 'floor'] as const
+export const CONTENDERS = ['service', 'gin', 'plain', 'floor', 'single'] as const
 export type ContenderName = (typeof CONTENDERS)[number]
 
 const options = {
@@ -32,8 +32,8 @@ export const command: Command<typeof options> = {
   synopsis: `
 usage: scripts/bench [--rounds N] [--seconds N] [--json]
 
-Measures the executable in dist (compiled if missing) against a Go peer on gin, plain Go, and bare Bun.serve,
-all on the same Redis, in alternating rounds. Server on core 0; load, Redis and this script on core 1.`,
+Measures the executable in dist (compiled if missing) against a Go peer on gin, plain Go, and bare Bun.serve
+with batched and with single commands, all on the same Redis, in alternating rounds. Server on core 0; load, Redis and this script on core 1.`,
   options,
   notes: `
 Needs two cores, Linux, Go 1.26 or later, and wrk and redis-server, which it installs on Debian and Ubuntu.

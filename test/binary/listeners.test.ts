@@ -48,6 +48,17 @@ test('/metrics counts requests by route and status, counts store operations, and
   expect(text).not.toContain('Ada')
 })
 
+test('nothing of the warm-up is in the log, the metrics or the store', async () => {
+  await using service = await startService()
+  await healthy(service)
+  const text = await (await fetch(`${service.adminUrl}/metrics`)).text()
+  expect(text).not.toContain('route="/hello/:username"')
+  expect(text).not.toContain('operation="birthdayOf"')
+  const requests = (await service.log()).filter(({ event }) => event === 'request')
+  expect(requests.filter(({ route }) => route !== '/hc')).toEqual([])
+  expect((await fetch(`${service.url}/hello/Ada`)).status).toBe(404)
+})
+
 test('the admin listener has /metrics and /ready, on loopback only; the service has neither', async () => {
   await using service = await startService({ BIND_ADDRESS: '0.0.0.0' })
   await healthy(service)

@@ -26,6 +26,16 @@ describe('the network', () => {
     await ward.finds('endpoints', /^vpc-\w+ has no endpoint for logs$/, /apply/)
   })
 
+  test('needs no endpoints where instances have public addresses, and else names each', async () => {
+    ward.account.endpoints = []
+    ward.account.publicAddresses = true
+    expect(await ward.well('endpoints')).toBe(
+      'none, and none needed: each instance has a public address',
+    )
+    ward.account.publicAddresses = false
+    expect(await ward.find('endpoints')).toHaveLength(3)
+  })
+
   test.each([
     [{ state: 'pending' }, /for ssm is pending$/],
     [{ privateDns: false }, /for ssm has no private DNS/],
@@ -52,7 +62,7 @@ describe('the network', () => {
 
   test('has the endpoints that are checked', () => {
     const text = readFileSync(join(root, 'terraform/network.tf'), 'utf8')
-    expect(text).toContain(`for_each = toset(${JSON.stringify(ENDPOINTS).replaceAll(',', ', ')})`)
+    expect(text).toContain(`: ${JSON.stringify(ENDPOINTS).replaceAll(',', ', ')})`)
   })
 })
 

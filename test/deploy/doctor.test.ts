@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { CHECKS } from '../../scripts/lib/doctor/examine.ts'
+import { Report } from '../../scripts/lib/doctor/report.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { denied, expired, type Fault, throttled } from '../aws-double/faults.ts'
 import { startWard, type Ward } from './fixtures/environment.ts'
@@ -64,6 +66,27 @@ describe('doctor', () => {
       },
     ])
     expect(err).toContain('problem  notifications')
+  })
+
+  test('wraps a line on a terminal, and shows what is still waited for until it is there', () => {
+    let written = ''
+    const write = (text: string) => {
+      written += text
+      return true
+    }
+    const report = new Report({ isTTY: true, columns: 60, write } as unknown as NodeJS.WriteStream)
+    report.wait(['store', 'plan'])
+    expect(stripVTControlCharacters(written)).toBe('waiting for store, plan')
+    written = ''
+    const text = 'terraform plan would change 1 resource:\nterraform_data.store, update of input'
+    report.tell([{ check: 'plan', status: 'problem', text, todo: 'apply', counts: true }])
+    expect(written).toStartWith('\r\x1b[2K')
+    expect(stripVTControlCharacters(written).trimStart().split('\n')).toEqual([
+      'problem  plan           terraform plan would change 1',
+      '                        resource: terraform_data.store,',
+      '                        update of input: apply',
+      '',
+    ])
   })
 
   test('reads only, and only what the role of a plan may read', async () => {

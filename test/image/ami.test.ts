@@ -220,6 +220,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
       for (const variable of [
         `release=${id}`,
         `executable_sha256=${release.sha256}`,
+        `sbom_sha256=${release.sbomSha256}`,
         'arch=arm64',
         'name_suffix=',
       ]) {

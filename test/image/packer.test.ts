@@ -56,7 +56,7 @@ describe.skipIf(cannotParse !== undefined)('publish, in the bake of an AMI,', ()
       join(folder.path, 'build.pkr.hcl'),
       'source "null" "none" {\n  communicator = "none"\n}\nbuild {\n  sources = ["source.null.none"]\n}\n',
     )
-    const values = { region: 'eu-west-1', publish }
+    const values = { region: 'eu-west-1', sbom_sha256: 'c', publish }
     writeFileSync(join(folder.path, 'values.auto.pkrvars.json'), JSON.stringify(values))
     const { exitCode, stdout, stderr } = await $`packer validate ${folder.path}`
       .env({ ...process.env, CHECKPOINT_DISABLE: '1' })
@@ -152,6 +152,7 @@ describe('the AMI', () => {
       release: 'a'.repeat(40),
       payload: '/dev/null',
       executable_sha256: 'b',
+      sbom_sha256: 'c',
       commit_time: '0',
       region: 'eu-west-1',
     }
@@ -176,6 +177,9 @@ describe('the AMI', () => {
   test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
     for (const tag of ['service', 'release', 'commit', 'baked-at', 'source-ami']) {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
+    }
+    for (const tag of ['executable', 'sbom']) {
+      expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+= var\\.${tag}_sha256$`, 'm'))
     }
     expect(source).toMatch(/^ {2}tags\s+= local.tags$/m)
   })

@@ -20,6 +20,8 @@ export class Names {
         data: (socket, query, port, address) => {
           socket.send(this.answer(Buffer.from(query)), port, address)
         },
+        // Somebody exited without waiting for the answer.
+        error() {},
       },
     })
   }

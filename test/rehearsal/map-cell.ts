@@ -27,6 +27,8 @@ export interface Cell {
   restarted: number
   /** All others. */
   other: number
+  /** How the failed requests failed. */
+  failures: Record<string, number>
   /** Users whose last acknowledged write was missing at the end. */
   lost: number
 }
@@ -118,7 +120,8 @@ export async function playCell(options: CellOptions): Promise<Cell> {
     {
       ...{ url: `https://${name}`, token: '', rate, clients: 0 },
       history: join(folder, 'history.jsonl'),
-      users: `Cell${letters(number)}`,
+      // Ends in a letter that no number has, or the users of cell 1 would be some of those of cell 10.
+      users: `Cell${letters(number)}x`,
     },
     balancer.trusted,
   )
@@ -132,9 +135,11 @@ export async function playCell(options: CellOptions): Promise<Cell> {
 
   const failed = load.seconds.flatMap((second) => second.failed)
   const of = (id: string) => failed.filter(({ instance }) => instance === id).length
+  const failures: Record<string, number> = {}
+  for (const { what } of failed) failures[what] = (failures[what] ?? 0) + 1
   const [deregistered, restarted] = [of(leaving.id), of(restarting.id)]
   return {
-    ...{ lag, drain, deregistered, restarted },
+    ...{ lag, drain, deregistered, restarted, failures },
     requests: load.seconds.reduce((total, second) => total + requestsOf(second), 0),
     other: failed.length - deregistered - restarted,
     lost: lost.length,

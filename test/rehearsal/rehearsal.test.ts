@@ -8,9 +8,14 @@ import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { RUN_FOLDER } from './names.ts'
+import { whyNot } from './options.ts'
 import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
+const noDeploy = whyNot(['deploy'])
+sayWhatIsLeftOut('rehearsing scripts/deploy', noDeploy)
+/** The ordinary rollout, by scripts/deploy where that can be. */
+const ordinary = noDeploy ? 'rollout' : 'deploy'
 const noBrowser = existsSync(chromiumPath) ? undefined : `${chromiumPath} is missing`
 sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
 
@@ -53,15 +58,18 @@ describe('scripts/rehearse', () => {
 
 describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   const folder = temporaryFolder()
-  const page = join(folder.path, 'rollout.html')
+  const page = join(folder.path, 'page.html')
   afterAll(() => folder[Symbol.dispose]())
 
   test(
     'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
     async () => {
-      const { code, receipt } = await play('rollout', ['--html', page])
+      const { code, receipt } = await play(ordinary, ['--pace', '20', '--html', page])
       expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
       expect(code).toBe(0)
+      expect(receipt.rollouts.map(({ script, verdict }) => [script, verdict])).toEqual([
+        [ordinary, 'shipped'],
+      ])
       expect(receipt.requests).toBeGreaterThanOrEqual(60_000)
       expect(receipt.failed).toBe(0)
       expect(receipt.readBack.acknowledged).toBeGreaterThan(20_000)
@@ -95,7 +103,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
           shown.on('request', (request) => requests.push(request.url()))
           await shown.goto(`file://${page}`)
           expect(await shown.locator('h1').textContent()).toBe(
-            'Rehearsal of rollout: all as expected',
+            `Rehearsal of ${ordinary}: all as expected`,
           )
           expect(await shown.locator('.uplot canvas').count()).toBe(2)
           // At least three instances of each release, each with the time it got requests.

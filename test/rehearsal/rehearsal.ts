@@ -214,12 +214,11 @@ export class Rehearsal {
     )
   }
 
-  /** Whether no machine of a release is left. */
-  gone(name: ReleaseName): boolean {
+  /** How many machines of a release are gone. */
+  gone(name: ReleaseName): number {
     const { id } = this.release(name)
-    return this.plane.instances.every(
-      ({ tags, lifecycle }) => tags.release !== id || lifecycle === 'Terminated',
-    )
+    const isGone = (instance: Instance) => instance.lifecycle === 'Terminated'
+    return this.plane.instances.filter((each) => each.tags.release === id && isGone(each)).length
   }
 
   /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */

@@ -47,7 +47,7 @@ const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 }
 /** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
 const USUAL_LAG = 5
 const SLOW_MS = 20
-const LATE_BAKE_PACE = 4
+const LATE_BAKE_PACE = 5
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000

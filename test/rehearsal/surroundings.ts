@@ -8,11 +8,11 @@ const UNLISTED_MS = 10_000
 /** Clients that keep an address a little too long. */
 const STALE = 2
 
-/** Ends when the old instances are gone, which the last node hears of meanwhile. */
+/** Ends when an old instance is gone, of which the last node has heard meanwhile. */
 export async function rollWhileLate(rehearsal: Rehearsal): Promise<void> {
   const rollout = await rehearsal.rollOut('b')
   rehearsal.expectRollout(rollout, 0, 'b')
-  await rehearsal.until('every instance of release a is gone', () => rehearsal.gone('a'))
+  await rehearsal.until('an instance of release a is gone', () => rehearsal.gone('a') > 0)
 }
 
 export const scaleOut = (rehearsal: Rehearsal): Promise<void> => scale(rehearsal, 1)
@@ -27,7 +27,6 @@ async function scale(rehearsal: Rehearsal, by: number): Promise<void> {
   group.desired += by
   rehearsal.mark(`desired capacity ${group.desired}`)
   rehearsal.expectRollout(await going, 0, 'b', group.desired)
-  await rehearsal.until('every instance of release a is gone', () => rehearsal.gone('a'))
 }
 
 /** The load balancer replaces one of its nodes, as it does when it scales or is maintained. */

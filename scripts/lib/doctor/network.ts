@@ -1,17 +1,26 @@
-import { DescribeVpcEndpointsCommand, type VpcEndpoint } from '@aws-sdk/client-ec2'
+import {
+  DescribeInstancesCommand,
+  DescribeVpcEndpointsCommand,
+  type VpcEndpoint,
+} from '@aws-sdk/client-ec2'
+import { inService } from '../aws/fleet.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, problem, problemsOr } from './finding.ts'
+import { count, type Finding, ok, problem, problemsOr } from './finding.ts'
 
-/** As in terraform/network.tf: an instance has no other way to AWS. */
+/** As in terraform/network.tf: without a public address, an instance has no other way to AWS. */
 export const ENDPOINTS = ['ssm', 'ssmmessages', 'logs']
 
 /** Whether the instances reach the AWS services that they need, in each of their subnets. */
-export async function checkEndpoints({ aws, subnets }: Environment): Promise<Finding[]> {
-  const own = await subnets()
+export async function checkEndpoints(environment: Environment): Promise<Finding[]> {
+  const { aws } = environment
+  const own = await environment.subnets()
   const vpc = own[0]?.VpcId ?? ''
   const { VpcEndpoints = [] } = await aws.ec2.send(
     new DescribeVpcEndpointsCommand({ Filters: [{ Name: 'vpc-id', Values: [vpc] }] }),
   )
+  if (VpcEndpoints.length === 0 && (await haveAddresses(environment))) {
+    return [ok('none, and none needed: each instance has a public address')]
+  }
   const named = (name: string): VpcEndpoint | undefined =>
     VpcEndpoints.find(({ ServiceName }) => ServiceName?.endsWith(`.${name}`))
   const missing = ENDPOINTS.filter((name) => !named(name)).map((name) =>
@@ -21,6 +30,15 @@ export async function checkEndpoints({ aws, subnets }: Environment): Promise<Fin
   const problems = [...missing, ...VpcEndpoints.flatMap((endpoint) => unfit(endpoint, ids))]
   const services = VpcEndpoints.map(({ ServiceName }) => ServiceName?.split('.').at(-1))
   return problemsOr(problems, `available: ${services.join(', ')}`)
+}
+
+async function haveAddresses({ aws, fleet }: Environment): Promise<boolean> {
+  const InstanceIds = inService(await fleet()).map(({ id }) => id)
+  if (InstanceIds.length === 0) return false
+  const { Reservations = [] } = await aws.ec2.send(new DescribeInstancesCommand({ InstanceIds }))
+  return Reservations.flatMap(({ Instances = [] }) => Instances).every(
+    ({ PublicIpAddress }) => PublicIpAddress !== undefined,
+  )
 }
 
 function unfit(endpoint: VpcEndpoint, subnets: string[]): Finding[] {

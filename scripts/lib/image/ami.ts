@@ -72,6 +72,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     release: release.id,
     payload: await packPayload(root, release, bake.work),
     executable_sha256: release.sha256,
+    sbom_sha256: release.sbomSha256,
     commit_time: String(release.commitTime),
     name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
   }

@@ -1,3 +1,4 @@
+import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Image, Instance } from '../model.ts'
@@ -149,6 +150,7 @@ function instanceOf(plane: ControlPlane, instance: Instance): Xml {
     launchTime: time(instance.launchedAt),
     placement: { availabilityZone: instance.zone },
     privateIpAddress: instance.privateIp,
+    ipAddress: accountOf(plane).publicAddresses ? '203.0.113.1' : undefined,
     tagSet: tagList(
       {
         ...instance.tags,
