@@ -41,7 +41,7 @@ const options = {
   ),
   seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
   map: flag(
-    'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, six minutes',
+    'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, 13 minutes',
   ),
   json: text('FILE', 'also write the receipt as JSON to a file; - is standard output'),
   html: text('FILE', 'write its page to a file (.rehearsal/last/SCENARIO.html by default)'),
