@@ -84,7 +84,7 @@ describe('the double of the metadata service', () => {
           .quiet()
       try {
         // The instance forwards, and answers for the container's address.
-        await $`set -e
+        const wiring = `set -e
           ip netns add ${instance}; ip netns add ${container}
           ip -n ${metadata} link add veth0 type veth peer name eth0 netns ${instance}
           ip -n ${metadata} link set veth0 master ${bridge} up
@@ -96,7 +96,8 @@ describe('the double of the metadata service', () => {
           ip -n ${container} address add ${behind}/24 dev eth0
           ip -n ${container} link set eth0 up
           ip -n ${container} route add default via 198.51.100.1
-          ip netns exec ${instance} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.proxy_arp=1`.quiet()
+          ip netns exec ${instance} tee /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/eth0/proxy_arp <<<1`
+        await $`bash -c ${wiring}`.quiet()
         expect((await ask(instance)).exitCode).toBe(0)
         expect((await ask(container)).exitCode).toBe(28)
         await $`ip -n ${metadata} route change default dev ${bridge} table 169 hoplimit ${HOP_LIMIT + 1}`
