@@ -195,9 +195,9 @@ data "aws_iam_policy_document" "operator" {
     sid     = "Automations"
     actions = ["ssm:StartAutomationExecution"]
 
-    # Which of these AWS checks depends on how the document is called.
+    # AWS checks the document and the execution; it used to check the definition, as which the provider's ARN names it.
     resources = concat(
-      [for document in aws_ssm_document.automation : document.arn],
+      [for document in aws_ssm_document.automation : "${local.ssm_arn}:document/${document.name}"],
       [for document in aws_ssm_document.automation : "${local.ssm_arn}:automation-definition/${document.name}:*"],
       ["${local.ssm_arn}:automation-execution/*"],
     )

@@ -39,8 +39,8 @@ const iam = (path: string) => `arn:aws:iam::${ACCOUNT}:${path}`
 
 /** What AWS would answer when the resources that policies refer to are made, by address. */
 function rootAnswers(name: string): Record<string, object> {
-  const document = (kind: string, verb: string): [string, object] => [
-    `aws_ssm_document.${kind}["${verb}"]`,
+  const command = (verb: string): [string, object] => [
+    `aws_ssm_document.command["${verb}"]`,
     { arn: `arn:aws:ssm:${REGION}:${ACCOUNT}:document/${name}-${verb}` },
   ]
   const logs = (kind: string): [string, object] => [
@@ -52,8 +52,7 @@ function rootAnswers(name: string): Record<string, object> {
     { id: `${name}-${key.replace('_', '-')}`, arn: iam(`role/${name}-${key.replace('_', '-')}`) },
   ]
   return Object.fromEntries([
-    ...['status', 'logs', 'restart', 'bundle'].map((verb) => document('command', verb)),
-    ...['drain', 'undrain'].map((verb) => document('automation', verb)),
+    ...['status', 'logs', 'restart', 'bundle'].map(command),
     ...['journal', 'flow'].map(logs),
     ...['instance', 'automation', 'flow_logs'].map(role),
   ])
