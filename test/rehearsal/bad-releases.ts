@@ -28,6 +28,7 @@ export async function badAfterCheckpoint(rehearsal: Rehearsal): Promise<void> {
   rehearsal.expectRollout(await going, 3, 'a')
   const why = rehearsal.plane.refreshes[0]?.rollback?.reason ?? 'no rollback'
   rehearsal.expect('an alarm rolled it back', /target-5xx is in ALARM/.test(why), why)
+  await leave(rehearsal, 'turns-bad')
 }
 
 export async function brokenRelease(rehearsal: Rehearsal): Promise<void> {
@@ -62,6 +63,17 @@ export async function followerKilled(rehearsal: Rehearsal): Promise<void> {
   rehearsal.expectRollout(again, 0, 'a')
   const { verdict = 'no verdict' } = again
   rehearsal.expect('the next start skips the release', verdict === 'skipped', verdict)
+  await leave(rehearsal, 'turns-bad')
+}
+
+/** Waits until the load balancer has left a release: over connections that are open it still gets requests, and fails. */
+async function leave(rehearsal: Rehearsal, name: ReleaseName): Promise<void> {
+  const { plane, balancer } = rehearsal
+  const { id: release } = rehearsal.release(name)
+  const left = plane.instances.filter(({ tags }) => tags.release === release)
+  await rehearsal.until(`no connection to release ${name} is left`, () =>
+    left.every(({ id }) => balancer.connections(id) === 0),
+  )
 }
 
 async function turnBad(rehearsal: Rehearsal): Promise<void> {

@@ -129,7 +129,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   )
 
   test.each([
-    ['broken-release', 'that is healthy and fails all else is rolled back by the probe'],
+    ['broken-release', 'that is healthy and finds nothing is rolled back by the probe'],
     ['follower-killed', 'that AWS rolled back unwatched is kept out by the next start'],
     ['rollback-twice', 'is rolled back once, by a rollback that is interrupted and repeated'],
   ])(

@@ -29,11 +29,11 @@ const PATCHES: Record<
     from: "client.read(['ping'])",
     to: "client.read(['no-such-command'])",
   },
-  // Healthy, and yet it answers 404 to everything that anybody wants of it.
+  // Healthy, and yet it answers 404 to every GET. A route that is wrong by itself would not pass the warm-up.
   broken: {
-    file: 'src/routes/hello.ts',
-    from: "const path = '/hello/:username'",
-    to: "const path = '/hallo/:username'",
+    file: 'src/store/redis.ts',
+    from: "client.read(['get', key])",
+    to: "client.read(['get', key + '?'])",
   },
   // Works until its instance has this file, like a release that goes wrong over time.
   'turns-bad': {
