@@ -6,8 +6,8 @@ import { play } from './episode.ts'
 import { mutations } from './mutations.ts'
 import { shrink } from './shrink.ts'
 
-/** About seven minutes on two cores; SIMULATION_EPISODES sets another number. */
-const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 100_000)
+/** About four minutes on two cores; SIMULATION_EPISODES sets another number. */
+const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 60_000)
 /**
  * The first seed. Always the same, so that a failure is due to the change and not to chance; the workflow `explore` plays
  * others each night.
