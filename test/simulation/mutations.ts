@@ -83,6 +83,8 @@ export const mutations: Mutation[] = [
       'markRolledBack(context.aws, fleet, good ?? left)',
     ],
     ["return now.refresh?.Status === 'RollbackSuccessful'", 'return now.refresh'],
+  ]),
+  ...of('rollout/previous.ts', [
     ['version.number >= own ||', ''],
     [
       'for (const version of [...served, ...versions]) {',
