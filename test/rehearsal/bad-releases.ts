@@ -42,6 +42,7 @@ export async function brokenRelease(rehearsal: Rehearsal): Promise<void> {
     launched < instances,
     `${launched} of ${instances} launched`,
   )
+  await leave(rehearsal, 'broken')
 }
 
 export async function followerKilled(rehearsal: Rehearsal): Promise<void> {
