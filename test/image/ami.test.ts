@@ -257,7 +257,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     try {
       await expect(
         bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path }),
-      ).rejects.toThrow('packer is not installed')
+      ).rejects.toThrow('not installed: packer')
     } finally {
       process.env.PATH = path
     }

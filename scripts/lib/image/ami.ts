@@ -46,9 +46,13 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     return { release: release.id, arch, region, ami: existing, already: true }
   }
 
-  for (const tool of ['packer', 'session-manager-plugin']) {
-    if (!Bun.which(tool, { PATH: process.env.PATH ?? '' }))
-      throw new Stop(`${tool} is not installed; packer/README.md says which version, and why`)
+  const missing = ['packer', 'session-manager-plugin'].filter(
+    (tool) => !Bun.which(tool, { PATH: process.env.PATH ?? '' }),
+  )
+  if (missing.length > 0) {
+    throw new Stop(
+      `not installed: ${missing.join(', ')}. packer/README.md says which version, and why`,
+    )
   }
   // Packer leaves an image that it could not wait for, and then refuses to make another with its name.
   for (const left of await imagesWith(aws, [unfinished(release.id)])) {
