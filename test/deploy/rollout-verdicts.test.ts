@@ -239,8 +239,9 @@ describe('rollout start', () => {
     expect((await receipt()).reason).toContain(`still answers /version with ${OLD}`)
   })
 
-  test('waits for a new group to come up without a refresh', async () => {
-    await begin({ behaviours: { [NEW_IMAGE]: { bootMs: 3000 } } })
+  test('waits for a new group to come up without a refresh, whatever its alarms say', async () => {
+    const unknown = { name: ALARM, state: 'INSUFFICIENT_DATA', reason: 'no data yet' } as const
+    await begin({ behaviours: { [NEW_IMAGE]: { bootMs: 3000 } }, alarms: [unknown] })
     scene.plane.group.version = 2
     for (const instance of scene.plane.instances) scene.plane.machines.terminate(instance, 'test')
     const ran = await ship()

@@ -59,8 +59,13 @@ export async function start(context: Context): Promise<number> {
   }
   const percentages = settings.checkpoints ?? checkpointsFor(fleet.desired)
   const checkpoints = fittingCheckpoints(percentages, fleet.desired)
+  // A new group launches this version on its own; so does one whose refresh succeeded before.
+  const there =
+    fleet.version === version && present(fleet).every((each) => each.version === version)
   const checked = await preflight(aws, fleet, {
     ...settings,
+    // Alarms have nothing to stop, and those of a new group may not have data yet.
+    ignoreAlarms: settings.ignoreAlarms || there,
     launchTemplateId,
     launchTemplateVersion: version,
   })
@@ -79,10 +84,6 @@ export async function start(context: Context): Promise<number> {
   }
   for (const note of checked.notes) progress.note(`note: ${note}`)
   rollout.notes.push(...checked.notes)
-
-  // A new group launches this version on its own; so does one whose refresh succeeded before.
-  const there =
-    fleet.version === version && present(fleet).every((each) => each.version === version)
   if (there) {
     progress.note(`the group already launches version ${version}: nothing to replace`)
     const serving = inService(fleet).filter(isHealthy).length
