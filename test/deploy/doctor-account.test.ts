@@ -1,22 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../package.json'
 import type { Finding } from '../../scripts/lib/doctor/finding.ts'
 import { ENDPOINTS } from '../../scripts/lib/doctor/network.ts'
 import { root } from '../../scripts/lib/paths.ts'
-import { startWard, type Ward } from './fixtures/environment.ts'
+import { useWard, ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-let ward: Ward
-beforeAll(async () => {
-  ward = await startWard()
-})
-afterEach(() => ward.recover())
-afterAll(async () => await ward.stop())
+useWard()
 
 const HOUR_MS = 3_600_000
 

@@ -1,16 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { startWard, type Ward } from './fixtures/environment.ts'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { useWard, ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-let ward: Ward
-beforeAll(async () => {
-  ward = await startWard()
-})
-afterEach(() => ward.recover())
-afterAll(async () => await ward.stop())
+useWard()
 
 describe('alarms', () => {
   test('are well although AWS has reported no errors yet, where their dimensions are known', async () => {

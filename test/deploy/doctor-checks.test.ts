@@ -1,20 +1,15 @@
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../package.json'
 import { CHECKS, type CheckName } from '../../scripts/lib/doctor/examine.ts'
 import type { Finding } from '../../scripts/lib/doctor/finding.ts'
 import type { Instance } from '../aws-double/model.ts'
-import { startWard, type Ward } from './fixtures/environment.ts'
+import { useWard, ward } from './fixtures/environment.ts'
 import { NEW_IMAGE, OLD_IMAGE, until } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-let ward: Ward
-beforeAll(async () => {
-  ward = await startWard()
-})
-afterEach(() => ward.recover())
-afterAll(async () => await ward.stop())
+useWard()
 
 const first = (): Instance => ward.scene.plane.instances[0] as Instance
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -6,18 +6,13 @@ import { CHECKS } from '../../scripts/lib/doctor/examine.ts'
 import { Report } from '../../scripts/lib/doctor/report.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { denied, expired, type Fault, throttled } from '../aws-double/faults.ts'
-import { startWard, type Ward } from './fixtures/environment.ts'
+import { useWard, ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
 import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-let ward: Ward
-beforeAll(async () => {
-  ward = await startWard()
-})
-afterEach(() => ward.recover())
-afterAll(async () => await ward.stop())
+useWard()
 
 const doctor = async (args: string[] = [], extra: Record<string, string> = {}): Promise<Ran> =>
   await runScript('doctor', ['--no-plan', ...args], {
