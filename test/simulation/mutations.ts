@@ -124,6 +124,7 @@ export const mutations: Mutation[] = [
   ...of('rollout/alone.ts', [['if (recent.length < FEWEST ||', 'if (true ||']]),
   ...of('rollout/latency.ts', [['if (mean < 1 / FALSE_ALARM)', 'if (true)']]),
   ...of('rollout/run.ts', [['if (error instanceof LostAnswer) return error', '']]),
+  ...of('aws/errors.ts', [['if (error instanceof LostAnswer) return false', '']]),
   ...of('aws/refresh.ts', [
     ['if (!seen) throw new LostAnswer(error)', 'if (!seen) return undefined'],
     ['since.find((each) => desiredVersion(each) === plan.version)', 'since[0]'],

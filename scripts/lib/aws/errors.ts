@@ -24,7 +24,7 @@ const BY_NAME: [RegExp, ErrorKind][] = [
   [/^(CredentialsProviderError|TokenProviderError|ProviderError)$/, 'credentials'],
   [/^(AccessDenied|UnauthorizedOperation|UnauthorizedAccess|NotAuthorized)/, 'denied'],
   [/^(Throttl|RequestLimitExceeded|TooManyRequests|RequestThrottled|SlowDown)/, 'throttled'],
-  [/^(TimeoutError|DNSException|NetworkingError|LostAnswer)$/, 'network'],
+  [/^(TimeoutError|DNSException|NetworkingError)$/, 'network'],
 ]
 
 const NETWORK_CODE =
@@ -52,8 +52,9 @@ export function classifyError(error: unknown): ErrorKind {
   return NETWORK_CODE.test(code) ? 'network' : 'other'
 }
 
-/** Whether the same call may succeed when retried later. */
+/** Whether the same call may succeed when retried later. One whose answer was lost may have succeeded already. */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof LostAnswer) return false
   const kind = classifyError(error)
   const status = (error as { $metadata?: { httpStatusCode?: number } })?.$metadata?.httpStatusCode
   return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)

@@ -101,7 +101,7 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     }
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
-      ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started)}`)
+      ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started.lost)}`)
       : follow({
           ...context,
           goal,
