@@ -16,7 +16,15 @@ import { Instances } from './instances.ts'
 import { checkHistory } from './linearizability.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
-import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
+import {
+  BALANCER,
+  BRIDGE,
+  NODE_ADDRESSES,
+  RUN_FOLDER,
+  SPARE_NODE_ADDRESS,
+  TEMPLATE,
+  URL,
+} from './names.ts'
 import { RedisStore, type Store } from './redis-store.ts'
 import type { Release, ReleaseName } from './releases.ts'
 import { ReplicatedStore } from './replicated-store.ts'
@@ -36,9 +44,6 @@ export interface Setting {
   /** How long everything takes between load balancer and instances, in milliseconds each way. */
   delayMs?: number
 }
-
-/** One in each zone. */
-const NODES = 3
 
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
@@ -64,7 +69,8 @@ export class Rehearsal {
     this.balancer = new Balancer({
       name: BALANCER,
       names: this.names,
-      addresses: Array.from({ length: NODES }, (_, index) => nodeAddress(index + 1)),
+      addresses: NODE_ADDRESSES,
+      spare: SPARE_NODE_ADDRESS,
       device: BRIDGE,
       folder: RUN_FOLDER,
       lag: new Lag(setting.lag, assignment.seed),
