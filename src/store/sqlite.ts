@@ -1,6 +1,8 @@
 import { Database, SQLiteError } from 'bun:sqlite'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setImmediate as turnEnds } from 'node:timers/promises'
+import { groupCommit } from './group-commit.ts'
 import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** Below the second within which the service answers. */
@@ -21,17 +23,21 @@ export function openSqlite(file: string): KeyValueStore {
     'INSERT INTO birthday (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   )
   const remove = db.query('DELETE FROM birthday WHERE key = ?')
+  const commit = groupCommit(db)
 
   return {
-    get: attempt((key: string) => select.get(key)?.value ?? null),
-    set: attempt((key: string, value: string) => {
-      upsert.run(key, value)
+    get: attempt(async (key: string) => select.get(key)?.value ?? null),
+    set: attempt(async (key: string, value: string) => {
+      await commit(() => upsert.run(key, value))
     }),
-    delete: attempt((key: string) => remove.run(key).changes > 0),
-    ping: attempt(() => {
+    delete: attempt((key: string) => commit(() => remove.run(key).changes > 0)),
+    ping: attempt(async () => {
       db.query('SELECT 1').get()
     }),
-    close: async () => db.close(),
+    async close() {
+      await turnEnds()
+      db.close()
+    },
   }
 }
 
@@ -81,10 +87,12 @@ function migrate(db: Database): void {
 }
 
 /** A full or locked disk is an expected event, not a bug. */
-function attempt<A extends unknown[], R>(verb: (...args: A) => R): (...args: A) => Promise<R> {
+function attempt<A extends unknown[], R>(
+  verb: (...args: A) => Promise<R>,
+): (...args: A) => Promise<R> {
   return async (...args) => {
     try {
-      return verb(...args)
+      return await verb(...args)
     } catch (error) {
       throw error instanceof SQLiteError
         ? new StoreUnavailable(`SQLite: ${error.message}`, { cause: error })

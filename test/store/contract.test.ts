@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { Cluster } from 'ioredis'
 import { name } from '../../package.json'
 import { birthdayKey, storeBirthdaysIn } from '../../src/store/birthdays.ts'
+import { groupCommit } from '../../src/store/group-commit.ts'
+import { StoreUnavailable } from '../../src/store/key-value.ts'
 import { openDatabase, openSqlite } from '../../src/store/sqlite.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { startCluster, startRedis, startSentinelGroup } from '../support/redis.ts'
@@ -46,6 +48,66 @@ describe('SQLite', () => {
     expect(pragma('synchronous')).toBe(FULL)
     expect(pragma('journal_mode')).toBe('wal')
     for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o777).toBe(0o600)
+    db.close()
+  })
+
+  test('writes that arrive together are one transaction, also when the store is closed in the same turn', async () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const [store, other] = [storeBirthdaysIn(openSqlite(file)), storeBirthdaysIn(openSqlite(file))]
+    const walBytes = () => statSync(`${file}-wal`).size
+    const before = walBytes()
+    const saves = Array.from({ length: 100 }, (_, day) =>
+      store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10').add({ days: day })),
+    )
+    const closed = store.close()
+    await Promise.all([...saves, closed])
+    // A transaction writes each page that it changes once: a hundred of them would write a hundred pages of 4 KiB.
+    expect(walBytes() - before).toBeLessThan(10 * 4096)
+    expect(String(await other.birthdayOf('Ada'))).toBe('1816-03-18')
+    await other.close()
+  })
+
+  test('while another process holds the lock, writes that arrive together fail together, and later ones succeed', async () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const store = openSqlite(file)
+    const other = openDatabase(file)
+    other.run('BEGIN IMMEDIATE')
+    const startedAt = performance.now()
+    const outcomes = await Promise.allSettled([1, 2, 3].map((n) => store.set('key', String(n))))
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    for (const outcome of outcomes) {
+      const { reason } = outcome as PromiseRejectedResult
+      expect(reason).toBeInstanceOf(StoreUnavailable)
+      expect(reason.message).toBe('SQLite: database is locked')
+    }
+    other.run('COMMIT')
+    expect(await store.get('key')).toBeNull()
+    await store.set('key', '4')
+    expect(await store.get('key')).toBe('4')
+    other.close()
+    await store.close()
+  })
+
+  test('a transaction that does not fit on the disk fails each of its writes, and keeps none', async () => {
+    const db = openDatabase(join(stack.use(temporaryFolder()).path, `${name}.db`))
+    db.run('PRAGMA max_page_count = 4')
+    const commit = groupCommit(db)
+    const insert = (key: string, value: string) =>
+      commit(() => db.run('INSERT INTO birthday VALUES (?, ?)', [key, value]))
+    await insert('first', 'kept')
+    const outcomes = await Promise.allSettled([
+      insert('second', 'small'),
+      insert('third', 'x'.repeat(50_000)),
+      insert('fourth', 'small'),
+    ])
+    for (const outcome of outcomes) {
+      expect((outcome as PromiseRejectedResult).reason.message).toBe('database or disk is full')
+    }
+    await insert('fifth', 'kept')
+    expect(db.query('SELECT key FROM birthday ORDER BY key').values().flat()).toEqual([
+      'fifth',
+      'first',
+    ])
     db.close()
   })
 
