@@ -2,41 +2,22 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
+import { costTables, priceOf } from '../support/prices.ts'
 
 const read = (name: string) => readFileSync(join(root, 'terraform', name), 'utf8')
 const HOURS = 730
 
-const [, cost = ''] = read('README.md').split('\n## Cost\n')
-/** Each table of the section: its rows of cells, without the line of dashes. */
-const [variants = [], load = [], prices = []] = cost
-  .split('\n\n')
-  .filter((block) => block.startsWith('|'))
-  .map((block) =>
-    block
-      .split('\n')
-      .filter((line) => !line.startsWith('| ---'))
-      .map((line) => line.split('|').slice(1, -1).map(plain)),
-  )
-
-function plain(cell: string): string {
-  return cell.replaceAll(/[*`]/g, '').trim()
-}
+const [variants = [], load = [], prices = []] = costTables
 
 const number = (text: string) => Number(text.replaceAll(',', ''))
 
-const priceOf = new Map(
-  prices.map(([name = '', price = '', unit]) => [
-    name,
-    number(price) * (unit === 'hour' ? HOURS : 1),
-  ]),
-)
+const paidByTheHour = new Set(prices.filter(([, , unit]) => unit === 'hour').map(([name]) => name))
 
 /** Dollars a month of a quantity such as '2 × t4g.small', to the cent. */
 function dollars(quantity: string): number {
   if (quantity === 'none') return 0
   const [count = '', name = ''] = quantity.split(' × ')
-  const price = priceOf.get(name)
-  if (price === undefined) throw new Error(`'${name}' has no price in the table`)
+  const price = priceOf(name) * (paidByTheHour.has(name) ? HOURS : 1)
   return Math.round(number(count) * price * 100) / 100
 }
 
