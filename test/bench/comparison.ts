@@ -1,4 +1,6 @@
 import { median } from '../../scripts/lib/statistics.ts'
+import { requestsPerDollar } from './cost.ts'
+import type { Latency } from './fixed-rate.ts'
 import type { ContenderName } from './options.ts'
 import type { Sample, Samples } from './rounds.ts'
 import { METHODS, type Method } from './wrk.ts'
@@ -11,6 +13,8 @@ export interface Row {
   p50Ms: number
   p99Ms: number
   cpuMicrosPerRequest: number
+  /** On the smallest instance of production, by CPU alone. */
+  requestsPerDollar: number
   serverShare: number
   idleShare: number
   residentBytes: number
@@ -34,13 +38,15 @@ export function summarize(samples: Partial<Samples>): Row[] {
     METHODS.map((method) => {
       const of = (figure: keyof Sample[Method]) =>
         median(rounds.map((round) => round[method][figure]))
+      const cpuMicrosPerRequest = of('cpuMicrosPerRequest')
       return {
         contender,
         method,
         requestsPerSecond: of('requestsPerSecond'),
         p50Ms: of('p50Ms'),
         p99Ms: of('p99Ms'),
-        cpuMicrosPerRequest: of('cpuMicrosPerRequest'),
+        cpuMicrosPerRequest,
+        requestsPerDollar: requestsPerDollar(cpuMicrosPerRequest),
         serverShare: of('serverShare'),
         idleShare: of('idleShare'),
         residentBytes: of('residentBytes'),
@@ -78,9 +84,18 @@ export function compare(samples: Partial<Samples>): Ratio[] {
 /** Below this share of its core, a server was not saturated, or not alone. */
 const FULL_SHARE = 0.9
 
+/** From here on, what a fixed rate measured is as much the load's doing as the server's. */
+const LATE_MS = 1
+
 /** Reasons to doubt the figures. */
-export function doubts(rows: readonly Row[]): string[] {
-  return rows
+export function doubts(rows: readonly Row[], latencies: readonly Latency[] = []): string[] {
+  const late = latencies
+    .filter(({ lagP99Ms }) => lagP99Ms > LATE_MS)
+    .map(({ contender, method, share, lagP99Ms }) => {
+      const where = `${method} ${contender} at ${share * 100} %`
+      return `${where}: the load itself was up to ${lagP99Ms.toFixed(1)} ms late in 99 of 100 requests`
+    })
+  const crowded = rows
     .filter((row) => row.serverShare < FULL_SHARE)
     .map(({ contender, method, serverShare, idleShare }) => {
       const reason =
@@ -90,6 +105,7 @@ export function doubts(rows: readonly Row[]): string[] {
       const share = (serverShare * 100).toFixed(0)
       return `${method} ${contender} had ${share} % of its core: ${reason}`
     })
+  return [...crowded, ...late]
 }
 
 function entries(samples: Partial<Samples>): [ContenderName, Sample[]][] {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
 import { run } from './cores.ts'
+import type { Sending } from './floor-store.ts'
 import type { ContenderName } from './options.ts'
 import { TOKENS } from './requests.ts'
 
@@ -12,6 +13,8 @@ export interface Contender {
   /** The command that serves on `port`. */
   command(port: number): string[]
   environment: Record<string, string>
+  /** One process for all of the server's cores; otherwise one for each. */
+  threads: boolean
 }
 
 const peers = join(root, 'test/bench')
@@ -33,12 +36,17 @@ export async function prepareContenders(
           ...{ ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
           ...(production && { TOKENS }),
         },
+        threads: false,
       }
     },
     gin: () => goPeer('gin', 'gin with its logger and recovery, go-redis', folder),
     plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
-    floor: async () => floor('floor', 'batched', 'one pipeline per turn of the event loop'),
-    single: async () => floor('single', 'single', 'each command by itself'),
+    floor: async () =>
+      floor('floor', 'batched', 'ioredis, one pipeline per turn of the event loop'),
+    single: async () => floor('single', 'single', 'ioredis, each command by itself'),
+    native: async () => floor('native', 'native', "Bun's Redis client, which batches by itself"),
+    'native-single': async () =>
+      floor('native-single', 'native-single', "Bun's Redis client, each command by itself"),
   }
   const contenders: Contender[] = []
   for (const name of names) contenders.push(await all[name]())
@@ -51,12 +59,13 @@ async function serviceExecutable(): Promise<string> {
   return executable
 }
 
-function floor(name: 'floor' | 'single', sending: 'batched' | 'single', what: string): Contender {
+function floor(name: ContenderName, sending: Sending, what: string): Contender {
   return {
     name,
-    what: `bare Bun.serve, ioredis, ${what}; bun ${Bun.version}`,
+    what: `bare Bun.serve, ${what}; bun ${Bun.version}`,
     command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port), sending],
     environment: { NODE_ENV: 'production' },
+    threads: false,
   }
 }
 
@@ -65,12 +74,13 @@ async function goPeer(name: 'gin' | 'plain', what: string, folder: string): Prom
     throw new Error('go is not on PATH: install Go 1.26 or later from https://go.dev/dl')
   }
   const executable = join(folder, name)
-  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], peers)
-  const version = (await run(['go', 'env', 'GOVERSION'], peers)).trim()
+  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], { cwd: peers })
+  const version = (await run(['go', 'env', 'GOVERSION'], { cwd: peers })).trim()
   return {
     name,
     what: `${what}; ${version}`,
     command: (port) => [executable, String(port)],
-    environment: { GOMAXPROCS: '1' },
+    environment: {},
+    threads: true,
   }
 }

@@ -1,17 +1,26 @@
--- wrk's figures as one line of JSON. Arguments: users separated by commas, the method and, for PUT, the body.
-local requests, sent = {}, 0
+-- wrk's figures as one line of JSON. Arguments: the number of users, the method and, for PUT, the body, with YYYY for a
+-- year: SQLite does not write a value that is already there.
+local triples, users, head, middle, tail = {}, 1, "", "", nil
+local sent, first_year = 0, os.time()
 
--- Prepares the request of each user, so that sending one costs next to nothing.
+-- Cuts the request where the user and the year go, so that sending one costs next to nothing.
 function init(args)
+   users = tonumber(args[1])
    if args[3] then wrk.headers["Content-Type"] = "application/json" end
-   for user in args[1]:gmatch("[^,]+") do
-      requests[#requests + 1] = wrk.format(args[2], "/hello/" .. user, wrk.headers, args[3])
+   local request = wrk.format(args[2], "/hello/User......", wrk.headers, args[3])
+   head, middle = request:match("^(.-User)%.%.%.%.%.%.(.*)$")
+   if args[3] then middle, tail = middle:match("^(.*)YYYY(.*)$") end
+   for n = 0, 999 do
+      triples[n] = string.format("%03d", n):gsub("%d", function(digit) return string.char(97 + digit) end)
    end
 end
 
 function request()
+   local user, turn = sent % users, math.floor(sent / users)
    sent = sent + 1
-   return requests[sent % #requests + 1]
+   local start = head .. triples[math.floor(user / 1000)] .. triples[user % 1000] .. middle
+   if not tail then return start end
+   return start .. (1000 + (first_year + turn) % 900) .. tail
 end
 
 function done(summary, latency)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../../scripts/lib/cli.ts'
@@ -7,29 +7,37 @@ import { root } from '../../scripts/lib/paths.ts'
 import { checkContract } from './check-contract.ts'
 import { compare, doubts, summarize } from './comparison.ts'
 import { type Contender, prepareContenders } from './contenders.ts'
-import { LOAD_CORE, run, SERVER_CORE } from './cores.ts'
-import { command, type Options } from './options.ts'
-import { type RedisServer, startCluster, startRedis } from './redis-server.ts'
+import { run } from './cores.ts'
+import { syncsPerSecond } from './disk.ts'
+import { buildFixedRate } from './fixed-rate.ts'
+import { command, FLOORS, type Options, settle } from './options.ts'
+import { plot } from './plot.ts'
 import { SAVE } from './requests.ts'
 import { measure, orderOfRound, type Samples } from './rounds.ts'
 import { startServer } from './server.ts'
+import { type Setup, startSetup } from './setup.ts'
 import { openProgress } from './status-line.ts'
+import { measureSteady } from './steady.ts'
 import { tables } from './tables.ts'
 import { judge } from './targets.ts'
 import { CONNECTIONS } from './wrk.ts'
 
-await runCommand(command, async ({ options: { only = [], ...options } }) => {
+await runCommand(command, async ({ options }) => {
   try {
-    await bench({ ...options, only })
+    await bench(settle(options))
     return EXIT.ok
   } catch (error) {
+    if (error instanceof Stop) throw error
     throw new Stop(error instanceof Error ? error.message : String(error))
   }
 })
 
-async function bench({ rounds, seconds, only, production, json }: Options): Promise<void> {
-  if (process.platform !== 'linux' || availableParallelism() < 2) {
-    throw new Error('needs Linux and two cores: one for the server, one for the load')
+async function bench(options: Options): Promise<void> {
+  const { rounds, seconds, only, workers, json } = options
+  if (process.platform !== 'linux' || availableParallelism() < Math.max(2, workers)) {
+    throw new Error(
+      `needs Linux, a core for each worker of the server, and one for the load: ${availableParallelism()} found`,
+    )
   }
   const packages = join(root, 'scripts/lib/shell/packages.sh')
   await run(['bash', '-c', 'source "$1" && need_packages wrk redis-server', 'bench', packages])
@@ -41,44 +49,52 @@ async function bench({ rounds, seconds, only, production, json }: Options): Prom
   }
   const progress = openProgress()
   progress('building the contenders')
-  const contenders = await prepareContenders(only, folder, production)
+  await buildFixedRate(folder)
+  const contenders = await prepareContenders(only, folder, options.production)
+  const setup = await startSetup(folder, options)
   // The build used every core; from here on this script keeps off the server's, too.
-  await run(['taskset', '-acp', String(LOAD_CORE), String(process.pid)])
-  const redis = await (production ? startCluster : startRedis)(folder)
-  await check(contenders, redis, folder)
+  await run(['taskset', '-acp', setup.cores.load.join(), String(process.pid)])
+  await check(contenders, setup)
 
   const samples: Partial<Samples> = Object.fromEntries(only.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const contender of orderOfRound(contenders, round)) {
       progress(`round ${round + 1} of ${rounds}: ${contender.name}`)
-      samples[contender.name]?.push(await measure(contender, redis, folder, seconds))
+      samples[contender.name]?.push(await measure(contender, setup, seconds))
     }
   }
+  const steady: Awaited<ReturnType<typeof measureSteady>>[] = []
+  for (const contender of options.latency || options.soak > 0 ? contenders : []) {
+    progress(`fixed rates and memory: ${contender.name}`)
+    steady.push(await measureSteady(contender, setup, options, samples[contender.name] ?? []))
+  }
+  const disk = options.sqlite ? syncsPerSecond(folder, seconds) : undefined
   progress.end()
-  await redis.stop()
+  await setup.store.stop()
 
+  const latencies = steady.flatMap((each) => each.latencies)
+  const soaks = steady.flatMap((each) => each.soaks)
   const rows = summarize(samples)
   const ratios = compare(samples)
-  const targets = judge(rows, ratios)
-  const conditions = describe(rounds, seconds, production, contenders)
-  const cautions = doubts(rows)
+  const targets = judge({ rows, ratios, latencies, syncsPerSecond: disk }, options)
+  const conditions = describe(options, setup, contenders, disk)
+  const cautions = doubts(rows, latencies)
+  const results = { rows, ratios, latencies, soaks, targets }
+  if (options.plot !== undefined) writeFileSync(options.plot, plot(rows, latencies))
   console.log(
     json
-      ? JSON.stringify({ conditions, rows, ratios, targets, cautions, samples }, null, 2)
-      : [conditions.join('\n'), ...tables(rows, ratios, targets), cautions.join('\n')]
-          .join('\n\n')
-          .trimEnd(),
+      ? JSON.stringify({ conditions, ...results, cautions, samples }, null, 2)
+      : [conditions.join('\n'), ...tables(results), cautions.join('\n')].join('\n\n').trimEnd(),
   )
 }
 
 /** Saves the birthday on every contender, and throws unless each implements the API. The floors have none. */
-async function check(contenders: readonly Contender[], redis: RedisServer, folder: string) {
+async function check(contenders: readonly Contender[], setup: Setup) {
   const messages = new Set<string>()
   for (const contender of contenders) {
-    const server = await startServer(contender, redis, folder, SAVE)
+    const server = await startServer(contender, setup, SAVE)
     try {
-      if (contender.name !== 'floor' && contender.name !== 'single')
-        messages.add(await checkContract(server.url))
+      if (!FLOORS.includes(contender.name)) messages.add(await checkContract(server.url))
     } catch (error) {
       throw new Error(`${contender.name}: ${error instanceof Error ? error.message : error}`)
     } finally {
@@ -89,18 +105,29 @@ async function check(contenders: readonly Contender[], redis: RedisServer, folde
 }
 
 function describe(
-  rounds: number,
-  seconds: number,
-  production: boolean,
+  { rounds, seconds, users, production, sqlite, waitReplicas }: Options,
+  { cores: { server, load } }: Setup,
   contenders: readonly Contender[],
+  disk: number | undefined,
 ): string[] {
+  const shared = server.some((core) => load.includes(core))
   return [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
-    `server on core ${SERVER_CORE} (GOMAXPROCS=1 for Go); wrk, Redis and this script on core ${LOAD_CORE}`,
+    `server on ${coresText(server)}, a worker or a Go thread on each; wrk, store and this script on ${coresText(load)}`,
+    ...(shared ? ['the load takes a core from the server: the limit is the machine'] : []),
     production
-      ? 'as in production: a cluster of three primaries, TLS, and tokens for the service'
-      : 'one Redis, no TLS, no tokens',
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s per method after a warm-up, ${CONNECTIONS} connections; medians`,
-    ...contenders.map(({ name, what }) => `${name.padEnd(7)}  ${what}`),
+      ? `as in production: a cluster of three primaries, TLS, tokens for the service; each write waits for ${waitReplicas} replicas`
+      : sqlite
+        ? 'SQLite, each PUT on disk before its answer'
+        : 'one Redis, no TLS, no tokens',
+    ...(disk === undefined
+      ? []
+      : [`the disk syncs ${disk.toFixed(0)} writes a second, one by one`]),
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} in turn, ${seconds} s per method after a warm-up, ${CONNECTIONS} connections, ${users} users; medians`,
+    ...contenders.map(({ name, what }) => `${name.padEnd(13)}  ${what}`),
   ]
+}
+
+function coresText(cores: readonly number[]): string {
+  return `${cores.length === 1 ? 'core' : 'cores'} ${cores.join(', ')}`
 }

@@ -1,12 +1,13 @@
 import type { Contender } from './contenders.ts'
+import { saveUsers } from './fixed-rate.ts'
 import type { ContenderName } from './options.ts'
-import type { RedisServer } from './redis-server.ts'
-import { READ, SAVE } from './requests.ts'
+import { READ } from './requests.ts'
 import { startServer } from './server.ts'
-import { type Figures, load, METHODS, type Method, USERS } from './wrk.ts'
+import type { Setup } from './setup.ts'
+import { type Figures, load, METHODS, type Method } from './wrk.ts'
 
-/** Lets just-in-time compilers and connection pools settle before anything is measured. */
-const WARM_UP_SECONDS = 2
+/** Lets just-in-time compilers and connection pools settle before anything is measured for `seconds`. */
+export const warmUpSeconds = (seconds: number): number => Math.min(2, seconds)
 
 export type Sample = Record<Method, Figures> & { firstAnswerMs: number }
 
@@ -16,28 +17,20 @@ export type Samples = Record<ContenderName, Sample[]>
 /** Measures one contender, freshly started. */
 export async function measure(
   contender: Contender,
-  store: RedisServer,
-  folder: string,
+  setup: Setup,
   seconds: number,
 ): Promise<Sample> {
-  const server = await startServer(contender, store, folder, READ)
+  const server = await startServer(contender, setup, READ)
   try {
-    await saveUsers(server.url)
+    await saveUsers(server, setup)
     const figures = {} as Record<Method, Figures>
     for (const method of METHODS) {
-      await load(server, method, WARM_UP_SECONDS)
-      figures[method] = await load(server, method, seconds)
+      await load(server, setup, method, warmUpSeconds(seconds))
+      figures[method] = await load(server, setup, method, seconds)
     }
     return { ...figures, firstAnswerMs: server.firstAnswerMs }
   } finally {
     await server.stop()
-  }
-}
-
-async function saveUsers(url: string): Promise<void> {
-  for (const user of USERS) {
-    const { status } = await fetch(`${url}/hello/${user}`, SAVE)
-    if (status !== 204) throw new Error(`PUT /hello/${user}: got ${status}, expected 204`)
   }
 }
 

@@ -2,16 +2,17 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../support/process.ts'
 import type { Contender } from './contenders.ts'
-import { onCore, owned, SERVER_CORE } from './cores.ts'
-import type { RedisServer } from './redis-server.ts'
+import { onCores, owned } from './cores.ts'
 import { PATH } from './requests.ts'
+import type { Setup } from './setup.ts'
 
 const START_TIMEOUT_MS = 10_000
 const STOP_TIMEOUT_MS = 5_000
 const POLL_MS = 1
 
 export interface Server {
-  pid: number
+  /** One for each worker, or one for all of them. */
+  pids: number[]
   url: string
   /** From the start of the process to its first success, in milliseconds. */
   firstAnswerMs: number
@@ -19,44 +20,49 @@ export interface Server {
 }
 
 /**
- * Starts `contender` on the server's core, with its output in a file in `folder`; resolves when `request`, a Redis
- * round trip, has first succeeded.
+ * Starts `contender` on the server's cores, with its output in a file; resolves when `request`, a round trip to the
+ * store, has first succeeded.
  */
 export async function startServer(
   contender: Contender,
-  store: RedisServer,
-  folder: string,
+  { cores, folder, store }: Setup,
   request: RequestInit,
 ): Promise<Server> {
   const port = freePort()
   const logFile = join(folder, `${contender.name}.log`)
   const log = openSync(logFile, 'w')
   const start = performance.now()
-  const child = owned(
-    Bun.spawn(onCore(SERVER_CORE, contender.command(port)), {
-      // The caller's environment must not configure a contender.
-      env: {
-        PATH: process.env.PATH ?? '',
-        ...contender.environment,
-        ...store.environment,
-      },
-      cwd: folder,
-      stdin: 'ignore',
-      stdout: log,
-      stderr: log,
-    }),
+  const workers = contender.threads ? [cores.server] : cores.server.map((core) => [core])
+  const children = workers.map((on) =>
+    owned(
+      Bun.spawn(onCores(on, contender.command(port)), {
+        // The caller's environment must not configure a contender.
+        env: {
+          PATH: process.env.PATH ?? '',
+          ...(contender.threads && { GOMAXPROCS: String(on.length) }),
+          ...contender.environment,
+          ...store.environment,
+        },
+        cwd: folder,
+        stdin: 'ignore',
+        stdout: log,
+        stderr: log,
+      }),
+    ),
   )
   closeSync(log)
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
-    child.kill('SIGTERM')
-    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
-    await child.exited
+    for (const child of children) child.kill('SIGTERM')
+    const kill = setTimeout(() => {
+      for (const child of children) child.kill('SIGKILL')
+    }, STOP_TIMEOUT_MS)
+    await Promise.all(children.map((child) => child.exited))
     clearTimeout(kill)
   }
   while (!(await succeeds(url + PATH, request))) {
     const waited = performance.now() - start
-    if (child.exitCode !== null || waited > START_TIMEOUT_MS) {
+    if (children.some(({ exitCode }) => exitCode !== null) || waited > START_TIMEOUT_MS) {
       await stop()
       const output = await Bun.file(logFile).text()
       throw new Error(
@@ -65,7 +71,12 @@ export async function startServer(
     }
     await Bun.sleep(POLL_MS)
   }
-  return { pid: child.pid, url, firstAnswerMs: performance.now() - start, stop }
+  return {
+    pids: children.map(({ pid }) => pid),
+    url,
+    firstAnswerMs: performance.now() - start,
+    stop,
+  }
 }
 
 async function succeeds(url: string, request: RequestInit): Promise<boolean> {

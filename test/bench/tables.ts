@@ -1,16 +1,22 @@
 import { table } from '../../scripts/lib/format.ts'
 import type { Ratio, Row } from './comparison.ts'
+import type { Latency } from './fixed-rate.ts'
+import type { Soak } from './steady.ts'
 import type { Target } from './targets.ts'
 import { METHODS } from './wrk.ts'
+
+export interface Results {
+  rows: readonly Row[]
+  ratios: readonly Ratio[]
+  latencies: readonly Latency[]
+  soaks: readonly Soak[]
+  targets: readonly Target[]
+}
 
 const percent = (share: number) => `${(share * 100).toFixed(0)} %`
 
 /** Figures, ratios and verdicts, for people. */
-export function tables(
-  rows: readonly Row[],
-  ratios: readonly Ratio[],
-  targets: readonly Target[],
-): string[] {
+export function tables({ rows, ratios, latencies, soaks, targets }: Results): string[] {
   const sections = METHODS.map((method) =>
     tableOf(
       [
@@ -19,6 +25,7 @@ export function tables(
         'p50 ms',
         'p99 ms',
         'CPU us/request',
+        'million/$',
         'resident MB',
         'first 200 ms',
         'core used',
@@ -32,6 +39,7 @@ export function tables(
           row.p50Ms.toFixed(2),
           row.p99Ms.toFixed(2),
           row.cpuMicrosPerRequest.toFixed(1),
+          (row.requestsPerDollar / 1e6).toFixed(0),
           (row.residentBytes / 1e6).toFixed(0),
           row.firstAnswerMs.toFixed(0),
           percent(row.serverShare),
@@ -54,11 +62,40 @@ export function tables(
       ),
     )
   }
+  if (latencies.length > 0) {
+    sections.push(
+      tableOf(
+        ['at a fixed rate', 'of maximum', 'requests/s', 'p50 ms', 'p99 ms', 'p99.9 ms'],
+        latencies.map((each) => [
+          `${each.method} ${each.contender}`,
+          percent(each.share),
+          each.requestsPerSecond.toFixed(0),
+          ...[each.p50Ms, each.p99Ms, each.p999Ms].map((ms) => ms.toFixed(2)),
+        ]),
+      ),
+    )
+  }
+  if (soaks.length > 0) {
+    sections.push(
+      tableOf(
+        ['after a long load', 'seconds', 'resident MB'],
+        soaks.map(({ contender, seconds, residentBytes }) => [
+          contender,
+          String(seconds),
+          (residentBytes / 1e6).toFixed(0),
+        ]),
+      ),
+    )
+  }
   if (targets.length > 0) {
     sections.push(
       tableOf(
         ['target', 'measured', ''],
-        targets.map(({ target, measured, met }) => [target, measured, met ? 'met' : 'missed']),
+        targets.map(({ target, measured, met, missedBy }) => [
+          target,
+          measured,
+          met ? 'met' : `missed by ${percent(missedBy)}`,
+        ]),
       ),
     )
   }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log"
 	"net/http"
@@ -64,11 +65,41 @@ func put(c *gin.Context, client redis.UniversalClient) {
 		refuse(c, http.StatusBadRequest, err)
 		return
 	}
-	if err := client.Set(c.Request.Context(), keyPrefix+username, body.DateOfBirth, 0).Err(); err != nil {
+	if err := save(c.Request.Context(), client, keyPrefix+username, body.DateOfBirth); err != nil {
 		refuse(c, http.StatusServiceUnavailable, err)
 		return
 	}
 	c.Status(http.StatusNoContent)
+}
+
+// save returns once as many replicas have the value as should.
+func save(ctx context.Context, client redis.UniversalClient, key, value string) error {
+	replicas := redistls.WaitReplicas()
+	if replicas == 0 {
+		return client.Set(ctx, key, value, 0).Err()
+	}
+	primary := redis.Cmdable(client)
+	if cluster, is := client.(*redis.ClusterClient); is {
+		node, err := cluster.MasterForKey(ctx, key)
+		if err != nil {
+			return err
+		}
+		primary = node
+	}
+	var wait *redis.Cmd
+	_, err := primary.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.Set(ctx, key, value, 0)
+		wait = pipe.Do(ctx, "wait", replicas, redistls.WaitTimeout.Milliseconds())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	acknowledged, err := wait.Int()
+	if err == nil && acknowledged < replicas {
+		err = redistls.ErrReplicaMissing
+	}
+	return err
 }
 
 func get(c *gin.Context, client redis.UniversalClient) {

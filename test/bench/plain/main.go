@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"log"
 	"net/http"
@@ -77,12 +78,31 @@ func (s server) put(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	set := s.client.B().Set().Key(keyPrefix + username).Value(body.DateOfBirth).Build()
-	if err := s.client.Do(r.Context(), set).Error(); err != nil {
+	if err := s.save(r.Context(), keyPrefix+username, body.DateOfBirth); err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// save returns once as many replicas have the value as should.
+func (s server) save(ctx context.Context, key, value string) error {
+	set := s.client.B().Set().Key(key).Value(value).Build()
+	replicas := redistls.WaitReplicas()
+	if replicas == 0 {
+		return s.client.Do(ctx, set).Error()
+	}
+	// WAIT has no key: rueidis sends it where the other command goes, on the same connection.
+	wait := s.client.B().Wait().Numreplicas(int64(replicas)).Timeout(redistls.WaitTimeout.Milliseconds()).Build()
+	outcomes := s.client.DoMulti(ctx, set, wait)
+	if err := outcomes[0].Error(); err != nil {
+		return err
+	}
+	acknowledged, err := outcomes[1].AsInt64()
+	if err == nil && acknowledged < int64(replicas) {
+		err = redistls.ErrReplicaMissing
+	}
+	return err
 }
 
 func (s server) get(w http.ResponseWriter, r *http.Request) {
