@@ -26,19 +26,15 @@ export function parseTokenHashes(list: string): TokenHash[] | undefined {
 /** A new random token and the entry that configures it. */
 export function createToken(scope: Scope): { token: string; entry: string } {
   const token = `${name.replaceAll('-', '_')}_${crypto.getRandomValues(Buffer.alloc(TOKEN_BYTES)).toString('base64url')}`
-  return { token, entry: `${scope}:${sha256(token).toString('hex')}` }
+  return { token, entry: `${scope}:${Bun.SHA256.hash(token, 'hex')}` }
 }
 
 /** The scope of `token`, compared in constant time. */
 export function scopeOf(token: string, hashes: readonly TokenHash[]): Scope | undefined {
-  const presented = sha256(token)
+  const presented = Bun.SHA256.hash(token)
   let found: Scope | undefined
   for (const { scope, sha256 } of hashes) {
     if (timingSafeEqual(presented, sha256) && found !== 'write') found = scope
   }
   return found
-}
-
-function sha256(text: string): Buffer {
-  return Buffer.from(Bun.SHA256.hash(text).buffer)
 }
