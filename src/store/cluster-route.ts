@@ -73,10 +73,13 @@ const SLOTS = 16384
 function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undefined {
   const nodes = byAddress(cluster)
   return ([, key]) => {
-    const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : calculateSlot(key)
+    const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : slotOf(key)
     return nodes.get(cluster.slots[slot]?.[0] ?? '')
   }
 }
+
+/** From bytes it takes half as long as from text. Keys are ASCII; another one would be redirected by the server. */
+const slotOf = (key: string): number => calculateSlot(Buffer.from(key, 'latin1'))
 
 function byAddress(cluster: Cluster): Map<string, Redis> {
   const primaries = cluster.nodes('master')
