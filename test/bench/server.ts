@@ -9,6 +9,8 @@ import type { Setup } from './setup.ts'
 const START_TIMEOUT_MS = 10_000
 const STOP_TIMEOUT_MS = 5_000
 const POLL_MS = 1
+/** In a row, on a connection each: then a worker that is not ready is missed less than once in a thousand starts. */
+const ANSWERS_PER_WORKER = 8
 
 export interface Server {
   /** One for each worker, or one for all of them. */
@@ -60,7 +62,16 @@ export async function startServer(
     await Promise.all(children.map((child) => child.exited))
     clearTimeout(kill)
   }
-  while (!(await succeeds(url + PATH, request))) {
+  let firstAnswerMs = 0
+  // The kernel chooses which worker answers, and each must be ready.
+  const wanted = children.length === 1 ? 1 : ANSWERS_PER_WORKER * children.length
+  for (let inARow = 0; inARow < wanted; ) {
+    if (await succeeds(url + PATH, request)) {
+      firstAnswerMs ||= performance.now() - start
+      inARow++
+      continue
+    }
+    inARow = 0
     const waited = performance.now() - start
     if (children.some(({ exitCode }) => exitCode !== null) || waited > START_TIMEOUT_MS) {
       await stop()
@@ -74,7 +85,7 @@ export async function startServer(
   return {
     pids: children.map(({ pid }) => pid),
     url,
-    firstAnswerMs: performance.now() - start,
+    firstAnswerMs,
     stop,
   }
 }

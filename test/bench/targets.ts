@@ -29,7 +29,7 @@ export interface Measured {
 /** The targets that can be judged from what was measured. */
 export function judge(
   { rows, ratios, latencies, syncsPerSecond }: Measured,
-  { production }: Pick<Options, 'production'>,
+  { production, workers }: Pick<Options, 'production' | 'workers'>,
 ): Target[] {
   const targets: Target[] = []
   const add = (target: string, measured: string, missedBy: number) =>
@@ -71,9 +71,9 @@ export function judge(
   const ms = (value: number) => `${value.toFixed(0)} ms`
   const start = `first 200 within ${ms(FIRST_ANSWER_MS)} of start`
   atMost(start, first.firstAnswerMs, FIRST_ANSWER_MS, ms)
-  const resident = Math.max(...own.map((row) => row.residentBytes))
+  const resident = Math.max(...own.map((row) => row.residentBytes)) / workers
   const megabytes = (value: number) => `${(value / 1e6).toFixed(0)} MB`
-  const memory = `below ${megabytes(RESIDENT_BYTES)} resident under load`
+  const memory = `below ${megabytes(RESIDENT_BYTES)} resident under load, each worker`
   atMost(memory, resident, RESIDENT_BYTES, megabytes)
   return targets
 }
