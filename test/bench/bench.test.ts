@@ -127,8 +127,8 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
     expect(left).toEqual([])
   }, 60_000)
 
-  test('on SIGTERM it stops what it started', async () => {
-    const { status, left } = await bench(['--only', 'floor', '--seconds', '60'], {
+  test('on SIGTERM it stops what it started, both workers, too', async () => {
+    const { status, left } = await bench(['--only', 'floor', '--workers', '2', '--seconds', '60'], {
       signalAfter: 'round 1',
     })
     expect(status).toBe(130)
