@@ -43,7 +43,8 @@ export class Parameters {
   }
 }
 
-const unless =
+/** For `catch`: undefined for the error with that name; any other is thrown. */
+export const unless =
   (name: string) =>
   (error: Error): undefined => {
     if (error.name !== name) throw error
