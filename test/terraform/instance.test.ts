@@ -176,7 +176,13 @@ describe('the SSM documents', () => {
     documents.filter(({ document }) => document.schemaVersion === version)
 
   test('are commands on an instance, or automations', () => {
-    expect(of('2.2').map(({ name }) => name)).toEqual(['bundle', 'checksum', 'logs', 'restart', 'status'])
+    expect(of('2.2').map(({ name }) => name)).toEqual([
+      'bundle',
+      'checksum',
+      'logs',
+      'restart',
+      'status',
+    ])
     expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
   })
 
