@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { readReleaseFile } from '../../scripts/lib/release-file.ts'
+import { attest, trust } from '../support/attestation.ts'
 import { layOutProject } from '../support/deployable.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { GROUP, TEMPLATE, URL } from './names.ts'
@@ -56,5 +57,7 @@ async function cloneRunning(rehearsal: Rehearsal, name: ReleaseName): Promise<st
   const cloud = { group: GROUP, templateId: TEMPLATE, url: URL, alarms: ALARM_NAMES }
   const { id } = rehearsal.release(name)
   await layOutProject(clone, cloud, { release: id, ami_id: rehearsal.imageOf(name) })
+  await trust(clone)
+  for (const ami of rehearsal.plane.images.keys()) attest(rehearsal.plane, ami)
   return clone
 }

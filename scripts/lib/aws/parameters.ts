@@ -1,5 +1,6 @@
 import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
 import { service } from '../service.ts'
+import { unless } from './errors.ts'
 
 export type SecretName = 'redis-password' | 'tokens'
 
@@ -42,10 +43,3 @@ export class Parameters {
     )
   }
 }
-
-/** For `catch`: undefined for the error with that name; any other is thrown. */
-export const unless =
-  (name: string) =>
-  (error: Error): undefined => {
-    if (error.name !== name) throw error
-  }

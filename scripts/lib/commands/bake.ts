@@ -12,7 +12,10 @@ const options = {
   region: text('NAME', "region of the AMI (AWS_REGION, or the profile's)"),
   force: flag('bake even if the release is already baked'),
   builder: text('URI', 'who bakes: writes a statement of provenance to dist/provenance'),
-  key: text('FILE', 'private key (PEM) that signs the statement; without it, it is left to others'),
+  key: text(
+    'FILE',
+    'private key (PEM) that signs the statement, which is kept for scripts/deploy; without it, that is left to others',
+  ),
   json: flag('print the result as JSON'),
 }
 
