@@ -52,6 +52,7 @@ export class BalancerNode {
   private timer: Timer | undefined
   private polling = false
   private errorsOfGone = 0
+  private going = false
 
   constructor(private readonly options: NodeOptions) {
     this.socket = join(options.folder, `${options.name}.sock`)
@@ -61,6 +62,11 @@ export class BalancerNode {
 
   get address(): string {
     return this.options.address
+  }
+
+  /** Whether it leaves or is gone: then it hears of no change any more. */
+  get isGoing(): boolean {
+    return this.going
   }
 
   async start(): Promise<void> {
@@ -86,6 +92,7 @@ export class BalancerNode {
 
   /** Takes no new connections, closes those of clients after their next response, and exits once all are closed. */
   async leave(): Promise<void> {
+    this.going = true
     this.process?.kill('SIGUSR1')
     await this.process?.exited
     await this.stop()
@@ -93,6 +100,7 @@ export class BalancerNode {
 
   /** Like a machine that loses power. */
   async stop(): Promise<void> {
+    this.going = true
     clearInterval(this.timer)
     this.process?.kill('SIGKILL')
     await this.process?.exited

@@ -27,6 +27,8 @@ export interface BalancerOptions {
   names: Names
   /** The addresses of its nodes. */
   addresses: string[]
+  /** Of a node that may come later; the certificate is for it, too. */
+  spare?: string
   device: string
   folder: string
   lag: Lag
@@ -54,8 +56,8 @@ export class Balancer {
   constructor(private readonly options: BalancerOptions) {}
 
   async start(): Promise<void> {
-    const { folder, addresses, name, lag } = this.options
-    this.certificate = await makeCertificate(folder, name, addresses)
+    const { folder, addresses, spare = [], name, lag } = this.options
+    this.certificate = await makeCertificate(folder, name, addresses.concat(spare))
     const healthLags = lag.draw(addresses.length)
     await Promise.all(addresses.map((address, index) => this.addNode(address, healthLags[index])))
   }
@@ -193,7 +195,7 @@ export class Balancer {
     const heard = Promise.all([target.heard.get(node), Bun.sleep(delayMs)])
       .then(act)
       .catch((error) => {
-        if (this.nodes.includes(node)) console.error('balancer:', error)
+        if (!node.isGoing) console.error('balancer:', error)
       })
     target.heard.set(node, heard)
   }
@@ -201,7 +203,9 @@ export class Balancer {
   private judge(): void {
     for (const [id, target] of this.targets) {
       if (!target.registered) continue
-      const health = combine(this.nodes.flatMap((node) => node.health(id) ?? []))
+      const health = combine(
+        this.nodes.flatMap((node) => (node.isGoing ? [] : (node.health(id) ?? []))),
+      )
       const before = target.health.state
       target.health = health
       if (before !== health.state) this.options.changed(id, health)

@@ -5,7 +5,7 @@ const STYLE = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 h1 { font-size: 1.4rem; }
-table { border-collapse: separate; border-spacing: 3px; width: 100%; font-variant-numeric: tabular-nums; }
+table { border-collapse: separate; border-spacing: 3px; table-layout: fixed; width: 100%; font-variant-numeric: tabular-nums; }
 th { font-weight: 500; padding: .3rem; }
 td { border-radius: 4px; color: #111; padding: .7rem .3rem; text-align: center; }
 td.default { outline: 2px solid; outline-offset: -2px; }

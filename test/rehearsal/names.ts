@@ -16,8 +16,10 @@ export const PREFIX_LENGTH = 24
 /** The load balancer, whose nodes have addresses of their own. */
 export const BALANCER = 'balancer.test'
 export const URL = `https://${BALANCER}`
-/** The address of the node with this number, from 1 to 9. */
-export const nodeAddress = (number: number): string => `${SUBNET}.${1 + number}`
+/** One in each zone. */
+export const NODE_ADDRESSES = [2, 3, 4].map((number) => `${SUBNET}.${number}`)
+/** Of a node that comes later. */
+export const SPARE_NODE_ADDRESS = `${SUBNET}.5`
 export const STORE_PORT = 6379
 
 /** The address of the instance with this number, from 1; addresses are reused after 200 instances. */

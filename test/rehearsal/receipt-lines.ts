@@ -36,7 +36,7 @@ export function receiptLines(
       ],
       ['longest gap', `${(summary.longestGapMs / 1000).toFixed(2)} s without a correct response`],
       [
-        'p50 / p99',
+        'p50/p99/peak',
         (['before', 'during', 'after'] as const)
           .map((name) => latency(name, summary.phases[name]))
           .join(', '),
@@ -91,8 +91,9 @@ function stepRows({ steps }: Summary): string[][] {
 
 const number = (value: number): string => value.toLocaleString('en-GB')
 
-function latency(name: string, { p50, p99 }: PhaseSummary): string {
-  return p50 === null || p99 === null
+function latency(name: string, { p50, p99, peak }: PhaseSummary): string {
+  const known = [p50, p99, peak].filter((value) => value !== null)
+  return known.length < 3
     ? `${name} none`
-    : `${name} ${p50.toFixed(1)} / ${p99.toFixed(1)} ms`
+    : `${name} ${known.map((value) => value.toFixed(1)).join(' / ')} ms`
 }

@@ -11,15 +11,24 @@ import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
 import { Deploys, type Interruption } from './deploys.ts'
 import { Names } from './dns.ts'
+import { Findings } from './findings.ts'
 import { Instances } from './instances.ts'
 import { checkHistory } from './linearizability.ts'
 import type { FailedRequest } from './load-lines.ts'
 import { Load } from './load-process.ts'
-import { BALANCER, BRIDGE, nodeAddress, RUN_FOLDER, TEMPLATE, URL } from './names.ts'
+import {
+  BALANCER,
+  BRIDGE,
+  NODE_ADDRESSES,
+  RUN_FOLDER,
+  SPARE_NODE_ADDRESS,
+  TEMPLATE,
+  URL,
+} from './names.ts'
 import { RedisStore, type Store } from './redis-store.ts'
 import type { Release, ReleaseName } from './releases.ts'
 import { ReplicatedStore } from './replicated-store.ts'
-import type { Expectation, Mark, Result, Rollout } from './result.ts'
+import type { Result, Rollout } from './result.ts'
 
 const FLEET_TIMEOUT_MS = 120_000
 const STEP_TIMEOUT_MS = 600_000
@@ -36,23 +45,17 @@ export interface Setting {
   delayMs?: number
 }
 
-/** One in each zone. */
-const NODES = 3
-
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
   readonly store: Store
   readonly names = new Names()
   readonly balancer: Balancer
   readonly instances: Instances
-  private readonly marks: Mark[] = []
-  private readonly expectations: Expectation[] = []
-  private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
+  private readonly findings = new Findings()
   private readonly images: Map<string, Release>
   private readonly token = crypto
     .getRandomValues(new Uint8Array(32))
     .toBase64({ alphabet: 'base64url', omitPadding: true })
-  private readonly startedAt = Date.now()
   private double!: Double
   private deploys!: Deploys
   private load!: Load
@@ -66,7 +69,8 @@ export class Rehearsal {
     this.balancer = new Balancer({
       name: BALANCER,
       names: this.names,
-      addresses: Array.from({ length: NODES }, (_, index) => nodeAddress(index + 1)),
+      addresses: NODE_ADDRESSES,
+      spare: SPARE_NODE_ADDRESS,
       device: BRIDGE,
       folder: RUN_FOLDER,
       lag: new Lag(setting.lag, assignment.seed),
@@ -131,12 +135,7 @@ export class Rehearsal {
     const readBack = await this.load.stop()
     const seconds = this.load.seconds.filter(({ at }) => (at + 1) * 1000 <= endedAt)
     const failed = seconds.flatMap((second) => second.failed)
-    const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
-    this.expect(
-      'no request fails unexpectedly',
-      unexpected.length === 0,
-      unexpected.length === 0 ? `${failed.length} failed, all expected` : describe(unexpected),
-    )
+    const unexpectedFailures = this.findings.expectFailures(failed)
     this.expect(
       'every acknowledged write can be read at the end',
       readBack.lost.length === 0 && readBack.users > 0,
@@ -150,7 +149,7 @@ export class Rehearsal {
       rate,
       clients,
       pace,
-      startedAt: this.startedAt,
+      startedAt: this.findings.startedAt,
       endedAt,
       releases: Object.fromEntries(releases.map(({ name, id }) => [name, id])),
       releaseOf: Object.fromEntries(
@@ -158,11 +157,11 @@ export class Rehearsal {
       ),
       lives: this.instances.lives,
       rollouts: this.deploys.rollouts,
-      marks: this.marks,
+      marks: this.findings.marks,
       seconds,
-      unexpectedFailures: unexpected,
+      unexpectedFailures,
       readBack,
-      expectations: this.expectations,
+      expectations: this.findings.expectations,
     }
   }
 
@@ -179,18 +178,16 @@ export class Rehearsal {
 
   /** Records a moment for the page, and prints it. */
   mark(what: string): void {
-    this.marks.push({ at: Date.now(), what })
-    const seconds = (Date.now() - this.startedAt) / 1000
-    console.error(`${seconds.toFixed(1).padStart(7)} s  ${what}`)
+    this.findings.mark(what)
   }
 
   expect(what: string, met: boolean, seen: string): void {
-    this.expectations.push({ what, met, seen })
+    this.findings.expect(what, met, seen)
   }
 
   /** Allows failures that a scenario causes on purpose. */
   allow(allows: (failure: FailedRequest) => boolean): void {
-    this.allowed.push(allows)
+    this.findings.allow(allows)
   }
 
   release(name: ReleaseName): Release {
@@ -319,11 +316,4 @@ export class Rehearsal {
       await Bun.sleep(50)
     }
   }
-}
-
-function describe(failures: FailedRequest[]): string {
-  const counts = new Map<string, number>()
-  for (const { what } of failures) counts.set(what, (counts.get(what) ?? 0) + 1)
-  const classes = [...counts].map(([what, count]) => `${count} ${what}`).join(', ')
-  return `${failures.length} did: ${classes}; first: ${failures[0]?.method} ${failures[0]?.detail}`
 }

@@ -1,6 +1,6 @@
 import { TTL_SECONDS } from './dns.ts'
 import { CLIENT_TIMEOUT_MS } from './load-lines.ts'
-import { nodeAddress } from './names.ts'
+import { SPARE_NODE_ADDRESS } from './names.ts'
 import type { Rehearsal } from './rehearsal.ts'
 
 /** How long until DNS no longer names a node that died. */
@@ -36,7 +36,7 @@ export async function replaceNode(rehearsal: Rehearsal): Promise<void> {
   await rehearsal.checkpoint()
   const [leaving] = balancer.nodes
   if (!leaving) throw new Error('the load balancer has no node')
-  const coming = await balancer.addNode(nodeAddress(balancer.nodes.length + 1))
+  const coming = await balancer.addNode(SPARE_NODE_ADDRESS)
   rehearsal.mark(`node ${coming.address} comes`)
   balancer.unlist(leaving)
   await Bun.sleep(STALE * TTL_SECONDS * 1000)

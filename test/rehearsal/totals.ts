@@ -9,6 +9,8 @@ export interface PhaseSummary {
   /** Milliseconds; null without a correct response. */
   p50: number | null
   p99: number | null
+  /** The p99 of the second in which it was highest. */
+  peak: number | null
 }
 
 /** How long the steps of an instance took, in seconds. */
@@ -91,6 +93,10 @@ function phase(seconds: Result['seconds']): PhaseSummary {
     failed: sum(seconds.map(({ failed }) => failed.length)),
     p50: percentileOf(latencies, 50),
     p99: percentileOf(latencies, 99),
+    peak: seconds.reduce<number | null>((most, { latencies: own }) => {
+      const p99 = percentileOf(own, 99)
+      return p99 === null ? most : Math.max(most ?? 0, p99)
+    }, null),
   }
 }
 
