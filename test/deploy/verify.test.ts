@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { connect } from '../../scripts/lib/aws/clients.ts'
 import { seal } from '../../scripts/lib/provenance/envelope.ts'
+import { keptAt } from '../../scripts/lib/provenance/kept.ts'
 import { amiArtifact, describeBuild } from '../../scripts/lib/provenance/statement.ts'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
 import { signedPath, signReceipt } from '../../scripts/lib/rollout/signed-receipt.ts'
@@ -12,6 +13,7 @@ import { service } from '../../scripts/lib/service.ts'
 import { examineChain, type Question } from '../../scripts/lib/verify/chain.ts'
 import type { Link } from '../../scripts/lib/verify/link.ts'
 import { readReceipt } from '../../scripts/lib/verify/receipt.ts'
+import { accountOf } from '../aws-double/account.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { GROUP, NEW_IMAGE, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
 import { PATIENCE_MS, runScript } from './fixtures/script.ts'
@@ -170,9 +172,10 @@ describe('scripts/verify', () => {
   test('tells the whole chain of a release that runs, and exits with 0', async () => {
     const pem = keys.publicKey.export({ type: 'spki', format: 'pem' })
     const words = [
-      ...[receive(), '--source', source, '--statement', state(), '--poll-seconds', '0.05'],
+      ...[receive(), '--source', source, '--poll-seconds', '0.05'],
       ...['--trusted', write('trusted.json', [{ builder: BUILDER, key: pem }])],
     ]
+    accountOf(scene.plane).values.set(keptAt(OLD_IMAGE), readFileSync(state(), 'utf8'))
     const { code, out, err } = await runScript('verify', words, scene.env)
     expect(err).toContain(`building ${commit.slice(0, 12)} for arm64 in a clean clone`)
     expect(out.trim().split('\n')).toEqual([

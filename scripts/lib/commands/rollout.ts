@@ -18,6 +18,9 @@ const VERBS: Record<string, (context: Context) => Promise<number>> = {
   rollback,
 }
 
+/** Verbs that end with a receipt. */
+const WITH_RECEIPT = ['start', 'watch', 'rollback']
+
 const TWO_DAYS = { max: 172_800 }
 
 const options = {
@@ -169,7 +172,9 @@ if (import.meta.main) {
     if (!run) throw usageError(`there is no verb '${verb}'`)
     if (extra !== undefined) throw usageError(`'${extra}' is one argument too many`)
     const { alarm: alarms, token, region, receiptKey, ...rest } = options
-    if (receiptKey && !rest.receipt) throw usageError('--receipt-key needs --receipt, too')
+    if (receiptKey && !rest.receipt && WITH_RECEIPT.includes(verb)) {
+      throw usageError('--receipt-key needs --receipt, too')
+    }
     const settings: Settings = {
       ...rest,
       alarms,

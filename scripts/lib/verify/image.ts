@@ -5,7 +5,7 @@ import { findImage, listImages } from '../aws/images.ts'
 import { shortRelease } from '../format.ts'
 import { type Finding, ok, problemsOr, wrong } from './link.ts'
 import { isAbout, type Stated } from './statement.ts'
-import { sha256Of, short } from './sums.ts'
+import { type Sums, sha256Of, short } from './sums.ts'
 
 /** The AMI to look at: `running`, if its tags name the commit, otherwise the newest whose tags do. */
 export async function findAmi(
@@ -48,23 +48,29 @@ export const examineAmiOffline = (ami: string, stated: Stated): Finding =>
     ? ok(`the statement names ${ami}; AWS was not asked`)
     : wrong(`the receipt is about ${ami}, which the statement does not name`)
 
+/** The checksums of what an image directory has installed. */
+export const findInImage = async (folder: string): Promise<Sums> => ({
+  executable: await sha256Of(join(folder, 'usr/local/bin/app')),
+  sbom: await sha256Of(join(folder, 'usr/local/lib/app/sbom.cdx.json')),
+})
+
 /** Whether the image directory of scripts/bake --local, and the archive beside it, hold what is stated. */
 export async function examineFolder(folder: string, stated: Stated): Promise<Finding> {
   const archive = join(dirname(folder), 'root.tar.zst')
-  const found: [string, string, string | undefined][] = [
-    ['the executable', join(folder, 'usr/local/bin/app'), stated.sums.executable],
-    ['the bill of materials', join(folder, 'usr/local/lib/app/sbom.cdx.json'), stated.sums.sbom],
+  const { executable, sbom } = await findInImage(folder)
+  const found: [string, string, string][] = [
+    ['the executable', executable, stated.sums.executable],
+    ['the bill of materials', sbom, stated.sums.sbom],
   ]
   const sumOfArchive = stated.sumOf(basename(archive))
-  if (sumOfArchive && existsSync(archive)) found.push(['the archive', archive, sumOfArchive])
-  const problems: string[] = []
-  for (const [what, path, expected = ''] of found) {
-    const sum = await sha256Of(path)
-    if (sum !== expected) {
-      problems.push(
-        `${what} ${path} has the checksum ${short(sum)}, the statement says ${short(expected)}`,
-      )
-    }
+  if (sumOfArchive && existsSync(archive)) {
+    found.push(['the archive', await sha256Of(archive), sumOfArchive])
   }
+  const problems = found
+    .filter(([, sum, expected]) => sum !== expected)
+    .map(
+      ([what, sum, expected]) =>
+        `${what} of ${folder} has the checksum ${short(sum)}, the statement says ${short(expected)}`,
+    )
   return problemsOr(problems, `${found.map(([what]) => what).join(', ')} in ${folder}`)
 }
