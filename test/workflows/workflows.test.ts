@@ -44,6 +44,7 @@ interface Job {
 interface Workflow {
   on: Record<string, unknown>
   permissions: Record<string, string>
+  env?: Record<string, string>
   defaults?: { run: { shell: string } }
   concurrency: { group: string; 'cancel-in-progress'?: boolean }
   jobs: Record<string, Job>
@@ -121,9 +122,9 @@ describe('the workflows', () => {
     expect(workflow.jobs.deploy?.environment).toBe('production')
     expect(workflow.jobs.plan?.environment).toBeUndefined()
     expect(text).toMatch(/^ {4}needs: plan$/m)
-    expect(text).toContain('scripts/deploy "$RELEASE" --plan | tee')
+    expect(text).toMatch(/scripts\/deploy "\$RELEASE" --plan .*\| tee/)
     expect(text).toMatch(
-      /scripts\/bump "\$RELEASE"\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
+      /scripts\/bump "\$RELEASE" .*\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
     )
     // Without pipefail, tee would hide a failed plan.
     expect(workflow.defaults?.run.shell).toBe('bash')
@@ -250,6 +251,22 @@ describe('the workflows', () => {
       `${'b'.repeat(64)}  executable\n${amiArtifact('ami-0').sha256}  ami-0\n`,
     )
     expect(JSON.parse(made(attest?.with?.['predicate-path']))).toEqual(statement.predicate)
+  })
+
+  test('let gh verify the attestation of what they deploy, and skip that only where there are none', () => {
+    const { workflow } = named('deploy.yml')
+    const choosing = Object.values(workflow.jobs).flatMap(({ permissions, steps = [] }) => {
+      expect((permissions ?? workflow.permissions).attestations).toBe('read')
+      return steps.filter(({ run }) => /scripts\/(deploy|bump) /.test(run ?? ''))
+    })
+    expect(choosing).toHaveLength(3)
+    for (const { run, env } of choosing) {
+      expect(env?.GH_TOKEN).toMatch(/^\$\{\{ github\.token \}\}$/)
+      expect(run).toMatch(/scripts\/(deploy|bump) "\$RELEASE".* \$\{UNATTESTED:\+"\$UNATTESTED"\}/)
+    }
+    expect(workflow.env?.UNATTESTED).toContain(
+      "vars.WITHOUT_ATTESTATIONS == 'true' && '--unattested'",
+    )
   })
 
   test('push the release file to main even if main has moved meanwhile', async () => {

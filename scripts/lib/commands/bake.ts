@@ -3,6 +3,7 @@ import { type Command, interruption, runCommand } from '../cli.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { bake } from '../image/bake-release.ts'
 import { flag, oneOf, text } from '../options.ts'
+import { root } from '../paths.ts'
 
 const options = {
   local: flag(
@@ -36,7 +37,7 @@ exit codes: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupte
 await runCommand(command, async ({ options }) => {
   const interrupted = interruption()
   try {
-    console.log(await bake(options, interrupted))
+    console.log(await bake({ root, ...options }, interrupted))
     return EXIT.ok
   } catch (error) {
     if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)

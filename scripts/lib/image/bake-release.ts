@@ -5,7 +5,6 @@ import { connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import type { Arch } from '../aws/images.ts'
 import { Stop, usageError } from '../errors.ts'
-import { root } from '../paths.ts'
 import { type Envelope, readPrivateKey } from '../provenance/envelope.ts'
 import { keep } from '../provenance/keep.ts'
 import { keptAt } from '../provenance/kept.ts'
@@ -18,6 +17,8 @@ import { needImagePackages } from './packages.ts'
 import { stateOrigin } from './state-origin.ts'
 
 export interface BakeOptions {
+  /** The folder of the project. */
+  root: string
   local: boolean
   /** Undefined: arm64 for an AMI, this machine's for a local image. */
   arch: Arch | undefined
@@ -38,7 +39,7 @@ function say(line: string): void {
 
 /** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
 export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
-  const { local, region, force, json, builder } = options
+  const { root, local, region, force, json, builder } = options
   const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
   if (local && arch !== process.arch) {
     throw usageError(
