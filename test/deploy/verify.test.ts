@@ -272,8 +272,9 @@ describe('scripts/verify names', () => {
 
   test('a commit that is not on main', async () => {
     await $`git branch --quiet early ${commit}`.cwd(source)
-    const change = { commit: other, branch: 'early', stated: { of: other } }
+    const change = { commit: other, branch: 'early', stated: { of: other }, rebuilds: true }
     const links = await chain(change, false)
+    expect(links[2]).toMatchObject({ name: 'executable', status: 'not asked' })
     expectWrong(links, 'commit', 'is not on early')
   })
 

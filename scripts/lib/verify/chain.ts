@@ -1,40 +1,25 @@
 import type { Aws } from '../aws/clients.ts'
-import { FleetWatch } from '../aws/fleet.ts'
-import type { Arch } from '../aws/images.ts'
+import { type Fleet, FleetWatch } from '../aws/fleet.ts'
 import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import type { TrustedBuilder } from '../provenance/trust.ts'
-import { compare, findBuilt } from './artifacts.ts'
-import { rebuild } from './clean-room.ts'
-import { examineCommit } from './commit.ts'
+import { type Build, type BuildQuestion, examineBuild } from './build.ts'
 import { examineInstances, examineVersion, imageOf } from './fleet.ts'
 import { examineAmi, examineAmiOffline, examineFolder, findAmi } from './image.ts'
-import { type Finding, findingOf, type Link, lookFor, notAsked, ok, wrong } from './link.ts'
+import { type Link, linkOf, notAsked, wrong } from './link.ts'
 import { examineReceipt, type Told } from './receipt.ts'
 import { type Stated, statedInFile, statedOfAmi, statementPath } from './statement.ts'
 
-export interface Question {
-  /** The clone to look for the commit in, and to build it from. */
-  source: string
-  /** The full id. */
-  commit: string
-  /** On which the commit must be; undefined: main. */
-  branch: string | undefined
+export interface Question extends BuildQuestion {
   receipt: Told | undefined
   trusted: TrustedBuilder[]
   /** A file; undefined: AWS and GitHub are asked, or without AWS what scripts/bake left in `source` is read. */
   statement: string | undefined
-  /** Undefined: the one that is stated. */
-  arch: Arch | undefined
-  /** Whether to build the commit again. */
-  rebuilds: boolean
   /** An image directory of scripts/bake --local. */
   folder: string | undefined
   group: string
   pollMs: number
   timeoutMs: number
-  /** Told what takes long. */
-  say: (line: string) => void
 }
 
 const OFFLINE = notAsked('--offline')
@@ -44,78 +29,68 @@ const OFFLINE = notAsked('--offline')
  * not even tell the AMIs.
  */
 export async function examineChain(question: Question, aws: Aws | undefined): Promise<Link[]> {
-  const { source, commit, folder, trusted, say } = question
-  const links: Link[] = []
-  const add = async (name: string, look: () => Promise<Finding> | Finding) => {
-    links.push({ name, ...(await findingOf(async () => await look())) })
-  }
-  const receipt = question.receipt?.content
+  const { commit, folder, receipt, trusted } = question
   // A receipt of another release is about another image.
-  const own = receipt?.release === commit ? receipt : undefined
+  const own = receipt?.content.release === commit ? receipt.content : undefined
   const fleet = aws && new FleetWatch(aws, question.group).snapshot()
-  const running = await fleet
-    ?.then((found) => imageOf(aws as Aws, found, found.version))
-    .catch(() => undefined)
-  const ami = own?.ami ?? (aws && (await findAmi(aws, commit, running)))
+  const ami = own?.ami ?? (aws && fleet && (await findServed(aws, fleet, commit)))
+  const build = await examineBuild(question, () => findStated(question, aws, ami))
+  const { stated } = build
 
-  await add('commit', () => examineCommit(source, commit, question.branch))
-
-  const { value: stated, finding } = await lookFor(
-    () => findStated(question, aws, ami),
-    ({ builder, arch, signer }) => ok(`by ${builder}, for ${arch} (${signer})`),
-  )
-  links.push({ name: 'statement', ...finding })
-
-  const arch = stated?.arch ?? question.arch ?? (process.arch as Arch)
-  const rebuilt = await lookFor(
-    async () => (question.rebuilds ? await rebuild(source, commit, arch, say) : undefined),
-    () => ok('rebuilt'),
-  )
-  const built = await findBuilt(source, commit, arch)
-  const sightings = [
-    ...(rebuilt.value ? [{ where: 'rebuilt', sums: rebuilt.value }] : []),
-    ...(built ? [{ where: 'in dist', sums: built }] : []),
+  const links = [
+    ...build.links,
+    await linkOf('image', () => {
+      if (aws) return ami ? examineAmi(aws, ami, commit, stated) : wrong(noAmi(commit))
+      return ami && stated ? examineAmiOffline(ami, stated) : OFFLINE
+    }),
   ]
-  for (const what of ['executable', 'sbom'] as const) {
-    await add(what, () =>
-      rebuilt.finding.status === 'ok'
-        ? compare(what, stated?.sums, sightings, '--no-rebuild')
-        : rebuilt.finding,
-    )
-  }
-
-  await add('image', () => {
-    if (aws) return ami ? examineAmi(aws, ami, commit, stated) : wrong(noAmi(commit))
-    return ami && stated ? examineAmiOffline(ami, stated) : OFFLINE
-  })
   if (folder) {
-    await add('image folder', () =>
-      stated ? examineFolder(folder, stated) : notAsked('nothing is stated'),
-    )
+    const examine = () => (stated ? examineFolder(folder, stated) : notAsked('nothing is stated'))
+    links.push(await linkOf('image folder', examine))
   }
+  if (aws && fleet) {
+    const version = own ? own.launchTemplateVersion : (await fleet.catch(() => undefined))?.version
+    links.push(...(await examineFleet(question, { aws, fleet, version, ami, build })))
+  } else {
+    links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
+  }
+  const examine = () =>
+    receipt ? examineReceipt(receipt, trusted, { commit, ami }) : notAsked('none was given')
+  return [...links, await linkOf('receipt', examine)]
+}
 
-  await add('launch template', async () => {
-    if (!aws || !fleet) return OFFLINE
-    const seen = await fleet
-    const version = own ? own.launchTemplateVersion : seen.version
-    return ami ? examineVersion(aws, seen, version, ami) : notAsked('there is no AMI')
-  })
-  await add('instances', async () => {
-    if (!aws || !fleet) return OFFLINE
-    const seen = await fleet
-    const version = own ? own.launchTemplateVersion : seen.version
-    return examineInstances(aws, seen, {
-      ...question,
-      version,
-      sums: stated?.sums ?? rebuilt.value,
-    })
-  })
-  await add('receipt', () =>
-    question.receipt
-      ? examineReceipt(question.receipt, trusted, { commit, ami })
-      : notAsked('none was given'),
-  )
-  return links
+/** The AMI of the commit: the one that the group launches, if it has others, too. */
+async function findServed(
+  aws: Aws,
+  fleet: Promise<Fleet>,
+  commit: string,
+): Promise<string | undefined> {
+  const launched = await fleet
+    .then((seen) => imageOf(aws, seen, seen.version))
+    .catch(() => undefined)
+  return await findAmi(aws, commit, launched)
+}
+
+interface Deployed {
+  aws: Aws
+  fleet: Promise<Fleet>
+  version: number | undefined
+  ami: string | undefined
+  build: Build
+}
+
+async function examineFleet(
+  question: Question,
+  { aws, fleet, version, ami, build }: Deployed,
+): Promise<Link[]> {
+  return [
+    await linkOf('launch template', async () =>
+      ami ? await examineVersion(aws, await fleet, version, ami) : notAsked('there is no AMI'),
+    ),
+    await linkOf('instances', async () =>
+      examineInstances(aws, await fleet, { ...question, version, sums: build.sums }),
+    ),
+  ]
 }
 
 async function findStated(

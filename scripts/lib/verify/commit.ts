@@ -19,6 +19,9 @@ export async function examineCommit(
   commit: string,
   branch: string | undefined,
 ): Promise<Finding> {
+  if (commit.endsWith('-dirty')) {
+    return wrong(`${shortRelease(commit)} was built from changes that are not committed`)
+  }
   if (!(await resolved(source, commit))) {
     return wrong(`there is no commit ${shortRelease(commit)} in ${source}: fetch it`)
   }

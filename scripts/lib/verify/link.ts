@@ -39,8 +39,14 @@ export async function lookFor<T>(
   return { ...found, finding }
 }
 
+/** The link with what `look` finds; see `findingOf`. */
+export const linkOf = async (
+  name: string,
+  look: () => Promise<Finding> | Finding,
+): Promise<Link> => ({ name, ...(await findingOf(look)) })
+
 /** What `look` finds. What it refuses is wrong; what nobody answers is unknown. */
-export async function findingOf(look: () => Promise<Finding>): Promise<Finding> {
+export async function findingOf(look: () => Promise<Finding> | Finding): Promise<Finding> {
   try {
     return await look()
   } catch (error) {

@@ -17,8 +17,8 @@ export interface Told {
 /** Reads a receipt of scripts/rollout, without believing it. Throws `Stop` when it is none. */
 export function readReceipt(path: string): Told {
   const content = readJson(path) as Receipt
-  const { release, verdict } = content ?? {}
-  if (typeof release !== 'string' || typeof verdict !== 'string') {
+  const { release = '', verdict } = content ?? {}
+  if (!/^[0-9a-f]{40}(-dirty)?$/.test(release) || typeof verdict !== 'string') {
     throw new Stop(`${path} is no receipt of scripts/rollout that names a release`)
   }
   return { path, content: { ...content, release } }
