@@ -14,6 +14,7 @@ import { examineChain, type Question } from '../../scripts/lib/verify/chain.ts'
 import type { Link } from '../../scripts/lib/verify/link.ts'
 import { readReceipt } from '../../scripts/lib/verify/receipt.ts'
 import { accountOf } from '../aws-double/account.ts'
+import { entryOf, receiptsOf } from '../support/attestation.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { GROUP, NEW_IMAGE, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
 import { PATIENCE_MS, runScript } from './fixtures/script.ts'
@@ -23,6 +24,7 @@ setDefaultTimeout(PATIENCE_MS)
 const BUILDER = 'https://example.com/bake'
 const EXECUTABLE = `${service.name}-linux-arm64`
 const keys = generateKeyPairSync('ed25519')
+const rolling = generateKeyPairSync('ed25519')
 const strangers = generateKeyPairSync('ed25519')
 const trusted = [{ builder: BUILDER, key: keys.publicKey }]
 const folder = temporaryFolder()
@@ -131,7 +133,7 @@ function edit(path: string, change: (content: Record<string, unknown>) => object
 }
 
 /** Writes the receipt of a rollout of `commit`, signed by `key`; returns its path. */
-function receive(change: Partial<Receipt> = {}, key = keys.privateKey): string {
+function receive(change: Partial<Receipt> = {}, key = rolling.privateKey): string {
   const receipt = {
     ...{ verdict: 'shipped', exitCode: 0, reason: '', group: GROUP, release: commit },
     ...{ launchTemplateVersion: 1, ami: OLD_IMAGE, endedAt: '2026-01-02T03:04:05.000Z' },
@@ -149,6 +151,7 @@ async function chain(
   aws = true,
 ): Promise<Link[]> {
   const question: Question = {
+    receiptKeys: [rolling.publicKey],
     ...{ source, commit, trusted, group: GROUP, rebuilds: false, pollMs: 20, timeoutMs: 5000 },
     ...{ branch: undefined, receipt: undefined, arch: undefined, folder: undefined },
     statement: state(stated),
@@ -170,10 +173,10 @@ function expectWrong(links: Link[], name: string, why: string): void {
 
 describe('scripts/verify', () => {
   test('tells the whole chain of a release that runs, and exits with 0', async () => {
-    const pem = keys.publicKey.export({ type: 'spki', format: 'pem' })
+    const entries = [entryOf(BUILDER, keys.publicKey), receiptsOf(rolling.publicKey)]
     const words = [
       ...[receive(), '--source', source, '--poll-seconds', '0.05'],
-      ...['--trusted', write('trusted.json', [{ builder: BUILDER, key: pem }])],
+      ...['--trusted', write('trusted.json', entries)],
     ]
     accountOf(scene.plane).values.set(keptAt(OLD_IMAGE), readFileSync(state(), 'utf8'))
     const { code, out, err } = await runScript('verify', words, scene.env)
@@ -281,6 +284,7 @@ describe('scripts/verify names', () => {
   test.each<[string, () => Statement, string]>([
     ['of another commit', () => ({ of: other }), 'the statement is of commit '],
     ['by an unknown key', () => ({ key: strangers.privateKey }), 'is not signed by a trusted key'],
+    ['by a key of receipts', () => ({ key: rolling.privateKey }), 'is not signed by a trusted key'],
   ])('a statement %s', async (_, stated, why) => {
     const links = await chain({ stated: stated() }, false)
     expectWrong(links, 'statement', why)
@@ -357,6 +361,7 @@ describe('scripts/verify names', () => {
       () => receive({}, strangers.privateKey),
       'is not signed by a trusted key',
     ],
+    ['by a builder', () => receive({}, keys.privateKey), 'is not signed by a trusted key'],
     ['of a rollout that failed', () => receive({ verdict: 'failed' }), "its verdict is 'failed'"],
     ['of another release', () => receive({ release: other }), 'it is of release '],
     [

@@ -7,7 +7,15 @@ import { service } from '../../scripts/lib/service.ts'
 import { findInImage } from '../../scripts/lib/verify/image.ts'
 import { executableName, sbomName } from '../../scripts/lib/verify/sums.ts'
 import { accountOf } from '../aws-double/account.ts'
-import { attest, KEYS, stated, trust } from '../support/attestation.ts'
+import {
+  attest,
+  BUILDER,
+  entryOf,
+  KEYS,
+  receiptsOf,
+  stated,
+  trust,
+} from '../support/attestation.ts'
 import type { Rehearsal } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 
@@ -22,7 +30,7 @@ const RECEIPT_KEY = `${service.environmentPrefix}_ROLLOUT_RECEIPT_KEY`
  */
 export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> {
   const { plane, assignment } = rehearsal
-  await trust(clone)
+  await trust(clone, [entryOf(BUILDER, KEYS.publicKey), receiptsOf(KEYS.publicKey)])
   await $`git branch ${BRANCH} ${rehearsal.release('b').id}`.cwd(clone)
   const arch = process.arch as Arch
   for (const { name, image } of assignment.releases) {

@@ -6,7 +6,7 @@ import { EXIT, usageError } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { flag, number, oneOf, text, under } from '../options.ts'
 import { root } from '../paths.ts'
-import { readTrustedBuilders, TRUSTED_BUILDERS } from '../provenance/trust.ts'
+import { readReceiptKeys, readTrustedBuilders, TRUSTED_BUILDERS } from '../provenance/trust.ts'
 import { service } from '../service.ts'
 import { examineChain } from '../verify/chain.ts'
 import { commitOf } from '../verify/commit.ts'
@@ -16,7 +16,7 @@ import { chainLines, holds, summary } from '../verify/report.ts'
 const options = {
   ...under('what is believed', {
     trusted: {
-      ...text('FILE', 'the builders and keys that are trusted', TRUSTED_BUILDERS),
+      ...text('FILE', 'the builders that are trusted, and the keys of receipts', TRUSTED_BUILDERS),
       shownFallback: 'scripts/trusted-builders.json',
     },
     source: {
@@ -91,6 +91,7 @@ await runCommand(command, async ({ options, words }) => {
     commit,
     receipt,
     trusted: readTrustedBuilders(options.trusted),
+    receiptKeys: readReceiptKeys(options.trusted),
     rebuilds: !noRebuild,
     folder: options.image,
     group: options.group ?? receipt?.content.group ?? `${service.name}-production`,

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Aws } from '../aws/clients.ts'
 import { type Fleet, FleetWatch } from '../aws/fleet.ts'
 import { Stop } from '../errors.ts'
@@ -13,6 +14,8 @@ import { type Stated, statedInFile, statedOfAmi, statementPath } from './stateme
 export interface Question extends BuildQuestion {
   receipt: Told | undefined
   trusted: TrustedBuilder[]
+  /** Of those whose receipts are believed. */
+  receiptKeys: KeyObject[]
   /** A file; undefined: AWS and GitHub are asked, or without AWS what scripts/bake left in `source` is read. */
   statement: string | undefined
   /** An image directory of scripts/bake --local. */
@@ -29,7 +32,7 @@ const OFFLINE = notAsked('--offline')
  * not even tell the AMIs.
  */
 export async function examineChain(question: Question, aws: Aws | undefined): Promise<Link[]> {
-  const { commit, folder, receipt, trusted } = question
+  const { commit, folder, receipt, receiptKeys } = question
   // A receipt of another release is about another image.
   const own = receipt?.content.release === commit ? receipt.content : undefined
   const fleet = aws && new FleetWatch(aws, question.group).snapshot()
@@ -55,7 +58,7 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
     links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
   }
   const examine = () =>
-    receipt ? examineReceipt(receipt, trusted, { commit, ami }) : notAsked('none was given')
+    receipt ? examineReceipt(receipt, receiptKeys, { commit, ami }) : notAsked('none was given')
   return [...links, await linkOf('receipt', examine)]
 }
 

@@ -1,8 +1,8 @@
+import type { KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { keyId, opened } from '../provenance/envelope.ts'
-import type { TrustedBuilder } from '../provenance/trust.ts'
 import type { Receipt } from '../rollout/receipt.ts'
 import { openReceipt, signedPath } from '../rollout/signed-receipt.ts'
 import { type Finding, problemsOr, wrong } from './link.ts'
@@ -27,7 +27,7 @@ export function readReceipt(path: string): Told {
 /** Whether a trusted key signed the receipt, as it is, and it says that the release of the chain was shipped. */
 export function examineReceipt(
   { path, content }: Told,
-  trusted: TrustedBuilder[],
+  keys: KeyObject[],
   { commit, ami }: { commit: string; ami: string | undefined },
 ): Finding {
   const beside = signedPath(path)
@@ -35,7 +35,7 @@ export function examineReceipt(
     return wrong(`${path} is not signed: there is no ${beside} (scripts/rollout --receipt-key)`)
   }
   const envelope = readJson(beside)
-  const keys = trusted.flatMap((each) => ('key' in each ? [each.key] : []))
+  if (keys.length === 0) throw new Stop('nobody is trusted with receipts: see --trusted')
   const signed = openReceipt(envelope, keys)
   if (!Bun.deepEquals(signed, content)) return wrong(`${path} was edited: ${beside} says otherwise`)
   const { verdict, reason, release, observed, probe } = signed
