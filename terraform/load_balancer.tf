@@ -38,12 +38,13 @@ resource "aws_lb" "main" {
 
 resource "aws_lb_target_group" "main" {
   # checkov:skip=CKV_AWS_378:TLS terminates at the load balancer; behind it, only its security group reaches the instances
-  name                          = local.name
-  vpc_id                        = aws_vpc.main.id
-  port                          = local.port
-  protocol                      = "HTTP"
-  target_type                   = "instance"
-  deregistration_delay          = 30
+  name                 = local.name
+  vpc_id               = aws_vpc.main.id
+  port                 = local.port
+  protocol             = "HTTP"
+  target_type          = "instance"
+  deregistration_delay = 30
+  # The ALB has none with least outstanding requests. A worker warms up by itself before it gets requests.
   slow_start                    = 0
   load_balancing_algorithm_type = "least_outstanding_requests"
 

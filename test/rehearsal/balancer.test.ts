@@ -22,6 +22,7 @@ const INTERVAL = 1
 /** Of Bun's listeners. */
 const LISTEN_QUEUE = 512
 const NODES = ['127.77.0.1', '127.77.0.2']
+const SPARE = '127.77.0.3'
 const CHECKED_MS = (INTERVAL * (RULES.unhealthy + 1) + LAG + 8) * 1000
 
 test('of several nodes one hears at once, one as late as possible, and the same seed repeats it', () => {
@@ -39,6 +40,7 @@ describe.skipIf(cannot !== undefined)('a load balancer of two nodes', () => {
     name: 'balancer.test',
     names: new Names(),
     addresses: NODES,
+    spare: SPARE,
     device: 'lo',
     folder: folder.path,
     lag: new Lag(LAG, 1),
@@ -168,6 +170,15 @@ describe.skipIf(cannot !== undefined)('a load balancer of two nodes', () => {
     expect(balancer.nodes.length).toBe(length - 1)
     expect((await ask(second)).status).toBe(200)
     await expect(ask(first)).rejects.toThrow()
+  }, 40_000)
+
+  test('a node that comes later has a certificate for its address, and knows the targets', async () => {
+    const coming = await balancer.addNode(SPARE)
+    await eventually('it finds the target healthy', () => coming.health('b')?.state === 'healthy', {
+      withinMs: CHECKED_MS,
+    })
+    const { status, headers } = await ask(SPARE)
+    expect([status, headers.get(TARGET_HEADER)]).toEqual([200, 'b'])
   }, 40_000)
 })
 
