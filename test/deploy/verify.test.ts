@@ -215,6 +215,13 @@ describe('scripts/verify', () => {
     expect(links.find(({ name }) => name === 'instances')?.text).toContain('gone on to version 2')
   })
 
+  test('tells the rest of the chain when there is no such group', async () => {
+    const receipt = readReceipt(receive())
+    const links = await chain({ receipt, group: `${service.name}-nowhere`, rebuilds: true })
+    expect(names(links, 'wrong')).toEqual(['launch template', 'instances'])
+    expect(links.at(-2)?.text).toContain('there is no Auto Scaling group')
+  })
+
   test('does not take silence for consent', async () => {
     scene.double.faults.add(/SendCommand/, { kind: 'error', code: 'Odd', message: 'not today' })
     const links = await chain()

@@ -36,6 +36,8 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
   // A receipt of another release is about another image.
   const own = receipt?.content.release === commit ? receipt.content : undefined
   const fleet = aws && new FleetWatch(aws, question.group).snapshot()
+  // Whoever awaits it is told, perhaps much later.
+  fleet?.catch(() => {})
   const ami = own?.ami ?? (aws && fleet && (await findServed(aws, fleet, commit)))
   const build = await examineBuild(question, () => findStated(question, aws, ami))
   const { stated } = build
