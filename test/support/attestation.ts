@@ -45,7 +45,7 @@ export function stated(
   const image = images.get(ami)
   if (!image) throw new Error(`there is no image ${ami}`)
   const { release = '' } = image.tags
-  const executable = `${service.name}-linux-${image.architecture === 'x86_64' ? 'x64' : 'arm64'}`
+  const executable = `${service.name}-linux-${image.architecture.replace('x86_64', 'x64')}`
   image.tags.executable = sha256(`executable of ${release}`)
   image.tags.sbom = sha256(`bill of materials of ${release}`)
   return describeBuild({
