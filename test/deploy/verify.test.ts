@@ -1,164 +1,48 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { connect } from '../../scripts/lib/aws/clients.ts'
-import { seal } from '../../scripts/lib/provenance/envelope.ts'
 import { keptAt } from '../../scripts/lib/provenance/kept.ts'
-import { amiArtifact, describeBuild } from '../../scripts/lib/provenance/statement.ts'
-import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
-import { signedPath, signReceipt } from '../../scripts/lib/rollout/signed-receipt.ts'
+import { signedPath } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { service } from '../../scripts/lib/service.ts'
-import { examineChain, type Question } from '../../scripts/lib/verify/chain.ts'
 import type { Link } from '../../scripts/lib/verify/link.ts'
 import { readReceipt } from '../../scripts/lib/verify/receipt.ts'
 import { accountOf } from '../aws-double/account.ts'
 import { entryOf, receiptsOf } from '../support/attestation.ts'
-import { temporaryFolder } from '../support/process.ts'
-import { GROUP, NEW_IMAGE, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
+import { NEW_IMAGE, OLD_IMAGE } from './fixtures/scene.ts'
 import { PATIENCE_MS, runScript } from './fixtures/script.ts'
+import {
+  BUILDER,
+  chain,
+  commit,
+  EXECUTABLE,
+  folder,
+  keys,
+  other,
+  receive,
+  rolling,
+  type Statement,
+  SUMS,
+  scene,
+  sha256,
+  source,
+  state,
+  tellChecksums,
+  useChain,
+  write,
+} from './fixtures/verify.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
-const BUILDER = 'https://example.com/bake'
-const EXECUTABLE = `${service.name}-linux-arm64`
-const keys = generateKeyPairSync('ed25519')
-const rolling = generateKeyPairSync('ed25519')
 const strangers = generateKeyPairSync('ed25519')
-const trusted = [{ builder: BUILDER, key: keys.publicKey }]
-const folder = temporaryFolder()
-const source = join(folder.path, 'source')
-const former = { ...process.env }
 
-const sha256 = (text: string) => new Bun.CryptoHasher('sha256').update(text).digest('hex')
-
-let scene: Scene
-/** In service, with AMI OLD_IMAGE; and one that is not. */
-let [commit, other] = ['', '']
-
-beforeAll(async () => {
-  ;[commit, other] = await makeSource()
-  scene = await startScene({ role: 'operator', instances: 2, releases: [commit, other] })
-  tellChecksums({})
-  Object.assign(process.env, scene.env)
-})
-afterAll(async () => {
-  for (const name of Object.keys(process.env)) delete process.env[name]
-  Object.assign(process.env, former)
-  await scene.stop()
-  folder[Symbol.dispose]()
-})
-
-/** A project whose build is a file with the content of the commit's `code`, whatever else is in the folder. */
-async function makeSource(): Promise<[string, string]> {
-  mkdirSync(join(source, 'scripts'), { recursive: true })
-  const build = `#!/bin/sh
-set -e
-mkdir dist
-cat code >"dist/${service.name}-linux-$2"
-echo bill >"dist/${service.name}-linux-$2.cdx.json"
-`
-  writeFileSync(join(source, 'scripts/build'), build, { mode: 0o755 })
-  await $`git init --quiet --initial-branch main`.cwd(source)
-  const made: string[] = []
-  for (const code of ['one', 'two']) {
-    writeFileSync(join(source, 'code'), code)
-    await $`git add . && git -c user.name=test -c user.email=test@localhost commit --quiet -m ${code}`.cwd(
-      source,
-    )
-    made.push((await $`git rev-parse HEAD`.cwd(source).text()).trim())
-  }
-  writeFileSync(join(source, 'code'), 'not committed')
-  return made as [string, string]
-}
-
-const SUMS = { executable: sha256('one'), sbom: sha256('bill\n') }
-
-/** What the instances tell of themselves. */
-function tellChecksums(
-  said: Partial<Record<'installed' | 'running' | 'sbom' | 'version', string>>,
-) {
-  const told = {
-    installed: SUMS.executable,
-    running: SUMS.executable,
-    sbom: SUMS.sbom,
-    version: JSON.stringify({ version: commit, instance: 'i' }),
-    ...said,
-  }
-  const stdout = Object.entries(told)
-    .map((entry) => `${entry.join('=')}\n`)
-    .join('')
-  scene.behave(OLD_IMAGE, { commands: { checksum: { exitCode: 0, stdout, stderr: '' } } })
-}
-
-interface Statement {
-  sums?: typeof SUMS
-  of?: string
-  ami?: string
-  key?: KeyObject
-}
-
-/** Writes a statement; returns its path. */
-function state({
-  sums = SUMS,
-  of = commit,
-  ami = OLD_IMAGE,
-  key = keys.privateKey,
-}: Statement = {}) {
-  const statement = describeBuild({
-    builder: BUILDER,
-    commit: of,
-    parameters: { arch: 'arm64' },
-    artifacts: [
-      { name: EXECUTABLE, sha256: sums.executable },
-      { name: `${EXECUTABLE}.cdx.json`, sha256: sums.sbom },
-      amiArtifact(ami),
-    ],
-    finishedAt: new Date(),
-  })
-  return write('statement.json', seal(statement, key))
-}
-
-function write(name: string, content: object): string {
-  const path = join(folder.path, name)
-  writeFileSync(path, JSON.stringify(content))
-  return path
-}
+useChain()
 
 /** Changes a file of JSON; returns its path. */
 function edit(path: string, change: (content: Record<string, unknown>) => object): string {
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')))))
   return path
-}
-
-/** Writes the receipt of a rollout of `commit`, signed by `key`; returns its path. */
-function receive(change: Partial<Receipt> = {}, key = rolling.privateKey): string {
-  const receipt = {
-    ...{ verdict: 'shipped', exitCode: 0, reason: '', group: GROUP, release: commit },
-    ...{ launchTemplateVersion: 1, ami: OLD_IMAGE, endedAt: '2026-01-02T03:04:05.000Z' },
-    observed: { seen: ['i-1', 'i-2'], inService: 2, ok: true, problem: '' },
-    ...change,
-  } as Receipt
-  const path = write('receipt.json', receipt)
-  writeFileSync(signedPath(path), JSON.stringify(signReceipt(receipt, key)))
-  return path
-}
-
-/** The chain of `commit`, with its statement and without a receipt unless said otherwise. */
-async function chain(
-  { stated, ...change }: Partial<Question> & { stated?: Statement } = {},
-  aws = true,
-): Promise<Link[]> {
-  const question: Question = {
-    receiptKeys: [rolling.publicKey],
-    ...{ source, commit, trusted, group: GROUP, rebuilds: false, pollMs: 20, timeoutMs: 5000 },
-    ...{ branch: undefined, receipt: undefined, arch: undefined, folder: undefined },
-    statement: state(stated),
-    say: () => {},
-    ...change,
-  }
-  return await examineChain(question, aws ? connect() : undefined)
 }
 
 const names = (links: Link[], status: Link['status']) =>
