@@ -5,7 +5,7 @@ import type { InstanceDriver } from '../aws-double/driver.ts'
 import { type Double, startDouble } from '../aws-double/server.ts'
 import { callersHere } from '../iam/roles.ts'
 import { renderUserData } from '../support/user-data.ts'
-import { ALARM_NAMES } from './alarm-watch.ts'
+import { OK_ALARMS } from './alarm-watch.ts'
 import { RULES } from './balancer-configuration.ts'
 import { BALANCER, GROUP, TEMPLATE, URL } from './names.ts'
 import type { Release } from './releases.ts'
@@ -77,7 +77,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       createdAt: now,
       tags: { service: service.name, release: id },
     })),
-    alarms: ALARM_NAMES.map((name) => ({ name, state: 'OK', reason: '' })),
+    alarms: OK_ALARMS,
     clock: wallClock(pace),
     driver,
   })

@@ -5,6 +5,7 @@ import { type Latencies, note, percentileOf } from '../../scripts/lib/histogram.
 import { root } from '../../scripts/lib/paths.ts'
 import { canary, greeting as expectedGreeting } from '../../scripts/lib/service.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../src/birthday.ts'
+import { ALARM_MINUTES } from './alarm-watch.ts'
 import { RULES } from './balancer-configuration.ts'
 import { GROUP_RULES } from './cloud.ts'
 import { ExpectedUser } from './expected-user.ts'
@@ -31,6 +32,14 @@ describe('the rehearsal uses the settings of terraform/', () => {
       expect(await terraform('load_balancer.tf', name)).toBe(ours)
     })
   }
+
+  test('of the alarms: their minutes', async () => {
+    const text = await Bun.file(join(root, 'terraform/alarms.tf')).text()
+    const found = [...text.matchAll(/^ {4}([a-z0-9-]+) = \{.*?minutes += (\d+)/gms)]
+    expect(Object.fromEntries(found.map(([, name, minutes]) => [name, Number(minutes)]))).toEqual(
+      ALARM_MINUTES,
+    )
+  })
 
   const ofGroup = {
     health_check_grace_period: GROUP_RULES.grace,

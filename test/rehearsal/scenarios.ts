@@ -28,17 +28,17 @@ interface Scenario {
  */
 const faster: Scenario['setting'] = ({ pace }) => ({
   pace: {
-    ...{ warmup: pace, checkpoint: pace, stall: pace, 'launch-retry': pace },
+    ...{ warmup: pace, checkpoint: 2 * pace, stall: pace, 'launch-retry': pace },
     bake: Math.min(pace, USUAL_BAKE_PACE),
   },
   alarmPace: pace,
   lag: USUAL_LAG,
 })
 
-/** The times of the group and of the service are real, and the bake time is longer than the lag, as it is on AWS. */
+/** The times of the group and of the service are real; the bake time outlasts the lag, as the last checkpoint does on AWS. */
 const late: Scenario['setting'] = (assignment) => {
   const { pace, ...rest } = faster(assignment)
-  return { ...rest, pace: { ...pace, warmup: 1, bake: LATE_BAKE_PACE }, lag: assignment.lag }
+  return { ...rest, pace: { ...pace, warmup: 1, bake: 1 }, lag: assignment.lag }
 }
 
 /** The same, with a quarter of the grace period: still longer than boot and the first health checks. */
@@ -53,9 +53,8 @@ const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 }
 /** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
 const USUAL_LAG = 5
 const SLOW_MS = 20
-/** 40 s of the 300. */
-const USUAL_BAKE_PACE = 7.5
-const LATE_BAKE_PACE = 5
+/** 40 s of the 60. */
+const USUAL_BAKE_PACE = 1.5
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
@@ -159,7 +158,7 @@ async function rollbackTwice(rehearsal: Rehearsal): Promise<void> {
   if (there.exitCode !== 0) return
   const now = Promise.withResolvers<void>()
   // It bakes, so that the second finds it running.
-  const first = rehearsal.rollout('a', ['rollback', '--bake-seconds', '600'], {
+  const first = rehearsal.rollout('a', ['rollback', '--bake-seconds', '120'], {
     signal: 'SIGINT',
     when: now.promise,
   })

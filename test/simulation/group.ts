@@ -94,7 +94,7 @@ const normal = (): number =>
 /** What an operator's command line says; only `start` is told where the service is. */
 export function settingsOf(
   { version, retry, verb, further }: Operator,
-  { releases }: Script,
+  { releases, alarms }: Script,
   url: string,
 ): Settings {
   return {
@@ -103,7 +103,7 @@ export function settingsOf(
     launchTemplateId: TEMPLATE,
     launchTemplateVersion: version,
     release: verb === 'start' ? releaseOf(version) : undefined,
-    alarms: ['errors'],
+    alarms: alarms ? ['errors'] : [],
     ignoreAlarms: false,
     retry: retry === true,
     further: further === true,

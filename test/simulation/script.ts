@@ -41,7 +41,7 @@ export interface Script {
   releases: Quality[]
   operators: Operator[]
   disturbances: Disturbance[]
-  /** Whether an alarm is in ALARM while a broken release serves. */
+  /** Whether an alarm watches, which is in ALARM while a broken release serves. */
   alarms: boolean
   bootSeconds: number
   /** How long AWS does not list a new refresh. */

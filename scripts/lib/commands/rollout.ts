@@ -5,7 +5,12 @@ import { flag, number, parsed, list as severalTimes, text, under } from '../opti
 import { readPrivateKey } from '../provenance/envelope.ts'
 import { rollback } from '../rollout/rollback.ts'
 import { type Context, createContext } from '../rollout/run.ts'
-import { BAKE_SECONDS, checkpointsFor, type Settings } from '../rollout/settings.ts'
+import {
+  checkpointsFor,
+  type Settings,
+  UNWATCHED_BAKE_SECONDS,
+  WATCHED_BAKE_SECONDS,
+} from '../rollout/settings.ts'
 import { cancel, list, start, status, watch } from '../rollout/verbs.ts'
 import { service } from '../service.ts'
 
@@ -71,7 +76,7 @@ const options = {
     ),
     'bake-seconds': number('watch the alarms this long after the last replacement', undefined, {
       ...TWO_DAYS,
-      shown: `${BAKE_SECONDS}; rollback: 0`,
+      shown: `${WATCHED_BAKE_SECONDS}, or ${UNWATCHED_BAKE_SECONDS} if no alarm watches; rollback: 0`,
     }),
     'stall-seconds': number('roll back when no new instance becomes healthy for this long', 600),
     'timeout-seconds': number('stop following after this long', 3600),

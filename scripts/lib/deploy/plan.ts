@@ -14,7 +14,7 @@ import { batchesOf, fittingCheckpoints } from '../aws/refresh.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../format.ts'
 import { root } from '../paths.ts'
 import { checkpointDelayFor } from '../rollout/alarm-check.ts'
-import { BAKE_SECONDS, checkpointsFor, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
+import { bakeSecondsFor, checkpointsFor, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
 import { survey } from '../rollout/survey.ts'
 import type { Baked } from './choose.ts'
 
@@ -87,7 +87,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
 
 function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {
   const checkpoints = fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired)
-  const bakeSeconds = pace.bakeSeconds ?? BAKE_SECONDS
+  const bakeSeconds = pace.bakeSeconds ?? bakeSecondsFor(alarms)
   const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
   const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =

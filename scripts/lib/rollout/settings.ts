@@ -46,7 +46,17 @@ export interface Settings {
 export const checkpointsFor = (desired: number): number[] =>
   desired < 10 ? [50, 100] : [10, 50, 100]
 
-export const BAKE_SECONDS = 300
+/**
+ * The whole fleet is new at the last checkpoint, which lasts until the slowest alarm can ring. After it, only what the last
+ * old instances still answer while they are deregistered has to pass: 30 s, and one more period of the alarms.
+ */
+export const WATCHED_BAKE_SECONDS = 60
+/** Without alarms the probe watches alone, and notices partial failures more slowly. */
+export const UNWATCHED_BAKE_SECONDS = 300
+
+/** The default bake time of a new release, in seconds, with the alarms that watch it. */
+export const bakeSecondsFor = (alarms: readonly unknown[]): number =>
+  alarms.length > 0 ? WATCHED_BAKE_SECONDS : UNWATCHED_BAKE_SECONDS
 
 /** New before old: full capacity serves throughout, and as many again may start at once. */
 export const MIN_HEALTHY = 100

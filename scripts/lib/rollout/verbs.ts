@@ -17,7 +17,7 @@ import { memberTable } from './progress.ts'
 import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import {
-  BAKE_SECONDS,
+  bakeSecondsFor,
   checkpointsFor,
   MAX_HEALTHY,
   MIN_HEALTHY,
@@ -75,10 +75,11 @@ export async function start(context: Context): Promise<number> {
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
   }
+  const bakeSeconds = settings.bakeSeconds ?? bakeSecondsFor(checked.alarms)
   const problems = [
     ...checked.problems,
     ...tooFewAnswers(stops, fleet.desired, settings),
-    ...tooLittleTime(stops, settings),
+    ...tooLittleTime(stops, bakeSeconds, settings),
   ]
   if (problems.length > 0) {
     throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
@@ -113,7 +114,7 @@ export async function start(context: Context): Promise<number> {
         maxHealthy: MAX_HEALTHY,
         checkpoints,
         checkpointDelaySeconds: checked.checkpointDelaySeconds,
-        bakeSeconds: settings.bakeSeconds ?? BAKE_SECONDS,
+        bakeSeconds,
         alarms: checked.alarms,
         autoRollback: true,
         newest: fleet.refresh?.InstanceRefreshId,
@@ -270,8 +271,11 @@ function tooFewAnswers(
 }
 
 /** Refuses pauses so long that the rollout would be left before its end, with nobody to judge the release. */
-function tooLittleTime({ percentages, delayMs }: Checkpoints, settings: Settings): string[] {
-  const { timeoutSeconds, beforeSeconds, bakeSeconds = BAKE_SECONDS } = settings
+function tooLittleTime(
+  { percentages, delayMs }: Checkpoints,
+  bakeSeconds: number,
+  { timeoutSeconds, beforeSeconds }: Settings,
+): string[] {
   const seconds = beforeSeconds + (percentages.length * delayMs) / 1000 + bakeSeconds
   if (seconds < timeoutSeconds) return []
   return [
