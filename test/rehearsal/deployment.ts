@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { readReleaseFile } from '../../scripts/lib/release-file.ts'
-import { attest, trust } from '../support/attestation.ts'
 import { layOutProject } from '../support/deployable.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { GROUP, TEMPLATE, URL } from './names.ts'
+import { expectChain, vouch } from './provenance.ts'
 import type { Rehearsal } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 
@@ -44,6 +44,7 @@ export async function shipByDeploy(rehearsal: Rehearsal): Promise<boolean> {
     )
     at = to
   }
+  await expectChain(rehearsal, clone, at, assignment.rounds)
   return true
 }
 
@@ -57,7 +58,6 @@ async function cloneRunning(rehearsal: Rehearsal, name: ReleaseName): Promise<st
   const cloud = { group: GROUP, templateId: TEMPLATE, url: URL, alarms: ALARM_NAMES }
   const { id } = rehearsal.release(name)
   await layOutProject(clone, cloud, { release: id, ami_id: rehearsal.imageOf(name) })
-  await trust(clone)
-  for (const ami of rehearsal.plane.images.keys()) attest(rehearsal.plane, ami)
+  await vouch(rehearsal, clone)
   return clone
 }

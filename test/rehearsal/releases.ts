@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, utimesSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../../scripts/lib/errors.ts'
@@ -158,8 +158,10 @@ async function replace(path: string, { from, to }: { from: string; to: string })
 }
 
 async function bake(clone: string, id: string): Promise<void> {
+  // Not a link to the folder: it would be followed, and where it leads to is part of the executable.
   const modules = join(clone, 'node_modules')
-  if (!existsSync(modules)) symlinkSync(join(clone, '..', '..', 'node_modules'), modules)
+  rmSync(modules, { recursive: true, force: true })
+  await $`cp --archive --link ${join(clone, '..', '..', 'node_modules')} ${modules}`
   // They are installed for the rehearsed tree; an old lock file keeps the clone from installing them again.
   utimesSync(join(clone, 'bun.lock'), 0, 0)
   for (const step of [['scripts/build'], ['scripts/bake', '--local']]) {

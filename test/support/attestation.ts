@@ -21,6 +21,12 @@ export const entryOf = (builder: string, key: KeyObject) => ({
   key: key.export({ type: 'spki', format: 'pem' }),
 })
 
+/** Another one, of a key that signs receipts. */
+export const receiptsOf = (key: KeyObject) => ({
+  receipts: 'whoever rolls out',
+  key: key.export({ type: 'spki', format: 'pem' }),
+})
+
 /** Has the project in `folder` trust these builders: BUILDER, unless others are given. */
 export const trust = async (
   folder: string,

@@ -95,10 +95,10 @@ describe('the roles', () => {
     expect(roles.onDuty.policies).toEqual(roles.rollback.policies)
   })
 
-  test('give operators what scripts/ops and scripts/rollout call, and the automation a role, but no more', () => {
+  test('give operators what scripts/ops, scripts/verify and scripts/rollout call, and the automation a role, but no more', () => {
     const allowed = actionsOf(roles.operator.policies)
     expect(calledBy('ops').filter((action) => !allowed.includes(action))).toEqual([])
-    const called = calledBy('ops', 'rollout')
+    const called = calledBy('ops', 'rollout', 'verify')
     expect(allowed.filter((action) => !called.includes(action))).toEqual(['iam:PassRole'])
   })
 

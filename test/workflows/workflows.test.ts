@@ -15,6 +15,7 @@ import { name } from '../../package.json'
 import { rollout } from '../../scripts/lib/commands/rollout.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { amiArtifact, describeBuild } from '../../scripts/lib/provenance/statement.ts'
+import { signedPath } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { goTool, run } from '../support/tools.ts'
@@ -163,6 +164,22 @@ describe('the workflows', () => {
       expect(reader?.run).toStartWith(`receipt=${file}\n`)
     },
   )
+
+  test('keep the signed receipt of a deploy beside the receipt', () => {
+    const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
+    const inTemp = (path: unknown) => String(path).replace(/^\$\{\{ runner\.temp \}\}/, '/tmp')
+    const ship = steps.find(({ env }) => env?.[variableOf('receipt')])
+    const receipt = inTemp(ship?.env?.[variableOf('receipt')])
+    const kept = steps.find(
+      (step) => step.uses?.startsWith('actions/upload-artifact') && step.if === 'always()',
+    )
+    const pattern = new Bun.Glob(inTemp(kept?.with?.path))
+    for (const path of [receipt, signedPath(receipt)]) expect(pattern.match(path)).toBe(true)
+    const key = '$RUNNER_TEMP/receipt-key.pem'
+    const layOut = steps.find(({ run }) => run?.includes(key))
+    expect(layOut?.run).toContain(`echo "${variableOf('receipt-key')}=${key}" >>"$GITHUB_ENV"`)
+    expect(pattern.match('/tmp/receipt-key.pem')).toBe(false)
+  })
 
   test('set only variables that scripts/rollout reads', () => {
     const known = Object.keys(rollout.options).map(variableOf)

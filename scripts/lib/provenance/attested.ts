@@ -46,7 +46,11 @@ export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
   }
 }
 
-async function verified(aws: Aws, image: Claimed, builders: TrustedBuilder[]): Promise<Attested> {
+export async function verified(
+  aws: Aws,
+  image: Claimed,
+  builders: TrustedBuilder[],
+): Promise<Attested> {
   const keys = builders.filter((each) => 'key' in each)
   const workflows = builders.filter((each) => 'github' in each)
   const kept = keys.length > 0 ? await findKept(aws, image.ami_id) : undefined

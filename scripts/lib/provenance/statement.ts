@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { Stop } from '../errors.ts'
 import { service } from '../service.ts'
 
-const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
+/** What every in-toto statement is, whatever it states. */
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1'
 
 const Subject = z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })

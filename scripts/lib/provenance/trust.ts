@@ -6,7 +6,7 @@ import { Stop } from '../errors.ts'
 import { root } from '../paths.ts'
 import { parsePublicKey } from './envelope.ts'
 
-/** Whose images may be deployed; committed, so that changing it is a change like any other. */
+/** Whose images may be deployed, and whose receipts are believed; committed, so that changing it is a change like any other. */
 export const TRUSTED_BUILDERS = join(root, 'scripts/trusted-builders.json')
 
 /** A workflow as the certificate of its attestations names it: a file at a branch or tag. */
@@ -17,9 +17,12 @@ const Builder = z.string().min(1)
 /** A private key would pass for a public one, and be committed. */
 const PUBLIC_KEY = /^-----BEGIN PUBLIC KEY-----\n/
 
+const PublicKey = z.string().regex(PUBLIC_KEY)
+
 const Entries = z.array(
   z.union([
-    z.strictObject({ builder: Builder, key: z.string().regex(PUBLIC_KEY) }),
+    z.strictObject({ builder: Builder, key: PublicKey }),
+    z.strictObject({ receipts: z.string().min(1), key: PublicKey }),
     z.strictObject({
       builder: Builder.regex(WORKFLOW),
       github: z.string().regex(/^[^/\s]+\/[^/\s]+$/),
@@ -40,12 +43,20 @@ export type TrustedBuilder = {
 
 /** The builders in scripts/trusted-builders.json, or another file. Throws `Stop` when it cannot be read as such. */
 export function readTrustedBuilders(path = TRUSTED_BUILDERS): TrustedBuilder[] {
-  return parse(path).map((entry, index) =>
-    'key' in entry
-      ? { builder: entry.builder, key: parsePublicKey(entry.key, `${path}, entry ${index + 1}`) }
-      : entry,
-  )
+  return parse(path).flatMap((entry, index): TrustedBuilder[] => {
+    if ('receipts' in entry) return []
+    if ('github' in entry) return [entry]
+    return [{ builder: entry.builder, key: parsePublicKey(entry.key, placeOf(path, index)) }]
+  })
 }
+
+/** The keys of those who roll out, whose receipts are believed, from the same file. They vouch for no image. */
+export const readReceiptKeys = (path = TRUSTED_BUILDERS): KeyObject[] =>
+  parse(path).flatMap((entry, index) =>
+    'receipts' in entry ? [parsePublicKey(entry.key, placeOf(path, index))] : [],
+  )
+
+const placeOf = (path: string, index: number): string => `${path}, entry ${index + 1}`
 
 function parse(path: string): z.infer<typeof Entries> {
   let content: unknown
@@ -59,6 +70,6 @@ function parse(path: string): z.infer<typeof Entries> {
   const { path: where = [] } = error.issues[0] ?? {}
   const what = where.length > 0 ? `entry ${Number(where[0]) + 1}` : 'the content'
   throw new Stop(
-    `${path}: ${what} is no trusted builder, expected { "builder": URI, "key": PUBLIC KEY IN PEM } or { "builder": "https://github.com/OWNER/NAME/.github/workflows/FILE@refs/heads/BRANCH", "github": "OWNER/NAME" }`,
+    `${path}: ${what} is no trusted builder, expected { "builder": URI, "key": PUBLIC KEY IN PEM }, { "receipts": NAME, "key": PUBLIC KEY IN PEM } or { "builder": "https://github.com/OWNER/NAME/.github/workflows/FILE@refs/heads/BRANCH", "github": "OWNER/NAME" }`,
   )
 }
