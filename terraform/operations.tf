@@ -192,7 +192,7 @@ resource "aws_sns_topic_subscription" "email" {
 ################################################################################
 
 resource "aws_ssm_document" "command" {
-  for_each = toset(["status", "logs", "restart", "bundle"])
+  for_each = toset(["status", "logs", "restart", "bundle", "checksum"])
 
   name            = "${local.name}-${each.key}"
   document_type   = "Command"

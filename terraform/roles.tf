@@ -223,6 +223,12 @@ data "aws_iam_policy_document" "operator" {
   }
 
   statement {
+    sid       = "Provenance"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.ssm_arn}:parameter/${local.service}/provenance/*"]
+  }
+
+  statement {
     sid = "Watch"
 
     actions = [

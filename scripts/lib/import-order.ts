@@ -19,7 +19,7 @@ const FLOORS = [
   'scripts/lib/cli.ts',
   'scripts/lib/{image,ops,rollout,sbom,secrets}/**',
   'scripts/lib/deploy/**',
-  'scripts/lib/doctor/**',
+  'scripts/lib/{doctor,verify}/**',
   'scripts/lib/commands/**',
   'test/{support,aws-double}/**',
   'test/**',

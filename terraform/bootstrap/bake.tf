@@ -8,6 +8,8 @@ locals {
   snapshots = "${local.arn}:ec2:${var.region}::snapshot/*"
   # As in packer/aws/source.pkr.hcl.
   unfinished = "packer ${local.service} *"
+  # As in scripts/lib/provenance/kept.ts.
+  statements = "${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/provenance/ami-*"
 }
 
 data "aws_subnet" "bake" {
@@ -246,6 +248,19 @@ data "aws_iam_policy_document" "bake" {
       test     = "StringEquals"
       variable = "ssm:resourceTag/aws:ssmmessages:session-id"
       values   = ["$${aws:userid}"]
+    }
+  }
+
+  # Once for each image: what is stated stays.
+  statement {
+    sid       = "KeepStatement"
+    actions   = ["ssm:PutParameter"]
+    resources = [local.statements]
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "ssm:Overwrite"
+      values   = ["true"]
     }
   }
 }

@@ -34,6 +34,13 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/redis-password"]
   }
 
+  # Who made an image, which a deploy and its plan verify.
+  statement {
+    sid       = "Statements"
+    actions   = ["ssm:GetParameter"]
+    resources = [local.statements]
+  }
+
   statement {
     sid = "AccessLogs"
 

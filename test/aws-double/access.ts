@@ -82,6 +82,7 @@ const NEEDS: Record<string, Needs> = {
 
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
+  'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
   'ssm:SendCommand': (plane, { json }) => [
     { resource: arn('ssm', `document/${json.DocumentName}`), context: {} },
     ...targets(plane, json).map((id) => ({

@@ -26,6 +26,8 @@ export interface Account {
   store: Store | undefined
   /** Types by name. */
   parameters: Map<string, string>
+  /** Values by name, of parameters that are no secrets. */
+  values: Map<string, string>
 }
 
 export interface Endpoint {
@@ -103,5 +105,6 @@ function wellAccount(group: string): Account {
       [`/${name}/${environment}/redis-password`, 'SecureString'],
       [`/${name}/${environment}/tokens`, 'SecureString'],
     ]),
+    values: new Map(),
   }
 }

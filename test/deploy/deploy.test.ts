@@ -13,6 +13,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { accountOf } from '../aws-double/account.ts'
+import { attest, BUILDER, trust } from '../support/attestation.ts'
 import { layOutProject } from '../support/deployable.ts'
 import {
   ALARM,
@@ -92,6 +94,8 @@ beforeEach(async () => {
   const { url } = scene.fleet
   const cloud = { group: GROUP, templateId: TEMPLATE, url, alarms: [ALARM] }
   await layOutProject(project, cloud, { release: commits[0], ami_id: OLD_IMAGE })
+  await trust(project)
+  for (const ami of scene.plane.images.keys()) attest(scene.plane, ami)
   await Bun.write(join(project, 'terraform/store.tf'), STORE)
   const applied = await terraformApply()
   if (applied.exitCode !== 0) throw new Error(applied.stdout.toString() + applied.stderr.toString())
@@ -109,6 +113,7 @@ describe('deploy --plan', () => {
     expect(out).toContain(`release     ${old} -> ${next}`)
     expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
     expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
+    expect(out).toContain(`provenance  signed by ${BUILDER} (key `)
     expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
     expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
     expect(out).toMatch(/expected +about \d+:\d\d minutes/)
@@ -212,6 +217,34 @@ describe('deploy', () => {
     const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
     const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
     expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
+  })
+
+  test('refuses an image that no trusted builder vouches for, unless --unattested is given', async () => {
+    accountOf(scene.plane).values.clear()
+    const former = await Bun.file(file()).text()
+    const past = { release: commits[1], ami_id: NEW_IMAGE, bumped_at: '2026-01-02' }
+    await Bun.write(
+      file(),
+      JSON.stringify({ release: commits[0], ami_id: OLD_IMAGE, history: [past] }),
+    )
+    for (const args of [
+      ['HEAD', '--yes'],
+      ['HEAD', '--plan'],
+      ['--previous', '--plan'],
+    ]) {
+      const { code, out, err } = await run(args)
+      expect(err).toContain(
+        `deploy: where ${NEW_IMAGE} of release ${commits[1].slice(0, 12)} comes`,
+      )
+      expect(out).not.toContain('release     ')
+      expect(code).toBe(1)
+    }
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.double.calls).not.toContain('StartInstanceRefresh')
+    await Bun.write(file(), former)
+    const { code, out } = await run(['HEAD', '--yes', '--unattested'])
+    expect(out).toContain('provenance  not checked (--unattested)')
+    expect(code).toBe(0)
   })
 
   test('refuses without a terminal to ask on, and restores the release file', async () => {

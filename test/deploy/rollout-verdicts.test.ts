@@ -1,8 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readdir } from 'node:fs/promises'
+import { generateKeyPairSync } from 'node:crypto'
+import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { name } from '../../package.json'
 import type { Receipt } from '../../scripts/lib/rollout/receipt.ts'
+import { openReceipt } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { denied } from '../aws-double/faults.ts'
 import { commands } from '../aws-double/wire/json.ts'
 import {
@@ -26,7 +28,11 @@ useRollout()
 describe('rollout start', () => {
   test('exits with 0 when every instance answers with the release and no request failed', async () => {
     await begin()
-    const ran = await ship(['--json'])
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    const key = join(folder, 'key.pem')
+    await Bun.write(key, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const ran = await ship(['--json', '--receipt-key', key])
+    await rm(key)
     expect(ran.err).toContain('verdict     shipped')
     expect(ran.code).toBe(0)
     const printed = JSON.parse(ran.out) as Receipt
@@ -37,6 +43,7 @@ describe('rollout start', () => {
       release: NEW,
       previousRelease: OLD,
       launchTemplateVersion: 2,
+      ami: NEW_IMAGE,
       releases: { [NEW]: 3 },
       observed: { ok: true, inService: 3 },
     })
@@ -53,7 +60,9 @@ describe('rollout start', () => {
       expect(probe?.phases[phase].requests).toBeGreaterThan(5)
       expect(probe?.phases[phase].p99).toBeGreaterThanOrEqual(probe?.phases[phase].p50 ?? Infinity)
     }
-    expect(await readdir(folder)).toEqual(['receipt.json'])
+    expect((await readdir(folder)).toSorted()).toEqual(['receipt.intoto.json', 'receipt.json'])
+    const signed = await Bun.file(join(folder, 'receipt.intoto.json')).json()
+    expect(openReceipt(signed, [publicKey])).toEqual(printed as Receipt & { ami: string })
   })
 
   test('starts the refresh with the preferences that the design specifies', async () => {

@@ -1,3 +1,4 @@
+import { keptAt } from '../../scripts/lib/provenance/kept.ts'
 import { service } from '../../scripts/lib/service.ts'
 import type { Access } from '../aws-double/access.ts'
 import { ACCOUNT, arn, REGION } from '../aws-double/names.ts'
@@ -11,13 +12,15 @@ const FINISHED = {
   release: '1'.repeat(40),
 }
 
+export const STATEMENT = arn('ssm', `parameter${keptAt('ami-0123456789abcdef0')}`)
+
 /** Tags given in the call that creates a resource, which EC2 checks as a call of its own. */
 const tagged = (create: string, resource: string) =>
   ask('ec2:CreateTags', resource, { ...sets(UNFINISHED), 'ec2:CreateAction': create })
 
 /**
  * Every call of a bake with packer/aws, in the order of the steps, on each resource that EC2 checks. From the source of
- * hashicorp/packer-plugin-amazon, version 1.8.2, builder/: the file is named before each group.
+ * hashicorp/packer-plugin-amazon, version 1.8.2, builder/: the file is named before each group. The last is this project's.
  */
 export const BAKE: Access[] = [
   // ../datasource/parameterstore/data.go
@@ -98,4 +101,6 @@ export const BAKE: Access[] = [
   ask('ec2:DeleteVolume', ec2('volume/vol'), has(UNFINISHED)),
   ask('ec2:DeregisterImage', image(), has(UNFINISHED)),
   ask('ec2:DeleteSnapshot', snapshot(), has(UNFINISHED)),
+  // scripts/lib/provenance/kept.ts
+  ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'false' }),
 ]

@@ -52,7 +52,7 @@ function rootAnswers(name: string): Record<string, object> {
     { id: `${name}-${key.replace('_', '-')}`, arn: iam(`role/${name}-${key.replace('_', '-')}`) },
   ]
   return Object.fromEntries([
-    ...['status', 'logs', 'restart', 'bundle'].map(command),
+    ...['status', 'logs', 'restart', 'bundle', 'checksum'].map(command),
     ...['journal', 'flow'].map(logs),
     ...['instance', 'automation', 'flow_logs'].map(role),
   ])

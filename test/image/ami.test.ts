@@ -6,11 +6,17 @@ import { $ } from 'bun'
 import { name } from '../../package.json'
 import { imagesWith, listImages } from '../../scripts/lib/aws/images.ts'
 import { bakeAmi } from '../../scripts/lib/image/ami.ts'
+import { bake } from '../../scripts/lib/image/bake-release.ts'
 import { readBuiltRelease } from '../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../scripts/lib/image/packer.ts'
 import { unfinished } from '../../scripts/lib/image/unfinished.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { open } from '../../scripts/lib/provenance/envelope.ts'
+import { keep } from '../../scripts/lib/provenance/keep.ts'
+import { findKept } from '../../scripts/lib/provenance/kept.ts'
+import { amiArtifact, checkStatement } from '../../scripts/lib/provenance/statement.ts'
 import { noMinistack } from '../aws-double/ministack.ts'
+import { BUILDER, KEYS } from '../support/attestation.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
@@ -232,6 +238,69 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
       expect(content).toContain('./systemd/app.target')
     } finally {
       process.env.PATH = path
+    }
+  }, 90_000)
+
+  /** Bakes the tree in `folder` with a key, like scripts/bake. */
+  async function bakeSigned(folder: string, region: string | undefined) {
+    const key = join(folder, 'dist', 'key.pem')
+    writeFileSync(key, KEYS.privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const options = {
+      root: folder,
+      local: false,
+      arch: 'arm64',
+      force: false,
+      json: false,
+    } as const
+    const path = process.env.PATH
+    process.env.PATH = `${standInForPacker(folder)}:${path}`
+    try {
+      return await bake({ ...options, region, builder: BUILDER, key }, never)
+    } finally {
+      process.env.PATH = path
+    }
+  }
+
+  test('keeps a signed statement of what was baked in the account, once', async () => {
+    await using cloud = await startEmulatedAws()
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    const ami = await bakeSigned(folder.path, cloud.env.AWS_REGION)
+    const kept = (await findKept(cloud.aws, ami)) ?? ''
+    const release = await readBuiltRelease(folder.path, 'arm64')
+    checkStatement(open(JSON.parse(kept), [KEYS.publicKey]), {
+      builder: BUILDER,
+      commit: id,
+      artifacts: [
+        { name: `${name}-linux-arm64`, sha256: release.sha256 },
+        { name: `${name}-linux-arm64.cdx.json`, sha256: release.sbomSha256 },
+        amiArtifact(ami),
+      ],
+    })
+    // A standard parameter holds 4096 characters.
+    expect(kept.length).toBeLessThan(3_000)
+    await expect(keep(cloud.aws, ami, JSON.parse(kept))).rejects.toThrow('already exists')
+  }, 90_000)
+
+  test('says how to keep the statement when AWS does not let it', async () => {
+    await using cloud = await startEmulatedAws()
+    using folder = temporaryFolder()
+    const { id } = await makeTree(folder.path)
+    const body = { __type: 'AccessDeniedException', message: 'not authorized' }
+    using ssm = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => Response.json(body, { status: 400 }),
+    })
+    process.env.AWS_ENDPOINT_URL_SSM = String(ssm.url)
+    try {
+      await expect(bakeSigned(folder.path, cloud.env.AWS_REGION)).rejects.toThrow(
+        new RegExp(
+          `^ami-\\w+ is baked, but its statement could not be kept: AWS denied access: not authorized\\. .* Then: aws ssm put-parameter .* --name /${name}/provenance/ami-\\w+ --value file://${folder.path}/dist/provenance/${id}-arm64.intoto.json$`,
+        ),
+      )
+    } finally {
+      delete process.env.AWS_ENDPOINT_URL_SSM
     }
   }, 90_000)
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { AutoScalingClient, CreateAutoScalingGroupCommand } from '@aws-sdk/client-auto-scaling'
 import {
@@ -9,6 +10,9 @@ import {
 import { name } from '../../package.json'
 import { imagesInUse } from '../../scripts/lib/aws/images-in-use.ts'
 import { root } from '../../scripts/lib/paths.ts'
+import { seal } from '../../scripts/lib/provenance/envelope.ts'
+import { keep } from '../../scripts/lib/provenance/keep.ts'
+import { findKept } from '../../scripts/lib/provenance/kept.ts'
 import { noMinistack } from '../aws-double/ministack.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -31,6 +35,7 @@ sayWhatIsLeftOut('scripts/gc against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
   let cloud: EmulatedAws
+  const { privateKey } = generateKeyPairSync('ed25519')
   /** Of releases at least 100 days old, except number 8. */
   const amis: FakeAmi[] = []
   let foreign: string
@@ -69,6 +74,9 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
       }),
     )
     const old = daysAgo(300).toISOString()
+    for (const index of [3, 4]) {
+      await keep(cloud.aws, ids[index] as string, seal({}, privateKey))
+    }
     orphan = await makeSnapshot(
       ec2,
       tagsOf({ service: name, release: 'f'.repeat(40), 'baked-at': old }),
@@ -146,7 +154,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(stdout).toMatch(new RegExp(`^${amis[8]?.ami} +888888888888 +\\S+ +stays: young$`, 'm'))
   })
 
-  test('with --yes removes exactly what can go, with its snapshots', async () => {
+  test('with --yes removes exactly what can go, with its snapshots and statement', async () => {
     const before = await left()
     const { stdout, stderr, exitCode } = await gc('--keep', '2', '--yes', '--json')
     expect(stderr).toContain('removed 3 of 3')
@@ -167,6 +175,9 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
       before.snapshots.filter((id) => !snapshots.includes(id)).sort(),
     )
     expect(after.snapshots).toContain(foreign)
+    // What is stated about an image goes with it, and not before.
+    const kept = [3, 4].map((index) => findKept(cloud.aws, amis[index]?.ami as string))
+    expect(await Promise.all(kept)).toEqual([undefined, expect.any(String)])
   })
 
   test('finds nothing more to remove the second time', async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { $ } from 'bun'
 import { findLocalImage, type LocalImage } from '../../scripts/lib/image/local.ts'
@@ -51,10 +51,35 @@ describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
           { name: 'root.tar.zst', sha256: sha256(image.archive) },
         ],
       })
+
+      // Built there a third time, by somebody who has only the public key, it holds; and altered it does not.
+      const whole = await verify(folder.path, again)
+      expect(whole.text).toMatch(/^ok +executable +[0-9a-f]{12}, rebuilt and in dist$/m)
+      expect(whole.text).toMatch(/^ok +sbom +[0-9a-f]{12}, rebuilt and in dist$/m)
+      expect(whole.text).toMatch(
+        /^ok +image folder +the executable, the bill of materials, the arc/m,
+      )
+      expect(whole.code).toBe(0)
+      appendFileSync(join(again.root, 'usr/local/bin/app'), ' ')
+      appendFileSync(join(folder.path, 'clone/dist', `${dist}.cdx.json`), ' ')
+      const altered = await verify(folder.path, again, '--no-rebuild')
+      expect(altered.text).toMatch(/^WRONG +sbom +in dist it has the checksum /m)
+      expect(altered.text).toMatch(/^WRONG +image folder +the executable of .* has the checksum /m)
+      expect(altered.code).toBe(1)
     },
     BAKE_TIMEOUT_MS,
   )
 })
+
+/** Tells the chain of an image that was baked in a clone in `folder`, without AWS. */
+async function verify(folder: string, image: LocalImage, ...words: string[]) {
+  const trusted = join(folder, 'trusted.json')
+  const key = KEYS.publicKey.export({ type: 'spki', format: 'pem' })
+  await Bun.write(trusted, JSON.stringify([{ builder: BUILDER, key }]))
+  const all = ['HEAD', '--offline', '--branch', 'HEAD', '--trusted', trusted, '--image', image.root]
+  const ran = await $`scripts/verify ${all} ${words}`.cwd(join(folder, 'clone')).nothrow().quiet()
+  return { text: ran.stdout.toString() + ran.stderr.toString(), code: ran.exitCode }
+}
 
 /** Builds and bakes the commit in a clone in `folder`, from the same Debian. */
 async function bakeInClone(folder: string, { base, release }: LocalImage): Promise<LocalImage> {

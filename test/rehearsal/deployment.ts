@@ -4,6 +4,7 @@ import { readReleaseFile } from '../../scripts/lib/release-file.ts'
 import { layOutProject } from '../support/deployable.ts'
 import { ALARM_NAMES } from './alarm-watch.ts'
 import { GROUP, TEMPLATE, URL } from './names.ts'
+import { expectChain, vouch } from './provenance.ts'
 import type { Rehearsal } from './rehearsal.ts'
 import type { ReleaseName } from './releases.ts'
 
@@ -43,6 +44,7 @@ export async function shipByDeploy(rehearsal: Rehearsal): Promise<boolean> {
     )
     at = to
   }
+  await expectChain(rehearsal, clone, at, assignment.rounds)
   return true
 }
 
@@ -56,5 +58,6 @@ async function cloneRunning(rehearsal: Rehearsal, name: ReleaseName): Promise<st
   const cloud = { group: GROUP, templateId: TEMPLATE, url: URL, alarms: ALARM_NAMES }
   const { id } = rehearsal.release(name)
   await layOutProject(clone, cloud, { release: id, ami_id: rehearsal.imageOf(name) })
+  await vouch(rehearsal, clone)
   return clone
 }

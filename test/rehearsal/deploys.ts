@@ -23,7 +23,7 @@ export interface Run {
 
 /** Who runs a script: the workflow of that name, or an operator. */
 function roleOf(script: string, [verb]: string[]): Role {
-  if (script === 'ops') return 'operator'
+  if (script === 'ops' || script === 'verify') return 'operator'
   return script === 'rollout' && verb !== 'start' ? 'rollback' : 'deploy'
 }
 

@@ -126,6 +126,7 @@ export function settingsOf(
     noProbe: false,
     json: true,
     receipt: undefined,
+    receiptKey: undefined,
     evidence: undefined,
   }
 }

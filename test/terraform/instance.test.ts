@@ -175,8 +175,14 @@ describe('the SSM documents', () => {
   const of = (version: string) =>
     documents.filter(({ document }) => document.schemaVersion === version)
 
-  test('are the six verbs of scripts/ops: commands on an instance, or automations', () => {
-    expect(of('2.2').map(({ name }) => name)).toEqual(['bundle', 'logs', 'restart', 'status'])
+  test('are commands on an instance, or automations', () => {
+    expect(of('2.2').map(({ name }) => name)).toEqual([
+      'bundle',
+      'checksum',
+      'logs',
+      'restart',
+      'status',
+    ])
     expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
   })
 

@@ -3,7 +3,7 @@ import { service } from '../../scripts/lib/service.ts'
 import type { Access } from '../aws-double/access.ts'
 import { ACCOUNT, arn, groupArn, REGION } from '../aws-double/names.ts'
 import { ask, ec2, has, image, sets, snapshot } from '../iam/ask.ts'
-import { UNFINISHED } from '../iam/packer-calls.ts'
+import { STATEMENT, UNFINISHED } from '../iam/packer-calls.ts'
 import { BAKE_VPC, STATE_KEY } from '../iam/render.ts'
 import { type Role, rolesOf } from '../iam/roles.ts'
 
@@ -99,6 +99,10 @@ describe('nobody but administrators', () => {
         ask('ssm:GetParametersByPath', parameter(service.name)),
         ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/tokens`)),
         ask('ssm:DeleteParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
+      ],
+      'replaces or deletes the statement of who made an image': [
+        ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'true' }),
+        ask('ssm:DeleteParameter', STATEMENT),
       ],
       'runs what is not a document of the service': [
         ask('ssm:SendCommand', `arn:aws:ssm:${REGION}::document/AWS-RunShellScript`),
@@ -246,6 +250,13 @@ describe('a deploy and a rollback', () => {
       'open no session': [ask('ssm:StartSession', ec2('instance/i'), has(TAGS))],
     }),
   )('%s', async (_, asked) => await expectDenied(both, asked))
+
+  test('say of no image who made it', async () => {
+    await expectDenied(
+      [...both, 'plan'],
+      [ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'false' })],
+    )
+  })
 
   test('a rollback makes no launch template version, and reads no state or secret', async () => {
     await expectDenied(

@@ -9,7 +9,7 @@ import { ACCOUNT, arn, groupArn } from '../aws-double/names.ts'
 import { ask, ec2, has, sets } from '../iam/ask.ts'
 import { accessLevelOf, resourcesOf } from '../iam/catalogue.ts'
 import type { PolicyDocument } from '../iam/document.ts'
-import { BAKE } from '../iam/packer-calls.ts'
+import { BAKE, STATEMENT } from '../iam/packer-calls.ts'
 import { READS } from '../iam/provider-calls.ts'
 import { STATE_KEY } from '../iam/render.ts'
 import { type Role, rolesOf } from '../iam/roles.ts'
@@ -95,10 +95,10 @@ describe('the roles', () => {
     expect(roles.onDuty.policies).toEqual(roles.rollback.policies)
   })
 
-  test('give operators what scripts/ops and scripts/rollout call, and the automation a role, but no more', () => {
+  test('give operators what scripts/ops, scripts/verify and scripts/rollout call, and the automation a role, but no more', () => {
     const allowed = actionsOf(roles.operator.policies)
     expect(calledBy('ops').filter((action) => !allowed.includes(action))).toEqual([])
-    const called = calledBy('ops', 'rollout')
+    const called = calledBy('ops', 'rollout', 'verify')
     expect(allowed.filter((action) => !called.includes(action))).toEqual(['iam:PassRole'])
   })
 
@@ -107,6 +107,12 @@ describe('the roles', () => {
     const called = calledBy('deploy', 'rollout')
     expect(called.length).toBeGreaterThan(10)
     expect(called.filter((action) => !allowed.includes(action))).toEqual([])
+  })
+
+  test('let a deploy and its plan read the statement of who made an image', async () => {
+    for (const role of ['deploy', 'plan'] as const) {
+      expect(await refused(role, [ask('ssm:GetParameter', STATEMENT)])).toEqual([])
+    }
   })
 
   test('let those who roll back set the tags about rollouts on this group, and those alone', async () => {

@@ -15,6 +15,8 @@ import {
   checkStatement,
   describeBuild,
 } from '../../scripts/lib/provenance/statement.ts'
+import { readReceiptKeys, readTrustedBuilders } from '../../scripts/lib/provenance/trust.ts'
+import { entryOf, receiptsOf } from '../support/attestation.ts'
 import { temporaryFolder } from '../support/process.ts'
 
 const sha256 = (text: string) => new Bun.CryptoHasher('sha256').update(text).digest('hex')
@@ -163,6 +165,21 @@ describe('a key', () => {
       expect(keyId(read(pem(pair.privateKey), readPrivateKey))).toBe(keyId(pair.publicKey))
       expect(keyId(read(pem(pair.publicKey), readPublicKey))).toBe(keyId(pair.publicKey))
     }
+  })
+
+  test('that is trusted with receipts is trusted with no image, nor the other way round', () => {
+    using folder = temporaryFolder()
+    const path = join(folder.path, 'trusted.json')
+    const entries = [
+      entryOf('https://example.com/bake', own.publicKey),
+      receiptsOf(other.publicKey),
+    ]
+    writeFileSync(path, JSON.stringify(entries))
+    const keysOf = readTrustedBuilders(path).flatMap((each) =>
+      'key' in each ? [keyId(each.key)] : [],
+    )
+    expect(keysOf).toEqual([keyId(own.publicKey)])
+    expect(readReceiptKeys(path).map(keyId)).toEqual([keyId(other.publicKey)])
   })
 
   test('of another type, or none, is refused', () => {

@@ -15,6 +15,7 @@ import { name } from '../../package.json'
 import { rollout } from '../../scripts/lib/commands/rollout.ts'
 import { root } from '../../scripts/lib/paths.ts'
 import { amiArtifact, describeBuild } from '../../scripts/lib/provenance/statement.ts'
+import { signedPath } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { goTool, run } from '../support/tools.ts'
@@ -44,6 +45,7 @@ interface Job {
 interface Workflow {
   on: Record<string, unknown>
   permissions: Record<string, string>
+  env?: Record<string, string>
   defaults?: { run: { shell: string } }
   concurrency: { group: string; 'cancel-in-progress'?: boolean }
   jobs: Record<string, Job>
@@ -121,9 +123,9 @@ describe('the workflows', () => {
     expect(workflow.jobs.deploy?.environment).toBe('production')
     expect(workflow.jobs.plan?.environment).toBeUndefined()
     expect(text).toMatch(/^ {4}needs: plan$/m)
-    expect(text).toContain('scripts/deploy "$RELEASE" --plan | tee')
+    expect(text).toMatch(/scripts\/deploy "\$RELEASE" --plan .*\| tee/)
     expect(text).toMatch(
-      /scripts\/bump "\$RELEASE"\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
+      /scripts\/bump "\$RELEASE" .*\n *terraform -chdir=terraform plan .*\| tee "(.*)"\n.*cat "\1".*GITHUB_STEP_SUMMARY/,
     )
     // Without pipefail, tee would hide a failed plan.
     expect(workflow.defaults?.run.shell).toBe('bash')
@@ -162,6 +164,22 @@ describe('the workflows', () => {
       expect(reader?.run).toStartWith(`receipt=${file}\n`)
     },
   )
+
+  test('keep the signed receipt of a deploy beside the receipt', () => {
+    const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
+    const inTemp = (path: unknown) => String(path).replace(/^\$\{\{ runner\.temp \}\}/, '/tmp')
+    const ship = steps.find(({ env }) => env?.[variableOf('receipt')])
+    const receipt = inTemp(ship?.env?.[variableOf('receipt')])
+    const kept = steps.find(
+      (step) => step.uses?.startsWith('actions/upload-artifact') && step.if === 'always()',
+    )
+    const pattern = new Bun.Glob(inTemp(kept?.with?.path))
+    for (const path of [receipt, signedPath(receipt)]) expect(pattern.match(path)).toBe(true)
+    const key = '$RUNNER_TEMP/receipt-key.pem'
+    const layOut = steps.find(({ run }) => run?.includes(key))
+    expect(layOut?.run).toContain(`echo "${variableOf('receipt-key')}=${key}" >>"$GITHUB_ENV"`)
+    expect(pattern.match('/tmp/receipt-key.pem')).toBe(false)
+  })
 
   test('set only variables that scripts/rollout reads', () => {
     const known = Object.keys(rollout.options).map(variableOf)
@@ -250,6 +268,22 @@ describe('the workflows', () => {
       `${'b'.repeat(64)}  executable\n${amiArtifact('ami-0').sha256}  ami-0\n`,
     )
     expect(JSON.parse(made(attest?.with?.['predicate-path']))).toEqual(statement.predicate)
+  })
+
+  test('let gh verify the attestation of what they deploy, and skip that only where there are none', () => {
+    const { workflow } = named('deploy.yml')
+    const choosing = Object.values(workflow.jobs).flatMap(({ permissions, steps = [] }) => {
+      expect((permissions ?? workflow.permissions).attestations).toBe('read')
+      return steps.filter(({ run }) => /scripts\/(deploy|bump) /.test(run ?? ''))
+    })
+    expect(choosing).toHaveLength(3)
+    for (const { run, env } of choosing) {
+      expect(env?.GH_TOKEN).toMatch(/^\$\{\{ github\.token \}\}$/)
+      expect(run).toMatch(/scripts\/(deploy|bump) "\$RELEASE".* \$\{UNATTESTED:\+"\$UNATTESTED"\}/)
+    }
+    expect(workflow.env?.UNATTESTED).toContain(
+      "vars.WITHOUT_ATTESTATIONS == 'true' && '--unattested'",
+    )
   })
 
   test('push the release file to main even if main has moved meanwhile', async () => {

@@ -52,6 +52,13 @@ export function classifyError(error: unknown): ErrorKind {
   return NETWORK_CODE.test(code) ? 'network' : 'other'
 }
 
+/** For `catch`: undefined for the error with that name; any other is thrown. */
+export const unless =
+  (name: string) =>
+  (error: Error): undefined => {
+    if (error.name !== name) throw error
+  }
+
 /** Whether the same call may succeed when retried later. One whose answer was lost may have succeeded already. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof LostAnswer) return false

@@ -12,8 +12,14 @@ import { TAG, tagValue } from './tags.ts'
 export const ARCHITECTURES = ['x64', 'arm64'] as const
 export type Arch = (typeof ARCHITECTURES)[number]
 
+/** What the tags of an AMI say is in it, each by its SHA-256 in hexadecimal; undefined without the tag. */
+export interface Digests {
+  executable: string | undefined
+  sbom: string | undefined
+}
+
 /** An AMI of this service, with what its tags say. */
-export interface Image {
+export interface Image extends Digests {
   id: string
   state: string
   /** Undefined for an architecture that the service does not run on. */
@@ -120,6 +126,8 @@ function toImage(image: AwsImage): Image {
     state: image.State ?? 'unknown',
     arch: Architecture === 'x86_64' ? 'x64' : ARCHITECTURES.find((arch) => arch === Architecture),
     release: tagValue(image.Tags, TAG.release),
+    executable: tagValue(image.Tags, TAG.executable),
+    sbom: tagValue(image.Tags, TAG.sbom),
     createdAt: new Date(image.CreationDate ?? 0),
     bakedAt: tagValue(image.Tags, TAG.bakedAt),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),

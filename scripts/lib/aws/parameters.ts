@@ -1,5 +1,6 @@
 import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
 import { service } from '../service.ts'
+import { unless } from './errors.ts'
 
 export type SecretName = 'redis-password' | 'tokens'
 
@@ -42,9 +43,3 @@ export class Parameters {
     )
   }
 }
-
-const unless =
-  (name: string) =>
-  (error: Error): undefined => {
-    if (error.name !== name) throw error
-  }

@@ -9,7 +9,14 @@ import { explain, isTransient } from './errors.ts'
 import { withRetry } from './retry.ts'
 
 /** The SSM documents that Terraform owns, named `<group>-<verb>`. */
-export type DocumentVerb = 'status' | 'logs' | 'restart' | 'bundle' | 'drain' | 'undrain'
+export type DocumentVerb =
+  | 'status'
+  | 'logs'
+  | 'restart'
+  | 'bundle'
+  | 'checksum'
+  | 'drain'
+  | 'undrain'
 
 export interface CommandOptions {
   group: string

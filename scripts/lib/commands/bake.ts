@@ -3,6 +3,7 @@ import { type Command, interruption, runCommand } from '../cli.ts'
 import { EXIT, Stop } from '../errors.ts'
 import { bake } from '../image/bake-release.ts'
 import { flag, oneOf, text } from '../options.ts'
+import { root } from '../paths.ts'
 
 const options = {
   local: flag(
@@ -12,7 +13,10 @@ const options = {
   region: text('NAME', "region of the AMI (AWS_REGION, or the profile's)"),
   force: flag('bake even if the release is already baked'),
   builder: text('URI', 'who bakes: writes a statement of provenance to dist/provenance'),
-  key: text('FILE', 'private key (PEM) that signs the statement; without it, it is left to others'),
+  key: text(
+    'FILE',
+    'private key (PEM) that signs the statement, which is kept for scripts/deploy; without it, that is left to others',
+  ),
   json: flag('print the result as JSON'),
 }
 
@@ -33,7 +37,7 @@ exit codes: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupte
 await runCommand(command, async ({ options }) => {
   const interrupted = interruption()
   try {
-    console.log(await bake(options, interrupted))
+    console.log(await bake({ root, ...options }, interrupted))
     return EXIT.ok
   } catch (error) {
     if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)

@@ -3,6 +3,7 @@ import { ARCHITECTURES } from '../aws/images.ts'
 import { type Command, runCommand } from '../cli.ts'
 import { choose } from '../deploy/choose.ts'
 import { bump, listReleases } from '../deploy/pin.ts'
+import { provenanceOf } from '../deploy/provenance.ts'
 import { usageError } from '../errors.ts'
 import { flag, oneOf, text } from '../options.ts'
 import { RELEASE_FILE, readReleaseFile } from '../release-file.ts'
@@ -12,6 +13,7 @@ const options = {
   previous: flag(
     'choose the newest earlier release that was not rolled back and whose AMI still exists',
   ),
+  unattested: flag('choose it even if no trusted builder vouches for the image'),
   list: flag('list the baked releases and the deployment history'),
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   group: text(
@@ -34,8 +36,9 @@ usage: scripts/bump [RELEASE] [options]
        scripts/bump --previous [options]
        scripts/bump --list [options]
 
-Writes the release to run, and its AMI, to terraform/release.auto.tfvars.json. Nothing changes in AWS until
-the next terraform apply or scripts/deploy. Commit the file.
+Writes the release to run, and its AMI, to terraform/release.auto.tfvars.json, once it is proven that a builder in
+scripts/trusted-builders.json made the AMI from that commit. Nothing changes in AWS until the next terraform apply or
+scripts/deploy. Commit the file.
 
 RELEASE is a baked commit, tag or branch; HEAD by default.`,
   options,
@@ -44,7 +47,7 @@ RELEASE is a baked commit, tag or branch; HEAD by default.`,
 }
 
 await runCommand(command, async ({ options, words: [release] }) => {
-  const { previous, list, arch, group, json } = options
+  const { previous, list, arch, group, unattested, json } = options
   if ([release !== undefined, previous, list].filter(Boolean).length > 1) {
     throw usageError('give only one of RELEASE, --previous and --list')
   }
@@ -52,5 +55,6 @@ await runCommand(command, async ({ options, words: [release] }) => {
   const file = await readReleaseFile(options.file)
   if (list) return await listReleases(aws, file, json)
   const chosen = await choose(aws, file, { release, previous, group, arch })
+  console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)
   return await bump(options.file, file, chosen, json)
 })

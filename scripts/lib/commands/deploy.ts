@@ -17,6 +17,7 @@ const options = {
   all: flag(
     'apply the plan even if it changes more than the launch template and the rollout (not needed the first time)',
   ),
+  unattested: flag('ship it even if no trusted builder vouches for the image'),
   retry: flag('retry a release that was rolled back'),
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
@@ -28,8 +29,8 @@ const command: Command<typeof options> = {
   synopsis: `
 usage: scripts/deploy [RELEASE] [options] [-- TERRAFORM-OPTION…]
 
-Ships a baked release: chooses it (scripts/bump), shows the plan, applies it, which rolls out the release, and checks
-the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
+Ships a baked release: chooses it and proves where its image comes from (scripts/bump), shows the plan, applies it, which
+rolls out the release, and checks the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
   options,
   notes: `
 Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.

@@ -2,6 +2,7 @@ import { connect } from '../aws/clients.ts'
 import { type Command, interruption, runCommand } from '../cli.ts'
 import { usageError } from '../errors.ts'
 import { flag, number, parsed, list as severalTimes, text, under } from '../options.ts'
+import { readPrivateKey } from '../provenance/envelope.ts'
 import { rollback } from '../rollout/rollback.ts'
 import { type Context, createContext } from '../rollout/run.ts'
 import {
@@ -21,6 +22,9 @@ const VERBS: Record<string, (context: Context) => Promise<number>> = {
   cancel,
   rollback,
 }
+
+/** Verbs that end with a receipt. */
+const WITH_RECEIPT = ['start', 'watch', 'rollback']
 
 const TWO_DAYS = { max: 172_800 }
 
@@ -97,6 +101,10 @@ const options = {
   ...under('output', {
     json: flag('the receipt as JSON on stdout; progress goes to stderr'),
     receipt: text('FILE', 'also write the receipt to a file, as JSON'),
+    'receipt-key': text(
+      'FILE',
+      'private key (PEM) that signs the receipt: NAME.json is signed in NAME.intoto.json',
+    ),
     evidence: text(
       'DIR',
       'parent of the folder with evidence from failed instances (the temporary folder)',
@@ -168,10 +176,14 @@ if (import.meta.main) {
     const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
     if (!run) throw usageError(`there is no verb '${verb}'`)
     if (extra !== undefined) throw usageError(`'${extra}' is one argument too many`)
-    const { alarm: alarms, token, region, ...rest } = options
+    const { alarm: alarms, token, region, receiptKey, ...rest } = options
+    if (receiptKey && !rest.receipt && WITH_RECEIPT.includes(verb)) {
+      throw usageError('--receipt-key needs --receipt, too')
+    }
     const settings: Settings = {
       ...rest,
       alarms,
+      receiptKey: receiptKey ? readPrivateKey(receiptKey) : undefined,
       token: token ?? process.env[`${service.environmentPrefix}_TOKEN`],
     }
     if (verb === 'start') demandWhatStartNeeds(settings)

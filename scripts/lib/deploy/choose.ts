@@ -1,6 +1,6 @@
 import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
-import { type Arch, type Image, listImages } from '../aws/images.ts'
+import { type Arch, type Digests, type Image, listImages } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { root } from '../paths.ts'
@@ -8,7 +8,7 @@ import type { Pinned, ReleaseFile } from '../release-file.ts'
 import { findRolledBack } from '../rollout/survey.ts'
 
 /** A release that can be launched. */
-export interface Baked extends Pinned {
+export interface Baked extends Pinned, Digests {
   arch: Arch | undefined
   createdAt: Date
 }
@@ -36,8 +36,8 @@ export async function listBaked(aws: Aws, release?: string): Promise<Baked[]> {
   return images.filter(({ state }) => state === 'available').flatMap(toBaked)
 }
 
-function toBaked({ id, release, arch, createdAt }: Image): Baked[] {
-  return release ? [{ release, ami_id: id, arch, createdAt }] : []
+function toBaked({ id, release, arch, createdAt, executable, sbom }: Image): Baked[] {
+  return release ? [{ release, ami_id: id, arch, createdAt, executable, sbom }] : []
 }
 
 /** The newest release in the history that was not rolled back and whose AMI still exists. */

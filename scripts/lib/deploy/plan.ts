@@ -34,6 +34,8 @@ export interface PlanOptions {
   /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
   chosenRelease: string
   next: Baked
+  /** Who vouches for its image, in words. */
+  provenance: string
   pace: Pace
 }
 
@@ -46,11 +48,14 @@ export interface Plan {
 /** What a deploy of `next` would do, in words. */
 export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan> {
   const { group, next, chosenRelease, pace } = options
-  const image = `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`
+  const image = [
+    `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`,
+    `provenance  ${options.provenance}`,
+  ]
   if (group === undefined) {
     const lines = [
       `release     ${shortRelease(next.release)}, the first`,
-      image,
+      ...image,
       'instances   everything is created, and the group launches this release on its own',
     ]
     return { lines, wasRolledBack: false }
@@ -67,7 +72,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
-    image,
+    ...image,
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
     ...durationLines(fleet, pace, alarms),
     alarmLine(alarms),

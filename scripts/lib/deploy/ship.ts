@@ -11,6 +11,7 @@ import { Terraform } from '../terraform.ts'
 import { apply } from './apply.ts'
 import { choose } from './choose.ts'
 import { describePlan, type Pace } from './plan.ts'
+import { provenanceOf } from './provenance.ts'
 
 export interface DeployOptions {
   /** Undefined is HEAD, or with `previous` the previous release. */
@@ -21,6 +22,8 @@ export interface DeployOptions {
   yes: boolean
   /** Apply even a plan that changes more than a release needs. */
   all: boolean
+  /** Ship an image that no trusted builder vouches for. */
+  unattested: boolean
   retry: boolean
   arch: Arch | undefined
   region: string | undefined
@@ -38,11 +41,13 @@ export async function deploy(options: DeployOptions): Promise<number> {
   const aws = connect(options.region ?? region)
   const chosen = await readReleaseFile(RELEASE_FILE)
   const next = await choose(aws, chosen, { release, previous, group, arch })
+  const provenance = await provenanceOf(aws, next, options.unattested)
   const plan = await describePlan(aws, {
     group,
     alarms,
     chosenRelease: chosen.release,
     next,
+    provenance,
     pace,
   })
   console.log(plan.lines.join('\n'))

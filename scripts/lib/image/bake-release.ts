@@ -1,19 +1,24 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { connect } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import type { Arch } from '../aws/images.ts'
 import { Stop, usageError } from '../errors.ts'
-import { root } from '../paths.ts'
-import { readPrivateKey } from '../provenance/envelope.ts'
+import { type Envelope, readPrivateKey } from '../provenance/envelope.ts'
+import { keep } from '../provenance/keep.ts'
+import { keptAt } from '../provenance/kept.ts'
 import { type Artifact, amiArtifact } from '../provenance/statement.ts'
 import { service } from '../service.ts'
-import { bakeAmi } from './ami.ts'
+import { type BakedAmi, bakeAmi } from './ami.ts'
 import { readBuiltRelease } from './built-release.ts'
 import { bakeLocally, findLocalImage } from './local.ts'
 import { needImagePackages } from './packages.ts'
 import { stateOrigin } from './state-origin.ts'
 
 export interface BakeOptions {
+  /** The folder of the project. */
+  root: string
   local: boolean
   /** Undefined: arm64 for an AMI, this machine's for a local image. */
   arch: Arch | undefined
@@ -34,7 +39,7 @@ function say(line: string): void {
 
 /** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
 export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
-  const { local, region, force, json, builder } = options
+  const { root, local, region, force, json, builder } = options
   const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
   if (local && arch !== process.arch) {
     throw usageError(
@@ -49,9 +54,14 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   const release = await readBuiltRelease(root, arch)
   /** Of an image that was there before, nobody here can say who made it. */
   const state = (made: boolean, image: () => Artifact) => {
-    if (!builder) return
-    if (!made) say('no statement: this bake did not make the image (--force bakes it again)')
-    else say(`stated in ${stateOrigin({ release, arch, image: image(), builder, key })}`)
+    if (!builder) return undefined
+    if (!made) {
+      say('no statement: this bake did not make the image (--force bakes it again)')
+      return undefined
+    }
+    const stated = stateOrigin({ release, arch, image: image(), builder, key })
+    say(`stated in ${stated.path}`)
+    return stated
   }
   say(`release ${release.id}, ${arch}`)
   if (local) {
@@ -65,10 +75,22 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
     const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
-    state(!baked.already, () => amiArtifact(baked.ami))
+    const stated = state(!baked.already, () => amiArtifact(baked.ami))
+    if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
     return json ? JSON.stringify(baked, null, 2) : baked.ami
   } finally {
     rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Keeps the statement where a deploy finds it. */
+async function keepWith({ ami, region }: BakedAmi, path: string, envelope: Envelope) {
+  try {
+    await keep(connect(region), ami, envelope)
+  } catch (error) {
+    throw new Stop(
+      `${ami} is baked, but its statement could not be kept: ${explain(error)} Then: aws ssm put-parameter --region ${region} --type String --tier Intelligent-Tiering --name ${keptAt(ami)} --value file://${path}`,
+    )
   }
 }
 

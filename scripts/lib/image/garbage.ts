@@ -12,6 +12,7 @@ import { type InUse, imagesInUse } from '../aws/images-in-use.ts'
 import { TAG, tagValue } from '../aws/tags.ts'
 import { EXIT } from '../errors.ts'
 import { shortRelease, table } from '../format.ts'
+import { forget } from '../provenance/keep.ts'
 import { readReleaseFile } from '../release-file.ts'
 import { service } from '../service.ts'
 import { removeImage, unfinished } from './unfinished.ts'
@@ -141,6 +142,7 @@ async function removeUnlessHeld(aws: Aws, remains: Remains): Promise<Outcome> {
   if (reason !== undefined) return { ...remains, removed: false, failure: undefined }
   try {
     await removeImage(aws, ami, snapshots)
+    if (ami) await forget(aws, ami)
     return { ...remains, removed: true, failure: undefined }
   } catch (error) {
     const failure = `${ami ?? snapshots[0]} was not removed, or only in part: ${explain(error)}`

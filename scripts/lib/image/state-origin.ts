@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { seal } from '../provenance/envelope.ts'
+import { type Envelope, seal } from '../provenance/envelope.ts'
 import { type Artifact, describeBuild } from '../provenance/statement.ts'
 import type { BuiltRelease } from './built-release.ts'
 
@@ -17,9 +17,13 @@ interface Origin {
 
 /**
  * Writes the statement that `builder` made executable, bill of materials and image from the commit, signed to
- * dist/provenance/RELEASE-ARCH.intoto.json, otherwise to dist/provenance/RELEASE-ARCH.statement.json. Returns its path.
+ * dist/provenance/RELEASE-ARCH.intoto.json, otherwise to dist/provenance/RELEASE-ARCH.statement.json. Returns its path,
+ * and if it is signed, the envelope.
  */
-export function stateOrigin({ release, arch, image, builder, key }: Origin): string {
+export function stateOrigin({ release, arch, image, builder, key }: Origin): {
+  path: string
+  envelope: Envelope | undefined
+} {
   const statement = describeBuild({
     builder,
     commit: release.id,
@@ -34,6 +38,7 @@ export function stateOrigin({ release, arch, image, builder, key }: Origin): str
   const folder = join(dirname(release.executable), 'provenance')
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${release.id}-${arch}.${key ? 'intoto' : 'statement'}.json`)
-  writeFileSync(path, `${JSON.stringify(key ? seal(statement, key) : statement, null, 2)}\n`)
-  return path
+  const envelope = key && seal(statement, key)
+  writeFileSync(path, `${JSON.stringify(envelope ?? statement, null, 2)}\n`)
+  return { path, envelope }
 }

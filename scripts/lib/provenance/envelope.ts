@@ -27,16 +27,23 @@ export const readPrivateKey = (path: string): KeyObject => readKey(path, createP
 /** A public key from a PEM file, Ed25519 or ECDSA on P-256. Throws `Stop` for anything else. */
 export const readPublicKey = (path: string): KeyObject => readKey(path, createPublicKey)
 
-function readKey(path: string, parse: (pem: Buffer) => KeyObject): KeyObject {
+/** The same from a text in PEM, found at `place`. */
+export const parsePublicKey = (pem: string, place: string): KeyObject =>
+  suitable(place, () => createPublicKey(pem))
+
+const readKey = (path: string, parse: (pem: Buffer) => KeyObject): KeyObject =>
+  suitable(path, () => parse(readFileSync(path)))
+
+function suitable(place: string, parse: () => KeyObject): KeyObject {
   let key: KeyObject
   try {
-    key = parse(readFileSync(path))
+    key = parse()
   } catch (error) {
-    throw new Stop(`${path}: ${(error as Error).message}, expected a key in PEM`)
+    throw new Stop(`${place}: ${(error as Error).message}, expected a key in PEM`)
   }
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
   if (type === 'ed25519' || (type === 'ec' && details?.namedCurve === 'prime256v1')) return key
-  throw new Stop(`${path}: got a key of type ${type}, expected Ed25519 or ECDSA on P-256`)
+  throw new Stop(`${place}: got a key of type ${type}, expected Ed25519 or ECDSA on P-256`)
 }
 
 /** What names a key: the SHA-256 of its public half (SPKI, DER), in hexadecimal. */
@@ -61,20 +68,29 @@ export function seal(statement: object, key: KeyObject): Envelope {
  * The statement in an envelope, once one of the `trusted` public keys has verified it. Throws `Stop` when none does, or
  * when it is no envelope of a statement.
  */
-export function open(envelope: unknown, trusted: KeyObject[]): unknown {
+export const open = (envelope: unknown, trusted: KeyObject[]): unknown =>
+  opened(envelope, trusted).statement
+
+/** The same, and the key that verified it. */
+export function opened(
+  envelope: unknown,
+  trusted: KeyObject[],
+): { statement: unknown; key: KeyObject } {
   const { success, data } = Envelope.safeParse(envelope)
   if (!success) throw new Stop('this is no DSSE envelope with an in-toto statement')
   const payload = Buffer.from(data.payload, 'base64')
   const bytes = signedBytes(payload)
   // The key id is a hint that nobody signed: every trusted key is tried.
-  const verified = data.signatures.some(({ sig }) =>
-    trusted.some((key) => verify(hashFor(key), bytes, key, Buffer.from(sig, 'base64'))),
+  const key = trusted.find((each) =>
+    data.signatures.some(({ sig }) =>
+      verify(hashFor(each), bytes, each, Buffer.from(sig, 'base64')),
+    ),
   )
-  if (!verified) {
+  if (!key) {
     const names = data.signatures.map(({ keyid }) => keyid?.slice(0, 12) ?? 'without a name')
     throw new Stop(`the statement is not signed by a trusted key (its keys: ${names.join(', ')})`)
   }
-  return JSON.parse(payload.toString())
+  return { statement: JSON.parse(payload.toString()), key }
 }
 
 /** Ed25519 hashes by itself. */

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { Stop } from '../errors.ts'
 import { service } from '../service.ts'
 
-const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
-const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1'
+/** What every in-toto statement is, whatever it states. */
+export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
+export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1'
 
 const Subject = z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })
 
@@ -77,13 +78,13 @@ export function describeBuild(build: Build): Statement {
 }
 
 /**
- * Checks that a statement, whose signature was verified, says that `expected.builder` made all the expected artifacts
- * from `expected.commit`. Throws `Stop` with the first thing that is not so.
+ * A statement, whose signature was verified, once it says that `expected.builder` made all the expected artifacts from
+ * `expected.commit`. Throws `Stop` with the first thing that is not so.
  */
 export function checkStatement(
   statement: unknown,
   expected: Pick<Build, 'builder' | 'commit' | 'artifacts'>,
-): void {
+): Statement {
   const { success, data } = Statement.safeParse(statement)
   if (!success) throw new Stop('the statement is not SLSA provenance v1 of one commit')
   const { buildDefinition, runDetails } = data.predicate
@@ -102,4 +103,5 @@ export function checkStatement(
       throw new Stop(`the checksum of ${name} is ${sha256}, the statement says ${stated}`)
     }
   }
+  return data
 }

@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts'
-import { clockTime, painter, releaseCounts, shortRelease } from '../format.ts'
+import { clockTime, releaseCounts, shortRelease } from '../format.ts'
 import { service } from '../service.ts'
 import { type Figures, failuresText, type Phase } from './figures.ts'
 import type { Observation } from './observe.ts'
@@ -15,6 +15,8 @@ export interface Receipt {
   release: string | undefined
   previousRelease: string | undefined
   launchTemplateVersion: number | undefined
+  /** The AMI of that version. */
+  ami: string | undefined
   refreshId: string | undefined
   startedAt: string
   endedAt: string
@@ -33,7 +35,7 @@ export function receiptLines(receipt: Receipt): string[] {
   const lines = [
     `verdict     ${receipt.verdict}${receipt.reason ? `: ${receipt.reason}` : ''}`,
     `group       ${receipt.group}`,
-    `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}`,
+    `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}, ${receipt.ami ?? 'AMI unknown'}`,
     `took        ${clockTime(receipt.seconds)}`,
     `in service  ${releaseCounts(receipt.releases)}`,
   ]
@@ -68,7 +70,9 @@ function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
 /** The receipt of a rollout that was not started. */
 export function emptyReceipt(
   { group }: Settings,
-  rollout: Pick<Receipt, 'release' | 'previousRelease' | 'notes'> & { version: number | undefined },
+  rollout: Pick<Receipt, 'ami' | 'release' | 'previousRelease' | 'notes'> & {
+    version: number | undefined
+  },
 ): Receipt {
   const now = new Date().toISOString()
   return {
@@ -79,6 +83,7 @@ export function emptyReceipt(
     release: rollout.release,
     previousRelease: rollout.previousRelease,
     launchTemplateVersion: rollout.version,
+    ami: rollout.ami,
     refreshId: undefined,
     startedAt: now,
     endedAt: now,
@@ -89,26 +94,4 @@ export function emptyReceipt(
     notes: rollout.notes,
     evidence: undefined,
   }
-}
-
-/** Prints the receipt, and writes it to a file if requested. */
-export async function writeReceipt(settings: Settings, receipt: Receipt): Promise<void> {
-  const json = `${JSON.stringify(receipt, undefined, 2)}\n`
-  if (settings.receipt) await Bun.write(settings.receipt, json)
-  if (settings.json) process.stdout.write(json)
-  const stream = settings.json ? process.stderr : process.stdout
-  const paint = painter(stream)
-  const [first = '', ...rest] = receiptLines(receipt)
-  const colour = COLOURS[receipt.verdict]
-  stream.write(`\n${paint(colour, first)}\n${rest.join('\n')}\n`)
-}
-
-const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
-  shipped: 'green',
-  skipped: 'yellow',
-  'rolled back': 'yellow',
-  failed: 'red',
-  cancelled: 'red',
-  'timed out': 'red',
-  'lost sight': 'red',
 }

@@ -85,7 +85,7 @@ const isCancelling = ({ fleet }: Survey): boolean => fleet.refresh?.Status === '
 
 async function goBack(
   context: Context,
-  { fleet, releaseOf }: Survey,
+  { fleet, releaseOf, imageOf }: Survey,
   to: number,
   bad: number | undefined,
   start: () => Promise<string | undefined>,
@@ -95,6 +95,7 @@ async function goBack(
   const [good, left] = [releaseOf(to), releaseOf(bad)]
   return await runRollout(measured, {
     version: to,
+    ami: imageOf(to),
     release: good,
     previousRelease: left,
     isRollback: true,
@@ -192,11 +193,12 @@ const noNumber = (group: string): Stop =>
   )
 
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
-  const { fleet, releaseOf } = seen
+  const { fleet, releaseOf, imageOf } = seen
   const { settings } = context
   await context.deliver({
     ...emptyReceipt(settings, {
       version: fleet.version,
+      ami: imageOf(fleet.version),
       release: releaseOf(fleet.version),
       previousRelease: releaseOf(undone),
       notes: [],

@@ -12,9 +12,10 @@ import { follow } from './follow.ts'
 import { type Observation, observe } from './observe.ts'
 import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
-import { emptyReceipt, type Receipt, writeReceipt } from './receipt.ts'
+import { emptyReceipt, type Receipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
 import { type Ending, exitCodeOf, judge } from './verdict.ts'
+import { writeReceipt } from './write-receipt.ts'
 
 /** What every verb uses. */
 export interface Context {
@@ -56,6 +57,7 @@ export function createContext(aws: Aws, settings: Settings, signal: AbortSignal)
 /** A move of the fleet to a version: how it starts, and what it means when it ends. */
 export interface Rollout {
   version: number | undefined
+  ami: string | undefined
   release: string | undefined
   previousRelease: string | undefined
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */

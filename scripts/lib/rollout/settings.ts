@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto'
+
 /** The settings of all verbs. */
 export interface Settings {
   group: string
@@ -35,6 +37,8 @@ export interface Settings {
   noProbe: boolean
   json: boolean
   receipt: string | undefined
+  /** Signs the receipt; only with a file to write it to. */
+  receiptKey: KeyObject | undefined
   evidence: string | undefined
 }
 

@@ -26,6 +26,8 @@ export interface Survey {
   /** Releases that were rolled back and not shipped since. */
   rolledBack: string[]
   releaseOf(version: number | undefined): string | undefined
+  /** The AMI of a version. */
+  imageOf(version: number | undefined): string | undefined
 }
 
 /** Collects all of this from AWS. Throws `Stop` when there is no such group. */
@@ -33,8 +35,8 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const { fleet, refreshes } = await consistentSnapshot(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const versions = templateId ? await versionsOf(aws, watch, templateId) : []
-  const releaseOf = (version: number | undefined): string | undefined =>
-    versions.find(({ number }) => number === version)?.release
+  const find = (version: number | undefined) => versions.find(({ number }) => number === version)
+  const releaseOf = (version: number | undefined) => find(version)?.release
   const history: GroupHistory = {
     saved: fleet.version ?? 0,
     versions: present(fleet).map(({ version }) => version),
@@ -49,6 +51,7 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
     versions,
     rolledBack: rolledBackReleases(history, releaseOf, markedReleases(fleet.group)),
     releaseOf,
+    imageOf: (version) => find(version)?.imageId,
   }
 }
 

@@ -38,9 +38,10 @@ import {
 export async function start(context: Context): Promise<number> {
   const { aws, settings, progress } = context
   const { launchTemplateId = '', launchTemplateVersion: version = 0, release } = settings
-  const { fleet, rolledBack } = await surveyed(context)
+  const { fleet, rolledBack, imageOf } = await surveyed(context)
   const rollout = {
     version,
+    ami: imageOf(version),
     release,
     previousRelease: releaseInService(fleet, version),
     isRollback: false,
@@ -129,12 +130,13 @@ export async function start(context: Context): Promise<number> {
 export async function watch(context: Context): Promise<number> {
   const { settings } = context
   const seen = await surveyed(context)
-  const { fleet, direction, releaseOf } = seen
+  const { fleet, direction, releaseOf, imageOf } = seen
   const { refresh } = fleet
   if (!refresh) throw new Stop(`${settings.group} has had no refresh yet: nothing to watch`)
   const version = desiredVersion(refresh) ?? fleet.version
   const rollout = {
     version,
+    ami: imageOf(version),
     release: releaseOf(version) ?? settings.release,
     previousRelease: releaseInService(fleet, version),
     isRollback: direction.kind === 'back' && !direction.turnedRound,

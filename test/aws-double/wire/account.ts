@@ -11,7 +11,7 @@ type QueryAction = (plane: ControlPlane, query: Query) => Xml
 
 const HOUR_MS = 3_600_000
 
-/** What scripts/doctor asks in JSON: CloudWatch, CloudWatch Logs, SSM, Service Quotas, ACM and MemoryDB. */
+/** What scripts/doctor asks in JSON: CloudWatch, CloudWatch Logs, SSM, Service Quotas, ACM and MemoryDB; and parameters. */
 export const accountJson: Record<string, JsonAction> = {
   // Dimensions given must all be there; others may be, too.
   ListMetrics: (plane, input) => {
@@ -62,6 +62,13 @@ export const accountJson: Record<string, JsonAction> = {
         .filter(([Name]) => filter?.Values.includes(Name))
         .map(([Name, Type]) => ({ Name, Type })),
     }
+  },
+
+  GetParameter: (plane, input) => {
+    const Name = String(input.Name)
+    const Value = accountOf(plane).values.get(Name)
+    if (Value === undefined) throw new ApiError('ParameterNotFound', '')
+    return { Parameter: { Name, Type: 'String', Value } }
   },
 
   GetServiceQuota: (plane, input) => quotaOf(accountOf(plane).quotas, input),

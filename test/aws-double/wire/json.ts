@@ -89,7 +89,7 @@ const MOST_INVOCATIONS = 50
 const EXCEEDS_MAXIMUM =
   'ExitStandby failed: the instances would increase the group beyond its maximum size.'
 
-/** Systems Manager (JSON 1.1): commands over documents. Parameters and sessions are not modelled. */
+/** Systems Manager (JSON 1.1): commands over documents. Sessions are not modelled. */
 export const ssm: Record<string, Action> = {
   SendCommand: (plane, input) => {
     const name = String(input.DocumentName)

@@ -1,0 +1,119 @@
+import type { KeyObject } from 'node:crypto'
+import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
+import type { Arch, Digests } from '../aws/images.ts'
+import { Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import type { Pinned } from '../release-file.ts'
+import { service } from '../service.ts'
+import { keyId, opened } from './envelope.ts'
+import { attestation } from './github.ts'
+import { findKept, keptAt } from './kept.ts'
+import { type Artifact, amiArtifact, checkStatement, type Statement } from './statement.ts'
+import { readTrustedBuilders, TRUSTED_BUILDERS, type TrustedBuilder } from './trust.ts'
+
+/** An AMI, and what its tags say. */
+export interface Claimed extends Pinned, Digests {
+  arch: Arch | undefined
+}
+
+/** A statement that a trusted builder made an AMI from the commit of its release. */
+export interface Attested {
+  statement: Statement
+  builder: string
+  /** Who vouches for it, in words: a key, or GitHub. */
+  signer: string
+}
+
+/**
+ * The statement about an AMI, verified: by a builder of scripts/trusted-builders.json, of the commit that the AMI's tag
+ * names, and with the checksums that its other tags name. Throws `Stop` with the first thing that is not so, and what to do.
+ */
+export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
+  const builders = readTrustedBuilders()
+  if (builders.length === 0) {
+    throw new Stop(
+      `no builder is trusted yet: add the one that bakes to ${TRUSTED_BUILDERS} (scripts/README.md, "Provenance"), or pass --unattested. Nothing was changed.`,
+    )
+  }
+  try {
+    return await verified(aws, image, builders)
+  } catch (error) {
+    const why = error instanceof Stop ? error.message : explain(error).replace(/\.$/, '')
+    throw new Stop(
+      `where ${image.ami_id} of release ${shortRelease(image.release)} comes from is not proven: ${why}. Bake the release with a trusted builder (scripts/README.md, "Provenance"), or pass --unattested. Nothing was changed.`,
+    )
+  }
+}
+
+export async function verified(
+  aws: Aws,
+  image: Claimed,
+  builders: TrustedBuilder[],
+): Promise<Attested> {
+  const keys = builders.filter((each) => 'key' in each)
+  const workflows = builders.filter((each) => 'github' in each)
+  const kept = keys.length > 0 ? await findKept(aws, image.ami_id) : undefined
+  if (kept !== undefined) return signedWithKey(image, kept, keys)
+  if (workflows.length === 0) {
+    throw new Stop(
+      `there is no statement about it: the parameter ${keptAt(image.ami_id)} does not exist in this region`,
+    )
+  }
+  return await signedOnGitHub(image, workflows)
+}
+
+function signedWithKey(
+  image: Claimed,
+  kept: string,
+  builders: (TrustedBuilder & { key: KeyObject })[],
+): Attested {
+  const { statement, key } = opened(
+    parse(kept, keptAt(image.ami_id)),
+    builders.map((each) => each.key),
+  )
+  // Each key speaks for its builder alone.
+  const builder = builders.find((each) => each.key === key)?.builder ?? ''
+  return {
+    statement: checkStatement(statement, expected(image, builder)),
+    builder,
+    signer: `key ${keyId(key).slice(0, 12)}`,
+  }
+}
+
+async function signedOnGitHub(
+  image: Claimed,
+  builders: (TrustedBuilder & { github: string })[],
+): Promise<Attested> {
+  const refusals: unknown[] = []
+  for (const { builder, github } of builders) {
+    try {
+      const statement = await attestation(image.ami_id, builder, github)
+      return {
+        statement: checkStatement(statement, expected(image, builder)),
+        builder,
+        signer: 'GitHub',
+      }
+    } catch (error) {
+      refusals.push(error)
+    }
+  }
+  throw refusals[0]
+}
+
+function expected(image: Claimed, builder: string) {
+  const executable = `${service.name}-linux-${image.arch}`
+  const named = [
+    { name: executable, sha256: image.executable },
+    { name: `${executable}.cdx.json`, sha256: image.sbom },
+  ].filter((each): each is Artifact => each.sha256 !== undefined)
+  return { builder, commit: image.release, artifacts: [amiArtifact(image.ami_id), ...named] }
+}
+
+function parse(text: string, place: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Stop(`the parameter ${place} does not hold JSON`)
+  }
+}

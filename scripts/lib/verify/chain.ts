@@ -1,0 +1,116 @@
+import type { KeyObject } from 'node:crypto'
+import type { Aws } from '../aws/clients.ts'
+import { type Fleet, FleetWatch } from '../aws/fleet.ts'
+import { Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import type { TrustedBuilder } from '../provenance/trust.ts'
+import { type Build, type BuildQuestion, examineBuild } from './build.ts'
+import { examineInstances, examineVersion, imageOf } from './fleet.ts'
+import { examineAmi, examineAmiOffline, examineFolder, findAmi } from './image.ts'
+import { type Link, linkOf, notAsked, wrong } from './link.ts'
+import { examineReceipt, type Told } from './receipt.ts'
+import { type Stated, statedInFile, statedOfAmi, statementPath } from './statement.ts'
+
+export interface Question extends BuildQuestion {
+  receipt: Told | undefined
+  trusted: TrustedBuilder[]
+  /** Of those whose receipts are believed. */
+  receiptKeys: KeyObject[]
+  /** A file; undefined: AWS and GitHub are asked, or without AWS what scripts/bake left in `source` is read. */
+  statement: string | undefined
+  /** An image directory of scripts/bake --local. */
+  folder: string | undefined
+  group: string
+  pollMs: number
+  timeoutMs: number
+}
+
+const OFFLINE = notAsked('--offline')
+
+/**
+ * Examines each link from the commit to the receipt. Without `aws`, nothing is asked of AWS; with it, throws when AWS does
+ * not even tell the AMIs.
+ */
+export async function examineChain(question: Question, aws: Aws | undefined): Promise<Link[]> {
+  const { commit, folder, receipt, receiptKeys } = question
+  // A receipt of another release is about another image.
+  const own = receipt?.content.release === commit ? receipt.content : undefined
+  const fleet = aws && new FleetWatch(aws, question.group).snapshot()
+  // Whoever awaits it is told, perhaps much later.
+  fleet?.catch(() => {})
+  const ami = own?.ami ?? (aws && fleet && (await findServed(aws, fleet, commit)))
+  const build = await examineBuild(question, () => findStated(question, aws, ami))
+  const { stated } = build
+
+  const links = [
+    ...build.links,
+    await linkOf('image', () => {
+      if (aws) return ami ? examineAmi(aws, ami, commit, stated) : wrong(noAmi(commit))
+      return ami && stated ? examineAmiOffline(ami, stated) : OFFLINE
+    }),
+  ]
+  if (folder) {
+    const examine = () => (stated ? examineFolder(folder, stated) : notAsked('nothing is stated'))
+    links.push(await linkOf('image folder', examine))
+  }
+  if (aws && fleet) {
+    const version = own ? own.launchTemplateVersion : (await fleet.catch(() => undefined))?.version
+    links.push(...(await examineFleet(question, { aws, fleet, version, ami, build })))
+  } else {
+    links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
+  }
+  const examine = () =>
+    receipt ? examineReceipt(receipt, receiptKeys, { commit, ami }) : notAsked('none was given')
+  return [...links, await linkOf('receipt', examine)]
+}
+
+/** The AMI of the commit: the one that the group launches, if it has others, too. */
+async function findServed(
+  aws: Aws,
+  fleet: Promise<Fleet>,
+  commit: string,
+): Promise<string | undefined> {
+  const launched = await fleet
+    .then((seen) => imageOf(aws, seen, seen.version))
+    .catch(() => undefined)
+  return await findAmi(aws, commit, launched)
+}
+
+interface Deployed {
+  aws: Aws
+  fleet: Promise<Fleet>
+  version: number | undefined
+  ami: string | undefined
+  build: Build
+}
+
+async function examineFleet(
+  question: Question,
+  { aws, fleet, version, ami, build }: Deployed,
+): Promise<Link[]> {
+  return [
+    await linkOf('launch template', async () =>
+      ami ? await examineVersion(aws, await fleet, version, ami) : notAsked('there is no AMI'),
+    ),
+    await linkOf('instances', async () =>
+      examineInstances(aws, await fleet, { ...question, version, sums: build.sums }),
+    ),
+  ]
+}
+
+async function findStated(
+  { source, commit, statement, arch, trusted }: Question,
+  aws: Aws | undefined,
+  ami: string | undefined,
+): Promise<Stated> {
+  if (trusted.length === 0) {
+    throw new Stop('no builder is trusted yet: name a file of trusted builders with --trusted')
+  }
+  if (statement) return statedInFile(statement, commit, trusted)
+  if (!aws) return statedInFile(statementPath(source, commit, arch), commit, trusted)
+  if (!ami) throw new Stop(`nothing is stated: ${noAmi(commit)}`)
+  return await statedOfAmi(aws, ami, commit, trusted)
+}
+
+const noAmi = (commit: string): string =>
+  `no AMI in this account and region has the tags of release ${shortRelease(commit)}`

@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Aws } from '../aws/clients.ts'
+import { findImage, listImages } from '../aws/images.ts'
+import { shortRelease } from '../format.ts'
+import { type Finding, ok, problemsOr, wrong } from './link.ts'
+import { isAbout, type Stated } from './statement.ts'
+import { type Sums, sha256Of, short } from './sums.ts'
+
+/** The AMI to look at: `running`, if its tags name the commit, otherwise the newest whose tags do. */
+export async function findAmi(
+  aws: Aws,
+  commit: string,
+  running: string | undefined,
+): Promise<string | undefined> {
+  const images = (await listImages(aws, commit)).filter(({ state }) => state === 'available')
+  return (images.find(({ id }) => id === running) ?? images[0])?.id
+}
+
+/** Whether an AMI exists, and its tags say what is stated. */
+export async function examineAmi(
+  aws: Aws,
+  ami: string,
+  commit: string,
+  stated: Stated | undefined,
+): Promise<Finding> {
+  const image = await findImage(aws, ami)
+  if (!image) return wrong(`${ami} does not exist (any more) in this account and region`)
+  const problems = image.state === 'available' ? [] : [`${ami} is ${image.state}, not available`]
+  if (image.release !== commit) {
+    problems.push(`the tags of ${ami} say release ${shortRelease(image.release)}`)
+  }
+  if (stated && !isAbout(stated, ami)) problems.push(`the statement does not name ${ami}`)
+  for (const what of ['executable', 'sbom'] as const) {
+    const [tag, sum] = [image[what], stated?.sums[what]]
+    if (tag && sum && tag !== sum) {
+      problems.push(
+        `the tag '${what}' of ${ami} is ${short(tag)}, the statement says ${short(sum)}`,
+      )
+    }
+  }
+  return problemsOr(problems, `${ami}, ${image.arch}, its tags say the same`)
+}
+
+/** Without AWS: whether the AMI of a receipt is one that is stated. */
+export const examineAmiOffline = (ami: string, stated: Stated): Finding =>
+  isAbout(stated, ami)
+    ? ok(`the statement names ${ami}; AWS was not asked`)
+    : wrong(`the receipt is about ${ami}, which the statement does not name`)
+
+/** The checksums of what an image directory has installed. */
+export const findInImage = async (folder: string): Promise<Sums> => ({
+  executable: await sha256Of(join(folder, 'usr/local/bin/app')),
+  sbom: await sha256Of(join(folder, 'usr/local/lib/app/sbom.cdx.json')),
+})
+
+/** Whether the image directory of scripts/bake --local, and the archive beside it, hold what is stated. */
+export async function examineFolder(folder: string, stated: Stated): Promise<Finding> {
+  const archive = join(dirname(folder), 'root.tar.zst')
+  const { executable, sbom } = await findInImage(folder)
+  const found: [string, string, string][] = [
+    ['the executable', executable, stated.sums.executable],
+    ['the bill of materials', sbom, stated.sums.sbom],
+  ]
+  const sumOfArchive = stated.sumOf(basename(archive))
+  if (sumOfArchive && existsSync(archive)) {
+    found.push(['the archive', await sha256Of(archive), sumOfArchive])
+  }
+  const problems = found
+    .filter(([, sum, expected]) => sum !== expected)
+    .map(
+      ([what, sum, expected]) =>
+        `${what} of ${folder} has the checksum ${short(sum)}, the statement says ${short(expected)}`,
+    )
+  return problemsOr(problems, `${found.map(([what]) => what).join(', ')} in ${folder}`)
+}

@@ -1,0 +1,56 @@
+import type { KeyObject } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { Stop } from '../errors.ts'
+import { shortRelease } from '../format.ts'
+import { keyId, opened } from '../provenance/envelope.ts'
+import type { Receipt } from '../rollout/receipt.ts'
+import { openReceipt, signedPath } from '../rollout/signed-receipt.ts'
+import { type Finding, problemsOr, wrong } from './link.ts'
+import { readJson } from './statement.ts'
+
+/** A receipt as its file tells it, which anybody may have edited. */
+export interface Told {
+  path: string
+  content: Receipt & { release: string }
+}
+
+/** Reads a receipt of scripts/rollout, without believing it. Throws `Stop` when it is none. */
+export function readReceipt(path: string): Told {
+  const content = readJson(path) as Receipt
+  const { release = '', verdict } = content ?? {}
+  if (!/^[0-9a-f]{40}(-dirty)?$/.test(release) || typeof verdict !== 'string') {
+    throw new Stop(`${path} is no receipt of scripts/rollout that names a release`)
+  }
+  return { path, content: { ...content, release } }
+}
+
+/** Whether a trusted key signed the receipt, as it is, and it says that the release of the chain was shipped. */
+export function examineReceipt(
+  { path, content }: Told,
+  keys: KeyObject[],
+  { commit, ami }: { commit: string; ami: string | undefined },
+): Finding {
+  const beside = signedPath(path)
+  if (!existsSync(beside)) {
+    return wrong(`${path} is not signed: there is no ${beside} (scripts/rollout --receipt-key)`)
+  }
+  const envelope = readJson(beside)
+  if (keys.length === 0) throw new Stop('nobody is trusted with receipts: see --trusted')
+  const signed = openReceipt(envelope, keys)
+  if (!Bun.deepEquals(signed, content)) return wrong(`${path} was edited: ${beside} says otherwise`)
+  const { verdict, reason, release, observed, probe } = signed
+  const problems: string[] = []
+  if (release !== commit)
+    problems.push(`it is of release ${shortRelease(release)}, not ${shortRelease(commit)}`)
+  if (ami && signed.ami !== ami) problems.push(`it is about ${signed.ami}, not ${ami}`)
+  if (verdict !== 'shipped') problems.push(`its verdict is '${verdict}'${reason && `: ${reason}`}`)
+  const seen = observed
+    ? `${observed.seen.length} of ${observed.inService} instances answered with the release`
+    : 'nothing was observed'
+  const requests = probe ? `${probe.requests} requests, ${probe.failed} failed` : 'no probe'
+  const { key } = opened(envelope, keys)
+  return problemsOr(
+    problems,
+    `shipped at ${signed.endedAt}: ${seen}, ${requests} (key ${keyId(key).slice(0, 12)})`,
+  )
+}
