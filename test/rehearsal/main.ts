@@ -51,7 +51,7 @@ async function prepare(): Promise<void> {
 
 async function drawMap({ from, seed, json, html }: Options): Promise<number> {
   await prepare()
-  const release = (await makeReleases(root, ['a'], from, say)).get('a') as Release
+  const release = (await makeReleases(root, ['a'], from, say, interrupted)).get('a') as Release
   const executable = join(release.image, 'usr', 'local', 'bin', 'app')
   const resultPath = join(lastFolder, 'map.json')
   const words = [executable, release.id, String(seed), resultPath]
@@ -69,7 +69,13 @@ async function drawMap({ from, seed, json, html }: Options): Promise<number> {
 async function rehearse(options: Options): Promise<number> {
   await prepare()
   const wanted = options.scenarios.flatMap((name) => SCENARIOS[name].releases)
-  const releases = await makeReleases(root, [...new Set<ReleaseName>(wanted)], options.from, say)
+  const releases = await makeReleases(
+    root,
+    [...new Set<ReleaseName>(wanted)],
+    options.from,
+    say,
+    interrupted,
+  )
   const unchecked = await buildChecker()
   if (unchecked) say(`left out: checking histories for linearizability: ${unchecked}`)
   const receipts: { result: Result; summary: Summary }[] = []

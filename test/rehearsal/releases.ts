@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { Stop } from '../../scripts/lib/errors.ts'
+import { EXIT, Stop } from '../../scripts/lib/errors.ts'
 import { findLocalImage, pruneImages } from '../../scripts/lib/image/local.ts'
 
 /** Images of earlier rehearsals to keep, about 400 MB each. */
@@ -63,13 +63,15 @@ export interface Release {
 
 /**
  * Builds and bakes the releases with the scripts of their own commits, in a clone that is kept for reuse: `a` is the commit
- * `from`, the others are commits on top of HEAD. Existing images are reused.
+ * `from`, the others are commits on top of HEAD. Existing images are reused. Throws `Stop` when interrupted, after the image
+ * that is being made.
  */
 export async function makeReleases(
   root: string,
   names: ReleaseName[],
   from: string,
   say: (line: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Map<ReleaseName, Release>> {
   const clone = join(root, '.rehearsal', 'source')
   await updateClone(root, clone)
@@ -79,6 +81,7 @@ export async function makeReleases(
   const head = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const made = new Map<ReleaseName, Release>()
   for (const name of names) {
+    if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
     const id = await commitOf(root, clone, name, name === 'a' ? from : head)
     const found = findLocalImage(clone, id)
     if (!found) {
