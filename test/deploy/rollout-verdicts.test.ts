@@ -120,6 +120,8 @@ describe('rollout start', () => {
   test('exits with 3 after an alarm, marks the release, and keeps evidence from failed instances', async () => {
     await begin({
       behaviours: {
+        // Time to ask the failed instances before others replace them, on a busy machine too.
+        [OLD_IMAGE]: { bootMs: 1500 },
         [NEW_IMAGE]: {
           commands: {
             bundle: { exitCode: 0, stdout: 'Main process exited, status=78/CONFIG\n', stderr: '' },
