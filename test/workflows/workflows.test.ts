@@ -220,6 +220,8 @@ describe('the workflows', () => {
     expect(await refused()).toBe(0)
     await git('commit', '--quiet', '--allow-empty', '--message', 'elsewhere')
     expect(await refused()).toBe(1)
+    await git('tag', 'origin/main')
+    expect(await refused()).toBe(1)
   })
 
   test('attest executable, bill of materials and image of what they baked, in the file that the statement names', async () => {
