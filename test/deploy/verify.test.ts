@@ -172,6 +172,20 @@ describe('scripts/verify names', () => {
     expectWrong(links, 'commit', 'is not on early')
   })
 
+  test.each([
+    ['main', undefined],
+    ['origin/main', undefined],
+    ['early', 'early'],
+  ])('a commit that only a tag named %s has', async (tag, branch) => {
+    await $`git branch --quiet --force early ${commit} && git checkout --quiet --detach`.cwd(source)
+    await $`git branch --quiet --force main ${commit} && git tag ${tag} ${other}`.cwd(source)
+    const links = await chain({ commit: other, branch, stated: { of: other } }, false)
+    const onHead = await chain({ commit: other, branch: 'HEAD', stated: { of: other } }, false)
+    await $`git tag --delete ${tag} && git branch --quiet --force main ${other}`.cwd(source).quiet()
+    expectWrong(links, 'commit', `is not on ${branch ?? 'main'}`)
+    expect(names(onHead, 'wrong')).toEqual([])
+  })
+
   test.each<[string, () => Statement, string]>([
     ['of another commit', () => ({ of: other }), 'the statement is of commit '],
     ['by an unknown key', () => ({ key: strangers.privateKey }), 'is not signed by a trusted key'],
