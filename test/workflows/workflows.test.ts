@@ -36,6 +36,8 @@ interface Step {
 
 interface Job {
   environment?: string
+  env?: Record<string, string>
+  outputs?: Record<string, string>
   permissions?: Record<string, string>
   uses?: string
   with?: Record<string, string>
@@ -286,6 +288,27 @@ describe('the workflows', () => {
     expect(workflow.env?.UNATTESTED).toContain(
       "vars.WITHOUT_ATTESTATIONS == 'true' && '--unattested'",
     )
+  })
+
+  test('deploy the commit that was planned, wherever its tag points by then, and take no option for one', async () => {
+    const { plan, deploy } = named('deploy.yml').workflow.jobs
+    expect(deploy?.env?.RELEASE).toMatch(/^\$\{\{ needs\.plan\.outputs\.release \}\}$/)
+    expect(plan?.outputs?.release).toMatch(/^\$\{\{ steps\.release\.outputs\.commit \}\}$/)
+    const [, find] = plan?.steps ?? []
+    expect(find?.id).toBe('release')
+    using folder = temporaryFolder()
+    const output = join(folder.path, 'output')
+    const found = async (RELEASE: string) => {
+      rmSync(output, { force: true })
+      const command = ['bash', '-eo', 'pipefail', '-c', find?.run as string]
+      const environment = { RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
+      const { status } = await run(command, root, environment)
+      return status === 0 ? readFileSync(output, 'utf8') : existsSync(output)
+    }
+    const head = (await run(['git', 'rev-parse', 'HEAD'], root)).output.trim()
+    expect(await found('HEAD')).toBe(`commit=${head}\nRELEASE=${head}\n`)
+    for (const option of ['--unattested', '--all', '--previous', '-h'])
+      expect(await found(option), option).toBe(false)
   })
 
   test('push the release file to main even if main has moved meanwhile', async () => {
