@@ -8,6 +8,7 @@ import { signedPath } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { service } from '../../scripts/lib/service.ts'
 import type { Link } from '../../scripts/lib/verify/link.ts'
 import { readReceipt } from '../../scripts/lib/verify/receipt.ts'
+import { chainLines } from '../../scripts/lib/verify/report.ts'
 import { accountOf } from '../aws-double/account.ts'
 import { entryOf, receiptsOf } from '../support/attestation.ts'
 import { NEW_IMAGE, OLD_IMAGE } from './fixtures/scene.ts'
@@ -104,6 +105,15 @@ describe('scripts/verify', () => {
     const links = await chain({ receipt, group: `${service.name}-nowhere`, rebuilds: true })
     expect(names(links, 'wrong')).toEqual(['launch template', 'instances'])
     expect(links.at(-2)?.text).toContain('there is no Auto Scaling group')
+  })
+
+  test('prints nothing that could write over its other lines', async () => {
+    // To the first column, up a line, and hidden from here.
+    tellChecksums({ version: '\x1b[1A\x1b[1Gok  instances  \x9b8m\u202e' })
+    const lines = chainLines(await chain(), process.stdout)
+    tellChecksums({})
+    expect(lines[6]).toStartWith('WRONG      instances ')
+    expect(lines.join('')).not.toMatch(/\p{C}/u)
   })
 
   test('does not take silence for consent', async () => {
