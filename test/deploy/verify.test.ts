@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { keptAt } from '../../scripts/lib/provenance/kept.ts'
@@ -172,6 +172,11 @@ describe('scripts/verify names', () => {
     writeFileSync(join(image, altered), 'altered')
     expect(names(before, 'wrong')).toEqual([])
     expectWrong(await chain({ folder: image }, false), 'image folder', why)
+    writeFileSync(join(folder.path, 'good'), altered.endsWith('app') ? 'one' : 'bill\n')
+    rmSync(join(image, altered))
+    symlinkSync(join(folder.path, 'good'), join(image, altered))
+    expectWrong(await chain({ folder: image }, false), 'image folder', 'is behind a link')
+    rmSync(join(image, altered))
   })
 
   test('a commit that is not on main', async () => {
