@@ -75,7 +75,9 @@ describe('scripts/verify', () => {
       expect.stringMatching(/^ok +image +ami-0a{16}, arm64, its tags say the same$/),
       expect.stringMatching(/^ok +launch template +version 1 of .* launches ami-0a{16}$/),
       expect.stringMatching(/^ok +instances +2 of 2 have installed and run the stated executable/),
-      expect.stringMatching(/^ok +receipt +shipped at 2026-.*: 2 of 2 instances answered/),
+      expect.stringMatching(
+        /^ok +receipt +shipped to \S+-production at 2026-.*: 2 of 2 instances answered/,
+      ),
       'the chain holds: 8 ok',
     ])
     expect(code).toBe(0)
@@ -101,8 +103,9 @@ describe('scripts/verify', () => {
   })
 
   test('tells the rest of the chain when there is no such group', async () => {
-    const receipt = readReceipt(receive())
-    const links = await chain({ receipt, group: `${service.name}-nowhere`, rebuilds: true })
+    const group = `${service.name}-nowhere`
+    const receipt = readReceipt(receive({ group }))
+    const links = await chain({ receipt, group, rebuilds: true })
     expect(names(links, 'wrong')).toEqual(['launch template', 'instances'])
     expect(links.at(-2)?.text).toContain('there is no Auto Scaling group')
   })
@@ -284,6 +287,11 @@ describe('scripts/verify names', () => {
     ['by a builder', () => receive({}, keys.privateKey), 'is not signed by a trusted key'],
     ['of a rollout that failed', () => receive({ verdict: 'failed' }), "its verdict is 'failed'"],
     ['of another release', () => receive({ release: other }), 'it is of release '],
+    [
+      'of another group',
+      () => receive({ group: 'hello-staging' }),
+      'it is of the group hello-staging',
+    ],
     [
       'that is not signed',
       () => {
