@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { keptAt } from '../../scripts/lib/provenance/kept.ts'
@@ -8,6 +8,7 @@ import { signedPath } from '../../scripts/lib/rollout/signed-receipt.ts'
 import { service } from '../../scripts/lib/service.ts'
 import type { Link } from '../../scripts/lib/verify/link.ts'
 import { readReceipt } from '../../scripts/lib/verify/receipt.ts'
+import { chainLines } from '../../scripts/lib/verify/report.ts'
 import { accountOf } from '../aws-double/account.ts'
 import { entryOf, receiptsOf } from '../support/attestation.ts'
 import { NEW_IMAGE, OLD_IMAGE } from './fixtures/scene.ts'
@@ -74,7 +75,9 @@ describe('scripts/verify', () => {
       expect.stringMatching(/^ok +image +ami-0a{16}, arm64, its tags say the same$/),
       expect.stringMatching(/^ok +launch template +version 1 of .* launches ami-0a{16}$/),
       expect.stringMatching(/^ok +instances +2 of 2 have installed and run the stated executable/),
-      expect.stringMatching(/^ok +receipt +shipped at 2026-.*: 2 of 2 instances answered/),
+      expect.stringMatching(
+        /^ok +receipt +shipped to \S+-production at 2026-.*: 2 of 2 instances answered/,
+      ),
       'the chain holds: 8 ok',
     ])
     expect(code).toBe(0)
@@ -100,10 +103,20 @@ describe('scripts/verify', () => {
   })
 
   test('tells the rest of the chain when there is no such group', async () => {
-    const receipt = readReceipt(receive())
-    const links = await chain({ receipt, group: `${service.name}-nowhere`, rebuilds: true })
+    const group = `${service.name}-nowhere`
+    const receipt = readReceipt(receive({ group }))
+    const links = await chain({ receipt, group, rebuilds: true })
     expect(names(links, 'wrong')).toEqual(['launch template', 'instances'])
     expect(links.at(-2)?.text).toContain('there is no Auto Scaling group')
+  })
+
+  test('prints nothing that could write over its other lines', async () => {
+    // To the first column, up a line, and hidden from here.
+    tellChecksums({ version: '\x1b[1A\x1b[1Gok  instances  \x9b8m\u202e' })
+    const lines = chainLines(await chain(), process.stdout)
+    tellChecksums({})
+    expect(lines[6]).toStartWith('WRONG      instances ')
+    expect(lines.join('')).not.toMatch(/\p{C}/u)
   })
 
   test('does not take silence for consent', async () => {
@@ -162,6 +175,11 @@ describe('scripts/verify names', () => {
     writeFileSync(join(image, altered), 'altered')
     expect(names(before, 'wrong')).toEqual([])
     expectWrong(await chain({ folder: image }, false), 'image folder', why)
+    writeFileSync(join(folder.path, 'good'), altered.endsWith('app') ? 'one' : 'bill\n')
+    rmSync(join(image, altered))
+    symlinkSync(join(folder.path, 'good'), join(image, altered))
+    expectWrong(await chain({ folder: image }, false), 'image folder', 'is behind a link')
+    rmSync(join(image, altered))
   })
 
   test('a commit that is not on main', async () => {
@@ -170,6 +188,20 @@ describe('scripts/verify names', () => {
     const links = await chain(change, false)
     expect(links[2]).toMatchObject({ name: 'executable', status: 'not asked' })
     expectWrong(links, 'commit', 'is not on early')
+  })
+
+  test.each([
+    ['main', undefined],
+    ['origin/main', undefined],
+    ['early', 'early'],
+  ])('a commit that only a tag named %s has', async (tag, branch) => {
+    await $`git branch --quiet --force early ${commit} && git checkout --quiet --detach`.cwd(source)
+    await $`git branch --quiet --force main ${commit} && git tag ${tag} ${other}`.cwd(source)
+    const links = await chain({ commit: other, branch, stated: { of: other } }, false)
+    const onHead = await chain({ commit: other, branch: 'HEAD', stated: { of: other } }, false)
+    await $`git tag --delete ${tag} && git branch --quiet --force main ${other}`.cwd(source).quiet()
+    expectWrong(links, 'commit', `is not on ${branch ?? 'main'}`)
+    expect(names(onHead, 'wrong')).toEqual([])
   })
 
   test.each<[string, () => Statement, string]>([
@@ -255,6 +287,11 @@ describe('scripts/verify names', () => {
     ['by a builder', () => receive({}, keys.privateKey), 'is not signed by a trusted key'],
     ['of a rollout that failed', () => receive({ verdict: 'failed' }), "its verdict is 'failed'"],
     ['of another release', () => receive({ release: other }), 'it is of release '],
+    [
+      'of another group',
+      () => receive({ group: 'hello-staging' }),
+      'it is of the group hello-staging',
+    ],
     [
       'that is not signed',
       () => {

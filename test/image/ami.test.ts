@@ -165,13 +165,22 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
 sayWhatIsLeftOut('baking an AMI against an emulated AWS', noMinistack)
 
 describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
-  /** Stands in for the current Packer: records its calls, and leaves an AMI with the tags of a bake. */
+  /**
+   * Stands in for the current Packer: records its calls, and leaves an AMI with the tags of a bake. Meanwhile, somebody
+   * else gives others the same tags.
+   */
   function standInForPacker(path: string): string {
     const bin = join(path, 'bin')
     mkdirSync(bin)
     const register = `import { registerAmi } from '${join(import.meta.dir, 'emulated-aws.ts')}'
 import { EC2Client } from '@aws-sdk/client-ec2'
-await registerAmi(new EC2Client({}), process.argv.at(-1), new Date())
+const [ec2, release] = [new EC2Client({}), process.argv.at(-1)]
+await registerAmi(ec2, release, new Date(), '-earlier')
+const { ami } = await registerAmi(ec2, release, new Date())
+await registerAmi(ec2, release, new Date(), '-later')
+await Bun.write('${bin}/made', ami)
+console.log('==> Builds finished. The artifacts of successful builds are:')
+console.log('--> amazon-ebs.al2023: AMIs were created:\\neu-west-1: ' + ami)
 `
     writeFileSync(join(bin, 'register.ts'), register)
     const script = `#!/usr/bin/env bash
@@ -185,7 +194,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     return bin
   }
 
-  test('removes what a failed bake left, hands Packer the release, and finds the new AMI by its tags', async () => {
+  test('removes what a failed bake left, hands Packer the release, and believes it which AMI is the new one', async () => {
     await using cloud = await startEmulatedAws()
     using folder = temporaryFolder()
     using work = temporaryFolder()
@@ -207,7 +216,8 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         },
         ...{ ...QUIET, work: work.path },
       })
-      const [left] = await listImages(cloud.aws, id)
+      const left = await listImages(cloud.aws, id)
+      expect(left).toHaveLength(3)
       const rest = await imagesWith(cloud.aws, [unfinished()])
       expect(rest.map(({ id }) => id)).toEqual([other.ami])
       const { Snapshots } = await cloud.aws.ec2.send(
@@ -218,7 +228,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         release: id,
         arch: 'arm64',
         region: 'eu-west-1',
-        ami: left?.id as string,
+        ami: readFileSync(join(folder.path, 'bin', 'made'), 'utf8'),
         already: false,
       })
       const calls = readFileSync(join(folder.path, 'bin', 'calls'), 'utf8')

@@ -52,11 +52,13 @@ export async function registerAmi(
   ec2: EC2Client,
   release: string,
   bakedAt: Date,
+  suffix = '',
 ): Promise<FakeAmi> {
   return await registerTagged(
     ec2,
     release,
     tagsOf({ service: name, release, 'baked-at': bakedAt.toISOString() }),
+    suffix,
   )
 }
 
@@ -69,11 +71,16 @@ export async function registerUnfinished(ec2: EC2Client, release: string): Promi
   )
 }
 
-async function registerTagged(ec2: EC2Client, release: string, tags: Tag[]): Promise<FakeAmi> {
+async function registerTagged(
+  ec2: EC2Client,
+  release: string,
+  tags: Tag[],
+  suffix = '',
+): Promise<FakeAmi> {
   const snapshot = await makeSnapshot(ec2, tags)
   const { ImageId } = await ec2.send(
     new RegisterImageCommand({
-      Name: `${name}-${release.slice(0, 12)}-arm64`,
+      Name: `${name}-${release.slice(0, 12)}-arm64${suffix}`,
       Architecture: 'arm64',
       RootDeviceName: '/dev/xvda',
       BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs: { SnapshotId: snapshot } }],

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import { AutoScalingClient, CreateAutoScalingGroupCommand } from '@aws-sdk/client-auto-scaling'
 import {
+  CreateTagsCommand,
   DescribeImagesCommand,
   DescribeSnapshotsCommand,
   ModifyImageAttributeCommand,
@@ -73,6 +74,8 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
         AvailabilityZones: ['eu-west-1a'],
       }),
     )
+    const tags = tagsOf({ Name: `packer ${name} ${'2'.repeat(12)}` })
+    await ec2.send(new CreateTagsCommand({ Resources: [ids[2] as string], Tags: tags }))
     const old = daysAgo(300).toISOString()
     for (const index of [3, 4]) {
       await keep(cloud.aws, ids[index] as string, seal({}, privateKey))

@@ -105,6 +105,15 @@ describe('a statement of provenance', () => {
       `the statement is not signed by a trusted key (its keys: ${keyId(other.publicKey).slice(0, 12)})`,
     ],
     [
+      'another key with a name that writes over the line',
+      {
+        ...seal(STATEMENT, other.privateKey),
+        signatures: [{ keyid: '\r\x1b[2Kok', sig: '' }],
+      },
+      {},
+      'the statement is not signed by a trusted key (its keys: without a name)',
+    ],
+    [
       'another key that takes the name of a trusted one',
       {
         ...seal(STATEMENT, other.privateKey),

@@ -36,6 +36,8 @@ interface Step {
 
 interface Job {
   environment?: string
+  env?: Record<string, string>
+  outputs?: Record<string, string>
   permissions?: Record<string, string>
   uses?: string
   with?: Record<string, string>
@@ -220,6 +222,8 @@ describe('the workflows', () => {
     expect(await refused()).toBe(0)
     await git('commit', '--quiet', '--allow-empty', '--message', 'elsewhere')
     expect(await refused()).toBe(1)
+    await git('tag', 'origin/main')
+    expect(await refused()).toBe(1)
   })
 
   test('attest executable, bill of materials and image of what they baked, in the file that the statement names', async () => {
@@ -286,6 +290,27 @@ describe('the workflows', () => {
     )
   })
 
+  test('deploy the commit that was planned, wherever its tag points by then, and take no option for one', async () => {
+    const { plan, deploy } = named('deploy.yml').workflow.jobs
+    expect(deploy?.env?.RELEASE).toMatch(/^\$\{\{ needs\.plan\.outputs\.release \}\}$/)
+    expect(plan?.outputs?.release).toMatch(/^\$\{\{ steps\.release\.outputs\.commit \}\}$/)
+    const [, find] = plan?.steps ?? []
+    expect(find?.id).toBe('release')
+    using folder = temporaryFolder()
+    const output = join(folder.path, 'output')
+    const found = async (RELEASE: string) => {
+      rmSync(output, { force: true })
+      const command = ['bash', '-eo', 'pipefail', '-c', find?.run as string]
+      const environment = { RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
+      const { status } = await run(command, root, environment)
+      return status === 0 ? readFileSync(output, 'utf8') : existsSync(output)
+    }
+    const head = (await run(['git', 'rev-parse', 'HEAD'], root)).output.trim()
+    expect(await found('HEAD')).toBe(`commit=${head}\nRELEASE=${head}\n`)
+    for (const option of ['--unattested', '--all', '--previous', '-h'])
+      expect(await found(option), option).toBe(false)
+  })
+
   test('push the release file to main even if main has moved meanwhile', async () => {
     const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
     expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
@@ -308,6 +333,11 @@ describe('the workflows', () => {
       await git('.', 'clone', '--quiet', join(at, 'origin'), 'job')
       await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'moved')
       await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
+      // Anyone who may push could make it, of commits that nobody has reviewed.
+      await git('other', 'checkout', '--quiet', '--detach')
+      await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'not on main')
+      await git('other', 'tag', 'main')
+      await git('other', 'push', '--quiet', 'origin', 'refs/tags/main')
       await Bun.write(join(at, 'job', file), 'new')
       const { status, output } = await run(
         ['bash', '-eo', 'pipefail', '-c', script],
@@ -318,11 +348,9 @@ describe('the workflows', () => {
       )
       expect(output).toContain('main')
       expect(status).toBe(0)
-      expect((await git('origin', 'log', '--format=%s', 'main')).split('\n').slice(0, 3)).toEqual([
-        'Ship aaaaaaaaaaaa',
-        'moved',
-        'first',
-      ])
+      expect(
+        (await git('origin', 'log', '--format=%s', 'refs/heads/main')).split('\n').slice(0, 3),
+      ).toEqual(['Ship aaaaaaaaaaaa', 'moved', 'first'])
     } finally {
       rmSync(at, { recursive: true, force: true })
     }

@@ -37,10 +37,10 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   const region = await aws.ec2.config.region()
 
   const baked = async () =>
-    (await listImages(aws, release.id)).find(
-      (image) => image.arch === arch && image.state === 'available',
-    )?.id
-  const existing = await baked()
+    (await listImages(aws, release.id))
+      .filter((image) => image.arch === arch && image.state === 'available')
+      .map(({ id }) => id)
+  const [existing] = await baked()
   if (existing && !force) {
     say(`already baked in ${region} (--force bakes it again)`)
     return { release: release.id, arch, region, ami: existing, already: true }
@@ -80,9 +80,15 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     commit_time: String(release.commitTime),
     name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
   }
-  await runPacker({ command: ['build', folder], variables, start: packer, say, interrupted })
-  const ami = await baked()
-  if (!ami || ami === existing) {
+  // Which one it made, Packer says. Of others with the tags of the release, even newer ones, nobody knows the maker.
+  const made: string[] = []
+  const hear = (line: string) => {
+    if (line.startsWith(`${region}: ami-`)) made.push(line.slice(`${region}: `.length))
+    say(line)
+  }
+  await runPacker({ command: ['build', folder], variables, start: packer, say: hear, interrupted })
+  const ami = made.at(-1)
+  if (!ami || !(await baked()).includes(ami)) {
     throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)
   }
   return { release: release.id, arch, region, ami, already: false }

@@ -96,7 +96,8 @@ async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promis
   for (const { id, snapshots, createdAt, state } of await imagesWith(aws, [unfinished()])) {
     for (const snapshot of snapshots) held.add(snapshot)
     const bakedAt = createdAt.toISOString()
-    const reason = state === 'pending' ? 'being made' : young(bakedAt)
+    // Whoever may write tags can give the name of an unfinished image to one that runs.
+    const reason = state === 'pending' ? 'being made' : (inUse.get(id) ?? young(bakedAt))
     remains.push({ ami: id, snapshots, release: '', bakedAt, reason })
   }
   const orphans = [...(await snapshotsWith(aws, OURS)), ...(await snapshotsWith(aws, unfinished()))]

@@ -87,7 +87,10 @@ export function opened(
     ),
   )
   if (!key) {
-    const names = data.signatures.map(({ keyid }) => keyid?.slice(0, 12) ?? 'without a name')
+    // Nobody signed it, and it may be anything.
+    const names = data.signatures.map(
+      ({ keyid = '' }) => /^[0-9a-f]{12}/.exec(keyid)?.[0] ?? 'without a name',
+    )
     throw new Stop(`the statement is not signed by a trusted key (its keys: ${names.join(', ')})`)
   }
   return { statement: JSON.parse(payload.toString()), key }

@@ -32,10 +32,10 @@ const OFFLINE = notAsked('--offline')
  * not even tell the AMIs.
  */
 export async function examineChain(question: Question, aws: Aws | undefined): Promise<Link[]> {
-  const { commit, folder, receipt, receiptKeys } = question
+  const { commit, folder, receipt, receiptKeys, group } = question
   // A receipt of another release is about another image.
   const own = receipt?.content.release === commit ? receipt.content : undefined
-  const fleet = aws && new FleetWatch(aws, question.group).snapshot()
+  const fleet = aws && new FleetWatch(aws, group).snapshot()
   // Whoever awaits it is told, perhaps much later.
   fleet?.catch(() => {})
   const ami = own?.ami ?? (aws && fleet && (await findServed(aws, fleet, commit)))
@@ -60,7 +60,9 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
     links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
   }
   const examine = () =>
-    receipt ? examineReceipt(receipt, receiptKeys, { commit, ami }) : notAsked('none was given')
+    receipt
+      ? examineReceipt(receipt, receiptKeys, { commit, ami, group })
+      : notAsked('none was given')
   return [...links, await linkOf('receipt', examine)]
 }
 

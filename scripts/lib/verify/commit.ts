@@ -3,8 +3,13 @@ import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { type Finding, ok, wrong } from './link.ts'
 
-/** Where main is looked for: what the remote has counts before what is here. */
-const MAIN = ['origin/main', 'main']
+/**
+ * Where a branch is looked for: what the remote has of main counts before what is here. By full names: git prefers a tag of
+ * the same name, which anyone who may push could make.
+ */
+const MAIN = ['refs/remotes/origin/main', 'refs/heads/main']
+const placesOf = (branch: string): string[] =>
+  branch === 'HEAD' ? [branch] : [`refs/heads/${branch}`, `refs/remotes/${branch}`]
 
 /** The full id of a commit, tag or branch of the clone at `source`. Throws `Stop` when it has none of that name. */
 export async function commitOf(source: string, name: string): Promise<string> {
@@ -25,14 +30,14 @@ export async function examineCommit(
   if (!(await resolved(source, commit))) {
     return wrong(`there is no commit ${shortRelease(commit)} in ${source}: fetch it`)
   }
-  const tip = await firstOf(source, branch === undefined ? MAIN : [branch])
-  if (!tip)
-    return wrong(`${source} has no branch ${branch ?? MAIN.join(' or ')}: name one with --branch`)
+  const tip = await firstOf(source, branch === undefined ? MAIN : placesOf(branch))
+  if (!tip) return wrong(`${source} has no branch ${branch ?? 'main'}: name one with --branch`)
   const isOn = await $`git -C ${source} merge-base --is-ancestor ${commit} ${tip}`.nothrow().quiet()
   const told =
     await $`git -C ${source} show --no-patch --format=${'of %cs by %an'} ${commit}`.text()
+  const onto = tip.replace(/^refs\/(heads|remotes)\//, '')
   const named = `${shortRelease(commit)} ${told.trim()}`
-  return isOn.exitCode === 0 ? ok(`${named}, on ${tip}`) : wrong(`${named} is not on ${tip}`)
+  return isOn.exitCode === 0 ? ok(`${named}, on ${onto}`) : wrong(`${named} is not on ${onto}`)
 }
 
 async function firstOf(source: string, names: string[]): Promise<string | undefined> {

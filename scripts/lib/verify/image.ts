@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Aws } from '../aws/clients.ts'
 import { findImage, listImages } from '../aws/images.ts'
+import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import { type Finding, ok, problemsOr, wrong } from './link.ts'
 import { isAbout, type Stated } from './statement.ts'
@@ -50,9 +51,18 @@ export const examineAmiOffline = (ami: string, stated: Stated): Finding =>
 
 /** The checksums of what an image directory has installed. */
 export const findInImage = async (folder: string): Promise<Sums> => ({
-  executable: await sha256Of(join(folder, 'usr/local/bin/app')),
-  sbom: await sha256Of(join(folder, 'usr/local/lib/app/sbom.cdx.json')),
+  executable: await sumInImage(folder, 'usr/local/bin/app'),
+  sbom: await sumInImage(folder, 'usr/local/lib/app/sbom.cdx.json'),
 })
+
+async function sumInImage(folder: string, name: string): Promise<string> {
+  const path = join(folder, name)
+  // Followed here, a link leads to another file than when the image is booted.
+  if (existsSync(path) && realpathSync(path) !== join(realpathSync(folder), name)) {
+    throw new Stop(`${path} is behind a link`)
+  }
+  return await sha256Of(path)
+}
 
 /** Whether the image directory of scripts/bake --local, and the archive beside it, hold what is stated. */
 export async function examineFolder(folder: string, stated: Stated): Promise<Finding> {

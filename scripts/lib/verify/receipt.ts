@@ -28,7 +28,7 @@ export function readReceipt(path: string): Told {
 export function examineReceipt(
   { path, content }: Told,
   keys: KeyObject[],
-  { commit, ami }: { commit: string; ami: string | undefined },
+  { commit, ami, group }: { commit: string; ami: string | undefined; group: string },
 ): Finding {
   const beside = signedPath(path)
   if (!existsSync(beside)) {
@@ -42,6 +42,7 @@ export function examineReceipt(
   const problems: string[] = []
   if (release !== commit)
     problems.push(`it is of release ${shortRelease(release)}, not ${shortRelease(commit)}`)
+  if (signed.group !== group) problems.push(`it is of the group ${signed.group}, not ${group}`)
   if (ami && signed.ami !== ami) problems.push(`it is about ${signed.ami}, not ${ami}`)
   if (verdict !== 'shipped') problems.push(`its verdict is '${verdict}'${reason && `: ${reason}`}`)
   const seen = observed
@@ -51,6 +52,6 @@ export function examineReceipt(
   const { key } = opened(envelope, keys)
   return problemsOr(
     problems,
-    `shipped at ${signed.endedAt}: ${seen}, ${requests} (key ${keyId(key).slice(0, 12)})`,
+    `shipped to ${group} at ${signed.endedAt}: ${seen}, ${requests} (key ${keyId(key).slice(0, 12)})`,
   )
 }

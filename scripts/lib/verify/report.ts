@@ -10,6 +10,9 @@ const SHOWN = {
 
 const widest = (texts: string[]): number => Math.max(...texts.map(({ length }) => length))
 
+/** On a terminal, control characters could write over other lines; and what is told may be by whom the chain exposes. */
+const plain = (text: string): string => text.replaceAll(/[\s\p{C}]+/gu, ' ')
+
 /** The chain for people, a line for each link, coloured for `stream`. */
 export function chainLines(links: Link[], stream: NodeJS.WriteStream): string[] {
   const paint = painter(stream)
@@ -19,7 +22,7 @@ export function chainLines(links: Link[], stream: NodeJS.WriteStream): string[] 
   ]
   return links.map(({ status, name, text }) => {
     const [word, colour] = SHOWN[status]
-    return `${paint(colour, word.padEnd(left))}  ${name.padEnd(right)}  ${text.replaceAll(/\s+/g, ' ')}`
+    return `${paint(colour, word.padEnd(left))}  ${name.padEnd(right)}  ${plain(text)}`
   })
 }
 
