@@ -1,14 +1,7 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Cluster, Redis } from 'ioredis'
 import { withDeadline } from '../deadline.ts'
-import {
-  NO_CONNECTION,
-  type Outcome,
-  pipelined,
-  type RedisCommand,
-  type Route,
-  type Send,
-} from './batched.ts'
+import { NO_CONNECTION, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
 /** The map of slots is out of date or in flux, or a connection was lost. */
 const RETRIABLE =
@@ -17,49 +10,54 @@ const RETRIABLE =
 /** Even with redirections and retries, an operation ends within the second that callers are promised. */
 const OPERATION_TIMEOUT_MS = 850
 
+const TIMED_OUT = 'Timed out'
+
 /** What ioredis waits, too, while the cluster fails over. */
 const PAUSE_MS = 100
 
 /**
  * Leads each command to the primary of its key's slot. A command that is refused because its slot moved or its
- * primary is gone is tried again by itself, until 850 ms after it was first sent.
+ * primary is gone is tried again by itself, until 850 ms after it was first sent. Without any connection it fails at once.
  */
 export function clusterRoute(cluster: Cluster, send: Send): Route {
-  const again = send === pipelined ? redirected(cluster) : redirectedWith(cluster, send)
+  const again = redirected(cluster, send)
   return {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
-      if (!RETRIABLE.test(error.message)) throw error
+      if (!RETRIABLE.test(error.message) || cluster.status !== 'ready') throw error
       const until = sentAt + OPERATION_TIMEOUT_MS
       const remainingMs = until - performance.now()
-      return withDeadline(again(command, error, until), remainingMs, () => new Error('Timed out'))
+      return withDeadline(again(command, error, until), remainingMs, () => new Error(TIMED_OUT))
     },
   }
 }
 
 type Again = (command: RedisCommand, error: Error, until: number) => Promise<unknown>
 
-/** ioredis follows redirections and waits for a failover. */
-function redirected(cluster: Cluster): Again {
-  return ([name, ...parameters]) => cluster.call(name, ...parameters)
-}
-
-/** What `send` adds to a command must go to the same node, so ioredis cannot follow the redirection. */
-function redirectedWith(cluster: Cluster, send: Send): Again {
-  async function attempt(command: RedisCommand, refusal: string): Promise<Outcome | undefined> {
+/**
+ * Follows redirections and waits for a failover. ioredis would, too, but what `send` adds to a command must go to the same
+ * node, and ioredis sends a command even when its caller has been told that it failed: that could undo a later write.
+ */
+function redirected(cluster: Cluster, send: Send): Again {
+  async function attempt(
+    command: RedisCommand,
+    refusal: string,
+    until: number,
+  ): Promise<Outcome | undefined> {
     const [kind, , address = ''] = refusal.split(' ')
     const named = byAddress(cluster).get(address)
     if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
     const refreshed = refreshSlots(cluster)
     if (named && kind === 'MOVED') return (await send(named, [command])).at(-1)
     await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
+    if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const node = primariesOf(cluster)(command)
     return node ? (await send(node, [command])).at(-1) : [new Error(NO_CONNECTION)]
   }
 
   return async (command, { message }, until) => {
     for (let refusal = message; ; ) {
-      const [error, reply] = (await attempt(command, refusal)) ?? []
+      const [error, reply] = (await attempt(command, refusal, until)) ?? []
       if (!error) return reply
       if (!RETRIABLE.test(error.message) || performance.now() > until) throw error
       refusal = error.message
