@@ -289,8 +289,8 @@ describe('scripts/verify names', () => {
     ['of another release', () => receive({ release: other }), 'it is of release '],
     [
       'of another group',
-      () => receive({ group: 'hello-staging' }),
-      'it is of the group hello-staging',
+      () => receive({ group: 'another-group' }),
+      'it is of the group another-group',
     ],
     [
       'that is not signed',
