@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { executableName, sbomName } from '../../scripts/lib/artifact-names.ts'
 import type { Arch } from '../../scripts/lib/aws/images.ts'
 import { keptAt } from '../../scripts/lib/provenance/kept.ts'
 import { amiArtifact } from '../../scripts/lib/provenance/statement.ts'
 import { service } from '../../scripts/lib/service.ts'
 import { findInImage } from '../../scripts/lib/verify/image.ts'
-import { executableName, sbomName } from '../../scripts/lib/verify/sums.ts'
 import { accountOf } from '../aws-double/account.ts'
 import {
   attest,

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
+import { sbomName } from '../artifact-names.ts'
 import { type Command, runCommand } from '../cli.ts'
 import { flag, text } from '../options.ts'
 import { root } from '../paths.ts'
 import { checkAdvisories } from '../sbom/check-advisories.ts'
-import { service } from '../service.ts'
 
-const SBOM = `dist/${service.name}-linux-${process.arch}.cdx.json`
+const SBOM = `dist/${sbomName(process.arch)}`
 
 const options = {
   refresh: flag('ask the registry first, and keep its answer as the list'),

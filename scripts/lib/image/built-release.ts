@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { executableName, sbomName } from '../artifact-names.ts'
 import type { Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
-import { service } from '../service.ts'
 
 export interface BuiltRelease {
   /** The full SHA of the commit. */
@@ -34,9 +34,9 @@ export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltR
   const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
 
   const build = `run scripts/build --arch ${arch}`
-  const name = `${service.name}-linux-${arch}`
+  const name = executableName(arch)
   const executable = readListed(root, name, build)
-  const sbom = readListed(root, `${name}.cdx.json`, build)
+  const sbom = readListed(root, sbomName(arch), build)
   if (!executable.bytes.includes(id) || executable.bytes.includes(`${id}-dirty`)) {
     throw new Stop(`dist/${name} was not built from commit ${id}: ${build}`)
   }

@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto'
+import { executableName, sbomName } from '../artifact-names.ts'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import type { Arch, Digests } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
 import { shortRelease } from '../format.ts'
 import type { Pinned } from '../release-file.ts'
-import { service } from '../service.ts'
 import { keyId, opened } from './envelope.ts'
 import { attestation } from './github.ts'
 import { findKept, keptAt } from './kept.ts'
@@ -102,10 +102,9 @@ async function signedOnGitHub(
 }
 
 function expected(image: Claimed, builder: string) {
-  const executable = `${service.name}-linux-${image.arch}`
   const named = [
-    { name: executable, sha256: image.executable },
-    { name: `${executable}.cdx.json`, sha256: image.sbom },
+    { name: executableName(`${image.arch}`), sha256: image.executable },
+    { name: sbomName(`${image.arch}`), sha256: image.sbom },
   ].filter((each): each is Artifact => each.sha256 !== undefined)
   return { builder, commit: image.release, artifacts: [amiArtifact(image.ami_id), ...named] }
 }

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { executableName, sbomName } from '../artifact-names.ts'
 import type { Arch } from '../aws/images.ts'
 import { type Finding, notAsked, problemsOr } from './link.ts'
-import { executableName, type Sums, sbomName, short, sumsIn } from './sums.ts'
+import { type Sums, short, sumsIn } from './sums.ts'
 
 /** A place where the executable and its bill of materials are, and their checksums there. */
 interface Sighting {

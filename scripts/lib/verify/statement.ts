@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { executableName, sbomName } from '../artifact-names.ts'
 import type { Aws } from '../aws/clients.ts'
 import { ARCHITECTURES, type Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
@@ -7,7 +8,7 @@ import { type Attested, verified } from '../provenance/attested.ts'
 import { keyId, opened } from '../provenance/envelope.ts'
 import { amiArtifact, checkStatement } from '../provenance/statement.ts'
 import type { TrustedBuilder } from '../provenance/trust.ts'
-import { executableName, type Sums, sbomName } from './sums.ts'
+import type { Sums } from './sums.ts'
 
 /** What a statement says that a trusted builder made from the commit. */
 export interface Stated {

@@ -1,19 +1,13 @@
 import { join } from 'node:path'
+import { executableName, sbomName } from '../artifact-names.ts'
 import type { Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
-import { service } from '../service.ts'
 
 /** The checksums of a release's executable and bill of materials: SHA-256 in hexadecimal. */
 export interface Sums {
   executable: string
   sbom: string
 }
-
-/** The name of the executable in dist and in statements. */
-export const executableName = (arch: Arch): string => `${service.name}-linux-${arch}`
-
-/** The name of its bill of materials there. */
-export const sbomName = (arch: Arch): string => `${executableName(arch)}.cdx.json`
 
 /** Of what scripts/build left in the folder `dist`. */
 export const sumsIn = async (dist: string, arch: Arch): Promise<Sums> => ({
