@@ -9,7 +9,13 @@ import type { Pinned } from '../release-file.ts'
 import { keyId, opened } from './envelope.ts'
 import { attestation } from './github.ts'
 import { findKept, keptAt } from './kept.ts'
-import { type Artifact, amiArtifact, checkStatement, type Statement } from './statement.ts'
+import {
+  type Artifact,
+  amiArtifact,
+  checkStatement,
+  type Expected,
+  type Statement,
+} from './statement.ts'
 import { readTrustedBuilders, TRUSTED_BUILDERS, type TrustedBuilder } from './trust.ts'
 
 /** An AMI, and what its tags say. */
@@ -54,7 +60,9 @@ export async function verified(
   const keys = builders.filter((each) => 'key' in each)
   const workflows = builders.filter((each) => 'github' in each)
   const kept = keys.length > 0 ? await findKept(aws, image.ami_id) : undefined
-  if (kept !== undefined) return signedWithKey(image, kept, keys)
+  if (kept !== undefined) {
+    return signedWithKey(parse(kept, keptAt(image.ami_id)), keys, expected(image))
+  }
   if (workflows.length === 0) {
     throw new Stop(
       `there is no statement about it: the parameter ${keptAt(image.ami_id)} does not exist in this region`,
@@ -63,19 +71,20 @@ export async function verified(
   return await signedOnGitHub(image, workflows)
 }
 
-function signedWithKey(
-  image: Claimed,
-  kept: string,
+/** The statement in an envelope, once the key of one of the builders has verified it. Throws `Stop` as `checkStatement`. */
+export function signedWithKey(
+  envelope: unknown,
   builders: (TrustedBuilder & { key: KeyObject })[],
+  expected: Omit<Expected, 'builder'>,
 ): Attested {
   const { statement, key } = opened(
-    parse(kept, keptAt(image.ami_id)),
+    envelope,
     builders.map((each) => each.key),
   )
   // Each key speaks for its builder alone.
   const builder = builders.find((each) => each.key === key)?.builder ?? ''
   return {
-    statement: checkStatement(statement, expected(image, builder)),
+    statement: checkStatement(statement, { builder, ...expected }),
     builder,
     signer: `key ${keyId(key).slice(0, 12)}`,
   }
@@ -90,7 +99,7 @@ async function signedOnGitHub(
     try {
       const statement = await attestation(image.ami_id, builder, github)
       return {
-        statement: checkStatement(statement, expected(image, builder)),
+        statement: checkStatement(statement, { builder, ...expected(image) }),
         builder,
         signer: 'GitHub',
       }
@@ -101,12 +110,12 @@ async function signedOnGitHub(
   throw refusals[0]
 }
 
-function expected(image: Claimed, builder: string) {
+function expected(image: Claimed): Omit<Expected, 'builder'> {
   const named = [
     { name: executableName(`${image.arch}`), sha256: image.executable },
     { name: sbomName(`${image.arch}`), sha256: image.sbom },
   ].filter((each): each is Artifact => each.sha256 !== undefined)
-  return { builder, commit: image.release, artifacts: [amiArtifact(image.ami_id), ...named] }
+  return { commit: image.release, artifacts: [amiArtifact(image.ami_id), ...named] }
 }
 
 function parse(text: string, place: string): unknown {

@@ -77,14 +77,14 @@ export function describeBuild(build: Build): Statement {
   }
 }
 
+/** What a statement must say of a build. */
+export type Expected = Pick<Build, 'builder' | 'commit' | 'artifacts'>
+
 /**
  * A statement, whose signature was verified, once it says that `expected.builder` made all the expected artifacts from
  * `expected.commit`. Throws `Stop` with the first thing that is not so.
  */
-export function checkStatement(
-  statement: unknown,
-  expected: Pick<Build, 'builder' | 'commit' | 'artifacts'>,
-): Statement {
+export function checkStatement(statement: unknown, expected: Expected): Statement {
   const { success, data } = Statement.safeParse(statement)
   if (!success) throw new Stop('the statement is not SLSA provenance v1 of one commit')
   const { buildDefinition, runDetails } = data.predicate

@@ -4,9 +4,8 @@ import { executableName, sbomName } from '../artifact-names.ts'
 import type { Aws } from '../aws/clients.ts'
 import { ARCHITECTURES, type Arch } from '../aws/images.ts'
 import { Stop } from '../errors.ts'
-import { type Attested, verified } from '../provenance/attested.ts'
-import { keyId, opened } from '../provenance/envelope.ts'
-import { amiArtifact, checkStatement } from '../provenance/statement.ts'
+import { type Attested, signedWithKey, verified } from '../provenance/attested.ts'
+import { amiArtifact } from '../provenance/statement.ts'
 import type { TrustedBuilder } from '../provenance/trust.ts'
 import type { Sums } from './sums.ts'
 
@@ -40,14 +39,7 @@ export function statementPath(source: string, commit: string, arch: Arch | undef
 /** What the statement in a file says, once a trusted builder's key has verified it. Throws `Stop` when none does. */
 export function statedInFile(path: string, commit: string, trusted: TrustedBuilder[]): Stated {
   const keys = trusted.filter((each) => 'key' in each)
-  const { statement, key } = opened(
-    readJson(path),
-    keys.map((each) => each.key),
-  )
-  // Each key speaks for its builder alone.
-  const builder = keys.find((each) => each.key === key)?.builder ?? ''
-  const checked = checkStatement(statement, { builder, commit, artifacts: [] })
-  return toStated({ statement: checked, builder, signer: `key ${keyId(key).slice(0, 12)}` })
+  return toStated(signedWithKey(readJson(path), keys, { commit, artifacts: [] }))
 }
 
 /** What is stated about an AMI, in AWS or on GitHub, by a trusted builder. Throws `Stop` when nothing is. */
