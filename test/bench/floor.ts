@@ -9,6 +9,7 @@ Bun.serve({
   port: Number(listenPort),
   reusePort: true,
   development: false,
+  error: (error) => new Response(error.message, { status: 500 }),
   async fetch(request) {
     const key = `floor:${request.url.slice(request.url.lastIndexOf('/') + 1)}`
     if (request.method === 'PUT') {

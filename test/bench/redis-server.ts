@@ -37,7 +37,8 @@ export async function startCluster(
   const servers = ports.map((port) =>
     start(join(folder, port), cores, [
       ...['--port', '0', '--tls-port', port, '--tls-cluster', 'yes', '--tls-auth-clients', 'no'],
-      ...['--tls-replication', 'yes', '--repl-diskless-sync-delay', '0'],
+      // Without a file, a replica whose first ACK is early gets no command for a second, and each WAIT fails meanwhile.
+      ...['--tls-replication', 'yes', '--repl-diskless-sync', 'no'],
       ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile],
       ...['--cluster-enabled', 'yes'],
     ]),
