@@ -145,6 +145,18 @@ describe('scripts/test', () => {
     expect(run('nonsense').exitCode).toBe(2)
   }, 60_000)
 
+  test('repeats at the end which tests failed, and with what error', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    Bun.spawnSync(['bash', '-c', 'rm test/unit/*'], { cwd: clone })
+    const failing =
+      "import { expect, test } from 'bun:test'\ntest('a claim', () => expect(1).toBe(2))\n"
+    writeFileSync(join(clone, 'test/unit/one.test.ts'), failing)
+    const { stdout } = Bun.spawnSync(['scripts/test', 'unit'], { cwd: clone })
+    const end = stdout.toString().split('\ntook: ')[1]
+    expect(end).toMatch(/error: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nfailed: unit\n/)
+  }, 60_000)
+
   test('says at the end what was left out, and why', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
