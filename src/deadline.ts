@@ -1,16 +1,7 @@
 /** Settles as `promise` does, or rejects with `late()` when that takes longer than `ms` milliseconds. */
-export async function withDeadline<T>(
-  promise: Promise<T>,
-  ms: number,
-  late: () => Error,
-): Promise<T> {
-  let timer: Timer | undefined
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms)
+export function withDeadline<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), ms)
+    promise.then(resolve, reject).then(() => clearTimeout(timer))
   })
-  try {
-    return await Promise.race([promise, deadline])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -8,15 +8,10 @@ export function measured(store: Store, metrics: Metrics): Store {
     verb: (...args: A) => Promise<R>,
   ) => {
     const { succeeded, failed } = metrics.storeOperation(operation)
-    return async (...args: A): Promise<R> => {
-      try {
-        const result = await verb(...args)
-        succeeded()
-        return result
-      } catch (error) {
-        failed()
-        throw error
-      }
+    return (...args: A): Promise<R> => {
+      const result = verb(...args)
+      result.then(succeeded, failed)
+      return result
     }
   }
   return {

@@ -23,17 +23,30 @@ export function createLog(
   { write, flush } = createLineWriter(() => Bun.stdout.writer()),
 ): { log: Log; flush(): void } {
   const constant = JSON.stringify(fields).slice(1, -1)
+  const time = createClock()
   const writer = (name: LogLevel): ((fields: LogFields) => void) => {
     if (LOG_LEVELS.indexOf(name) < LOG_LEVELS.indexOf(level)) return () => {}
-    return ({ err, ...rest }) => {
-      const time = new Date().toISOString()
-      const own = JSON.stringify(err === undefined ? rest : { ...rest, err: describe(err) }).slice(
-        1,
-      )
-      write(`{"level":"${name}","time":"${time}",${constant},${own}\n`)
+    return (fields) => {
+      const { err } = fields
+      const own = JSON.stringify(err === undefined ? fields : { ...fields, err: describe(err) })
+      write(`{"level":"${name}","time":"${time()}",${constant},${own.slice(1)}\n`)
     }
   }
   return { log: { info: writer('info'), warn: writer('warn'), error: writer('error') }, flush }
+}
+
+/** The time in ISO 8601, put into words once a millisecond: under load that is fifty lines. */
+function createClock(): () => string {
+  let millisecond: number
+  let text: string
+  return () => {
+    const now = Date.now()
+    if (now !== millisecond) {
+      millisecond = now
+      text = new Date(now).toISOString()
+    }
+    return text
+  }
 }
 
 function describe(error: unknown): object {

@@ -45,18 +45,8 @@ export function createMetrics(release: Release, registry: Registry): Metrics {
       }
     },
   })
-  const operations = new Counter({
-    name: 'store_operations_total',
-    help: 'Store operations.',
-    labelNames: ['operation'],
-    registers: [registry],
-  })
-  const errors = new Counter({
-    name: 'store_errors_total',
-    help: 'Store operations that failed.',
-    labelNames: ['operation'],
-    registers: [registry],
-  })
+  const operations = createTally('store_operations_total', 'Store operations.', registry)
+  const errors = createTally('store_errors_total', 'Store operations that failed.', registry)
   new Gauge({
     // A metric name cannot contain a hyphen.
     name: `${name.replaceAll('-', '_')}_build_info`,
@@ -73,16 +63,42 @@ export function createMetrics(release: Release, registry: Registry): Metrics {
       duration.observe({ method, route, status }, seconds)
     },
     storeOperation(operation) {
-      const operationCount = operations.labels({ operation })
-      const errorCount = errors.labels({ operation })
+      const count = operations(operation)
+      const countError = errors(operation)
       return {
-        succeeded: () => operationCount.inc(),
-        failed: () => {
-          operationCount.inc()
-          errorCount.inc()
+        succeeded: count,
+        failed() {
+          count()
+          countError()
         },
       }
     },
     text: () => registry.metrics(),
+  }
+}
+
+/** A counter for each operation. It becomes a metric when somebody asks, since prom-client looks labels up at each count. */
+function createTally(
+  name: string,
+  help: string,
+  registry: Registry,
+): (operation: string) => () => void {
+  const counts: { operation: string; value: number }[] = []
+  new Counter({
+    name,
+    help,
+    labelNames: ['operation'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { operation, value } of counts) this.inc({ operation }, value)
+    },
+  })
+  return (operation) => {
+    const count = { operation, value: 0 }
+    counts.push(count)
+    return () => {
+      count.value++
+    }
   }
 }
