@@ -1,28 +1,37 @@
 import type { HonoRequest } from 'hono'
-import { withDeadline } from '../deadline.ts'
+import { createDeadline } from '../deadline.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
 
 /**
- * The JSON in the body of `request`. Throws the problems 415, 413, 400 and, when the body has not arrived
+ * Reads the JSON in the body of a request. Throws the problems 415, 413, 400 and, when the body has not arrived
  * after `timeoutSeconds`, 408.
  */
-export async function jsonBody(request: HonoRequest, timeoutSeconds: number): Promise<unknown> {
+export function createJsonReader(
+  timeoutSeconds: number,
+): (request: HonoRequest) => Promise<unknown> {
+  const inTime = createDeadline(timeoutSeconds * 1000)
+  const late = () => {
+    const detail = `The body must arrive within ${timeoutSeconds} s.`
+    return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
+  }
+  return async (request) => {
+    requireJson(request)
+    return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+  }
+}
+
+function requireJson(request: HonoRequest): void {
   const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
   if (mediaType !== 'application/json') {
     throw new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
       headers: { Accept: 'application/json' },
     })
   }
-  const text = await withDeadline(
-    bodyText(request).catch(refuseAborted),
-    timeoutSeconds * 1000,
-    () => {
-      const detail = `The body must arrive within ${timeoutSeconds} s.`
-      return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
-    },
-  )
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -3,7 +3,7 @@ import { greeting, parseDate } from '../birthday.ts'
 import { createCalendar } from '../calendar.ts'
 import type { AppDependencies, AppEnv } from '../context.ts'
 import { authorize } from '../http/authorize.ts'
-import { jsonBody } from '../http/body.ts'
+import { createJsonReader } from '../http/body.ts'
 import { type Invalid, Problem, parsed } from '../http/problem.ts'
 import { respond, respondJson } from '../http/respond.ts'
 import { Birthday, Username } from '../http/schemas.ts'
@@ -14,6 +14,7 @@ export function helloRoutes({
   store,
 }: Pick<AppDependencies, 'config' | 'store'>): Hono<AppEnv> {
   const path = '/hello/:username'
+  const jsonOf = createJsonReader(config.requestTimeoutSeconds)
   const { today, daysUntil } = createCalendar(config.timeZone)
 
   return new Hono<AppEnv>()
@@ -27,7 +28,7 @@ export function helloRoutes({
     .put(path, async (c) => {
       authorize(c, 'write', config.tokens)
       const username = usernameFrom(c.req.param('username'))
-      const date = dateFrom(await jsonBody(c.req, config.requestTimeoutSeconds), today())
+      const date = dateFrom(await jsonOf(c.req), today())
       await store.saveBirthday(username, date)
       return respond(c, 204, null, {})
     })

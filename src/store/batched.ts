@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { createDeadline } from '../deadline.ts'
 
 export type RedisCommand = [name: string, ...parameters: string[]]
 
@@ -71,11 +72,15 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
 /** As ioredis says it of a connection that it lost. */
 export const NO_CONNECTION = 'Connection is closed.'
 
-/** Sends the commands and nothing else. */
-export const pipelined: Send = async (connection, commands) => {
-  try {
-    return (await connection.pipeline(commands).exec()) ?? []
-  } catch (error) {
-    return commands.map(() => [error as Error])
+/** Sends the commands and nothing else. Those that are not answered after `timeoutMs` fail together. */
+export function pipelined(timeoutMs: number): Send {
+  const inTime = createDeadline(timeoutMs)
+  const late = () => new Error('Command timed out')
+  return async (connection, commands) => {
+    try {
+      return (await inTime(connection.pipeline(commands).exec(), late)) ?? []
+    } catch (error) {
+      return commands.map(() => [error as Error])
+    }
   }
 }

@@ -21,7 +21,7 @@ const RECONNECT_MAX_MS = 1000
 
 /** Connects in the background and retries forever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
-  const { operation: read, close } = connect(config, log, pipelined)
+  const { operation: read, close } = connect(config, log, pipelined(config.commandTimeoutMs))
   if (config.waitReplicas === 0) return { read, write: read, close }
   // WAIT blocks its connection, so reads must not queue behind it.
   const writes = connect(
@@ -123,7 +123,6 @@ function connectCluster(config: RedisConfig): Cluster {
 function connectionOptions(config: RedisConfig) {
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: config.commandTimeoutMs,
     // A peer that hangs sends nothing: drop the connection, or timed-out commands pile up in its queue.
     socketTimeout: 2 * config.commandTimeoutMs,
     enableOfflineQueue: false,

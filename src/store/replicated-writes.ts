@@ -7,9 +7,10 @@ import { pipelined, type RedisCommand, type Send } from './batched.ts'
 export function replicatedWrites(replicas: number, timeoutMs: number): Send {
   // WAIT must give up before the command timeout does, so that the two failures can be told apart.
   const waitMs = Math.ceil(timeoutMs * 0.8)
+  const send = pipelined(timeoutMs)
   return async (connection, writes) => {
     const wait: RedisCommand = ['wait', String(replicas), String(waitMs)]
-    const outcomes = await pipelined(connection, [...writes, wait])
+    const outcomes = await send(connection, [...writes, wait])
     const [error, acknowledged] = outcomes.pop() ?? [new Error('no reply')]
     if (!error && Number(acknowledged) >= replicas) return outcomes
     const reason =
