@@ -28,9 +28,10 @@ export async function prepareContenders(
   const all: Record<ContenderName, () => Promise<Contender>> = {
     service: async () => {
       const executable = await serviceExecutable()
+      const version = await run([executable, '--version'])
       return {
         name: 'service',
-        what: `${(await run([executable, '--version'])).trim()}; access log, metrics on`,
+        what: `${version.trim().replace(service.name, 'release')}; access log, metrics on`,
         command: (port) => [executable, String(port)],
         environment: {
           ...{ ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
