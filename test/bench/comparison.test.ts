@@ -8,6 +8,7 @@ import type { Latency } from './fixed-rate.ts'
 import type { ContenderName } from './options.ts'
 import { plot } from './plot.ts'
 import { orderOfRound, type Sample } from './rounds.ts'
+import { medianLatencies } from './steady.ts'
 import { judge } from './targets.ts'
 import type { Figures } from './wrk.ts'
 
@@ -50,6 +51,12 @@ function atHalf(contender: ContenderName, p99Ms: number, lagP99Ms = 0.1): Latenc
 test('the median of an even number of values is halfway between the middle two', () => {
   expect(median([9, 1, 5])).toBe(5)
   expect(median([10, 1, 3, 2])).toBe(2.5)
+})
+
+test('latencies are the medians of their rounds, each at its own rate', () => {
+  const rounds = [3, 40, 5].map((p99Ms) => [atHalf('gin', p99Ms), atHalf('gin', p99Ms * 2)])
+  expect(medianLatencies(rounds).map(({ p99Ms }) => p99Ms)).toEqual([5, 10])
+  expect(medianLatencies([])).toEqual([])
 })
 
 test('every contender takes every place once in as many rounds as there are contenders', () => {

@@ -9,15 +9,15 @@ import { compare, doubts, summarize } from './comparison.ts'
 import { type Contender, prepareContenders } from './contenders.ts'
 import { run } from './cores.ts'
 import { syncsPerSecond } from './disk.ts'
-import { buildFixedRate } from './fixed-rate.ts'
-import { command, FLOORS, type Options, settle } from './options.ts'
+import { buildFixedRate, type Latency } from './fixed-rate.ts'
+import { type ContenderName, command, FLOORS, type Options, settle } from './options.ts'
 import { plot } from './plot.ts'
 import { SAVE } from './requests.ts'
 import { measure, orderOfRound, type Samples } from './rounds.ts'
 import { startServer } from './server.ts'
 import { type Setup, startSetup } from './setup.ts'
 import { openProgress } from './status-line.ts'
-import { measureSteady } from './steady.ts'
+import { LATENCY_ROUNDS, measureLatencies, medianLatencies, type Soak, soak } from './steady.ts'
 import { tables } from './tables.ts'
 import { judge } from './targets.ts'
 import { CONNECTIONS } from './wrk.ts'
@@ -63,17 +63,25 @@ async function bench(options: Options): Promise<void> {
       samples[contender.name]?.push(await measure(contender, setup, seconds))
     }
   }
-  const steady: Awaited<ReturnType<typeof measureSteady>>[] = []
-  for (const contender of options.latency || options.soak > 0 ? contenders : []) {
-    progress(`fixed rates and memory: ${contender.name}`)
-    steady.push(await measureSteady(contender, setup, options, samples[contender.name] ?? []))
+  const latencyRounds: Partial<Record<ContenderName, Latency[][]>> = {}
+  for (let round = 0; options.latency && round < Math.min(LATENCY_ROUNDS, rounds); round++) {
+    for (const contender of orderOfRound(contenders, round)) {
+      const { name } = contender
+      progress(`fixed rates, round ${round + 1}: ${name}`)
+      const measured = await measureLatencies(contender, setup, seconds, samples[name] ?? [])
+      latencyRounds[name] = [...(latencyRounds[name] ?? []), measured]
+    }
+  }
+  const soaks: Soak[] = []
+  for (const contender of options.soak > 0 ? contenders : []) {
+    progress(`memory after ${options.soak} s: ${contender.name}`)
+    soaks.push(await soak(contender, setup, options.soak))
   }
   const disk = options.sqlite ? syncsPerSecond(folder, seconds) : undefined
   progress.end()
   await setup.store.stop()
 
-  const latencies = steady.flatMap((each) => each.latencies)
-  const soaks = steady.flatMap((each) => each.soaks)
+  const latencies = only.flatMap((name) => medianLatencies(latencyRounds[name] ?? []))
   const rows = summarize(samples)
   const ratios = compare(samples)
   const targets = judge({ rows, ratios, latencies, syncsPerSecond: disk }, options)

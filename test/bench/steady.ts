@@ -1,13 +1,19 @@
 import { median } from '../../scripts/lib/statistics.ts'
 import type { Contender } from './contenders.ts'
 import { type Latency, measureLatency, SHARES, saveUsers } from './fixed-rate.ts'
-import type { ContenderName, Options } from './options.ts'
+import type { ContenderName } from './options.ts'
 import { residentBytes } from './processor-time.ts'
 import { READ } from './requests.ts'
 import { type Sample, warmUpSeconds } from './rounds.ts'
-import { startServer } from './server.ts'
+import { type Server, startServer } from './server.ts'
 import type { Setup } from './setup.ts'
 import { load, METHODS } from './wrk.ts'
+
+/** How often latencies are measured: a spell of a shared machine triples a p99. */
+export const LATENCY_ROUNDS = 3
+
+/** Just-in-time compilers work for some ten seconds, which a quarter of the maximum would make a minute. */
+const warmSeconds = (seconds: number): number => 2 * warmUpSeconds(seconds)
 
 /** Memory after a long time at full load, half of it GET, half PUT. */
 export interface Soak {
@@ -16,32 +22,62 @@ export interface Soak {
   residentBytes: number
 }
 
-/** What is measured once for each contender, after the rounds that found its maximum, in a fresh process. */
-export async function measureSteady(
+/** Latencies at each share of the maximum that `samples` found, in a fresh process. */
+export async function measureLatencies(
   contender: Contender,
   setup: Setup,
-  { latency, soak, seconds }: Options,
+  seconds: number,
   samples: readonly Sample[],
-): Promise<{ latencies: Latency[]; soaks: Soak[] }> {
-  const server = await startServer(contender, setup, READ)
-  const { name } = contender
+): Promise<Latency[]> {
   const latencies: Latency[] = []
-  const soaks: Soak[] = []
-  try {
-    await saveUsers(server, setup)
-    for (const method of latency ? METHODS : []) {
-      await load(server, setup, method, warmUpSeconds(seconds))
+  await withUsers(contender, setup, async (server) => {
+    for (const method of METHODS) {
+      await load(server, setup, method, warmSeconds(seconds))
       const maximum = median(samples.map((sample) => sample[method].requestsPerSecond))
       for (const share of SHARES) {
-        const rate = maximum * share
-        latencies.push(await measureLatency(name, server, setup, { method, share, rate, seconds }))
+        const target = { method, share, rate: maximum * share, seconds }
+        latencies.push(await measureLatency(contender.name, server, setup, target))
       }
     }
-    if (soak > 0) {
-      for (const method of METHODS) await load(server, setup, method, Math.ceil(soak / 2))
-      soaks.push({ contender: name, seconds: soak, residentBytes: residentBytes(server.pids) })
+  })
+  return latencies
+}
+
+/** The median of each figure over the rounds, in which latencies come in the same order. */
+export function medianLatencies(rounds: readonly Latency[][]): Latency[] {
+  const [first = []] = rounds
+  return first.map((latency, index) => {
+    const of = (figure: 'requestsPerSecond' | 'p50Ms' | 'p99Ms' | 'p999Ms' | 'lagP99Ms') =>
+      median(rounds.map((round) => round[index]?.[figure] ?? Number.NaN))
+    return {
+      ...latency,
+      requestsPerSecond: of('requestsPerSecond'),
+      p50Ms: of('p50Ms'),
+      p99Ms: of('p99Ms'),
+      p999Ms: of('p999Ms'),
+      lagP99Ms: of('lagP99Ms'),
     }
-    return { latencies, soaks }
+  })
+}
+
+/** Memory after `seconds`, in a fresh process. */
+export async function soak(contender: Contender, setup: Setup, seconds: number): Promise<Soak> {
+  const { name } = contender
+  return withUsers(contender, setup, async (server) => {
+    for (const method of METHODS) await load(server, setup, method, Math.ceil(seconds / 2))
+    return { contender: name, seconds, residentBytes: residentBytes(server.pids) }
+  })
+}
+
+async function withUsers<T>(
+  contender: Contender,
+  setup: Setup,
+  use: (server: Server) => Promise<T>,
+): Promise<T> {
+  const server = await startServer(contender, setup, READ)
+  try {
+    await saveUsers(server, setup)
+    return await use(server)
   } finally {
     await server.stop()
   }
