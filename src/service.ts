@@ -34,6 +34,10 @@ const CLOSING_SECONDS = 5
 /** Far above our own limit, so that a body that is too large gets our problem document. */
 const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 
+/** How long a worker waits for its store before it listens; without one it still has to say so at /hc. */
+const FIRST_ANSWER_MS = 500
+const FIRST_ANSWER_PAUSE_MS = 5
+
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   const metrics = createMetrics(release, createRegistry())
@@ -44,6 +48,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const app = createApp({ config, release, store, health, log, metrics })
   const admin = createAdminApp({ store, metrics })
   await warmUp(config)
+  await firstAnswer(records)
 
   const server = listen('PORT', {
     port: config.port,
@@ -97,6 +102,20 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     },
     endDrain: drainEnded.resolve,
   }
+}
+
+/**
+ * Resolves when the store answers, or after `FIRST_ANSWER_MS`. The kernel gives a worker requests as soon as it listens:
+ * one that was restarted would fail those that come before its own connection to the store.
+ */
+async function firstAnswer(records: KeyValueStore): Promise<void> {
+  const until = performance.now() + FIRST_ANSWER_MS
+  const answers = () =>
+    records.ping().then(
+      () => true,
+      () => false,
+    )
+  while (!(await answers()) && performance.now() < until) await Bun.sleep(FIRST_ANSWER_PAUSE_MS)
 }
 
 /** Takes no new connections; requests in flight have `seconds` to finish, then they are cut off. */

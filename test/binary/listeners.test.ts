@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
+import { connect, createServer } from 'node:net'
 import { name } from '../../package.json'
 import { healthy, save, startService } from '../support/executable.ts'
-import { eventually } from '../support/process.ts'
+import { eventually, freePort } from '../support/process.ts'
+import { startRedis } from '../support/redis.ts'
 import { makeCertificate } from '../support/tls.ts'
 
 test('with a certificate the service itself speaks TLS, and sends HSTS', async () => {
@@ -95,3 +97,32 @@ test('every request is logged as a JSON line with what an operator needs', async
     bytes: 0,
   })
 })
+
+test('a worker listens when its store answers, so that none of its requests fails; without a store after half a second', async () => {
+  await using redis = await startRedis()
+  await using slow = await delayed(redis.port, 200)
+  await using service = await startService({ REDIS_ENDPOINT: `127.0.0.1:${slow.port}` })
+  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+
+  await using alone = await startService({ REDIS_ENDPOINT: `127.0.0.1:${freePort()}` })
+  expect(await (await fetch(`${alone.url}/hc`)).json()).toEqual({ status: 'starting' })
+})
+
+/** Connects to `port` after `ms`, whoever connects to it. */
+async function delayed(port: number, ms: number) {
+  const server = createServer((client) => {
+    setTimeout(() => {
+      const store = connect(port, '127.0.0.1')
+      for (const [one, other] of [
+        [client, store],
+        [store, client],
+      ] as const) {
+        one.pipe(other)
+        one.on('error', () => other.destroy())
+      }
+    }, ms)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port: own } = server.address() as { port: number }
+  return { port: own, [Symbol.asyncDispose]: async () => void server.close() }
+}
