@@ -46,6 +46,7 @@ export function plot(rows: readonly Row[], latencies: readonly Latency[]): strin
     return draw(chart, top)
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${line * LINE}">
+<title>What each contender of scripts/bench does, the service in blue</title>
 <style>${STYLE}</style>
 ${drawn.join('\n')}
 </svg>
