@@ -126,7 +126,7 @@ describe('scripts/check', () => {
     expect(wrong.stderr.toString()).toBe(
       'check: got --repair, expected nothing or --fix (scripts/check --help)\n',
     )
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('scripts/test', () => {
