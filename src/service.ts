@@ -9,7 +9,7 @@ import { openNotify } from './notify.ts'
 import { release } from './release.ts'
 import { storeBirthdaysIn } from './store/birthdays.ts'
 import { createFollowingStore } from './store/following.ts'
-import type { KeyValueStore } from './store/key-value.ts'
+import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
@@ -110,12 +110,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
  */
 async function firstAnswer(records: KeyValueStore): Promise<void> {
   const until = performance.now() + FIRST_ANSWER_MS
-  const answers = () =>
-    records.ping().then(
-      () => true,
-      () => false,
-    )
-  while (!(await answers()) && performance.now() < until) await Bun.sleep(FIRST_ANSWER_PAUSE_MS)
+  while (!(await answers(records)) && performance.now() < until)
+    await Bun.sleep(FIRST_ANSWER_PAUSE_MS)
 }
 
 /** Takes no new connections; requests in flight have `seconds` to finish, then they are cut off. */

@@ -1,4 +1,4 @@
-import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
+import { answers, type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** A store that can be replaced by another one while requests are in flight. */
 export interface FollowingStore extends KeyValueStore {
@@ -31,11 +31,4 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
       if (former) setTimeout(() => former.close(), lingerMs)
     },
   }
-}
-
-function answers(store: KeyValueStore): Promise<boolean> {
-  return store.ping().then(
-    () => true,
-    () => false,
-  )
 }

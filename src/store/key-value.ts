@@ -11,6 +11,14 @@ export interface KeyValueStore {
   close(): Promise<void>
 }
 
+/** Whether `store` answers a ping now. */
+export function answers(store: KeyValueStore): Promise<boolean> {
+  return store.ping().then(
+    () => true,
+    () => false,
+  )
+}
+
 /** The store did not answer, or not in time: an expected event, answered with 503. */
 export class StoreUnavailable extends Error {}
 
