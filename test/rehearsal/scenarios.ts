@@ -47,6 +47,12 @@ const impatient: Scenario['setting'] = (assignment) => {
   return { ...rest, pace: { ...pace, grace: 4 } }
 }
 
+/** The probe compares real responses, so its checkpoint is not as much shorter as where nothing is to be noticed. */
+const watched: Scenario['setting'] = (assignment) => {
+  const { pace, ...rest } = faster(assignment)
+  return { ...rest, pace: { ...pace, checkpoint: Math.min(pace.checkpoint, WATCHED_PACE) } }
+}
+
 /** For failures shorter than a minute, which the alarms should tolerate. */
 const realMinutes = (setting: Setting): Setting => ({ ...setting, alarmPace: 1 })
 
@@ -55,6 +61,7 @@ const USUAL_LAG = 5
 const SLOW_MS = 20
 /** 40 s of the 60. */
 const USUAL_BAKE_PACE = 1.5
+const WATCHED_PACE = 3
 /** systemd's WatchdogSec, and the restart. */
 const WATCHDOG_MS = 13_000
 const SOAK_MS = 40_000
@@ -68,7 +75,7 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
     setting: faster,
     play: badAfterCheckpoint,
   },
-  'broken-release': { releases: ['a', 'broken'], setting: faster, play: brokenRelease },
+  'broken-release': { releases: ['a', 'broken'], setting: watched, play: brokenRelease },
   'follower-killed': { releases: ['a', 'turns-bad'], setting: faster, play: followerKilled },
   'rollback-twice': { releases: ['a', 'b'], setting: faster, play: rollbackTwice },
   crash: {
