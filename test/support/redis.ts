@@ -127,7 +127,7 @@ export function startCluster({
 
 /** A primary, two replicas and three Sentinels that watch them under the name `mymaster`. */
 export function startSentinelGroup(): Promise<
-  AsyncDisposable & { primary: RedisServer; endpoint: string }
+  AsyncDisposable & { primary: RedisServer; replicas: RedisServer[]; endpoint: string }
 > {
   return allOrNone(async (stack) => {
     // For the replicas too: one becomes primary, and the other may need a full resync before it confirms a write.
@@ -155,7 +155,7 @@ export function startSentinelGroup(): Promise<
           .every((view) => /num-slaves\n2\n[\s\S]*num-other-sentinels\n2\n/.test(view)),
       GROUP_START,
     )
-    return { primary, endpoint: ports.map((port) => `127.0.0.1:${port}`).join(',') }
+    return { primary, replicas, endpoint: ports.map((port) => `127.0.0.1:${port}`).join(',') }
   })
 }
 
