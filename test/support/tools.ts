@@ -32,8 +32,8 @@ export async function run(
 
 /** Installs a tool from PyPI into its own virtual environment; returns the path of its command. */
 export async function pythonTool(name: string, version: string): Promise<string> {
-  const install = 'source scripts/lib/shell/python.sh && python_tool "$1" "$2"'
-  await must(['bash', '-c', install, 'bash', name, version], root, { root })
+  const pip = 'source scripts/lib/shell/python.sh && python_tool "$1" "$2"'
+  await install(['bash', '-c', pip, 'bash', name, version], { root })
   return join(cache, 'python', `${name}-${version}`, 'bin', name)
 }
 
@@ -43,11 +43,14 @@ export async function goTool(name: string, module: string, version: string): Pro
   const command = join(folder, name)
   if (existsSync(command)) return command
   mkdirSync(folder, { recursive: true })
-  await must(['go', 'install', `${module}@${version}`], folder, { GOBIN: folder })
+  await install(['go', 'install', `${module}@${version}`], { GOBIN: folder })
   return command
 }
 
-async function must(command: string[], cwd: string, env: Record<string, string>): Promise<void> {
-  const { status, output } = await run(command, cwd, env)
+/** Runs a command that installs something, in one process at a time; throws what it printed if it fails. */
+export async function install(command: string[], env: Record<string, string> = {}): Promise<void> {
+  mkdirSync(cache, { recursive: true })
+  const alone = Bun.which('flock') ? ['flock', join(cache, '.installing')] : []
+  const { status, output } = await run([...alone, ...command], root, env)
   if (status !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
 }

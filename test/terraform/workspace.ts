@@ -12,7 +12,7 @@ import { basename, join, resolve } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
 import { stubCommand } from '../support/stub.ts'
-import { cache, type Ran, run } from '../support/tools.ts'
+import { cache, install, type Ran, run } from '../support/tools.ts'
 
 /** The script that builds the validate-only provider, if it exists. */
 export const offline = resolve(root, '../shared/terraform-offline/install')
@@ -64,7 +64,6 @@ export class Workspace implements Disposable {
 /** The environment in which Terraform finds a provider that can validate and be mocked. */
 export async function providerEnvironment(): Promise<Record<string, string>> {
   if (!existsSync(offline)) return {}
-  const { status, output } = await run([offline, join(cache, 'terraform-offline')], root)
-  if (status !== 0) throw new Error(`the offline provider could not be built:\n${output}`)
+  await install([offline, join(cache, 'terraform-offline')])
   return { TF_CLI_CONFIG_FILE: join(cache, 'terraform-offline/terraform.rc') }
 }
