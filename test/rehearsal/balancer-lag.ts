@@ -7,10 +7,18 @@ import { randomOf } from '../support/random.ts'
 export const MARGIN_SECONDS = 60
 
 /** How late the nodes of a load balancer hear of a change. */
-export class Lag {
+export interface Lag {
+  /** At most so late, in seconds. */
+  readonly seconds: number
+  /** For each of `nodes` a delay in seconds. */
+  draw(nodes: number): number[]
+}
+
+/** Every node is as late as any other, at random. */
+export class RandomLag implements Lag {
   private readonly random: () => number
 
-  /** At most `seconds`; the same `seed` gives the same delays. */
+  /** The same `seed` gives the same delays. */
   constructor(
     readonly seconds: number,
     seed: number,
@@ -18,7 +26,7 @@ export class Lag {
     this.random = randomOf(seed)
   }
 
-  /** For each of `nodes` a delay in seconds: one hears at once, one as late as possible, the others in between. */
+  /** One hears at once, one as late as possible, the others in between. */
   draw(nodes: number): number[] {
     const delays = Array.from({ length: nodes }, (_, index) =>
       index === 0 ? this.seconds : index === 1 ? 0 : this.random() * this.seconds,
@@ -29,3 +37,12 @@ export class Lag {
       .map(({ delay }) => delay)
   }
 }
+
+/**
+ * The last node hears of everything as late as possible, the others at once. It is the worst case for an instance: with
+ * random lags, the node that hears late of its deregistration may notice early that its health checks fail.
+ */
+export const worstLag = (seconds: number): Lag => ({
+  seconds,
+  draw: (nodes) => Array.from({ length: nodes }, (_, index) => (index === nodes - 1 ? seconds : 0)),
+})

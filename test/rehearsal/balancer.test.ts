@@ -5,7 +5,7 @@ import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { eventually, temporaryFolder } from '../support/process.ts'
 import { Balancer } from './balancer.ts'
 import { OWN_HEADER, RULES, TARGET_HEADER } from './balancer-configuration.ts'
-import { Lag } from './balancer-lag.ts'
+import { RandomLag, worstLag } from './balancer-lag.ts'
 import type { BalancerNode } from './balancer-node.ts'
 import { Names } from './dns.ts'
 
@@ -26,12 +26,19 @@ const SPARE = '127.77.0.3'
 const CHECKED_MS = (INTERVAL * (RULES.unhealthy + 1) + LAG + 8) * 1000
 
 test('of several nodes one hears at once, one as late as possible, and the same seed repeats it', () => {
-  const draw = () => Array.from({ length: 20 }, () => new Lag(60, 7).draw(4))
+  const draw = () => Array.from({ length: 20 }, () => new RandomLag(60, 7).draw(4))
   for (const delays of draw()) {
     expect(Math.min(...delays)).toBe(0)
     expect(Math.max(...delays)).toBe(60)
   }
   expect(draw()).toEqual(draw())
+})
+
+test('the worst lag makes the same node late each time', () => {
+  expect([1, 2].map(() => worstLag(60).draw(3))).toEqual([
+    [0, 0, 60],
+    [0, 0, 60],
+  ])
 })
 
 describe.skipIf(cannot !== undefined)('a load balancer of two nodes', () => {
@@ -43,7 +50,7 @@ describe.skipIf(cannot !== undefined)('a load balancer of two nodes', () => {
     spare: SPARE,
     device: 'lo',
     folder: folder.path,
-    lag: new Lag(LAG, 1),
+    lag: new RandomLag(LAG, 1),
     interval: INTERVAL,
     changed() {},
   })

@@ -59,7 +59,10 @@ export class Balancer {
     const { folder, addresses, spare = [], name, lag } = this.options
     this.certificate = await makeCertificate(folder, name, addresses.concat(spare))
     const healthLags = lag.draw(addresses.length)
-    await Promise.all(addresses.map((address, index) => this.addNode(address, healthLags[index])))
+    // One by one: their order says which of them is how late, and in which zone.
+    for (const [index, address] of addresses.entries()) {
+      await this.addNode(address, healthLags[index])
+    }
   }
 
   async stop(): Promise<void> {

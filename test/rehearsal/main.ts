@@ -49,12 +49,12 @@ async function prepare(): Promise<void> {
   await noteProcess()
 }
 
-async function drawMap({ from, seed, json, html }: Options): Promise<number> {
+async function drawMap({ from, json, html }: Options): Promise<number> {
   await prepare()
   const release = (await makeReleases(root, ['a'], from, say, interrupted)).get('a') as Release
   const executable = join(release.image, 'usr', 'local', 'bin', 'app')
   const resultPath = join(lastFolder, 'map.json')
-  const words = [executable, release.id, String(seed), resultPath]
+  const words = [executable, release.id, resultPath]
   await runInside([join(import.meta.dir, 'run-map.ts'), ...words], 'the map')
   const map = (await Bun.file(resultPath).json()) as LagMap
   const page = html ?? join(lastFolder, 'map.html')

@@ -4,7 +4,7 @@ import { $ } from 'bun'
 import { service } from '../../scripts/lib/service.ts'
 import { Balancer } from './balancer.ts'
 import { RULES } from './balancer-configuration.ts'
-import { Lag } from './balancer-lag.ts'
+import { worstLag } from './balancer-lag.ts'
 import type { Names } from './dns.ts'
 import { Load, requestsOf } from './load-process.ts'
 import { BRIDGE, HOST_ADDRESS, RUN_FOLDER, STORE_PORT } from './names.ts'
@@ -44,7 +44,6 @@ export interface CellOptions {
   loadMs: number
   executable: string
   names: Names
-  seed: number
 }
 
 /** The workers of a cell: the executable as plain processes. */
@@ -84,17 +83,17 @@ class Worker {
 }
 
 /**
- * Three workers behind a load balancer of two nodes, one of which hears at once and one as late as possible. Under load,
- * one worker is deregistered and stopped as a group does it, and another is restarted in place.
+ * Three workers behind a load balancer of two nodes, one of which hears of everything at once and one as late as possible.
+ * Under load, one worker is deregistered and stopped as a group does it, and another is restarted in place.
  */
 export async function playCell(options: CellOptions): Promise<Cell> {
-  const { number, lag, drain, rate, loadMs, names, seed } = options
+  const { number, lag, drain, rate, loadMs, names } = options
   const subnet = `10.0.${number}`
   const folder = join(RUN_FOLDER, `cell-${number}`)
   mkdirSync(folder, { recursive: true })
   const name = `cell-${number}.test`
   const balancer = new Balancer({
-    ...{ name, names, folder, device: BRIDGE, lag: new Lag(lag, seed + number) },
+    ...{ name, names, folder, device: BRIDGE, lag: worstLag(lag) },
     addresses: [`${subnet}.2`, `${subnet}.3`],
     changed() {},
   })
@@ -129,18 +128,19 @@ export async function playCell(options: CellOptions): Promise<Cell> {
   await Bun.sleep(BEFORE_MS)
   await Promise.all([leave(leaving, balancer), restartInPlace(restarting)])
   await Bun.sleep(Math.max(0, endAt - Date.now()))
+  const seconds = [...load.seconds]
   const { lost } = await load.stop()
   await Promise.all(workers.map((worker) => worker.stop('SIGKILL')))
   await balancer.stop()
 
-  const failed = load.seconds.flatMap((second) => second.failed)
+  const failed = seconds.flatMap((second) => second.failed)
   const of = (id: string) => failed.filter(({ instance }) => instance === id).length
   const failures: Record<string, number> = {}
   for (const { what } of failed) failures[what] = (failures[what] ?? 0) + 1
   const [deregistered, restarted] = [of(leaving.id), of(restarting.id)]
   return {
     ...{ lag, drain, deregistered, restarted, failures },
-    requests: load.seconds.reduce((total, second) => total + requestsOf(second), 0),
+    requests: seconds.reduce((total, second) => total + requestsOf(second), 0),
     other: failed.length - deregistered - restarted,
     lost: lost.length,
   }

@@ -6,7 +6,7 @@ import type { Double } from '../aws-double/server.ts'
 import { ALARM_NAMES, AlarmWatch } from './alarm-watch.ts'
 import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer.ts'
-import { Lag } from './balancer-lag.ts'
+import { RandomLag } from './balancer-lag.ts'
 import { awsEnvironment, imageIds, startCloud } from './cloud.ts'
 import { crossCheck } from './cross-check.ts'
 import { Deploys, type Interruption } from './deploys.ts'
@@ -73,7 +73,7 @@ export class Rehearsal {
       spare: SPARE_NODE_ADDRESS,
       device: BRIDGE,
       folder: RUN_FOLDER,
-      lag: new Lag(setting.lag, assignment.seed),
+      lag: new RandomLag(setting.lag, assignment.seed),
       delayMs: setting.delayMs,
       changed: (id, health) => this.instances.noteHealth(id, health),
     })

@@ -1,4 +1,4 @@
-/** Plays the cells of the map, inside the namespace: `run-map.ts EXECUTABLE RELEASE SEED RESULT`. */
+/** Plays the cells of the map, inside the namespace: `run-map.ts EXECUTABLE RELEASE RESULT`. */
 
 import { DRAIN_SECONDS } from '../../src/config/timeouts.ts'
 import { RULES } from './balancer-configuration.ts'
@@ -14,7 +14,7 @@ const LOAD_MS = 137_000
 /** With 18 at a time two cores are too busy: health checks drift, and requests time out without a late node. */
 const AT_ONCE = 7
 
-const [executable = '', release = '', seed = '', resultPath = ''] = process.argv.slice(2)
+const [executable = '', release = '', resultPath = ''] = process.argv.slice(2)
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
@@ -24,7 +24,7 @@ try {
   // Nothing kills it, so it need not wait for the disk.
   await new RedisStore(STORE_PORT, ['--appendonly', 'no']).start()
   const wanted = DRAINS.flatMap((drain) => LAGS.map((lag) => ({ lag, drain })))
-  const options = { rate: RATE, loadMs: LOAD_MS, executable, names, seed: Number(seed) }
+  const options = { rate: RATE, loadMs: LOAD_MS, executable, names }
   const cells: Cell[] = []
   for (let from = 0; from < wanted.length; from += AT_ONCE) {
     const some = wanted.slice(from, from + AT_ONCE)

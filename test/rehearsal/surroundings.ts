@@ -50,9 +50,9 @@ export async function loseZone(rehearsal: Rehearsal): Promise<void> {
   const { balancer, plane } = rehearsal
   const going = rehearsal.rollOut('b', ['--failure-budget', 'any'])
   await rehearsal.checkpoint()
-  const [node] = balancer.nodes
-  const zone = rehearsal.serving('b')[0]?.zone
-  if (!node || !zone) throw new Error('no instance of release b serves at the checkpoint')
+  const zone = rehearsal.serving('b')[0]?.zone ?? ''
+  const node = balancer.nodes[plane.group.zones.indexOf(zone)]
+  if (!node) throw new Error('no instance of release b serves at the checkpoint')
   const victims = plane.instances.filter(
     (instance) => instance.zone === zone && instance.lifecycle === 'InService',
   )
