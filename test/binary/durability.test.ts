@@ -25,7 +25,8 @@ test('SQLite keeps every acknowledged write when killed 20 times under a storm o
 }, 120_000)
 
 const RECOVERY_LIMIT_MS = 10_000
-/** Splits of the vote, each followed by a pause, take Redis as long as they like. */
+/** A longer election is a split vote, with a pause after it: that is Redis' time, and not the service's. */
+const QUICK_ELECTION_MS = 5_000
 const ELECTION = { withinMs: 60_000 }
 
 /** How long the slowest answer took. */
@@ -46,7 +47,7 @@ const topologies = [
 ]
 
 test.each(topologies)(
-  'a failover of Redis $mode loses no acknowledged write, and the service recovers within 10 s of the election',
+  'a failover of Redis $mode loses no acknowledged write, and the service recovers within 10 s, after a split vote 10 s later',
   async ({ mode, start }) => {
     await using group = await start()
     await using service = await startService({
@@ -61,7 +62,8 @@ test.each(topologies)(
     const killedAt = performance.now()
     await eventually('a replica is primary', () => anyIsPrimary(group.replicas), ELECTION)
     const electedAt = performance.now()
-    await Bun.sleep(RECOVERY_LIMIT_MS + 1000)
+    const since = electedAt - killedAt > QUICK_ELECTION_MS ? electedAt : killedAt
+    await Bun.sleep(since + RECOVERY_LIMIT_MS + 1000 - performance.now())
     await load.stop()
     const { outcomes } = load
     const count = (wanted: number) => outcomes.filter(({ status }) => status === wanted).length
@@ -71,7 +73,7 @@ test.each(topologies)(
       `${mode}: ${count(204)} acknowledged, ${count(503)} refused, election after ${Math.round(electedAt - killedAt)} ms, back after ${Math.round(backAt - killedAt)} ms, slowest answer ${Math.round(slowest(outcomes))} ms`,
     )
     expect(refused).not.toBeEmpty()
-    expect(backAt - electedAt).toBeLessThan(RECOVERY_LIMIT_MS)
+    expect(backAt - since).toBeLessThan(RECOVERY_LIMIT_MS)
     expect(outcomes.filter(({ status }) => status !== 204 && status !== 503)).toEqual([])
     expect(count(204)).toBeGreaterThan(0)
     expect(await missing(service.url, outcomes)).toEqual([])
