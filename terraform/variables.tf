@@ -241,8 +241,8 @@ variable "log_level" {
   default     = "info"
 
   validation {
-    condition     = contains(["info", "warn", "error", "silent"], var.log_level)
-    error_message = "log_level is \"${var.log_level}\", but must be one of info, warn, error, silent."
+    condition     = contains(["debug", "info", "warn", "error", "silent"], var.log_level)
+    error_message = "log_level is \"${var.log_level}\", but must be one of debug, info, warn, error, silent."
   }
 }
 

@@ -26,7 +26,9 @@ export function instrumented(
     const { route, bytes } = exchange
     metrics.request(method, route, status, milliseconds / 1000)
     const traceId = request.headers.get('x-amzn-trace-id') ?? undefined
-    log.info({
+    // Good health checks arrive every few seconds for ever, and the metrics count them.
+    const level = route === '/hc' && status === 200 ? 'debug' : 'info'
+    log[level]({
       event: 'request',
       requestId,
       traceId,

@@ -2,6 +2,7 @@ import { createLineWriter } from './line-writer.ts'
 
 /** The log of the service: one JSON line per call; `event` says what happened. */
 export interface Log {
+  debug(fields: LogFields): void
   info(fields: LogFields): void
   warn(fields: LogFields): void
   error(fields: LogFields): void
@@ -9,7 +10,7 @@ export interface Log {
 
 export type LogFields = { event: string; err?: unknown } & Record<string, unknown>
 
-export const LOG_LEVELS = ['info', 'warn', 'error', 'silent'] as const
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /**
@@ -32,7 +33,13 @@ export function createLog(
       write(`{"level":"${name}","time":"${time()}",${constant},${own.slice(1)}\n`)
     }
   }
-  return { log: { info: writer('info'), warn: writer('warn'), error: writer('error') }, flush }
+  const log = {
+    debug: writer('debug'),
+    info: writer('info'),
+    warn: writer('warn'),
+    error: writer('error'),
+  }
+  return { log, flush }
 }
 
 /** The time in ISO 8601, put into words once a millisecond: under load that is fifty lines. */

@@ -1,3 +1,4 @@
+import { accountOf } from './account.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { ACCOUNT, arn, groupArn, REGION } from './names.ts'
 import type { Query } from './wire/query.ts'
@@ -70,6 +71,15 @@ const NEEDS: Record<string, Needs> = {
     },
   ],
 
+  'ec2:DeregisterImage': (plane, { query }) => {
+    const id = query.text('ImageId') ?? ''
+    return [ofEc2(`image/${id}`, plane.images.get(id)?.tags)]
+  },
+  'ec2:DeleteSnapshot': (plane, { query }) => {
+    const id = query.text('SnapshotId') ?? ''
+    return [ofEc2(`snapshot/${id}`, accountOf(plane).snapshots.get(id))]
+  },
+
   'acm:DescribeCertificate': (_, { json }) => named(String(json.CertificateArn)),
   'elasticache:DescribeReplicationGroups': (_, { query }) =>
     named(arn('elasticache', `replicationgroup:${query.text('ReplicationGroupId')}`)),
@@ -83,6 +93,12 @@ const NEEDS: Record<string, Needs> = {
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
   'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
+  'ssm:PutParameter': (_, { json }) => [
+    {
+      resource: arn('ssm', `parameter${json.Name}`),
+      context: { 'ssm:Overwrite': String(json.Overwrite ?? false) },
+    },
+  ],
   'ssm:SendCommand': (plane, { json }) => [
     { resource: arn('ssm', `document/${json.DocumentName}`), context: {} },
     ...targets(plane, json).map((id) => ({
@@ -103,6 +119,12 @@ const NEEDS: Record<string, Needs> = {
 }
 
 const named = (resource: string) => [{ resource, context: {} }]
+
+/** Images and snapshots, whose ARNs name no account. */
+const ofEc2 = (path: string, tags: Record<string, string> = {}) => ({
+  resource: `arn:aws:ec2:${REGION}::${path}`,
+  context: resourceTags(['aws', 'ec2'], tags),
+})
 
 const streamsOf = ({ logGroupName }: Parameters['json']) =>
   arn('logs', `log-group:${logGroupName}:log-stream:`)

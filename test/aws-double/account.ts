@@ -2,7 +2,7 @@ import { name } from '../../package.json'
 import type { ControlPlane } from './control-plane.ts'
 import type { Metric } from './model.ts'
 
-/** What an account has besides the group, for scripts/doctor to read. Tests change it in place. */
+/** What an account has besides the group. Tests change it in place. */
 export interface Account {
   /** Those with data in the last two weeks. */
   metrics: Metric[]
@@ -28,6 +28,8 @@ export interface Account {
   parameters: Map<string, string>
   /** Values by name, of parameters that are no secrets. */
   values: Map<string, string>
+  /** Tags by id. */
+  snapshots: Map<string, Record<string, string>>
 }
 
 export interface Endpoint {
@@ -106,5 +108,6 @@ function wellAccount(group: string): Account {
       [`/${name}/${environment}/tokens`, 'SecureString'],
     ]),
     values: new Map(),
+    snapshots: new Map(),
   }
 }

@@ -25,6 +25,8 @@ export interface Image {
   tags: Record<string, string>
   /** Available, unless something else is said. */
   state?: 'pending' | 'failed' | 'disabled'
+  /** Ids of the account's snapshots that it is made of. */
+  snapshots?: string[]
 }
 
 export type Lifecycle = 'Pending' | 'InService' | 'Standby' | 'Terminating' | 'Terminated'

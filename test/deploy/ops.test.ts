@@ -50,6 +50,11 @@ const inService = (): string[] =>
 
 const first = (): string => inService()[0] as string
 
+test('ops --help says how long it is known who did what', async () => {
+  const { out } = await ops('--help')
+  expect(out).toContain('SSM keeps who did what, and why, for 30 days')
+})
+
 describe('ops status', () => {
   test('shows release, age, zone and health of each instance', async () => {
     const { out, code } = await ops('status')

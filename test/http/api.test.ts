@@ -262,6 +262,14 @@ describe('the log', () => {
     ])
   })
 
+  test('has health checks that fail, but at info none that succeeds', async () => {
+    const log = memoryLog()
+    await testApp({ log }).request('/hc')
+    expect(log.lines).toEqual([])
+    await testApp({ log, status: 'draining' }).request('/hc')
+    expect(log.lines).toMatchObject([{ event: 'request', route: '/hc', status: 503 }])
+  })
+
   test('ignores an id that is not safe to log', async () => {
     for (const id of ['a b', 'x'.repeat(256), '{"a":1}', 'ü']) {
       const response = await testApp().request('/hc', { headers: { 'X-Request-Id': id } })

@@ -17,6 +17,7 @@ import { findKept } from '../../scripts/lib/provenance/kept.ts'
 import { amiArtifact, checkStatement } from '../../scripts/lib/provenance/statement.ts'
 import { noMinistack } from '../aws-double/ministack.ts'
 import { BUILDER, KEYS } from '../support/attestation.ts'
+import { build, makeTree } from '../support/built-tree.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
@@ -24,31 +25,6 @@ import { registerAmi, registerUnfinished, startEmulatedAws } from './emulated-aw
 
 const never = new AbortController().signal
 const QUIET = { say: () => {}, interrupted: never }
-
-/** A repository with one commit and an "executable" that holds its id. */
-async function makeTree(path: string) {
-  const git = (...words: string[]) =>
-    $`git -C ${path} -c user.name=test -c user.email=test@example.com ${words}`.quiet()
-  await git('init', '--quiet')
-  mkdirSync(join(path, 'systemd'))
-  mkdirSync(join(path, 'packer', 'aws'), { recursive: true })
-  writeFileSync(join(path, 'systemd', 'app.target'), '[Unit]\n')
-  writeFileSync(join(path, '.gitignore'), 'dist/\nbin/\n')
-  await git('add', '.')
-  await git('commit', '--quiet', '--message', 'first')
-  const id = (await git('rev-parse', 'HEAD')).text().trim()
-  await build(path, id)
-  return { id, git }
-}
-
-async function build(path: string, content: string) {
-  mkdirSync(join(path, 'dist'), { recursive: true })
-  writeFileSync(join(path, 'dist', `${name}-linux-arm64`), content)
-  writeFileSync(join(path, 'dist', `${name}-linux-arm64.cdx.json`), '{}')
-  await $`sha256sum ${name}-linux-arm64 ${name}-linux-arm64.cdx.json >SHA256SUMS`.cwd(
-    join(path, 'dist'),
-  )
-}
 
 describe('a release', () => {
   test('is read with its id, checksum and time', async () => {

@@ -5,6 +5,7 @@ import type { Network } from '../../scripts/lib/image/container.ts'
 import { ec2Instance } from '../support/ec2-instance.ts'
 import { addMetadataAddress, type Described } from '../support/metadata-service.ts'
 import { end, temporaryFolder } from '../support/process.ts'
+import { REGION_ADDRESS, type Region, serversOf } from './region.ts'
 
 const BRIDGE = 'br0'
 const SERVICE = join(import.meta.dir, '../support/metadata-service.ts')
@@ -14,8 +15,14 @@ export interface Cloud extends AsyncDisposable {
   instance(address: string): { network: Network; bind: Record<string, string> }
 }
 
-/** A network of its own, with a metadata service that describes these instances, by address in 192.0.2.0/24. */
-export async function openCloud(instances: Record<string, Described>): Promise<Cloud> {
+/**
+ * A network of its own, with a metadata service that describes these instances, by address in 192.0.2.0/24, and what is in
+ * their region.
+ */
+export async function openCloud(
+  instances: Record<string, Described>,
+  region?: Region,
+): Promise<Cloud> {
   const namespace = `${name}-cloud-${process.pid}`
   const folder = temporaryFolder()
   const inside = ['ip', '-n', namespace]
@@ -23,13 +30,17 @@ export async function openCloud(instances: Record<string, Described>): Promise<C
   await $`${inside} link add ${BRIDGE} type bridge`
   await $`${inside} link set ${BRIDGE} up`
   await addMetadataAddress(namespace, BRIDGE)
-  const command = [process.execPath, SERVICE, JSON.stringify(instances)]
-  const service = Bun.spawn(['ip', 'netns', 'exec', namespace, ...command], {
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  await service.stdout.getReader().read()
+  await $`${inside} address add ${REGION_ADDRESS}/24 dev ${BRIDGE}`
+  const metadata = [process.execPath, SERVICE, JSON.stringify(instances)]
+  const servers = [metadata, ...(region ? serversOf(region) : [])].map((command) =>
+    Bun.spawn(['ip', 'netns', 'exec', namespace, ...command], {
+      cwd: folder.path,
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'inherit',
+    }),
+  )
+  for (const { stdout } of servers) await stdout.getReader().read()
   const bind = ec2Instance(folder.path)
   return {
     instance: (address) => ({
@@ -37,7 +48,7 @@ export async function openCloud(instances: Record<string, Described>): Promise<C
       bind,
     }),
     async [Symbol.asyncDispose]() {
-      await end(service)
+      for (const server of servers) await end(server)
       await $`ip netns del ${namespace}`
       folder[Symbol.dispose]()
     },

@@ -3,20 +3,32 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { root as tree } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
+import { createToken } from '../../src/config/tokens.ts'
+import { accessKeyOf, callersHere } from '../iam/roles.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { eventually, temporaryFolder } from '../support/process.ts'
 import { renderUserData } from '../support/user-data.ts'
 import { openCloud } from './cloud.ts'
-import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot, ENV } from './image.ts'
+import { BAKE_TIMEOUT_MS, type Booted, bakedImage, boot, cannotBoot } from './image.ts'
+import { OWNER, REGION_ADDRESS } from './region.ts'
 
 const LOG_GROUP = `/${service.name}/test/journal`
 const [FIRST, SECOND] = ['192.0.2.11', '192.0.2.12'] as const
+const PARAMETERS = `/${service.name}/${OWNER}`
+const { token, entry } = createToken('read')
+const PASSWORD = 'correct horse'
+/** As for every instance, but for where its region's Parameter Store is. */
+const ENDPOINT = {
+  '/etc/systemd/system/app@.service.d/endpoint.conf': `[Service]\nEnvironment=AWS_ENDPOINT_URL_SSM=http://${REGION_ADDRESS}\n`,
+}
 const INSTANCES = { [FIRST]: 'i-0aaaaaaaaaaaaaaa0', [SECOND]: 'i-0bbbbbbbbbbbbbbb0' }
 
 const cannot =
   cannotBoot ??
   (Bun.which('terraform') ? undefined : 'terraform, which renders it, is not installed')
 sayWhatIsLeftOut('booting the image with its user data', cannot)
+const { leftOut } = cannot ? {} : await callersHere(OWNER)
+sayWhatIsLeftOut('what the role of an instance may read', leftOut)
 
 describe.skipIf(cannot !== undefined)('an instance that boots with its user data', () => {
   let root: string
@@ -31,12 +43,25 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
   /** A network with both instances, each with its own user data. */
   async function open() {
     const userData = await renderUserData({
-      environment: { ...ENV, PORT: String(service.port), AWS_REGION: 'eu-west-1' },
+      environment: {
+        ENVIRONMENT: OWNER,
+        DRAIN_SECONDS: '0',
+        PORT: String(service.port),
+        AWS_REGION: 'eu-west-1',
+        REDIS_ENDPOINT: `${REGION_ADDRESS}:6379`,
+        REDIS_PASSWORD: `ssm:${PARAMETERS}/redis-password`,
+        TOKENS: `ssm:${PARAMETERS}/tokens`,
+      },
       log_group: LOG_GROUP,
     })
-    const place = { imageId: 'ami-0123456789abcdef0', zone: 'eu-west-1a', userData }
+    const role = { name: `${service.name}-instance`, accessKeyId: accessKeyOf('instance') }
+    const place = { imageId: 'ami-0123456789abcdef0', zone: 'eu-west-1a', userData, role }
     return await openCloud(
       Object.fromEntries(Object.entries(INSTANCES).map(([at, id]) => [at, { id, ...place }])),
+      {
+        parameters: { [`${PARAMETERS}/redis-password`]: PASSWORD, [`${PARAMETERS}/tokens`]: entry },
+        password: PASSWORD,
+      },
     )
   }
 
@@ -46,9 +71,17 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
     await machine.healthy()
     expect(JSON.parse((await machine.get('/version')).body)).toMatchObject({
       version: release,
-      environment: 'test',
+      environment: OWNER,
       instance: id,
     })
+    const [known, unknown] = await Promise.all(
+      [token, 'other'].map((each) =>
+        machine.sh(
+          `curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer ${each}' 127.0.0.1:${service.port}/hello/Ada`,
+        ),
+      ),
+    )
+    expect([known, unknown]).toEqual(['404', '401'])
     await machine.settled()
     expect(await machine.sh('systemctl --failed --plain --no-legend')).toBe('')
     expect(await machine.sh('journalctl --boot --output cat')).not.toContain('ordering cycle')
@@ -69,9 +102,9 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
 
   const configuredAt = (machine: Booted) => machine.sh('stat --format %.9Y /etc/app/app.env')
 
-  test('serves within 8 s of its first boot, and empties the file for the agent above 64 MiB', async () => {
+  test('serves within 8 s of its first boot, with the secrets that its role may read, and empties the file for the agent above 64 MiB', async () => {
     await using cloud = await open()
-    await using machine = await boot({ root, ...cloud.instance(FIRST) })
+    await using machine = await boot({ root, files: ENDPOINT, ...cloud.instance(FIRST) })
     const seconds = (await machine.healthy()) / 1000
     console.log(`boot with cloud-init to the first 200: ${seconds.toFixed(2)} s`)
     expect(seconds).toBeLessThan(8)
@@ -101,7 +134,7 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
       boot({
         root: copy,
         persistent: true,
-        files: { '/run/clean.sh': clean },
+        files: { ...ENDPOINT, '/run/clean.sh': clean },
         ...cloud.instance(address),
       })
     let configured: string

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import type { Page } from 'playwright-core'
 import { root } from '../../scripts/lib/paths.ts'
+import { callersHere } from '../iam/roles.ts'
 import { chromiumPath, launchChromium } from '../support/browser.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
@@ -13,6 +14,8 @@ import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } fr
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
 const noBrowser = existsSync(chromiumPath) ? undefined : `${chromiumPath} is missing`
 sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
+const { leftOut } = cannotRehearse ? {} : await callersHere('rehearsal')
+sayWhatIsLeftOut('the permissions of roles in a rehearsal', leftOut)
 
 describe('scripts/rehearse', () => {
   test(

@@ -15,7 +15,7 @@ const noMetrics: Metrics = {
 export function memoryLog(): Log & { lines: LogFields[] } {
   const lines: LogFields[] = []
   const push = (fields: LogFields) => void lines.push(fields)
-  return { lines, info: push, warn: push, error: push }
+  return { lines, debug: () => {}, info: push, warn: push, error: push }
 }
 
 /** A store in memory, for tests of the layers above the store. */

@@ -10,6 +10,7 @@ export const HOP_LIMIT = 1
 const ROUTES = 169
 
 const VERSIONS = ['2009-04-04', '2016-09-02', '2018-09-24', '2021-03-23', 'latest']
+const HOUR_MS = 3_600_000
 const MAX_TTL_SECONDS = 21_600
 const TTL_HEADER = 'x-aws-ec2-metadata-token-ttl-seconds'
 const TOKEN_HEADER = 'x-aws-ec2-metadata-token'
@@ -22,6 +23,8 @@ export interface Described {
   zone: string
   /** '' if it has none. */
   userData: string
+  /** Of its instance profile, with the access key that its sessions have. */
+  role?: { name: string; accessKeyId: string }
 }
 
 interface Token {
@@ -88,7 +91,7 @@ export class MetadataService {
   }
 }
 
-function describe({ id, imageId, zone, userData }: Described, address: string): Tree {
+function describe({ id, imageId, zone, userData, role }: Described, address: string): Tree {
   const region = zone.slice(0, -1)
   const name = `ip-${address.replaceAll('.', '-')}.${region}.compute.internal`
   const document = {
@@ -101,6 +104,7 @@ function describe({ id, imageId, zone, userData }: Described, address: string): 
       'ami-id': imageId,
       'ami-launch-index': '0',
       hostname: name,
+      ...(role && { iam: { 'security-credentials': { [role.name]: credentials(role) } } }),
       'instance-action': 'none',
       'instance-id': id,
       'instance-type': document.instanceType,
@@ -127,6 +131,17 @@ function describe({ id, imageId, zone, userData }: Described, address: string): 
     dynamic: { 'instance-identity': { document: JSON.stringify(document, null, 2) } },
   }
 }
+
+const credentials = ({ accessKeyId }: { accessKeyId: string }): string =>
+  JSON.stringify({
+    Code: 'Success',
+    LastUpdated: new Date().toISOString(),
+    Type: 'AWS-HMAC',
+    AccessKeyId: accessKeyId,
+    SecretAccessKey: 'example',
+    Token: 'example',
+    Expiration: new Date(Date.now() + 6 * HOUR_MS).toISOString(),
+  })
 
 /** The hardware address that a packet from `address` last came from. */
 function macOf(address: string): string {

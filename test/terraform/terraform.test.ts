@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../scripts/lib/paths.ts'
 import { service } from '../../scripts/lib/service.ts'
+import { watched } from '../deploy/fixtures/metrics.ts'
 import type { Ran } from '../support/tools.ts'
 import { providerEnvironment, RECEIPT, Workspace } from './workspace.ts'
 
@@ -84,6 +85,31 @@ describe('the configuration', () => {
     expect(file.release).toMatch(/^[0-9a-f]{40}$/)
     expect(file.ami_id).toMatch(/^ami-[0-9a-f]{8,17}$/)
     expect(file.history).toBeArray()
+  })
+
+  test('has the alarms whose metrics the tests of scripts/doctor have', () => {
+    const [, defaults = ''] = plans.output.split('  run "defaults"... pass')
+    const body = defaults.split(/^ {2}run "/m)[0] ?? ''
+    const told = (text: string, name: string) => new RegExp(`\\+ ${name} += "(.*)"`).exec(text)?.[1]
+    const alarms = [
+      ...body.matchAll(/^ {2}\+ resource "aws_cloudwatch_metric_alarm" .*?^ {4}\}$/gms),
+    ].map(([text]) => {
+      const [, dimensions = ''] = / \+ dimensions += \{(.*?)\}/s.exec(text) ?? []
+      return [
+        told(text, 'alarm_name'),
+        told(text, 'namespace'),
+        told(text, 'metric_name'),
+        ...[...dimensions.matchAll(/"(\w+)" +=/g)].map(([, dimension]) => dimension),
+      ]
+    })
+    const group = `${service.name}-mocked`
+    const expected = Object.entries(watched(group)).map(([end, metric]) => [
+      `${group}-${end}`,
+      metric.namespace,
+      metric.name,
+      ...Object.keys(metric.dimensions),
+    ])
+    expect(alarms.sort()).toEqual(expected.sort())
   })
 
   test('never lets AWS choose a version or an image, and uses no key pair', () => {

@@ -1,27 +1,7 @@
 import { expect, test } from 'bun:test'
 import { name } from '../../package.json'
 import { resolveSecret } from '../../src/config/secrets.ts'
-
-/** Answers as the Parameter Store does (AWS JSON 1.1), for `parameters`. */
-function startParameterStore(parameters: Record<string, string>) {
-  return Bun.serve({
-    port: 0,
-    hostname: '127.0.0.1',
-    async fetch(request) {
-      const { Name, WithDecryption } = (await request.json()) as {
-        Name: string
-        WithDecryption: boolean
-      }
-      const value = parameters[Name]
-      return value && WithDecryption
-        ? Response.json({ Parameter: { Name, Type: 'SecureString', Value: value } })
-        : Response.json(
-            { __type: 'ParameterNotFound', message: `Parameter ${Name} not found.` },
-            { status: 400 },
-          )
-    },
-  })
-}
+import { startParameterStore } from '../support/parameter-store.ts'
 
 function useEnvironment(values: Record<string, string>): Disposable {
   const before = Object.keys(values).map((name) => [name, process.env[name]] as const)

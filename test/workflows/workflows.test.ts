@@ -359,7 +359,9 @@ describe('the workflows', () => {
   test('use the same versions of the tools as the project', () => {
     const packer = readFileSync(join(root, 'packer/aws/plugins.pkr.hcl'), 'utf8')
     const wanted = /required_version = "= (\S+)"/.exec(packer)?.[1] as string
-    expect(named('bake-image.yml').text).toContain(`version: ${wanted}\n`)
+    for (const name of ['bake-image.yml', 'test.yml']) {
+      expect(named(name).text).toContain(` version: ${wanted}\n`)
+    }
     const versions = workflows.flatMap(({ text }) => text.match(/terraform_version: \S+/g) ?? [])
     expect(new Set(versions).size).toBe(1)
   })

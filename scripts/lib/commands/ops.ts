@@ -33,7 +33,7 @@ usage: scripts/ops status [options]
        scripts/ops drain | undrain INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
 
-Operates the instances of a group through SSM documents. SSM's command history records who did what, and why.
+Operates the instances of a group through SSM documents. SSM keeps who did what, and why, for 30 days.
 
   status     release, age, zone and health of each instance
   logs       the last lines of the service's journal; -f follows

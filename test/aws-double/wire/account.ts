@@ -71,6 +71,16 @@ export const accountJson: Record<string, JsonAction> = {
     return { Parameter: { Name, Type: 'String', Value } }
   },
 
+  PutParameter: (plane, input) => {
+    const { values } = accountOf(plane)
+    const name = String(input.Name)
+    if (values.has(name) && !input.Overwrite) {
+      throw new ApiError('ParameterAlreadyExists', 'The parameter already exists.')
+    }
+    values.set(name, String(input.Value))
+    return { Version: 1 }
+  },
+
   GetServiceQuota: (plane, input) => quotaOf(accountOf(plane).quotas, input),
   GetAWSDefaultServiceQuota: (plane, input) => quotaOf(accountOf(plane).defaultQuotas, input),
 

@@ -25,13 +25,28 @@ export const ec2: Record<string, Action> = {
     return { launchTemplateVersion: versionOf(plane, number) }
   },
 
+  // Its snapshots stay.
+  DeregisterImage: (plane, query) => {
+    const id = query.text('ImageId') ?? ''
+    if (!plane.images.delete(id)) throw noImage(id)
+    return { return: true }
+  },
+
+  DeleteSnapshot: (plane, query) => {
+    const id = query.text('SnapshotId') ?? ''
+    const user = [...plane.images.values()].find(({ snapshots = [] }) => snapshots.includes(id))
+    if (user) {
+      throw new ApiError('InvalidSnapshot.InUse', `The snapshot ${id} is in use by ${user.id}`)
+    }
+    if (!accountOf(plane).snapshots.delete(id)) {
+      throw new ApiError('InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`)
+    }
+    return { return: true }
+  },
+
   DescribeImages: (plane, query) => {
     const ids = query.list('ImageId')
-    for (const id of ids) {
-      if (!plane.images.has(id)) {
-        throw new ApiError('InvalidAMIID.NotFound', `The image id '[${id}]' does not exist`)
-      }
-    }
+    for (const id of ids) if (!plane.images.has(id)) throw noImage(id)
     const chosen = [...plane.images.values()].filter(
       (image) =>
         (ids.length === 0 || ids.includes(image.id)) &&
@@ -90,6 +105,9 @@ export const ec2: Record<string, Action> = {
   },
 }
 
+const noImage = (id: string): ApiError =>
+  new ApiError('InvalidAMIID.NotFound', `The image id '[${id}]' does not exist`)
+
 function templateOf(plane: ControlPlane, query: Query): ControlPlane['template'] {
   const { id, name } = plane.template
   const asked = query.text('LaunchTemplateId') ?? query.text('LaunchTemplateName')
@@ -136,6 +154,7 @@ function imageOf(image: Image): Xml {
     architecture: image.architecture,
     creationDate: new Date(image.createdAt).toISOString(),
     imageOwnerId: ACCOUNT,
+    blockDeviceMapping: (image.snapshots ?? []).map((snapshotId) => ({ ebs: { snapshotId } })),
     tagSet: tagList(image.tags, 'key', 'value'),
   }
 }
