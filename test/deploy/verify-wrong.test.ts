@@ -149,6 +149,14 @@ describe('scripts/verify names', () => {
     expectWrong(links, 'image', `the tag 'executable' of ${OLD_IMAGE} is `)
   })
 
+  test.each(['executable', 'sbom'] as const)('an AMI without the tag %s', async (tag) => {
+    const { tags } = imageOf(OLD_IMAGE)
+    delete tags[tag]
+    const links = await chain()
+    tags[tag] = SUMS[tag]
+    expectWrong(links, 'image', `the AMI ${OLD_IMAGE} has no tag '${tag}'`)
+  })
+
   test('a launch template that launches another AMI', async () => {
     const [version] = scene.plane.template.versions
     if (version) version.imageId = NEW_IMAGE
