@@ -120,6 +120,16 @@ describe('scripts/verify names', () => {
 
   test.each<[string, () => Statement, string]>([
     ['of another commit', () => ({ of: other }), 'the statement is of commit '],
+    [
+      'of another release with its own AMI and checksums, replayed for this one',
+      () => ({ of: other, ami: NEW_IMAGE, sums: { ...SUMS, executable: sha256('two') } }),
+      'the statement is of commit ',
+    ],
+    [
+      'by another builder with a trusted key',
+      () => ({ by: 'https://example.com/laptop' }),
+      `the statement was made by https://example.com/laptop, expected ${BUILDER}`,
+    ],
     ['by an unknown key', () => ({ key: strangers.privateKey }), 'is not signed by a trusted key'],
     ['by a key of receipts', () => ({ key: rolling.privateKey }), 'is not signed by a trusted key'],
   ])('a statement %s', async (_, stated, why) => {
