@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
+import { $ } from 'bun'
 import { dependencies, devDependencies, name as service } from '../../package.json'
 import { root } from '../../scripts/lib/paths.ts'
 import { executable, run } from '../support/executable.ts'
@@ -22,6 +23,11 @@ interface Bill {
 
 const text = readFileSync(`${executable}.cdx.json`, 'utf8')
 const bill = JSON.parse(text) as Bill
+/** The Bun in the executable: this one, or for another architecture the one that it has downloaded. */
+const bun =
+  (process.env.TEST_ARCH || process.arch) === process.arch
+    ? process.execPath
+    : join((await $`bun pm cache`.text()).trim(), `bun-linux-aarch64-v${Bun.version}`)
 const fullName = ({ group, name }: Bill['components'][number]) =>
   group ? `${group}/${name}` : name
 
@@ -61,7 +67,7 @@ describe('the bill of materials', () => {
     for (const component of bill.components) {
       const [hash] = component.hashes
       if (component.name === 'bun') {
-        const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(process.execPath))
+        const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(bun))
         expect(hash).toEqual({ alg: 'SHA-256', content: sha256.digest('hex') })
         continue
       }

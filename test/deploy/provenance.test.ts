@@ -87,6 +87,22 @@ describe('a bump refuses', () => {
       `-linux-arm64.cdx.json is ${digest}, the statement says `,
     ],
     [
+      'an image without the tag of its executable',
+      () => {
+        attest(scene.plane, NEW_IMAGE)
+        delete image().tags.executable
+      },
+      `the AMI ${NEW_IMAGE} has no tag 'executable'`,
+    ],
+    [
+      'an image without the tag of its bill of materials',
+      () => {
+        attest(scene.plane, NEW_IMAGE)
+        delete image().tags.sbom
+      },
+      `the AMI ${NEW_IMAGE} has no tag 'sbom'`,
+    ],
+    [
       'what another builder made with a trusted key',
       () => {
         const builder = 'https://example.com/laptop'

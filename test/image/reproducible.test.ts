@@ -18,26 +18,33 @@ const KEYS = generateKeyPairSync('ed25519')
 sayWhatIsLeftOut('the comparison of two bakes', cannotBoot)
 
 describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
-  let image: LocalImage
+  let base: string
 
   beforeAll(async () => {
-    image = await bakedImage()
+    base = (await bakedImage()).base
   }, BAKE_TIMEOUT_MS)
 
   test(
-    'each built and baked in a clone of its own, are the same files at the same times, and one archive',
+    'each installed, built and baked in a clone of its own, are the same files at the same times, and one archive',
     async () => {
       using folder = temporaryFolder()
-      const again = await bakeInClone(folder.path, image)
+      const [first, second] = ['first', 'second'].map((each) => join(folder.path, each)) as [
+        string,
+        string,
+      ]
+      const image = await bakeInClone(first, base)
+      const again = await bakeInClone(second, base)
       const [before, after] = await Promise.all([listing(image.root), listing(again.root)])
       expect([...before].filter((line) => !after.has(line))).toEqual([])
       expect([...after].filter((line) => !before.has(line))).toEqual([])
       expect(before.size).toBeGreaterThan(5_000)
       expect(sha256(again.archive)).toBe(sha256(image.archive))
+      // Journals and wtmp tell of the machine that baked.
+      expect(await $`find var/log -type f -size +0`.cwd(image.root).text()).toBe('')
 
-      // What the clone states about its own files is true of these.
+      // What each states about its own files is true of the other's.
       const path = `dist/provenance/${image.release}-${image.arch}.intoto.json`
-      const envelope = await Bun.file(join(folder.path, 'clone', path)).json()
+      const envelope = await Bun.file(join(second, path)).json()
       const dist = `${service.name}-linux-${image.arch}`
       checkStatement(open(envelope, [KEYS.publicKey]), {
         builder: BUILDER,
@@ -53,7 +60,7 @@ describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
       })
 
       // Built there a third time, by somebody who has only the public key, it holds; and altered it does not.
-      const whole = await verify(folder.path, again)
+      const whole = await verify(second, again)
       expect(whole.text).toMatch(/^ok +executable +[0-9a-f]{12}, rebuilt and in dist$/m)
       expect(whole.text).toMatch(/^ok +sbom +[0-9a-f]{12}, rebuilt and in dist$/m)
       expect(whole.text).toMatch(
@@ -61,8 +68,8 @@ describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
       )
       expect(whole.code).toBe(0)
       appendFileSync(join(again.root, 'usr/local/bin/app'), ' ')
-      appendFileSync(join(folder.path, 'clone/dist', `${dist}.cdx.json`), ' ')
-      const altered = await verify(folder.path, again, '--no-rebuild')
+      appendFileSync(join(second, 'dist', `${dist}.cdx.json`), ' ')
+      const altered = await verify(second, again, '--no-rebuild')
       expect(altered.text).toMatch(/^WRONG +sbom +in dist it has the checksum /m)
       expect(altered.text).toMatch(/^WRONG +image folder +the executable of .* has the checksum /m)
       expect(altered.code).toBe(1)
@@ -71,32 +78,31 @@ describe.skipIf(cannotBoot !== undefined)('two bakes of one release', () => {
   )
 })
 
-/** Tells the chain of an image that was baked in a clone in `folder`, without AWS. */
-async function verify(folder: string, image: LocalImage, ...words: string[]) {
-  const trusted = join(folder, 'trusted.json')
+/** Tells the chain of an image that was baked in `clone`, without AWS. */
+async function verify(clone: string, image: LocalImage, ...words: string[]) {
+  const trusted = `${clone}-trusted.json`
   const key = KEYS.publicKey.export({ type: 'spki', format: 'pem' })
   await Bun.write(trusted, JSON.stringify([{ builder: BUILDER, key }]))
   const all = ['HEAD', '--offline', '--branch', 'HEAD', '--trusted', trusted, '--image', image.root]
-  const ran = await $`scripts/verify ${all} ${words}`.cwd(join(folder, 'clone')).nothrow().quiet()
+  const ran = await $`scripts/verify ${all} ${words}`.cwd(clone).nothrow().quiet()
   return { text: ran.stdout.toString() + ran.stderr.toString(), code: ran.exitCode }
 }
 
-/** Builds and bakes the commit in a clone in `folder`, from the same Debian. */
-async function bakeInClone(folder: string, { base, release }: LocalImage): Promise<LocalImage> {
-  const clone = join(folder, 'clone')
+/** Builds and bakes the commit in a new clone, which installs what its lock file names, from the Debian in `base`. */
+async function bakeInClone(clone: string, base: string): Promise<LocalImage> {
   await $`git clone --quiet --shared ${root} ${clone}`
-  await $`cp -a ${join(root, 'node_modules')} ${join(clone, 'node_modules')}`
   const images = join(clone, 'packer', '.images')
   mkdirSync(images, { recursive: true })
   symlinkSync(base, join(images, basename(base)))
-  const key = join(folder, 'key.pem')
+  const key = `${clone}-key.pem`
   writeFileSync(key, KEYS.privateKey.export({ type: 'pkcs8', format: 'pem' }))
   await $`scripts/build && scripts/bake --local --builder ${BUILDER} --key ${key}`
     .cwd(clone)
     .quiet()
-  const again = findLocalImage(clone, release)
-  if (!again) throw new Error(`no image of ${release} in the clone`)
-  return again
+  const release = (await $`git rev-parse HEAD`.cwd(clone).text()).trim()
+  const image = findLocalImage(clone, release)
+  if (!image) throw new Error(`no image of ${release} in ${clone}`)
+  return image
 }
 
 /** Every path with its mode, owner and time, the target of a link, and the checksum of a file. */

@@ -84,6 +84,19 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     SCENARIO_TIMEOUT_MS,
   )
 
+  test(
+    'leaves a chain that holds without AWS, by the command of the README',
+    async () => {
+      const readme = await Bun.file(join(import.meta.dir, 'README.md')).text()
+      const [, command = ''] = /^```sh\n(at=[^`]+)^```$/m.exec(readme) ?? []
+      const { exitCode, stdout, stderr } = await $`bash -euc ${command}`.cwd(root).nothrow().quiet()
+      console.log(`${stderr}${stdout}`)
+      expect(stdout.toString().trim().split('\n').at(-1)).toBe('the chain holds: 7 ok, 2 not asked')
+      expect(exitCode).toBe(0)
+    },
+    SCENARIO_TIMEOUT_MS,
+  )
+
   test.skipIf(noBrowser !== undefined)(
     'is drawn on a page that loads nothing, in light and dark mode',
     async () => {

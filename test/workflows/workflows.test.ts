@@ -200,6 +200,7 @@ describe('the workflows', () => {
     expect(given?.release).toMatch(/^\$\{\{ inputs\.release \|\| github\.sha \}\}$/)
     const called = named('bake-image.yml').workflow
     expect(Object.keys(called.on)).toEqual(['workflow_call'])
+    expect(given?.force).toMatch(/^\$\{\{ inputs\.force \}\}$/)
     const { steps = [] } = called.jobs.bake ?? {}
     const [checkout, guard] = steps
     expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \}\}$/)
@@ -239,6 +240,9 @@ describe('the workflows', () => {
     const { steps = [] } = workflow.jobs.bake ?? {}
     const prepare = steps.find(({ id }) => id === 'statement')
     const attest = steps.find(({ uses }) => uses?.startsWith('actions/attest@'))
+    // After an attestation that failed, only another image can be attested.
+    expect(text).toMatch(/FORCE: \$\{\{ inputs\.force && '--force' \|\| '' \}\}\n/)
+    expect(text).toMatch(/scripts\/bake .* \$\{FORCE:\+"\$FORCE"\}\)/)
     expect(attest?.if).toBe("steps.statement.outputs.type && vars.WITHOUT_ATTESTATIONS != 'true'")
 
     using folder = temporaryFolder()

@@ -9,6 +9,7 @@ const SBOM = `dist/${sbomName(process.arch)}`
 
 const options = {
   refresh: flag('ask the registry first, and keep its answer as the list'),
+  from: text('DIR', 'read a clone of github.com/github/advisory-database first, instead'),
   sbom: {
     ...text('FILE', 'the bill of materials', join(root, SBOM)),
     shownFallback: SBOM,
@@ -24,13 +25,13 @@ const options = {
 const command: Command<typeof options> = {
   name: 'advisories',
   synopsis: `
-usage: scripts/advisories [--refresh] [options]
+usage: scripts/advisories [--refresh | --from DIR] [options]
 
 Compares the packages in a bill of materials, Bun included, with a list of known vulnerabilities, without a network; says
 how old the list is, and warns when that is more than 30 days or when it does not cover a package.`,
   options,
   notes:
-    'exit codes: 0 none is affected, 1 no bill of materials, list or registry, 2 usage, 4 affected',
+    'exit codes: 0 none is affected, 1 no bill of materials, list, registry or clone, 2 usage, 4 affected',
 }
 
 await runCommand(command, ({ options }) => checkAdvisories(options, new Date()))

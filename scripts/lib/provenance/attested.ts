@@ -43,7 +43,12 @@ export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
     )
   }
   try {
-    return await verified(aws, image, builders)
+    const found = await verified(aws, image, builders)
+    for (const tag of ['executable', 'sbom'] as const) {
+      // Without one there is nothing that the statement could contradict.
+      if (!image[tag]) throw new Stop(`the AMI ${image.ami_id} has no tag '${tag}'`)
+    }
+    return found
   } catch (error) {
     const why = error instanceof Stop ? error.message : explain(error).replace(/\.$/, '')
     throw new Stop(

@@ -14,11 +14,11 @@ export interface Advisory {
 }
 
 export interface AdvisoryList {
-  /** When the registry was asked, in ISO 8601; null: never. */
+  /** As of when it is what is known, in ISO 8601; null: nobody was asked. */
   asked: string | null
-  /** What it was asked about: versions by package. */
+  /** What it covers: versions by package. */
   packages: Record<string, string[]>
-  /** What it knew, by package. */
+  /** What is known, by package. */
   advisories: Record<string, Advisory[]>
 }
 
@@ -29,7 +29,7 @@ export interface NamedVersion {
 
 export interface Findings {
   affected: (NamedVersion & Advisory)[]
-  /** The packages that the registry was not asked about. */
+  /** The packages that the list does not cover. */
   uncovered: NamedVersion[]
 }
 
@@ -45,6 +45,13 @@ export function findAdvisories(list: AdvisoryList, packages: NamedVersion[]): Fi
   }
 }
 
+/** The versions of each package. */
+export function versionsByName(packages: NamedVersion[]): AdvisoryList['packages'] {
+  const versions: AdvisoryList['packages'] = {}
+  for (const { name, version } of packages) versions[name] = [...(versions[name] ?? []), version]
+  return versions
+}
+
 /**
  * Asks an npm registry what it knows about `packages`, as `npm audit` does. Throws `Stop` when it cannot be reached or
  * does not answer such questions.
@@ -54,8 +61,7 @@ export async function askRegistry(
   packages: NamedVersion[],
   now: Date,
 ): Promise<AdvisoryList> {
-  const asked: AdvisoryList['packages'] = {}
-  for (const { name, version } of packages) asked[name] = [...(asked[name] ?? []), version]
+  const asked = versionsByName(packages)
   const url = `${registry.replace(/\/$/, '')}/-/npm/v1/security/advisories/bulk`
   const refused = (reason: string) => new Stop(`POST ${url}: ${reason}; the list is as it was`)
   let response: Response

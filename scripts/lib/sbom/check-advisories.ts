@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { EXIT, Stop } from '../errors.ts'
 import { painter } from '../format.ts'
 import { type AdvisoryList, askRegistry, findAdvisories, type NamedVersion } from './advisories.ts'
+import { readDatabase } from './advisory-database.ts'
 
 /** An older list is worth a warning. */
 const OLD_DAYS = 30
@@ -11,6 +12,8 @@ const NAMED = 3
 
 interface Options {
   refresh: boolean
+  /** A clone of GitHub's database. */
+  from: string | undefined
   sbom: string
   list: string
   registry: string
@@ -20,8 +23,10 @@ interface Options {
 /** Says what of a bill of materials the list knows to be vulnerable. Returns the exit code. */
 export async function checkAdvisories(options: Options, now: Date): Promise<number> {
   const packages = packagesOf(readJson(options.sbom, 'run scripts/build'))
-  if (options.refresh) {
-    const answer = await askRegistry(options.registry, packages, now)
+  if (options.refresh || options.from) {
+    const answer = options.from
+      ? await readDatabase(options.from, packages)
+      : await askRegistry(options.registry, packages, now)
     writeFileSync(options.list, `${JSON.stringify(answer, null, 2)}\n`)
   }
   const list: AdvisoryList = readJson(options.list, 'run scripts/advisories --refresh')
@@ -35,7 +40,7 @@ export async function checkAdvisories(options: Options, now: Date): Promise<numb
   const paint = painter(process.stdout)
   const warn = (text: string) => console.log(`${paint('yellow', 'warning:')} ${text}`)
   if (days === null) {
-    warn('the list is empty: nobody has asked a registry; scripts/advisories --refresh does')
+    warn('the list is empty: nobody has asked what is known; scripts/advisories --refresh does')
   } else {
     const date = list.asked?.slice(0, 10)
     console.log(`advisories of ${date}, ${days === 1 ? '1 day' : `${days} days`} old`)

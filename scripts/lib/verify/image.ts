@@ -34,7 +34,8 @@ export async function examineAmi(
   if (stated && !isAbout(stated, ami)) problems.push(`the statement does not name ${ami}`)
   for (const what of ['executable', 'sbom'] as const) {
     const [tag, sum] = [image[what], stated?.sums[what]]
-    if (tag && sum && tag !== sum) {
+    if (!tag) problems.push(`the AMI ${ami} has no tag '${what}'`)
+    else if (sum && tag !== sum) {
       problems.push(
         `the tag '${what}' of ${ami} is ${short(tag)}, the statement says ${short(sum)}`,
       )
