@@ -56,7 +56,7 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
       const batch = connection && batches.get(connection)
       if (batch) batch.push(waiting)
       else if (connection) batches.set(connection, [waiting])
-      else settle(waiting, [new Error(NO_CONNECTION)], sentAt)
+      else settle(waiting, [new Error(NOT_SENT)], sentAt)
     }
     turn = []
     for (const [connection, batch] of batches) void sendBatch(connection, batch, sentAt)
@@ -69,8 +69,8 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
     })
 }
 
-/** As ioredis says it of a connection that it lost. */
-export const NO_CONNECTION = 'Connection is closed.'
+/** Of a command for which there was no connection. ioredis has the same words for that and for a lost answer. */
+export const NOT_SENT = 'Not sent: no connection'
 
 /** Sends the commands and nothing else. Those that are not answered after `timeoutMs` fail together. */
 export function pipelined(timeoutMs: number): Send {

@@ -1,11 +1,20 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Cluster, Redis } from 'ioredis'
 import { withDeadline } from '../deadline.ts'
-import { NO_CONNECTION, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
+import { NOT_SENT, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
-/** The map of slots is out of date or in flux, or a connection was lost. */
-const RETRIABLE =
-  /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|Connection is closed|Command aborted)/
+/** Not carried out: the map of slots is out of date or in flux, or the server is a replica, or starting. */
+const REFUSED = new RegExp(`^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|${NOT_SENT})`)
+
+/** What ioredis says of a command that was on its way when the connection was lost. */
+const ANSWER_LOST = /^(Connection is closed|Command aborted)/
+
+const READS = ['get', 'ping']
+
+/** A write that may have been carried out is not sent again: it could undo what another caller wrote since. */
+function mayRepeat([name]: RedisCommand, { message }: Error): boolean {
+  return REFUSED.test(message) || (ANSWER_LOST.test(message) && READS.includes(name))
+}
 
 /** Even with redirections and retries, an operation ends within the second that callers are promised. */
 const OPERATION_TIMEOUT_MS = 850
@@ -17,14 +26,15 @@ const PAUSE_MS = 100
 
 /**
  * Leads each command to the primary of its key's slot. A command that is refused because its slot moved or its
- * primary is gone is tried again by itself, until 850 ms after it was first sent. Without any connection it fails at once.
+ * primary is gone is tried again by itself, until 850 ms after it was first sent; so is a read whose answer is lost.
+ * Without any connection it fails at once.
  */
 export function clusterRoute(cluster: Cluster, send: Send): Route {
   const again = redirected(cluster, send)
   return {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
-      if (!RETRIABLE.test(error.message) || cluster.status !== 'ready') throw error
+      if (!mayRepeat(command, error) || cluster.status !== 'ready') throw error
       const until = sentAt + OPERATION_TIMEOUT_MS
       const remainingMs = until - performance.now()
       return withDeadline(again(command, error, until), remainingMs, () => new Error(TIMED_OUT))
@@ -52,14 +62,14 @@ function redirected(cluster: Cluster, send: Send): Again {
     await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
     if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const node = primariesOf(cluster)(command)
-    return node ? (await send(node, [command])).at(-1) : [new Error(NO_CONNECTION)]
+    return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
   }
 
   return async (command, { message }, until) => {
     for (let refusal = message; ; ) {
       const [error, reply] = (await attempt(command, refusal, until)) ?? []
       if (!error) return reply
-      if (!RETRIABLE.test(error.message) || performance.now() > until) throw error
+      if (!mayRepeat(command, error) || performance.now() > until) throw error
       refusal = error.message
     }
   }

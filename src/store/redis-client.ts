@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
-import { batched, pipelined, type RedisCommand, type Route, type Send } from './batched.ts'
+import {
+  batched,
+  NOT_SENT,
+  pipelined,
+  type RedisCommand,
+  type Route,
+  type Send,
+} from './batched.ts'
 import { clusterRoute } from './cluster-route.ts'
 import { replicatedWrites } from './replicated-writes.ts'
 
@@ -83,7 +90,7 @@ function routeTo(client: Redis): Route {
   }
 }
 
-const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed|Cluster isn't ready)/
+const NO_CONNECTION = new RegExp(`^(Stream isn't writeable|${NOT_SENT})`)
 
 function connectPrimary(config: RedisConfig): Redis {
   const [first] = config.endpoints
