@@ -31,6 +31,10 @@ const PAUSE_MS = 100
  */
 export function clusterRoute(cluster: Cluster, send: Send): Route {
   const again = redirected(cluster, send)
+  // By itself ioredis connects when the first command comes.
+  cluster.on('+node', (node: Redis) => {
+    if (!node.options.readOnly) node.connect().catch(() => {})
+  })
   return {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
@@ -55,7 +59,7 @@ function redirected(cluster: Cluster, send: Send): Again {
     until: number,
   ): Promise<Outcome | undefined> {
     const [kind, , address = ''] = refusal.split(' ')
-    const named = byAddress(cluster).get(address)
+    const named = ready(byAddress(cluster).get(address))
     if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
     const refreshed = refreshSlots(cluster)
     if (named && kind === 'MOVED') return (await send(named, [command])).at(-1)
@@ -82,12 +86,15 @@ function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undef
   const nodes = byAddress(cluster)
   return ([, key]) => {
     const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : slotOf(key)
-    return nodes.get(cluster.slots[slot]?.[0] ?? '')
+    return ready(nodes.get(cluster.slots[slot]?.[0] ?? ''))
   }
 }
 
 /** From bytes it takes half as long as from text. Keys are ASCII; another one would be redirected by the server. */
 const slotOf = (key: string): number => calculateSlot(Buffer.from(key, 'latin1'))
+
+/** A node that is still connecting would keep a command, and send it when its caller may have been told that it failed. */
+const ready = (node: Redis | undefined) => (node?.status === 'ready' ? node : undefined)
 
 function byAddress(cluster: Cluster): Map<string, Redis> {
   const primaries = cluster.nodes('master')

@@ -116,7 +116,6 @@ function connectPrimary(config: RedisConfig): Redis {
 function connectCluster(config: RedisConfig): Cluster {
   return new Cluster(config.endpoints, {
     redisOptions: connectionOptions(config),
-    enableOfflineQueue: false,
     slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
     clusterRetryStrategy: backoff,
     // Certificates name hosts, so hosts must stay names (ioredis README, "AWS ElastiCache clusters with TLS").

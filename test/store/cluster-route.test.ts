@@ -10,25 +10,28 @@ const DEL: RedisCommand = ['del', 'key']
 const PING: RedisCommand = ['ping']
 
 /** A cluster of one primary that takes `refreshMs` to tell its slots. */
-function clusterThatTakes(refreshMs: number, status = 'ready') {
-  return {
+function fakeCluster({ refreshMs = 0, status = 'ready', primaryStatus = 'ready' } = {}) {
+  const primary = { status: primaryStatus, options: { host: HOST, port: 7000 } }
+  const cluster = {
     status,
     slots: Array.from({ length: 16_384 }, () => [`${HOST}:7000`]),
-    nodes: () => [{ options: { host: HOST, port: 7000 } }],
+    nodes: () => [primary],
+    on: () => {},
     refreshSlotsCache: (done: () => void) => setTimeout(done, refreshMs),
-  } as unknown as Cluster
+  }
+  return { primary, cluster: cluster as unknown as Cluster }
 }
 
-/** Has `command` refused that was just sent. Returns how it ends, and what was sent; `outcome` is that of each. */
+/** Has `command` refused that was just sent. Returns how it ends, and what was sent; `answer` is that of each. */
 async function refuse(
   command: RedisCommand,
   refusal: string,
-  { cluster = clusterThatTakes(0), outcome = [null, 'OK'] as Outcome } = {},
+  { cluster = fakeCluster().cluster, answer = (): Outcome => [null, 'OK'] } = {},
 ) {
   const sent: RedisCommand[] = []
   const route = clusterRoute(cluster, async (_, commands) => {
     sent.push(...commands)
-    return commands.map(() => outcome)
+    return commands.map(answer)
   })
   const began = performance.now()
   const ended = await route
@@ -62,13 +65,25 @@ test.each(LOST)('a write whose answer is lost (%s) fails, also when sent again',
   for (const write of [SET, DEL]) {
     expect(await refuse(write, lost)).toMatchObject({ ended: lost, sent: [] })
   }
-  const outcome: Outcome = [new Error(lost)]
-  expect(await refuse(SET, NOT_SENT, { outcome })).toMatchObject({ ended: lost, sent: [SET] })
+  const answer = (): Outcome => [new Error(lost)]
+  expect(await refuse(SET, NOT_SENT, { answer })).toMatchObject({ ended: lost, sent: [SET] })
 })
 
-test('a command whose caller was told that it failed is not sent any more', async () => {
+test.concurrent('nothing is sent on a connection that is not ready', async () => {
+  const { cluster, primary } = fakeCluster({ primaryStatus: 'connecting' })
+  const route = clusterRoute(cluster, async () => [])
+  expect(route.connections()(SET)).toBeUndefined()
+  setTimeout(() => {
+    primary.status = 'ready'
+  }, 150)
+  const { ended, sent, tookMs } = await refuse(SET, NOT_SENT, { cluster })
+  expect([ended, sent]).toEqual(['OK', [SET]])
+  expect(tookMs).toBeGreaterThan(150)
+})
+
+test.concurrent('a command whose caller was told that it failed is not sent any more', async () => {
   const { ended, sent, tookMs } = await refuse(SET, 'CLUSTERDOWN The cluster is down', {
-    cluster: clusterThatTakes(1200),
+    cluster: fakeCluster({ refreshMs: 1200 }).cluster,
   })
   expect(ended).toBe('Timed out')
   expect(tookMs).toBeLessThan(1000)
@@ -78,7 +93,7 @@ test('a command whose caller was told that it failed is not sent any more', asyn
 
 test('without any connection a command fails at once', async () => {
   const { ended, sent, tookMs } = await refuse(SET, NOT_SENT, {
-    cluster: clusterThatTakes(10, 'reconnecting'),
+    cluster: fakeCluster({ status: 'reconnecting' }).cluster,
   })
   expect([ended, sent]).toEqual([NOT_SENT, []])
   expect(tookMs).toBeLessThan(100)
