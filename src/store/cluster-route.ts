@@ -38,9 +38,9 @@ export function clusterRoute(cluster: Cluster, send: Send): Route {
   return {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
-      if (!mayRepeat(command, error) || cluster.status !== 'ready') throw error
       const until = sentAt + OPERATION_TIMEOUT_MS
       const remainingMs = until - performance.now()
+      if (!mayRepeat(command, error) || cluster.status !== 'ready' || remainingMs <= 0) throw error
       return withDeadline(again(command, error, until), remainingMs, () => new Error(TIMED_OUT))
     },
   }
@@ -58,6 +58,7 @@ function redirected(cluster: Cluster, send: Send): Again {
     refusal: string,
     until: number,
   ): Promise<Outcome | undefined> {
+    if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const [kind, , address = ''] = refusal.split(' ')
     const named = ready(byAddress(cluster).get(address))
     if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
@@ -73,7 +74,7 @@ function redirected(cluster: Cluster, send: Send): Again {
     for (let refusal = message; ; ) {
       const [error, reply] = (await attempt(command, refusal, until)) ?? []
       if (!error) return reply
-      if (!mayRepeat(command, error) || performance.now() > until) throw error
+      if (!mayRepeat(command, error)) throw error
       refusal = error.message
     }
   }

@@ -22,11 +22,11 @@ function fakeCluster({ refreshMs = 0, status = 'ready', primaryStatus = 'ready' 
   return { primary, cluster: cluster as unknown as Cluster }
 }
 
-/** Has `command` refused that was just sent. Returns how it ends, and what was sent; `answer` is that of each. */
+/** Has `command` refused that was sent `agoMs` ago. Returns how it ends, and what was sent; `answer` is that of each. */
 async function refuse(
   command: RedisCommand,
   refusal: string,
-  { cluster = fakeCluster().cluster, answer = (): Outcome => [null, 'OK'] } = {},
+  { cluster = fakeCluster().cluster, agoMs = 0, answer = (): Outcome => [null, 'OK'] } = {},
 ) {
   const sent: RedisCommand[] = []
   const route = clusterRoute(cluster, async (_, commands) => {
@@ -35,7 +35,7 @@ async function refuse(
   })
   const began = performance.now()
   const ended = await route
-    .refused(command, new Error(refusal), began)
+    .refused(command, new Error(refusal), began - agoMs)
     .catch((error: Error) => error.message)
   return { ended, sent, tookMs: performance.now() - began }
 }
@@ -79,6 +79,13 @@ test.concurrent('nothing is sent on a connection that is not ready', async () =>
   const { ended, sent, tookMs } = await refuse(SET, NOT_SENT, { cluster })
   expect([ended, sent]).toEqual(['OK', [SET]])
   expect(tookMs).toBeGreaterThan(150)
+})
+
+test('a redirection that comes too late is not followed', async () => {
+  for (const kind of ['ASK', 'MOVED']) {
+    const refusal = `${kind} 12539 ${HOST}:7001`
+    expect(await refuse(SET, refusal, { agoMs: 860 })).toMatchObject({ ended: refusal, sent: [] })
+  }
 })
 
 test.concurrent('a command whose caller was told that it failed is not sent any more', async () => {
