@@ -60,10 +60,11 @@ function redirected(cluster: Cluster, send: Send): Again {
   ): Promise<Outcome | undefined> {
     if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const [kind, , address = ''] = refusal.split(' ')
-    const named = ready(byAddress(cluster).get(address))
+    const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
     if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
-    const refreshed = refreshSlots(cluster)
-    if (named && kind === 'MOVED') return (await send(named, [command])).at(-1)
+    // ASK may name a primary without slots yet, and a refresh closes the connections to those.
+    const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
+    if (named) return (await send(named, [command])).at(-1)
     await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
     if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const node = primariesOf(cluster)(command)
@@ -100,6 +101,13 @@ const ready = (node: Redis | undefined) => (node?.status === 'ready' ? node : un
 function byAddress(cluster: Cluster): Map<string, Redis> {
   const primaries = cluster.nodes('master')
   return new Map(primaries.map((node) => [`${node.options.host}:${node.options.port}`, node]))
+}
+
+/** The node that a redirection names. It is known to the cluster only while it has slots. */
+function nodeAt(cluster: Cluster, address: string): Redis | undefined {
+  const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? []
+  // biome-ignore lint/complexity/useLiteralKeys: it is private, and nothing public connects to a node
+  return host && cluster['connectionPool'].findOrCreate({ host, port: Number(port) })
 }
 
 function refreshSlots(cluster: Cluster): Promise<void> {

@@ -9,15 +9,17 @@ const SET: RedisCommand = ['set', 'key', 'value']
 const DEL: RedisCommand = ['del', 'key']
 const PING: RedisCommand = ['ping']
 
-/** A cluster of one primary that takes `refreshMs` to tell its slots. */
+/** A cluster of one primary that takes `refreshMs` to tell its slots. Any other is there as soon as it is asked for. */
 function fakeCluster({ refreshMs = 0, status = 'ready', primaryStatus = 'ready' } = {}) {
-  const primary = { status: primaryStatus, options: { host: HOST, port: 7000 } }
+  const nodeAt = (port: number, status = 'ready') => ({ status, options: { host: HOST, port } })
+  const primary = nodeAt(7000, primaryStatus)
   const cluster = {
     status,
     slots: Array.from({ length: 16_384 }, () => [`${HOST}:7000`]),
     nodes: () => [primary],
     on: () => {},
     refreshSlotsCache: (done: () => void) => setTimeout(done, refreshMs),
+    connectionPool: { findOrCreate: ({ port }: { port: number }) => nodeAt(port) },
   }
   return { primary, cluster: cluster as unknown as Cluster }
 }
