@@ -57,6 +57,7 @@ function redirected(cluster: Cluster, send: Send): Again {
     command: RedisCommand,
     refusal: string,
     until: number,
+    followed: Set<string>,
   ): Promise<Outcome | undefined> {
     if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const [kind, , address = ''] = refusal.split(' ')
@@ -64,7 +65,11 @@ function redirected(cluster: Cluster, send: Send): Again {
     if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
     // ASK may name a primary without slots yet, and a refresh closes the connections to those.
     const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
-    if (named) return (await send(named, [command])).at(-1)
+    // Two servers may for a while each name the other.
+    if (named && !followed.has(refusal)) {
+      followed.add(refusal)
+      return (await send(named, [command])).at(-1)
+    }
     await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
     if (performance.now() >= until) return [new Error(TIMED_OUT)]
     const node = primariesOf(cluster)(command)
@@ -72,8 +77,9 @@ function redirected(cluster: Cluster, send: Send): Again {
   }
 
   return async (command, { message }, until) => {
+    const followed = new Set<string>()
     for (let refusal = message; ; ) {
-      const [error, reply] = (await attempt(command, refusal, until)) ?? []
+      const [error, reply] = (await attempt(command, refusal, until, followed)) ?? []
       if (!error) return reply
       if (!mayRepeat(command, error)) throw error
       refusal = error.message

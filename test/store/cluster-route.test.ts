@@ -90,6 +90,16 @@ test('a redirection that comes too late is not followed', async () => {
   }
 })
 
+test.concurrent('primaries that each name the other are not asked without a pause', async () => {
+  const names = (index: number) => `MOVED 12539 ${HOST}:700${index % 2}`
+  let asked = 0
+  const { ended, sent } = await refuse(SET, names(asked), {
+    answer: () => [new Error(names(++asked))],
+  })
+  expect(ended).toBe('Timed out')
+  expect(sent.length).toBeLessThan(12)
+})
+
 test.concurrent('a command whose caller was told that it failed is not sent any more', async () => {
   const { ended, sent, tookMs } = await refuse(SET, 'CLUSTERDOWN The cluster is down', {
     cluster: fakeCluster({ refreshMs: 1200 }).cluster,
