@@ -51,14 +51,15 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
     const sentAt = performance.now()
     const connectionOf = route.connections()
     const batches = new Map<Redis, Waiting[]>()
-    for (const waiting of turn) {
+    const sending = turn
+    turn = []
+    for (const waiting of sending) {
       const connection = connectionOf(waiting.command)
       const batch = connection && batches.get(connection)
       if (batch) batch.push(waiting)
       else if (connection) batches.set(connection, [waiting])
       else settle(waiting, [new Error(NOT_SENT)], sentAt)
     }
-    turn = []
     for (const [connection, batch] of batches) void sendBatch(connection, batch, sentAt)
   }
 
