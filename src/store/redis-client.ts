@@ -13,7 +13,7 @@ import {
 import { clusterRoute } from './cluster-route.ts'
 import { replicatedWrites } from './replicated-writes.ts'
 
-/** What the store needs from Redis. Every promise settles within about the command timeout. */
+/** What the store needs from Redis. Every promise settles within the command timeout, or 850 ms in a cluster, if longer. */
 export interface RedisClient {
   /** GET and PING. */
   read(command: RedisCommand): Promise<unknown>
