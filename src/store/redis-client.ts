@@ -97,9 +97,8 @@ function connectPrimary(config: RedisConfig): Redis {
   const options = {
     ...connectionOptions(config),
     retryStrategy: backoff,
-    // A former primary answers READONLY until the new one is found: reconnect and resend.
-    reconnectOnError: (error: Error) =>
-      error.message.startsWith('READONLY') ? (2 as const) : false,
+    // A former primary answers READONLY: look for the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   }
   if (config.mode === 'standalone') return new Redis({ ...options, ...first })
   return new Redis({
