@@ -24,9 +24,9 @@ interface Waiting {
 }
 
 /**
- * Sends the commands of one event loop turn in one batch for each connection that `route` leads to, which saves a
- * third of a request's CPU time. ioredis' own auto-pipelining does so too, but holds the next batch back until the
- * previous one is answered: with a server that hangs, a request would wait for two timeouts instead of one.
+ * Sends the commands of one event loop turn in one batch for each connection that `route` leads to, which in a cluster
+ * saves a quarter of a request's CPU time. ioredis' own auto-pipelining does so too, but holds the next batch back until
+ * the previous one is answered: with a server that hangs, a request would wait for two timeouts instead of one.
  */
 export function batched(route: Route, send: Send): (command: RedisCommand) => Promise<unknown> {
   let turn: Waiting[] = []
