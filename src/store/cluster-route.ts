@@ -21,8 +21,9 @@ const OPERATION_TIMEOUT_MS = 850
 
 const TIMED_OUT = 'Timed out'
 
-/** What ioredis waits, too, while the cluster fails over. */
-const PAUSE_MS = 100
+/** A connection takes a few milliseconds. Then each pause is twice as long, up to what ioredis waits for a failover. */
+const FIRST_PAUSE_MS = 5
+const LONGEST_PAUSE_MS = 100
 
 /**
  * Leads each command to the primary of its key's slot. A command that is refused because its slot moved or its
@@ -53,33 +54,31 @@ type Again = (command: RedisCommand, error: Error, until: number) => Promise<unk
  * node, and ioredis sends a command even when its caller has been told that it failed: that could undo a later write.
  */
 function redirected(cluster: Cluster, send: Send): Again {
-  async function attempt(
-    command: RedisCommand,
-    refusal: string,
-    until: number,
-    followed: Set<string>,
-  ): Promise<Outcome | undefined> {
-    if (performance.now() >= until) return [new Error(TIMED_OUT)]
-    const [kind, , address = ''] = refusal.split(' ')
-    const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
-    if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
-    // ASK may name a primary without slots yet, and a refresh closes the connections to those.
-    const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
-    // Two servers may for a while each name the other.
-    if (named && !followed.has(refusal)) {
-      followed.add(refusal)
-      return (await send(named, [command])).at(-1)
-    }
-    await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
-    if (performance.now() >= until) return [new Error(TIMED_OUT)]
-    const node = primariesOf(cluster)(command)
-    return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
-  }
-
   return async (command, { message }, until) => {
     const followed = new Set<string>()
+    let pauseMs = FIRST_PAUSE_MS
+
+    async function attempt(refusal: string): Promise<Outcome | undefined> {
+      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      const [kind, , address = ''] = refusal.split(' ')
+      const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
+      if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
+      // ASK may name a primary without slots yet, and a refresh closes the connections to those.
+      const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
+      // Two servers may for a while each name the other.
+      if (named && !followed.has(refusal)) {
+        followed.add(refusal)
+        return (await send(named, [command])).at(-1)
+      }
+      await Promise.all([refreshed, Bun.sleep(pauseMs)])
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      const node = primariesOf(cluster)(command)
+      return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
+    }
+
     for (let refusal = message; ; ) {
-      const [error, reply] = (await attempt(command, refusal, until, followed)) ?? []
+      const [error, reply] = (await attempt(refusal)) ?? []
       if (!error) return reply
       if (!mayRepeat(command, error)) throw error
       refusal = error.message
