@@ -15,10 +15,11 @@ import { replicatedWrites } from './replicated-writes.ts'
 
 /** What the store needs from Redis. Every promise settles within the command timeout, or 850 ms in a cluster, if longer. */
 export interface RedisClient {
-  /** GET and PING. */
   read(command: RedisCommand): Promise<unknown>
   /** SET and DEL; with `waitReplicas`, resolves when that many replicas have it. */
   write(command: RedisCommand): Promise<unknown>
+  /** Resolves when Redis answers and there is a connection for writes. */
+  ping(): Promise<void>
   close(): Promise<void>
 }
 
@@ -28,19 +29,21 @@ const RECONNECT_MAX_MS = 1000
 
 /** Connects in the background and retries forever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
-  const { operation: read, close } = connect(config, log, pipelined(config.commandTimeoutMs))
-  if (config.waitReplicas === 0) return { read, write: read, close }
+  const reads = connect(config, log, pipelined(config.commandTimeoutMs))
   // WAIT blocks its connection, so reads must not queue behind it.
-  const writes = connect(
-    config,
-    log,
-    replicatedWrites(config.waitReplicas, config.commandTimeoutMs),
-  )
+  const writes =
+    config.waitReplicas === 0
+      ? reads
+      : connect(config, log, replicatedWrites(config.waitReplicas, config.commandTimeoutMs))
   return {
-    read,
+    read: reads.operation,
     write: writes.operation,
+    async ping() {
+      await reads.operation(['ping'])
+      if (!writes.connected()) throw new Error('no connection for writes')
+    },
     async close() {
-      await Promise.all([close(), writes.close()])
+      for (const each of new Set([reads, writes])) each.close()
     },
   }
 }
@@ -76,7 +79,8 @@ function connect(config: RedisConfig, log: Log, send: Send) {
       { ...route, refused: (...attempt) => route.refused(...attempt).catch(explain) },
       send,
     ),
-    async close() {
+    connected: () => client.status === 'ready',
+    close() {
       closed = true
       client.disconnect()
     },
