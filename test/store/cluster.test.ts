@@ -122,6 +122,22 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     expect(running.failures).toEqual([])
   }, 60_000)
 
+  test('connections are cut: no answer is wrong, and only writes on their way fail', async () => {
+    const running = load(store)
+    await Bun.sleep(100)
+    await cluster.servers[0]?.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await Bun.sleep(300)
+    const { slowest } = await running.stop()
+    console.log(
+      `lost connections: ${running.failures.length} failed, slowest ${Math.round(slowest)} ms`,
+    )
+    expect(running.wrong).toEqual([])
+    expect(running.failures.length).toBeLessThanOrEqual(LOOPS)
+    // A read whose answer is lost is repeated.
+    for (const { reason } of running.failures)
+      expect(reason).toMatch(/Connection is closed|Command aborted/)
+  })
+
   test('a primary is killed: no answer is wrong or takes a second, and within 10 s nothing fails any more', async () => {
     const running = load(store)
     await Bun.sleep(300)
