@@ -3,8 +3,11 @@ import type { Cluster, Redis } from 'ioredis'
 import { withDeadline } from '../deadline.ts'
 import { NOT_SENT, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
-/** Not carried out: the map of slots is out of date or in flux, or the server is a replica, or starting. */
-const REFUSED = new RegExp(`^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|${NOT_SENT})`)
+/**
+ * Not carried out: the map of slots is out of date or in flux, or the server is a replica, or starting. A command with
+ * one key never meets TRYAGAIN.
+ */
+const REFUSED = new RegExp(`^(MOVED|ASK|CLUSTERDOWN|READONLY|LOADING|${NOT_SENT})`)
 
 /** What ioredis says of a command that was on its way when the connection was lost. */
 const ANSWER_LOST = /^(Connection is closed|Command aborted)/

@@ -44,7 +44,6 @@ async function refuse(
 
 test.concurrent.each([
   'MOVED 12539 127.0.0.1:7001',
-  'TRYAGAIN Multiple keys request during rehashing of slot',
   'CLUSTERDOWN The cluster is down',
   "READONLY You can't write against a read only replica.",
   'LOADING Redis is loading the dataset in memory',
