@@ -38,6 +38,9 @@ const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 const FIRST_ANSWER_MS = 500
 const FIRST_ANSWER_PAUSE_MS = 5
 
+/** How long a former store stays open: what it was asked it has answered by then, in whichever mode. */
+const LINGER_MS = 1000
+
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   const metrics = createMetrics(release, createRegistry())
@@ -126,7 +129,7 @@ function openRecords(
 ): { records: KeyValueStore; follow?: (endpoints: { host: string; port: number }[]) => void } {
   const { redis, etcd } = config
   if (!redis || !etcd) return { records: openStore(config, log) }
-  const records = createFollowingStore(2 * redis.commandTimeoutMs)
+  const records = createFollowingStore(LINGER_MS)
   let endpoints = ''
   const follow = (next: typeof redis.endpoints) => {
     if (next.length === 0 || JSON.stringify(next) === endpoints) return

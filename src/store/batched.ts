@@ -24,9 +24,9 @@ interface Waiting {
 }
 
 /**
- * Sends the commands of one event loop turn in one batch for each connection that `route` leads to, which saves a
- * third of a request's CPU time. ioredis' own auto-pipelining does so too, but holds the next batch back until the
- * previous one is answered: with a server that hangs, a request would wait for two timeouts instead of one.
+ * Sends the commands of one event loop turn in one batch for each connection that `route` leads to, which in a cluster
+ * saves a quarter of a request's CPU time. ioredis' own auto-pipelining does so too, but holds the next batch back until
+ * the previous one is answered: with a server that hangs, a request would wait for two timeouts instead of one.
  */
 export function batched(route: Route, send: Send): (command: RedisCommand) => Promise<unknown> {
   let turn: Waiting[] = []
@@ -51,14 +51,15 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
     const sentAt = performance.now()
     const connectionOf = route.connections()
     const batches = new Map<Redis, Waiting[]>()
-    for (const waiting of turn) {
+    const sending = turn
+    turn = []
+    for (const waiting of sending) {
       const connection = connectionOf(waiting.command)
       const batch = connection && batches.get(connection)
       if (batch) batch.push(waiting)
       else if (connection) batches.set(connection, [waiting])
-      else settle(waiting, [new Error(NO_CONNECTION)], sentAt)
+      else settle(waiting, [new Error(NOT_SENT)], sentAt)
     }
-    turn = []
     for (const [connection, batch] of batches) void sendBatch(connection, batch, sentAt)
   }
 
@@ -69,8 +70,8 @@ export function batched(route: Route, send: Send): (command: RedisCommand) => Pr
     })
 }
 
-/** As ioredis says it of a connection that it lost. */
-export const NO_CONNECTION = 'Connection is closed.'
+/** Of a command for which there was no connection. ioredis has the same words for that and for a lost answer. */
+export const NOT_SENT = 'Not sent: no connection'
 
 /** Sends the commands and nothing else. Those that are not answered after `timeoutMs` fail together. */
 export function pipelined(timeoutMs: number): Send {

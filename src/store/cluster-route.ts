@@ -1,32 +1,50 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Cluster, Redis } from 'ioredis'
 import { withDeadline } from '../deadline.ts'
-import { NO_CONNECTION, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
+import { NOT_SENT, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
-/** The map of slots is out of date or in flux, or a connection was lost. */
-const RETRIABLE =
-  /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|Connection is closed|Command aborted)/
+/**
+ * Not carried out: the map of slots is out of date or in flux, or the server is a replica, or starting. A command with
+ * one key never meets TRYAGAIN.
+ */
+const REFUSED = new RegExp(`^(MOVED|ASK|CLUSTERDOWN|READONLY|LOADING|${NOT_SENT})`)
+
+/** What ioredis says of a command that was on its way when the connection was lost. */
+const ANSWER_LOST = /^(Connection is closed|Command aborted)/
+
+const READS = ['get', 'ping']
+
+/** A write that may have been carried out is not sent again: it could undo what another caller wrote since. */
+function mayRepeat([name]: RedisCommand, { message }: Error): boolean {
+  return REFUSED.test(message) || (ANSWER_LOST.test(message) && READS.includes(name))
+}
 
 /** Even with redirections and retries, an operation ends within the second that callers are promised. */
 const OPERATION_TIMEOUT_MS = 850
 
 const TIMED_OUT = 'Timed out'
 
-/** What ioredis waits, too, while the cluster fails over. */
-const PAUSE_MS = 100
+/** A connection takes a few milliseconds. Then each pause is twice as long, up to what ioredis waits for a failover. */
+const FIRST_PAUSE_MS = 5
+const LONGEST_PAUSE_MS = 100
 
 /**
  * Leads each command to the primary of its key's slot. A command that is refused because its slot moved or its
- * primary is gone is tried again by itself, until 850 ms after it was first sent. Without any connection it fails at once.
+ * primary is gone is tried again by itself, until 850 ms after it was first sent; so is a read whose answer is lost.
+ * Without any connection it fails at once.
  */
 export function clusterRoute(cluster: Cluster, send: Send): Route {
   const again = redirected(cluster, send)
+  // By itself ioredis connects when the first command comes.
+  cluster.on('+node', (node: Redis) => {
+    if (!node.options.readOnly) node.connect().catch(() => {})
+  })
   return {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
-      if (!RETRIABLE.test(error.message) || cluster.status !== 'ready') throw error
       const until = sentAt + OPERATION_TIMEOUT_MS
       const remainingMs = until - performance.now()
+      if (!mayRepeat(command, error) || cluster.status !== 'ready' || remainingMs <= 0) throw error
       return withDeadline(again(command, error, until), remainingMs, () => new Error(TIMED_OUT))
     },
   }
@@ -39,27 +57,33 @@ type Again = (command: RedisCommand, error: Error, until: number) => Promise<unk
  * node, and ioredis sends a command even when its caller has been told that it failed: that could undo a later write.
  */
 function redirected(cluster: Cluster, send: Send): Again {
-  async function attempt(
-    command: RedisCommand,
-    refusal: string,
-    until: number,
-  ): Promise<Outcome | undefined> {
-    const [kind, , address = ''] = refusal.split(' ')
-    const named = byAddress(cluster).get(address)
-    if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
-    const refreshed = refreshSlots(cluster)
-    if (named && kind === 'MOVED') return (await send(named, [command])).at(-1)
-    await Promise.all([refreshed, Bun.sleep(PAUSE_MS)])
-    if (performance.now() >= until) return [new Error(TIMED_OUT)]
-    const node = primariesOf(cluster)(command)
-    return node ? (await send(node, [command])).at(-1) : [new Error(NO_CONNECTION)]
-  }
-
   return async (command, { message }, until) => {
+    const followed = new Set<string>()
+    let pauseMs = FIRST_PAUSE_MS
+
+    async function attempt(refusal: string): Promise<Outcome | undefined> {
+      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      const [kind, , address = ''] = refusal.split(' ')
+      const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
+      if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
+      // ASK may name a primary without slots yet, and a refresh closes the connections to those.
+      const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
+      // Two servers may for a while each name the other.
+      if (named && !followed.has(refusal)) {
+        followed.add(refusal)
+        return (await send(named, [command])).at(-1)
+      }
+      await Promise.all([refreshed, Bun.sleep(pauseMs)])
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
+      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      const node = primariesOf(cluster)(command)
+      return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
+    }
+
     for (let refusal = message; ; ) {
-      const [error, reply] = (await attempt(command, refusal, until)) ?? []
+      const [error, reply] = (await attempt(refusal)) ?? []
       if (!error) return reply
-      if (!RETRIABLE.test(error.message) || performance.now() > until) throw error
+      if (!mayRepeat(command, error)) throw error
       refusal = error.message
     }
   }
@@ -72,16 +96,26 @@ function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undef
   const nodes = byAddress(cluster)
   return ([, key]) => {
     const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : slotOf(key)
-    return nodes.get(cluster.slots[slot]?.[0] ?? '')
+    return ready(nodes.get(cluster.slots[slot]?.[0] ?? ''))
   }
 }
 
 /** From bytes it takes half as long as from text. Keys are ASCII; another one would be redirected by the server. */
 const slotOf = (key: string): number => calculateSlot(Buffer.from(key, 'latin1'))
 
+/** A node that is still connecting would keep a command, and send it when its caller may have been told that it failed. */
+const ready = (node: Redis | undefined) => (node?.status === 'ready' ? node : undefined)
+
 function byAddress(cluster: Cluster): Map<string, Redis> {
   const primaries = cluster.nodes('master')
   return new Map(primaries.map((node) => [`${node.options.host}:${node.options.port}`, node]))
+}
+
+/** The node that a redirection names. It is known to the cluster only while it has slots. */
+function nodeAt(cluster: Cluster, address: string): Redis | undefined {
+  const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? []
+  // biome-ignore lint/complexity/useLiteralKeys: it is private, and nothing public connects to a node
+  return host && cluster['connectionPool'].findOrCreate({ host, port: Number(port) })
 }
 
 function refreshSlots(cluster: Cluster): Promise<void> {

@@ -2,16 +2,24 @@ import { readFileSync } from 'node:fs'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../config/config.ts'
 import type { Log } from '../telemetry/log.ts'
-import { batched, pipelined, type RedisCommand, type Route, type Send } from './batched.ts'
+import {
+  batched,
+  NOT_SENT,
+  pipelined,
+  type RedisCommand,
+  type Route,
+  type Send,
+} from './batched.ts'
 import { clusterRoute } from './cluster-route.ts'
 import { replicatedWrites } from './replicated-writes.ts'
 
-/** What the store needs from Redis. Every promise settles within about the command timeout. */
+/** What the store needs from Redis. Every promise settles within the command timeout, or 850 ms in a cluster, if longer. */
 export interface RedisClient {
-  /** GET and PING. */
   read(command: RedisCommand): Promise<unknown>
   /** SET and DEL; with `waitReplicas`, resolves when that many replicas have it. */
   write(command: RedisCommand): Promise<unknown>
+  /** Resolves when Redis answers and there is a connection for writes. */
+  ping(): Promise<void>
   close(): Promise<void>
 }
 
@@ -21,19 +29,21 @@ const RECONNECT_MAX_MS = 1000
 
 /** Connects in the background and retries forever; commands fail at once while there is no connection. */
 export function connectRedis(config: RedisConfig, log: Log): RedisClient {
-  const { operation: read, close } = connect(config, log, pipelined(config.commandTimeoutMs))
-  if (config.waitReplicas === 0) return { read, write: read, close }
+  const reads = connect(config, log, pipelined(config.commandTimeoutMs))
   // WAIT blocks its connection, so reads must not queue behind it.
-  const writes = connect(
-    config,
-    log,
-    replicatedWrites(config.waitReplicas, config.commandTimeoutMs),
-  )
+  const writes =
+    config.waitReplicas === 0
+      ? reads
+      : connect(config, log, replicatedWrites(config.waitReplicas, config.commandTimeoutMs))
   return {
-    read,
+    read: reads.operation,
     write: writes.operation,
+    async ping() {
+      await reads.operation(['ping'])
+      if (!writes.connected()) throw new Error('no connection for writes')
+    },
     async close() {
-      await Promise.all([close(), writes.close()])
+      for (const each of new Set([reads, writes])) each.close()
     },
   }
 }
@@ -69,7 +79,8 @@ function connect(config: RedisConfig, log: Log, send: Send) {
       { ...route, refused: (...attempt) => route.refused(...attempt).catch(explain) },
       send,
     ),
-    async close() {
+    connected: () => client.status === 'ready',
+    close() {
       closed = true
       client.disconnect()
     },
@@ -83,16 +94,15 @@ function routeTo(client: Redis): Route {
   }
 }
 
-const NO_CONNECTION = /^(Stream isn't writeable|Connection is closed|Cluster isn't ready)/
+const NO_CONNECTION = new RegExp(`^(Stream isn't writeable|${NOT_SENT})`)
 
 function connectPrimary(config: RedisConfig): Redis {
   const [first] = config.endpoints
   const options = {
     ...connectionOptions(config),
     retryStrategy: backoff,
-    // A former primary answers READONLY until the new one is found: reconnect and resend.
-    reconnectOnError: (error: Error) =>
-      error.message.startsWith('READONLY') ? (2 as const) : false,
+    // A former primary answers READONLY: look for the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   }
   if (config.mode === 'standalone') return new Redis({ ...options, ...first })
   return new Redis({
@@ -109,7 +119,6 @@ function connectPrimary(config: RedisConfig): Redis {
 function connectCluster(config: RedisConfig): Cluster {
   return new Cluster(config.endpoints, {
     redisOptions: connectionOptions(config),
-    enableOfflineQueue: false,
     slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
     clusterRetryStrategy: backoff,
     // Certificates name hosts, so hosts must stay names (ioredis README, "AWS ElastiCache clusters with TLS").

@@ -13,7 +13,7 @@ export function createRedisStore(client: RedisClient): KeyValueStore {
       return Number(await client.write(['del', key]).catch(refuse)) > 0
     },
     async ping() {
-      await client.read(['ping']).catch(refuse)
+      await client.ping().catch(refuse)
     },
     close: () => client.close(),
   }

@@ -122,6 +122,7 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
     expect(status).toBe(0)
     const { rows, targets, conditions } = JSON.parse(stdout)
     expect(rows.map((row: { contender: string }) => row.contender)).toEqual(['service', 'service'])
+    expect(conditions[0]).toBe('scripts/bench --sqlite --rounds 1 --seconds 1 --json')
     expect(conditions.join()).toMatch(/the disk syncs \d+ writes a second/)
     expect(targets[0].target).toStartWith('10000 durable PUT/s')
     expect(left).toEqual([])

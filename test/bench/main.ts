@@ -120,6 +120,7 @@ function describe(
 ): string[] {
   const shared = server.some((core) => load.includes(core))
   return [
+    ['scripts/bench', ...process.argv.slice(2)].join(' '),
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Linux ${release()}`,
     `server on ${coresText(server)}, a worker or a Go thread on each; wrk, store and this script on ${coresText(load)}`,
     ...(shared ? ['the load takes a core from the server: the limit is the machine'] : []),

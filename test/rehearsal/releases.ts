@@ -25,9 +25,9 @@ const PATCHES: Record<
   b: undefined,
   // Fails only with the fleet's store: a release that is unhealthy by itself would not pass the bake.
   'never-healthy': {
-    file: 'src/store/redis.ts',
-    from: "client.read(['ping'])",
-    to: "client.read(['no-such-command'])",
+    file: 'src/store/redis-client.ts',
+    from: "reads.operation(['ping'])",
+    to: "reads.operation(['no-such-command'])",
   },
   // Healthy, and yet it answers 404 to every GET. A route that is wrong by itself would not pass the warm-up.
   broken: {

@@ -4,7 +4,7 @@ import { birthdayKey } from '../../src/store/birthdays.ts'
 import type { Store } from '../../src/store/store.ts'
 import { name } from '../support/executable.ts'
 import { end, eventually } from '../support/process.ts'
-import { startCluster } from '../support/redis.ts'
+import { type RedisServer, startCluster } from '../support/redis.ts'
 import { redisStore } from '../support/store.ts'
 
 const USERS = 2000
@@ -70,20 +70,24 @@ function load(store: Store) {
 describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitReplicas) => {
   const stack = new AsyncDisposableStack()
   let cluster: Awaited<ReturnType<typeof startCluster>>
+  let target: RedisServer | undefined
   let store: Store
   beforeAll(async () => {
-    cluster = stack.use(await startCluster({ replicas: 1 + waitReplicas }))
+    // A new primary has no replica that a write could wait for.
+    const empty = waitReplicas === 0 ? 1 : 0
+    cluster = stack.use(await startCluster({ replicas: 1 + waitReplicas, empty }))
+    target = cluster.empty[0] ?? cluster.servers[1]
     store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas })
     stack.defer(() => store.close())
   }, 60_000)
   afterAll(() => stack.disposeAsync())
 
-  const idOf = async (index: number) =>
-    String(await cluster.servers[index]?.client.call('CLUSTER', 'MYID'))
+  const idOf = async (server: RedisServer | undefined) =>
+    String(await server?.client.call('CLUSTER', 'MYID'))
 
   test('in a slot that is half moved, a new user is saved and read where the slot goes', async () => {
-    const [source, target, third] = cluster.servers
-    const [sourceId, targetId] = await Promise.all([idOf(0), idOf(1)])
+    const [source, ...others] = cluster.servers.slice(0, 3)
+    const [sourceId, targetId] = await Promise.all([idOf(source), idOf(target)])
     const user = userInSlots(0, 5460)
     const slot = calculateSlot(birthdayKey(user))
     await target?.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
@@ -93,7 +97,7 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     expect(String(await store.birthdayOf(user))).toBe(String(date))
     expect(await source?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(0)
     expect(await target?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(1)
-    for (const server of [target, source, third]) {
+    for (const server of [target, source, ...others]) {
       await server?.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
     }
     expect(String(await store.birthdayOf(user))).toBe(String(date))
@@ -106,7 +110,7 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     const reshard = Bun.spawn(
       [
         ...['redis-cli', '--cluster', 'reshard', cluster.servers[0]?.endpoint ?? ''],
-        ...['--cluster-from', await idOf(0), '--cluster-to', await idOf(1)],
+        ...['--cluster-from', await idOf(cluster.servers[0]), '--cluster-to', await idOf(target)],
         ...['--cluster-slots', '1000', '--cluster-yes'],
       ],
       { stdout: 'ignore' },
@@ -117,6 +121,22 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     expect(running.wrong).toEqual([])
     expect(running.failures).toEqual([])
   }, 60_000)
+
+  test('connections are cut: no answer is wrong, and only writes on their way fail', async () => {
+    const running = load(store)
+    await Bun.sleep(100)
+    await cluster.servers[0]?.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await Bun.sleep(300)
+    const { slowest } = await running.stop()
+    console.log(
+      `lost connections: ${running.failures.length} failed, slowest ${Math.round(slowest)} ms`,
+    )
+    expect(running.wrong).toEqual([])
+    expect(running.failures.length).toBeLessThanOrEqual(LOOPS)
+    // A read whose answer is lost is repeated.
+    for (const { reason } of running.failures)
+      expect(reason).toMatch(/Connection is closed|Command aborted/)
+  })
 
   test('a primary is killed: no answer is wrong or takes a second, and within 10 s nothing fails any more', async () => {
     const running = load(store)

@@ -136,11 +136,16 @@ describe('Redis', () => {
     return { store, plant: (key, value) => server.client.set(key, value) }
   })
 
-  test('a value of another type is an error that names the key', async () => {
+  test('a value of another type is an error that names the key, and fails nothing else of its batch', async () => {
     await using server = await startRedis()
     const store = await redisStore(server.endpoint)
     await server.client.lpush(birthdayKey('Ada'), 'x')
-    expect(store.birthdayOf('Ada')).rejects.toThrow(birthdayKey('Ada'))
+    await store.saveBirthday('Alan', Temporal.PlainDate.from('1912-06-23'))
+    const users = ['Grace', 'Ada', 'Alan']
+    const [grace, ada, alan] = await Promise.allSettled(users.map((user) => store.birthdayOf(user)))
+    expect(grace).toMatchObject({ value: undefined })
+    expect(String((ada as PromiseRejectedResult).reason)).toContain(birthdayKey('Ada'))
+    expect(String((alan as PromiseFulfilledResult<unknown>).value)).toBe('1912-06-23')
     await store.close()
   })
 })

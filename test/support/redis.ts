@@ -86,42 +86,56 @@ async function replicasInStep(servers: RedisServer[]): Promise<number> {
   return Math.min(count(/state=online,offset=[1-9]/g), count(/master_link_status:up/g))
 }
 
-/** Three masters with `replicas` each, as `redis-cli --cluster create` makes them. */
+const CLUSTER_NODE = [
+  ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
+  ...['--repl-diskless-sync-delay', '0'],
+]
+
+/**
+ * Three masters with `replicas` each, as `redis-cli --cluster create` makes them, and `empty` primaries without slots,
+ * which the others know.
+ */
 export function startCluster({
   replicas = 1,
-} = {}): Promise<AsyncDisposable & { servers: RedisServer[]; endpoint: string }> {
-  const options = [
-    '--cluster-enabled',
-    'yes',
-    '--cluster-node-timeout',
-    '2000',
-    '--repl-diskless-sync-delay',
-    '0',
-  ]
+  empty = 0,
+} = {}): Promise<
+  AsyncDisposable & { servers: RedisServer[]; empty: RedisServer[]; endpoint: string }
+> {
   return allOrNone(async (stack) => {
-    const servers: RedisServer[] = []
-    for (let count = 0; count < 3 + 3 * replicas; count++) {
-      servers.push(stack.use(await startRedis(options)))
+    const all: RedisServer[] = []
+    for (let count = 0; count < 3 + 3 * replicas + empty; count++) {
+      all.push(stack.use(await startRedis(CLUSTER_NODE)))
     }
+    const servers = all.slice(0, 3 + 3 * replicas)
+    const others = all.slice(servers.length)
     const create = Bun.spawnSync([
       ...['redis-cli', '--cluster', 'create', ...servers.map(({ endpoint }) => endpoint)],
       ...['--cluster-replicas', String(replicas), '--cluster-yes'],
     ])
     if (create.exitCode !== 0)
       throw new Error(`redis-cli --cluster create failed: ${create.stdout}${create.stderr}`)
+    for (const { client } of others) {
+      for (const { port } of servers) await client.call('CLUSTER', 'MEET', '127.0.0.1', port)
+    }
     await eventually(
       'all replicas of the cluster are in step, and every node knows it',
       async () => {
-        const states = await Promise.all(
-          servers.map(({ client }) => client.call('CLUSTER', 'INFO')),
+        const states = await Promise.all(all.map(({ client }) => client.call('CLUSTER', 'INFO')))
+        const known = states.every(
+          (state) =>
+            String(state).includes('cluster_state:ok') &&
+            String(state).includes(`cluster_known_nodes:${all.length}`),
         )
-        const known = states.every((state) => String(state).includes('cluster_state:ok'))
         return known && (await replicasInStep(servers)) === 3 * replicas
       },
       GROUP_START,
     )
     const masters = servers.slice(0, 3)
-    return { servers, endpoint: masters.map(({ endpoint }) => endpoint).join(',') }
+    return {
+      servers,
+      empty: others,
+      endpoint: masters.map(({ endpoint }) => endpoint).join(','),
+    }
   })
 }
 
