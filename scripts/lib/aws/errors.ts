@@ -88,7 +88,7 @@ export function explain(error: unknown): string {
     case 'throttled':
       return `AWS is throttling this account's calls (${message}), even after several retries. Wait a minute and repeat the command.`
     case 'network':
-      return `AWS cannot be reached${endpoint()} (${message}). Check the network, the proxy and AWS_ENDPOINT_URL, then repeat the command.`
+      return `AWS cannot be reached${endpoint()} (${message}). Check the name of the region, the network, the proxy and AWS_ENDPOINT_URL, then repeat the command.`
     case 'other':
       return message
   }

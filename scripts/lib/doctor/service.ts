@@ -17,7 +17,7 @@ export async function checkService(environment: Environment): Promise<Finding[]>
     return [
       problem(
         `${url} does not answer (${asked})`,
-        "check that the DNS records in 'terraform output dns_records' exist and that ingress_cidrs lets this address in; then see the lines below",
+        "check that the DNS records in 'terraform -chdir=terraform output dns_records' exist and that ingress_cidrs lets this address in; then see the lines below",
       ),
     ]
   }
