@@ -55,9 +55,11 @@ async function startSentinel(port: number): Promise<void> {
   const lines = [
     ...[`port ${port}`, `bind ${HOST_ADDRESS}`, 'protected-mode no'],
     `sentinel monitor mymaster ${HOST_ADDRESS} ${STORE_PORT} 2`,
-    'sentinel down-after-milliseconds mymaster 1000',
+    // They ask once a second. With no more patience than that, on a busy machine, they take the primary that they have just
+    // promoted for dead, and promote the other replica besides.
+    'sentinel down-after-milliseconds mymaster 2500',
     // After a split vote, Sentinels try again after twice this time.
-    'sentinel failover-timeout mymaster 2000',
+    'sentinel failover-timeout mymaster 5000',
   ]
   await Bun.write(path, `${lines.join('\n')}\n`)
   Bun.spawn(['redis-server', path, '--sentinel'], {

@@ -180,9 +180,11 @@ function startSentinel(file: string, primaryPort: number, stack: AsyncDisposable
     `port ${port}`,
     'bind 127.0.0.1',
     `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 2`,
-    'sentinel down-after-milliseconds mymaster 1000',
+    // They ask once a second. With no more patience than that, on a busy machine, they take the primary that they have just
+    // promoted for dead, and promote the other replica besides.
+    'sentinel down-after-milliseconds mymaster 2500',
     // After a split vote, Sentinels try again after twice this time.
-    'sentinel failover-timeout mymaster 2000',
+    'sentinel failover-timeout mymaster 5000',
   ]
   writeFileSync(file, `${lines.join('\n')}\n`)
   const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
