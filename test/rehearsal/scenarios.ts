@@ -123,7 +123,8 @@ async function rollThenRestart(rehearsal: Rehearsal): Promise<void> {
   let at: ReleaseName = 'a'
   for (let round = 0; round < rehearsal.assignment.rounds; round++) {
     const to: ReleaseName = at === 'a' ? 'b' : 'a'
-    const rollout = await rehearsal.rollOut(to)
+    // By the history of the group, B was given up when A came back.
+    const rollout = await rehearsal.rollOut(to, round > 1 ? ['--retry'] : [])
     rehearsal.expectRollout(rollout, 0, to)
     if (rollout.exitCode !== 0) return
     at = to
