@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { watching } from '../support/redis.ts'
 import { HOST_ADDRESS, RUN_FOLDER, STORE_PORT } from './names.ts'
 import { RedisStore, type Store } from './redis-store.ts'
 
@@ -54,12 +55,7 @@ async function startSentinel(port: number): Promise<void> {
   const path = join(RUN_FOLDER, `sentinel-${port}.conf`)
   const lines = [
     ...[`port ${port}`, `bind ${HOST_ADDRESS}`, 'protected-mode no'],
-    `sentinel monitor mymaster ${HOST_ADDRESS} ${STORE_PORT} 2`,
-    // They ask once a second. With no more patience than that, on a busy machine, they take the primary that they have just
-    // promoted for dead, and promote the other replica besides.
-    'sentinel down-after-milliseconds mymaster 2500',
-    // After a split vote, Sentinels try again after twice this time.
-    'sentinel failover-timeout mymaster 5000',
+    ...watching(HOST_ADDRESS, STORE_PORT),
   ]
   await Bun.write(path, `${lines.join('\n')}\n`)
   Bun.spawn(['redis-server', path, '--sentinel'], {

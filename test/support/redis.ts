@@ -173,19 +173,20 @@ export function startSentinelGroup(): Promise<
   })
 }
 
+/** What three Sentinels are told of a primary that they watch under the name `mymaster`. */
+export const watching = (address: string, port: number): string[] => [
+  `sentinel monitor mymaster ${address} ${port} 2`,
+  // They ask once a second. With no more patience than that, on a busy machine, they take the primary that they have just
+  // promoted for dead, and promote the other replica besides.
+  'sentinel down-after-milliseconds mymaster 2500',
+  // After a split vote, Sentinels try again after twice this time.
+  'sentinel failover-timeout mymaster 5000',
+]
+
 /** Returns its port. */
 function startSentinel(file: string, primaryPort: number, stack: AsyncDisposableStack): number {
   const port = freePort()
-  const lines = [
-    `port ${port}`,
-    'bind 127.0.0.1',
-    `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 2`,
-    // They ask once a second. With no more patience than that, on a busy machine, they take the primary that they have just
-    // promoted for dead, and promote the other replica besides.
-    'sentinel down-after-milliseconds mymaster 2500',
-    // After a split vote, Sentinels try again after twice this time.
-    'sentinel failover-timeout mymaster 5000',
-  ]
+  const lines = [`port ${port}`, 'bind 127.0.0.1', ...watching('127.0.0.1', primaryPort)]
   writeFileSync(file, `${lines.join('\n')}\n`)
   const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
     stdout: Bun.file(`${file}.log`),
