@@ -128,6 +128,7 @@ export async function playCell(options: CellOptions): Promise<Cell> {
   await Bun.sleep(BEFORE_MS)
   await Promise.all([leave(leaving, balancer), restartInPlace(restarting)])
   await Bun.sleep(Math.max(0, endAt - Date.now()))
+  // What is read back afterwards is no load.
   const seconds = [...load.seconds]
   const { lost } = await load.stop()
   await Promise.all(workers.map((worker) => worker.stop('SIGKILL')))
