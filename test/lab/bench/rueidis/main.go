@@ -1,4 +1,4 @@
-// Command plain is the service on the standard library and rueidis: the fastest plain Go, with nothing switched on.
+// Command rueidis is the service on the standard library and rueidis: the fastest plain Go, with nothing switched on.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	keyPrefix    = "plain:"
+	keyPrefix    = "rueidis:"
 	maxBodyBytes = 16 << 10
 	storeTimeout = 500 * time.Millisecond
 )
@@ -56,7 +56,7 @@ func main() {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]string{"version": "plain", "go": runtime.Version()})
+		answer(w, http.StatusOK, map[string]string{"version": "rueidis", "go": runtime.Version()})
 	})
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Args[1], mux))
 }
