@@ -11,6 +11,7 @@ import type { Aws } from '../aws/clients.ts'
 import { classifyError } from '../aws/errors.ts'
 import { Stop } from '../cli/errors.ts'
 import { service } from '../service.ts'
+import { inForm, ReleaseId } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 /** As many as EC2 allows. It throttles unpaginated calls sooner. */
@@ -141,7 +142,7 @@ export class FleetWatch {
     for await (const { Reservations = [] } of pages) {
       for (const instance of Reservations.flatMap(({ Instances = [] }) => Instances)) {
         this.facts.set(instance.InstanceId as string, {
-          release: tagValue(instance.Tags, TAG.release),
+          release: inForm(ReleaseId, tagValue(instance.Tags, TAG.release)),
           privateIp: instance.PrivateIpAddress,
           launchedAt: instance.LaunchTime,
         })
@@ -205,13 +206,13 @@ export function countReleases(fleet: Fleet): Record<string, number> {
 
 /** The releases marked on the group as rolled back, newest last. */
 export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
-  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
+  tagValue(group.Tags, TAG.rolledBack)
+    ?.split(' ')
+    .filter((each) => inForm(ReleaseId, each)) ?? []
 
 /** Who is at the newest refresh, and since when, as far as scripts/rollout recorded it. */
 export const operatorOf = (group: Pick<AutoScalingGroup, 'Tags'>): string | undefined =>
   tagValue(group.Tags, TAG.operator)
-
-const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
 
 /** The version that was running when the newest rollout started, as recorded then. */
 export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
