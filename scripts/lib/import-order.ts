@@ -4,14 +4,13 @@ import { root } from './paths.ts'
 /** Layers, lowest first: a file imports from its own layer and those below. It is in the last layer that matches. */
 const FLOORS = [
   'package.json',
-  'src/*.ts', // the domain and standalone modules: birthday, username, deadline, notify, release
+  'src/*.ts', // standalone modules: deadline, notify, release, time-zone
   'src/telemetry/**',
   'src/config/**',
   'src/{store,discovery}/**',
-  'src/{context,health,healthcheck,usage}.ts',
+  'src/{certificate,health,healthcheck,usage}.ts',
   'src/http/**',
-  'src/pages/**',
-  'src/routes/**',
+  'src/{birthdays,pages}/**',
   'src/{app,admin,warm-up,service,main}.ts',
   'scripts/lib/*.ts',
   'scripts/lib/aws/**',

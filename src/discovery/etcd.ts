@@ -1,4 +1,5 @@
 import type { EtcdConfig } from '../config/config.ts'
+import { shown } from '../config/secrets.ts'
 
 /** What service discovery needs from etcd. Every call but `watch` settles within two seconds. */
 export interface EtcdClient {
@@ -38,9 +39,10 @@ export function createEtcdClient(
         method: 'POST',
         body: JSON.stringify(body),
         signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+        proxy: false,
         ...(token && { headers: { Authorization: token } }),
       })
-      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+      if (!response.ok) throw new Error(`${response.status} ${shown(await response.text())}`)
       return response
     } catch (error) {
       current++

@@ -7,9 +7,10 @@ test('this tree has no upward imports', async () => {
 
 test.each([
   ['src/telemetry/log.ts', 'src/config/config.ts', 'higher layer'],
-  ['src/config/config.ts', 'src/context.ts', 'higher layer'],
+  ['src/config/config.ts', 'src/http/exchange.ts', 'higher layer'],
   ['src/http/respond.ts', 'src/app.ts', 'higher layer'],
-  ['src/birthday.ts', 'src/telemetry/log.ts', 'higher layer'],
+  ['src/deadline.ts', 'src/telemetry/log.ts', 'higher layer'],
+  ['src/http/routes.ts', 'src/birthdays/routes.ts', 'higher layer'],
   ['src/main.ts', 'scripts/lib/service.ts', 'higher layer'],
   ['scripts/lib/errors.ts', 'scripts/lib/aws/clients.ts', 'higher layer'],
   ['scripts/lib/aws/fleet.ts', 'scripts/lib/rollout/run.ts', 'higher layer'],
@@ -17,14 +18,14 @@ test.each([
   ['scripts/lib/deploy/apply.ts', 'scripts/lib/commands/rollout.ts', 'higher layer'],
   ['scripts/lib/commands/rollout.ts', 'test/support/app.ts', 'higher layer'],
   ['scripts/lib/ops/operate.ts', 'scripts/lib/rollout/run.ts', 'in the same layer'],
-  ['scripts/lib/service.ts', 'src/birthday.ts', 'from src, scripts may import only'],
+  ['scripts/lib/service.ts', 'src/birthdays/birthday.ts', 'from src, scripts may import only'],
 ])('%s does not import %s', (path, target, reason) => {
   expect(misplaced(path, target)).toContain(reason)
 })
 
 test.each([
   ['src/service.ts', 'src/store/open.ts'],
-  ['src/store/birthdays.ts', 'package.json'],
+  ['src/birthdays/store.ts', 'src/store/key-value.ts'],
   ['scripts/lib/cli.ts', 'scripts/lib/aws/errors.ts'],
   ['scripts/lib/deploy/plan.ts', 'scripts/lib/rollout/settings.ts'],
   ['scripts/lib/secrets/tokens.ts', 'src/config/tokens.ts'],
