@@ -70,19 +70,22 @@ function describe(error: unknown): object {
 
 /** `line`, which is JSON, as printable ASCII of bounded length; nearly every line is that already. */
 function plain(line: string): string {
-  const isPlain =
-    line.length < LINE_MAX_CHARS &&
-    Buffer.byteLength(line) === line.length &&
-    !line.includes('\x7f')
-  if (isPlain) return `${line}\n`
+  if (line.length < LINE_MAX_CHARS && Buffer.byteLength(line) === line.length && !line.includes('\x7f'))
+    return `${line}\n`
+  const fields = JSON.parse(line)
   for (let max = LINE_MAX_CHARS; max > 1; max /= 4) {
-    const shorter = JSON.stringify(JSON.parse(line), (_, value) =>
-      typeof value === 'string' && value.length > max ? `${value.slice(0, max)}…` : value,
-    ).replace(
-      /[\x7f-\uffff]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
+    const shorter = ascii(fields, max)
     if (shorter.length < LINE_MAX_CHARS) return `${shorter}\n`
   }
-  return '{"level":"warn","event":"log-line-too-long"}\n'
+  const { level, time, event } = fields
+  return `${ascii({ level, time, event, cut: true }, LINE_MAX_CHARS / 4)}\n`
+}
+
+function ascii(value: object, max: number): string {
+  const cut = (_: string, value: unknown) =>
+    typeof value === 'string' && value.length > max ? `${value.slice(0, max)}…` : value
+  return JSON.stringify(value, cut).replace(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
