@@ -15,13 +15,13 @@ const ROUNDS = 300
  * Serves requests to an app like the one of `config`, but with a store in memory and a log and metrics of its own: the
  * two share their code, so the first real requests meet it compiled. Throws when one fails.
  */
-export async function warmUp(config: Config): Promise<void> {
+export async function warmUp(config: Config, create = createApp): Promise<void> {
   const metrics = createMetrics(release, new Registry())
   const { environment, instanceId: instance } = config
   const nowhere = { write() {}, flush() {} }
   const { log } = createLog('info', { environment, instance, release: release.id }, nowhere)
   const { token, entry } = createToken('write')
-  const serve = createApp({
+  const serve = create({
     config: { ...config, tokens: parseTokenHashes(entry) ?? [] },
     release,
     store: measured(storeBirthdaysIn(memory()), OPERATIONS, metrics),

@@ -70,7 +70,11 @@ function describe(error: unknown): object {
 
 /** `line`, which is JSON, as printable ASCII of bounded length; nearly every line is that already. */
 function plain(line: string): string {
-  if (line.length < LINE_MAX_CHARS && Buffer.byteLength(line) === line.length && !line.includes('\x7f'))
+  if (
+    line.length < LINE_MAX_CHARS &&
+    Buffer.byteLength(line) === line.length &&
+    !line.includes('\x7f')
+  )
     return `${line}\n`
   const fields = JSON.parse(line)
   for (let max = LINE_MAX_CHARS; max > 1; max /= 4) {

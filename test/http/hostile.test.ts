@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from 'bun:test'
 import { createToken, parseTokenHashes } from '../../src/config/tokens.ts'
-import { memoryLog, testApp } from '../support/app.ts'
+import { memoryLog, noMetrics, testApp } from '../support/app.ts'
 
 const put = (body: unknown, headers: Record<string, string> = {}) => ({
   method: 'PUT',
@@ -156,6 +156,19 @@ describe('every response', () => {
       expect(head.headers.get('content-length')).toBe(String(body.byteLength))
     }
   })
+})
+
+test('the metrics have seconds, and the log milliseconds, of the same time', async () => {
+  const log = memoryLog()
+  const seconds: number[] = []
+  const metrics = {
+    ...noMetrics,
+    request: (_: unknown, __: unknown, ___: unknown, took: number) => void seconds.push(took),
+  }
+  await testApp({ log, metrics }).request('/hello/Ada')
+  const [{ durationMs } = {}] = log.lines as unknown as { durationMs: number }[]
+  expect(durationMs).toBeGreaterThan(0)
+  expect((seconds[0] ?? 0) * 1000).toBeCloseTo(durationMs ?? 0, 2)
 })
 
 describe('a token', () => {

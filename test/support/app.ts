@@ -6,7 +6,8 @@ import type { Health } from '../../src/health.ts'
 import type { Log, LogFields } from '../../src/telemetry/log.ts'
 import type { Metrics } from '../../src/telemetry/metrics.ts'
 
-const noMetrics: Metrics = {
+/** Counts nothing. */
+export const noMetrics: Metrics = {
   request() {},
   storeOperation: () => ({ succeeded() {}, failed() {} }),
   text: async () => '',
