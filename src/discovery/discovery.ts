@@ -96,7 +96,7 @@ export function startDiscovery(
 }
 
 /** Without `hosts` every host is allowed, since then there is no password to be told. */
-function isAllowed(host: string, hosts: readonly string[] | undefined): boolean {
+export function isAllowed(host: string, hosts: readonly string[] | undefined): boolean {
   const name = host.toLowerCase()
   return (
     hosts?.some((one) => (one.startsWith('*') ? name.endsWith(one.slice(1)) : name === one)) ?? true

@@ -33,7 +33,8 @@ export function createEtcdClient(
     signal?: AbortSignal,
     token?: string,
   ): Promise<Response> {
-    const endpoint = config.endpoints[current % config.endpoints.length]
+    const asked = current
+    const endpoint = config.endpoints[asked]
     try {
       const response = await fetch(`${endpoint}/v3/${path}`, {
         method: 'POST',
@@ -45,7 +46,8 @@ export function createEtcdClient(
       if (!response.ok) throw new Error(`${response.status} ${shown(await response.text())}`)
       return response
     } catch (error) {
-      current++
+      // Of several calls that fail together, one moves on: two would skip an endpoint, or come back to the same.
+      if (current === asked) current = (asked + 1) % config.endpoints.length
       throw new Error(`etcd at ${endpoint}: ${(error as Error).message}`, { cause: error })
     }
   }
