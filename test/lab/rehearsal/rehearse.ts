@@ -5,8 +5,8 @@ import { cgroupOf } from '../../../scripts/lib/image/container.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { ended, type Ran } from '../support/command.ts'
 import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
-import type { Result } from './result.ts'
-import type { Summary } from './totals.ts'
+import type { Result } from './report/result.ts'
+import type { Summary } from './report/totals.ts'
 
 /** A scenario with the images it needs takes up to four minutes, longer on a slow machine. */
 export const SCENARIO_TIMEOUT_MS = 480_000
