@@ -42,11 +42,11 @@ export function jobsOf(word: string): Job[] | undefined {
 
 /** What a run without arguments is. */
 export function jobsByDefault(): Job[] {
-  return Object.entries(PARTS).flatMap(([name, { byDefault }]) =>
-    byDefault === true
-      ? (jobsOf(name) ?? [])
-      : (byDefault ?? []).flatMap((file) => jobsOf(`${name}/${file}`) ?? []),
-  )
+  return Object.entries(PARTS).flatMap(([name, { byDefault = [], briefly }]) => {
+    const words = byDefault === true ? [name] : byDefault.map((file) => `${name}/${file}`)
+    const jobs = words.flatMap((word) => jobsOf(word) ?? [])
+    return jobs.map((job) => ({ ...job, environment: { ...job.environment, ...briefly } }))
+  })
 }
 
 function job(part: Part, name: string, jobName: string, files: string[], of = 1): Job {

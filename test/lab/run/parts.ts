@@ -16,8 +16,9 @@ export interface Part {
   together?: true
   /** Its files measure, or use names or ports of the machine: nothing else runs beside one. */
   alone?: true
-  /** For its tests. */
+  /** For its tests; in a run by default, with `briefly` besides. */
   environment?: Record<string, string>
+  briefly?: Record<string, string>
 }
 
 /** In the order of --help; `check` is scripts/check. */
@@ -65,7 +66,7 @@ export const PARTS: Record<string, Part> = {
       'start, check and test in a clone; the bill of materials; what is baked, as far as text shows it',
     seconds: 60,
     needs: ['git', 'curl'],
-    also: { sbom: ['executable'], commands: ['redis'], packer: ['packer'] },
+    also: { sbom: ['executable'], packer: ['packer'], units: ['systemd'] },
   },
   arm64: {
     proves: 'the arm64 executable, emulated: HTTP, durability, stops, its bill of materials',
@@ -109,6 +110,8 @@ export const PARTS: Record<string, Part> = {
     also: {
       deploy: ['terraform'],
       'doctor-plan': ['terraform'],
+      ami: ['ministack'],
+      gc: ['ministack'],
       permissions: ['terraform'],
       'rollout-emulator': ['ministack'],
       secrets: ['ministack'],
@@ -120,6 +123,7 @@ export const PARTS: Record<string, Part> = {
     proves: 'thousands of rollouts on a virtual clock keep every promise',
     seconds: 30,
     byDefault: true,
+    briefly: { SIMULATION_EPISODES: '1000' },
   },
   workflows: {
     proves: 'the GitHub workflows',
