@@ -3,7 +3,8 @@ import { explain, isTransient } from '../aws/errors.ts'
 import { withRetry } from '../aws/retry.ts'
 import { runDocument } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { type Fleet, inService, isHealthy, isRunning, type Member } from '../fleet/fleet.ts'
+import { type Fleet, inService, isHealthy, type Member } from '../fleet/fleet.ts'
+import { isRunning } from '../fleet/status.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']

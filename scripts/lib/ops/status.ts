@@ -7,9 +7,9 @@ import {
   inService,
   isHealthy,
   type Member,
-  markedReleases,
-  suspendedProcesses,
+  suspendedLine,
 } from '../fleet/fleet.ts'
+import { markedReleases } from '../fleet/marks.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */
@@ -41,11 +41,6 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
       new RegExp(`^${name}=(.+)$`, 'm').exec(said)?.[1]
     return { ...member, saidRelease: value('release'), saidHealth: value('health') }
   })
-}
-
-function suspendedLine(fleet: Fleet): string[] {
-  const names = suspendedProcesses(fleet)
-  return names.length > 0 ? [`suspended processes: ${names.join(', ')}`] : []
 }
 
 export function statusLines(fleet: Fleet, reports: Report[]): string[] {
@@ -80,7 +75,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
   const { refresh } = fleet
   const marked = markedReleases(fleet.group)
   return [
-    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.version ?? 'none'}`,
+    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.templateVersion ?? 'none'}`,
     `in service: ${releaseCounts(countReleases(fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
     ...suspendedLine(fleet),

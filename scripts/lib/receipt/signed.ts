@@ -17,7 +17,7 @@ const Statement = z.object({
 /** Where the signed receipt is: beside the one at `path`, which ends with .json. */
 export const signedPath = (path: string): string => path.replace(/(\.json)?$/, '.intoto.json')
 
-/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if AWS did not tell the AMI. */
+/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if its AMI is unknown. */
 export function signReceipt(receipt: Receipt, key: KeyObject): Envelope {
   const { ami, launchTemplateVersion: version = 'unknown' } = receipt
   if (!ami)
