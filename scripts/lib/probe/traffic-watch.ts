@@ -12,7 +12,7 @@ const SILENT_ROUNDS = 3
 export interface TrafficOptions {
   group: string
   /** The launch template version being rolled out. */
-  version: number | undefined
+  templateVersion: number | undefined
   /** Between two readings. */
   everyMs: number
   /** Between two looks for an answer. */
@@ -24,7 +24,7 @@ export interface TrafficOptions {
  * `problem`, and costs only what would have been seen.
  */
 export class TrafficWatch {
-  readonly traffic = new Traffic()
+  readonly comparison = new Traffic()
   /** Why users' traffic is not seen; undefined while it is. */
   problem: string | undefined = 'it has not been read twice yet'
   private members: Member[] = []
@@ -50,12 +50,12 @@ export class TrafficWatch {
   /** Requests per second that each instance answers, as soon as they were read twice; undefined if that fails. */
   async perInstance(): Promise<number | undefined> {
     await this.compared.promise
-    return this.traffic.perInstance
+    return this.comparison.perInstance
   }
 
   /** Whom to ask from now on. */
   consider(fleet: Fleet): void {
-    this.members = sample(inService(fleet).filter(isHealthy), this.options.version)
+    this.members = sample(inService(fleet).filter(isHealthy), this.options.templateVersion)
   }
 
   private async run(): Promise<void> {
@@ -70,7 +70,7 @@ export class TrafficWatch {
   private async read(at: number): Promise<void> {
     const { members } = this
     if (members.length === 0) return
-    const { group, version, everyMs, pollMs } = this.options
+    const { group, templateVersion, everyMs, pollMs } = this.options
     const outcomes = await runOnEach(
       this.aws,
       members.map(({ id }) => id),
@@ -86,19 +86,21 @@ export class TrafficWatch {
       const counters = readCounters(stdout)
       const member = members.find((each) => each.id === id)
       if (!counters || !member) return []
-      return [{ id, zone: member.zone, isNew: member.version === version, counters }]
+      return [{ id, zone: member.zone, isNew: member.templateVersion === templateVersion, counters }]
     })
     if (readings.length > 0) {
-      this.traffic.add(readings, at)
+      this.comparison.add(readings, at)
       this.silentRounds = 0
-      if (this.traffic.perInstance !== undefined) {
+      if (this.comparison.perInstance !== undefined) {
         this.problem = undefined
         this.compared.resolve()
       }
-    } else if (++this.silentRounds >= SILENT_ROUNDS) {
+      return
+    }
+    this.compared.resolve()
+    if (++this.silentRounds >= SILENT_ROUNDS) {
       const [first] = outcomes
       this.problem = `no instance told its traffic over SSM (${first?.status}${first?.status === NOT_ASKED ? `: ${first.stderr}` : ''})`
-      this.compared.resolve()
     }
   }
 
@@ -111,9 +113,9 @@ export class TrafficWatch {
 }
 
 /** Those whose counters are read: if there are more than one command takes, half of each release, of all zones, the oldest. */
-export function sample(members: Member[], version: number | undefined): Member[] {
+export function sample(members: Member[], templateVersion: number | undefined): Member[] {
   const [fresh, others] = [true, false].map((isNew) =>
-    byZones(members.filter((member) => (member.version === version) === isNew)),
+    byZones(members.filter((member) => (member.templateVersion === templateVersion) === isNew)),
   ) as [Member[], Member[]]
   return [
     ...fresh.slice(0, sampled(fresh.length, others.length)),

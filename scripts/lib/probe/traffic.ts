@@ -82,6 +82,10 @@ export class Traffic {
     this.compareLatency(fair)
   }
 
+  figures(): TrafficFigures {
+    return { ofNew: this.ofNew.answered(), ofOthers: this.ofOthers.answered() }
+  }
+
   /** Why the new release is to blame; undefined without enough evidence. */
   blame(): string | undefined {
     const { ofNew, ofOthers, failures, slowness, failedRounds, slowRounds } = this
@@ -146,6 +150,19 @@ export class Traffic {
   }
 }
 
+/** What instances answered, all of them together; milliseconds, null if nothing. */
+export interface Answered {
+  requests: number
+  failed: number
+  p50: number | null
+  p99: number | null
+}
+
+export interface TrafficFigures {
+  ofNew: Answered
+  ofOthers: Answered
+}
+
 /** What instances answered together. */
 export class Sum implements Tally {
   requests = 0
@@ -157,6 +174,11 @@ export class Sum implements Tally {
     this.failed += failed
     for (const [bound, count] of within)
       this.within.set(bound, (this.within.get(bound) ?? 0) + count)
+  }
+
+  answered(): Answered {
+    const { requests, failed } = this
+    return { requests, failed, p50: this.percentile(50), p99: this.percentile(99) }
   }
 
   get bounds(): number[] {

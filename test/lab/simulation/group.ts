@@ -117,7 +117,9 @@ export function settingsOf(
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
-    // Just enough to detect these faults: every request takes time to simulate.
+    // Less often than by default: every call takes time to simulate.
+    trafficSeconds: 30,
+    // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
     failureBudget: 0,

@@ -93,12 +93,12 @@ test('of a large fleet, one command reads half of each release, from all zones',
   const members = Array.from({ length: 120 }, (_, index) => ({
     id: `i-${index}`,
     zone: 'abc'[index % 3] as string,
-    version: index < 100 ? 1 : 2,
+    templateVersion: index < 100 ? 1 : 2,
     launchedAt: new Date(index),
   })) as Parameters<typeof sample>[0]
   const chosen = sample(members, 2)
-  expect(chosen.filter(({ version }) => version === 2)).toHaveLength(20)
-  const others = chosen.filter(({ version }) => version === 1)
+  expect(chosen.filter(({ templateVersion }) => templateVersion === 2)).toHaveLength(20)
+  const others = chosen.filter(({ templateVersion }) => templateVersion === 1)
   expect(others).toHaveLength(30)
   for (const zone of 'abc') expect(others.filter((each) => each.zone === zone)).toHaveLength(10)
   expect(sample(members.slice(0, 5), 2)).toHaveLength(5)
