@@ -11,10 +11,10 @@ const MINUTE_MS = 60_000
 const DAYS_OF_MONTH = 32
 
 /**
- * The calendar of `timeZone`. Every request asks, and the answers are few: no zone changes its day within a minute of
- * UTC, and within a day each of the 366 birthdays is equally far for everybody.
+ * The calendar of the place where it is `currentDay`. Every request asks, and the answers are few: no zone changes its day
+ * within a minute of UTC, and within a day each of the 366 birthdays is equally far for everybody.
  */
-export function createCalendar(timeZone: string): Calendar {
+export function createCalendar(currentDay: () => Temporal.PlainDate): Calendar {
   let minute: number
   let day: Temporal.PlainDate
   let distances: number[]
@@ -23,7 +23,7 @@ export function createCalendar(timeZone: string): Calendar {
     const now = Math.floor(Date.now() / MINUTE_MS)
     if (now !== minute) {
       minute = now
-      day = Temporal.Now.plainDateISO(timeZone)
+      day = currentDay()
       distances = []
     }
     return day

@@ -1,5 +1,3 @@
-/** The domain: dates of birth, days until a birthday. Pure. */
-
 /** Year 0001 or later; `Temporal` alone would also accept `20240229` and `+002024-02-29`. */
 export const DATE_PATTERN = /^(?!0000)\d{4}-\d{2}-\d{2}$/
 
