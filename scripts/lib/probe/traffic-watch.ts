@@ -86,7 +86,9 @@ export class TrafficWatch {
       const counters = readCounters(stdout)
       const member = members.find((each) => each.id === id)
       if (!counters || !member) return []
-      return [{ id, zone: member.zone, isNew: member.templateVersion === templateVersion, counters }]
+      return [
+        { id, zone: member.zone, isNew: member.templateVersion === templateVersion, counters },
+      ]
     })
     if (readings.length > 0) {
       this.comparison.add(readings, at)

@@ -105,7 +105,7 @@ export const options = {
     'observe-seconds': number('wait this long for every instance to answer with the release', 120),
     'no-probe': flag('send no requests; the verdict then relies on AWS only'),
     'traffic-seconds': number(
-      "time between two looks at what users get from each release, over SSM; 0: do not look",
+      'time between two looks at what users get from each release, over SSM; 0: do not look',
       ROUND_SECONDS,
     ),
   }),
