@@ -10,6 +10,8 @@ import {
   suspendedLine,
 } from '../fleet/fleet.ts'
 import { markedReleases } from '../fleet/marks.ts'
+import { readCounters, sinceStart } from '../probe/counters.ts'
+import { type Answered, Sum } from '../probe/traffic.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */
@@ -18,6 +20,8 @@ export interface Report extends Member {
   saidRelease: string | undefined
   /** Status of the local /hc. */
   saidHealth: string | undefined
+  /** What its workers have answered since they started. */
+  traffic: Answered | undefined
 }
 
 /** Asks each instance that is up. One that cannot be asked is reported without an answer. */
@@ -26,21 +30,40 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
   const { aws, group, comment, pollMs, timeoutMs, say: note } = ops
-  const options = { group, verb: 'status' as const, comment, pollMs, timeoutMs, note }
-  const outcomes = await runOnEach(aws, ids, options).catch((error) => {
-    ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
-    return []
-  })
-  for (const { id, status, stdout, stderr } of outcomes) {
+  const options = { group, comment, pollMs, timeoutMs, note }
+  const [outcomes, traffic] = await Promise.all(
+    (['status', 'traffic'] as const).map((verb) =>
+      runOnEach(aws, ids, { ...options, verb }).catch((error) => {
+        ops.complain(
+          `the instances could not be asked for their ${verb} over SSM: ${explain(error)}`,
+        )
+        return []
+      }),
+    ),
+  )
+  for (const { id, status, stdout, stderr } of outcomes ?? []) {
     if (status === NOT_ASKED) ops.complain(`${id} could not be asked over SSM: ${stderr}`)
     else if (!stdout) ops.complain(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
   }
   return members.map((member) => {
-    const said = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
+    const said = outcomes?.find(({ id }) => id === member.id)?.stdout ?? ''
     const value = (name: string): string | undefined =>
       new RegExp(`^${name}=(.+)$`, 'm').exec(said)?.[1]
-    return { ...member, saidRelease: value('release'), saidHealth: value('health') }
+    return {
+      ...member,
+      saidRelease: value('release'),
+      saidHealth: value('health'),
+      traffic: answeredOf(traffic?.find(({ id }) => id === member.id)?.stdout ?? ''),
+    }
   })
+}
+
+function answeredOf(text: string): Answered | undefined {
+  const counters = readCounters(text)
+  if (!counters) return undefined
+  const sum = new Sum()
+  sum.add(sinceStart(counters))
+  return sum.answered()
 }
 
 export function statusLines(fleet: Fleet, reports: Report[]): string[] {
@@ -54,6 +77,9 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     'TARGET HEALTH',
     '/HC',
     'ADDRESS',
+    'REQUESTS',
+    '5XX',
+    'P50/P99 MS',
   ]
   // Below the others, where they are seen in a long table.
   const unsound = (each: Report): boolean => !isHealthy(each) || each.saidHealth !== '200'
@@ -70,6 +96,11 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
       paint(each.target === 'healthy' ? 'green' : 'red', each.target),
       each.saidHealth ?? '-',
       each.privateIp ?? '-',
+      each.traffic ? String(each.traffic.requests) : '-',
+      each.traffic ? String(each.traffic.failed) : '-',
+      each.traffic?.p50 == null
+        ? '-'
+        : `${each.traffic.p50.toFixed(0)}/${each.traffic.p99?.toFixed(0)}`,
     ]
   })
   const { refresh } = fleet

@@ -32,15 +32,22 @@ export function readCounters(text: string): Counters | undefined {
  * read before does not count.
  */
 export function since(before: Counters, after: Counters): Tally {
+  const known = Object.entries(after).filter(([port]) => before[port])
+  return sumOf(known.map(([port, worker]) => [worker, before[port]]))
+}
+
+/** What was answered since each worker started. */
+export const sinceStart = (counters: Counters): Tally =>
+  sumOf(Object.values(counters).map((worker) => [worker, undefined]))
+
+function sumOf(workers: [now: WorkerCounters, before: WorkerCounters | undefined][]): Tally {
   const tally: Tally = { requests: 0, failed: 0, within: new Map() }
-  for (const [port, worker] of Object.entries(after)) {
-    const known = before[port]
-    if (!known) continue
-    const isSame = known.started === worker.started && known.requests <= worker.requests
-    const former = isSame ? known : undefined
-    tally.requests += worker.requests - (former?.requests ?? 0)
-    tally.failed += worker.serverErrors - (former?.serverErrors ?? 0)
-    for (const [bound, count] of Object.entries(worker.buckets)) {
+  for (const [now, before] of workers) {
+    const isSame = before?.started === now.started && before.requests <= now.requests
+    const former = isSame ? before : undefined
+    tally.requests += now.requests - (former?.requests ?? 0)
+    tally.failed += now.serverErrors - (former?.serverErrors ?? 0)
+    for (const [bound, count] of Object.entries(now.buckets)) {
       const key = Number(bound)
       const more = count - (former?.buckets[bound] ?? 0)
       tally.within.set(key, (tally.within.get(key) ?? 0) + more)
