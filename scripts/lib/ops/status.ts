@@ -17,9 +17,9 @@ import type { Ops } from './settings.ts'
 /** What an instance reports over SSM, alongside what AWS reports about it. */
 export interface Report extends Member {
   /** From /etc/app/release. */
-  saidRelease: string | undefined
+  reportedRelease: string | undefined
   /** Status of the local /hc. */
-  saidHealth: string | undefined
+  reportedHealth: string | undefined
   /** What its workers have answered since they started. */
   traffic: Answered | undefined
 }
@@ -29,31 +29,33 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   // One that is booting or terminating cannot answer.
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
-  const { aws, group, comment, pollMs, timeoutMs, say: note } = ops
+  const { aws, group, comment, pollMs, timeoutMs, note } = ops
   const options = { group, comment, pollMs, timeoutMs, note }
-  const [outcomes, traffic] = await Promise.all(
-    (['status', 'traffic'] as const).map((verb) =>
-      runOnEach(aws, ids, { ...options, verb }).catch((error) => {
-        ops.complain(
-          `the instances could not be asked for their ${verb} over SSM: ${explain(error)}`,
-        )
-        return []
-      }),
-    ),
-  )
-  for (const { id, status, stdout, stderr } of outcomes ?? []) {
-    if (status === NOT_ASKED) ops.complain(`${id} could not be asked over SSM: ${stderr}`)
-    else if (!stdout) ops.complain(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
+  const [outcomes, traffic] = await Promise.all([
+    runOnEach(aws, ids, { ...options, verb: 'status' }).catch((error) => {
+      ops.warn(`the instances could not be asked over SSM: ${explain(error)}`)
+      return []
+    }),
+    runOnEach(aws, ids, { ...options, verb: 'traffic' }).catch((error) => {
+      ops.warn(`what the instances have answered could not be read over SSM: ${explain(error)}`)
+      return []
+    }),
+  ])
+  for (const { id, status, stdout, stderr } of outcomes) {
+    if (status === NOT_ASKED) ops.warn(`${id} could not be asked over SSM: ${stderr}`)
+    else if (!stdout) ops.warn(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
   }
   return members.map((member) => {
-    const said = outcomes?.find(({ id }) => id === member.id)?.stdout ?? ''
+    const [output, counters] = [outcomes, traffic].map(
+      (each) => each.find(({ id }) => id === member.id)?.stdout ?? '',
+    ) as [string, string]
     const value = (name: string): string | undefined =>
-      new RegExp(`^${name}=(.+)$`, 'm').exec(said)?.[1]
+      new RegExp(`^${name}=(.+)$`, 'm').exec(output)?.[1]
     return {
       ...member,
-      saidRelease: value('release'),
-      saidHealth: value('health'),
-      traffic: answeredOf(traffic?.find(({ id }) => id === member.id)?.stdout ?? ''),
+      reportedRelease: value('release'),
+      reportedHealth: value('health'),
+      traffic: answeredOf(counters),
     }
   })
 }
@@ -82,11 +84,11 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     'P50/P99 MS',
   ]
   // Below the others, where they are seen in a long table.
-  const unsound = (each: Report): boolean => !isHealthy(each) || each.saidHealth !== '200'
+  const unsound = (each: Report): boolean => !isHealthy(each) || each.reportedHealth !== '200'
   const sorted = reports.toSorted((a, b) => Number(unsound(a)) - Number(unsound(b)))
   const rows = sorted.map((each) => {
-    const differs = each.saidRelease !== undefined && each.saidRelease !== each.release
-    const release = shortRelease(each.saidRelease ?? each.release)
+    const differs = each.reportedRelease !== undefined && each.reportedRelease !== each.release
+    const release = shortRelease(each.reportedRelease ?? each.release)
     return [
       each.id,
       each.zone,
@@ -94,7 +96,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
       age(fleet.at, each.launchedAt),
       each.lifecycle,
       paint(each.target === 'healthy' ? 'green' : 'red', each.target),
-      each.saidHealth ?? '-',
+      each.reportedHealth ?? '-',
       each.privateIp ?? '-',
       each.traffic ? String(each.traffic.requests) : '-',
       each.traffic ? String(each.traffic.failed) : '-',

@@ -79,6 +79,7 @@ export function groupOf(
     if (quality === 'never healthy') behaviour.healthStatus = 503
     if (quality === 'broken') behaviour.canaryStatus = 500
     if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
+    if (quality === 'broken for users') behaviour.usersFail = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
     behaviours.set(imageOf(version), behaviour)
   }

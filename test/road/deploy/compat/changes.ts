@@ -1,4 +1,6 @@
 import { Database } from 'bun:sqlite'
+import { join } from 'node:path'
+import { name } from '../../../../package.json'
 import type { Config } from '../../../../src/config/config.ts'
 import type { KeyValueStore } from '../../../../src/store/key-value.ts'
 
@@ -155,8 +157,8 @@ export const incompatible: Record<string, Change> = {
     async (response) => new Response((await response.text()).replace('Hello', 'Hi'), response),
   ),
   'a new version of the schema': {
-    records(records, { sqliteFile }) {
-      using db = new Database(sqliteFile)
+    records(records, { stateDirectory }) {
+      using db = new Database(join(stateDirectory, `${name}.db`))
       db.run('PRAGMA user_version = 2')
       return records
     },
