@@ -1,0 +1,34 @@
+import type { Scenario } from './scenario.ts'
+
+export const mixed: Scenario = {
+  shows: 'cancelled halfway: both releases keep serving the same data, in both directions',
+  releases: ['a', 'b'],
+  async play(rehearsal) {
+    const going = rehearsal.rollOut('b')
+    await rehearsal.checkpoint()
+    rehearsal.mark('cancelled')
+    const code = await rehearsal.script('rollout', ['cancel', '--poll-seconds', '1'], 'cancel.log')
+    rehearsal.expect('scripts/rollout cancel exits with 0', code === 0, `exit code ${code}`)
+    const { exitCode, verdict = 'no verdict' } = await going
+    rehearsal.expect('the rollout exits with 4', exitCode === 4, `${exitCode}, ${verdict}`)
+    const [[a], [b]] = [rehearsal.serving('a'), rehearsal.serving('b')]
+    if (!a?.privateIp || !b?.privateIp) throw new Error('one of the releases does not serve')
+    for (const [writer, reader, how] of [
+      [a.privateIp, b.privateIp, 'what a writes, b reads'],
+      [b.privateIp, a.privateIp, 'what b writes, a reads'],
+    ] as const) {
+      const wrong = await rehearsal.crossCheck(writer, reader)
+      rehearsal.expect(
+        how,
+        !wrong?.length,
+        wrong ? (wrong[0] ?? '100 keys written, read, replaced and deleted') : 'no canary',
+      )
+    }
+    const served = [rehearsal.serving('a').length, rehearsal.serving('b').length]
+    rehearsal.expect(
+      'both releases keep serving',
+      Math.min(...served) > 0,
+      `${served[0]} of a, ${served[1]} of b`,
+    )
+  },
+}
