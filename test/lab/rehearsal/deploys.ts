@@ -4,8 +4,8 @@ import { service } from '../../../scripts/lib/service.ts'
 import type { Pace } from '../aws-double/clock.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { accessKeyOf, type Role } from '../iam/roles.ts'
-import type { Rollout } from './report/result.ts'
 import type { Assignment } from './assignment.ts'
+import type { Rollout } from './report/result.ts'
 
 /** A person, or an accident, at the terminal of a script. */
 export interface Interruption {

@@ -10,11 +10,11 @@ import { claimMachine, sweep, sweepAll } from './fleet/leftovers.ts'
 import { inPlace, makeNetwork } from './fleet/network.ts'
 import { makeReleases, type Release, type ReleaseName } from './fleet/releases.ts'
 import { buildChecker } from './load/linearizability.ts'
-import { type LagMap, mapLines, marginOf } from './map/map.ts'
+import { requireMachine } from './machine.ts'
+import { jsonOf, type LagMap, mapLines, marginOf } from './map/map.ts'
 import { pictureOf } from './map/picture.ts'
 import { type Place, placeOf } from './names.ts'
 import { command, type Options, refuseContradictions } from './options.ts'
-import { requireMachine } from './machine.ts'
 import { pageOf } from './report/page.ts'
 import { receiptLines } from './report/receipt-lines.ts'
 import type { Result } from './report/result.ts'
@@ -53,7 +53,7 @@ async function drawMap({ from, json, html }: Options): Promise<number> {
   await Bun.write(picture, pictureOf(map))
   const stream = json === '-' ? process.stderr : process.stdout
   stream.write(`${mapLines(map).join('\n')}\n\npicture  ${picture}\n`)
-  if (json) await writeJson(json, map)
+  if (json) await write(json, jsonOf(map))
   return (marginOf(map, map.defaultDrain) ?? -1) >= MARGIN_SECONDS ? EXIT.ok : EXIT.failed
 }
 
@@ -77,7 +77,9 @@ async function rehearse(options: Options): Promise<number> {
   }
   const places = Array.from({ length: options.atOnce }, (_, number) => placeOf(number))
   const ends = await Promise.allSettled(places.map(playOneByOne))
-  if (options.json) await writeJson(options.json, receipts.map(forMachines))
+  if (options.json) {
+    await write(options.json, `${JSON.stringify(receipts.map(forMachines), undefined, 2)}\n`)
+  }
   for (const end of ends) if (end.status === 'rejected') throw end.reason
   return receipts.every(({ summary }) => summary.met) ? EXIT.ok : EXIT.failed
 }
@@ -137,8 +139,8 @@ function stopIfInterrupted(): void {
   if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await Bun.write(path === '-' ? Bun.stdout : path, `${JSON.stringify(value, undefined, 2)}\n`)
+async function write(path: string, text: string): Promise<void> {
+  await Bun.write(path === '-' ? Bun.stdout : path, text)
 }
 
 /** The receipt without what only the page needs. */

@@ -50,7 +50,11 @@ afterEach(async () => {
 
 async function rehearse(words: string[]) {
   const child = start(words)
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  const [out, err, code] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+  ])
   return { code, out, err }
 }
 
@@ -100,7 +104,14 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   test(
     'of a deploy fails no request and loses no acknowledged write',
     async () => {
-      const { code, receipts } = await play(['--scenario', 'deploy', '--pace', '20', '--html', page])
+      const { code, receipts } = await play([
+        '--scenario',
+        'deploy',
+        '--pace',
+        '20',
+        '--html',
+        page,
+      ])
       const receipt = receipts.get('deploy')
       expect(unmet(receipt)).toEqual([])
       expect(code).toBe(0)

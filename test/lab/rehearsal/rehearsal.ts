@@ -3,23 +3,22 @@ import { join } from 'node:path'
 import type { Pace } from '../aws-double/clock.ts'
 import { type Instance, isServing } from '../aws-double/model.ts'
 import type { Double } from '../aws-double/server.ts'
+import type { Assignment } from './assignment.ts'
 import { Balancer } from './balancer/balancer.ts'
 import { Names } from './balancer/dns.ts'
 import { RandomLag } from './balancer/lag.ts'
+import { Deploys, type Interruption } from './deploys.ts'
+import { Findings } from './findings.ts'
 import { ALARM_NAMES, AlarmWatch } from './fleet/alarm-watch.ts'
 import { awsEnvironment, imageIds, type Settings, startCloud } from './fleet/cloud.ts'
 import { Instances } from './fleet/instances.ts'
 import type { Release, ReleaseName } from './fleet/releases.ts'
 import { ClusterStore, RedisStore, type Store } from './fleet/store.ts'
-import { crossCheck } from './load/cross-check.ts'
 import { checkHistory } from './load/linearizability.ts'
 import type { FailedRequest } from './load/lines.ts'
 import { Load } from './load/process.ts'
 import { BALANCER, BRIDGE, here, NODE_ADDRESSES, TEMPLATE, URL } from './names.ts'
 import type { Result, Rollout } from './report/result.ts'
-import type { Assignment } from './assignment.ts'
-import { Deploys, type Interruption } from './deploys.ts'
-import { Findings } from './findings.ts'
 
 /** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
 const USUAL_LAG = 5
@@ -46,7 +45,7 @@ export interface Setting {
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
   readonly store: Store
-  readonly names = new Names()
+  private readonly names = new Names()
   readonly balancer: Balancer
   readonly instances: Instances
   /** What it is waiting for. */
@@ -54,7 +53,8 @@ export class Rehearsal {
   private readonly findings: Findings
   private readonly pace: Pace
   private readonly images: Map<string, Release>
-  private readonly token = crypto
+  /** With which clients may write. */
+  readonly token = crypto
     .getRandomValues(new Uint8Array(32))
     .toBase64({ alphabet: 'base64url', omitPadding: true })
   private double!: Double
@@ -221,13 +221,6 @@ export class Rehearsal {
     )
   }
 
-  /** How many machines of a release are gone. */
-  gone(name: ReleaseName): number {
-    const { id } = this.release(name)
-    const isGone = (instance: Instance) => instance.lifecycle === 'Terminated'
-    return this.plane.instances.filter((each) => each.tags.release === id && isGone(each)).length
-  }
-
   /** Moves the fleet to a release with scripts/rollout and waits for its verdict. */
   async rollOut(
     to: ReleaseName,
@@ -266,23 +259,9 @@ export class Rehearsal {
     return await this.deploys.script(name, words, log, clone ? { clone } : {})
   }
 
-  /** Runs scripts/smoke through the load balancer. */
-  async smoke(name: ReleaseName): Promise<void> {
-    const code = await this.script(
-      'smoke',
-      [URL, '--expect-release', this.release(name).id],
-      'smoke.log',
-    )
-    this.expect(`scripts/smoke passes on release ${name}`, code === 0, `exit code ${code}`)
-  }
-
-  /** Expects the rollout to have exited with `exitCode`, and the whole fleet, of `instances`, to serve `name`. */
-  expectRollout(
-    rollout: Rollout,
-    exitCode: number,
-    name: ReleaseName,
-    instances = this.assignment.instances,
-  ): void {
+  /** Expects the rollout to have exited with `exitCode`, and the whole fleet to serve `name`. */
+  expectRollout(rollout: Rollout, exitCode: number, name: ReleaseName): void {
+    const { instances } = this.assignment
     const { verdict = 'no verdict' } = rollout
     this.expect(
       `scripts/${rollout.script} exits with ${exitCode}`,
@@ -294,11 +273,6 @@ export class Rehearsal {
       this.serving(name).length === instances,
       `${this.serving(name).length} of ${instances}`,
     )
-  }
-
-  /** Writes at one address and reads at another. Returns what was wrong; undefined without a canary. */
-  async crossCheck(writer: string, reader: string): Promise<string[] | undefined> {
-    return await crossCheck(writer, reader, this.token)
   }
 
   /**

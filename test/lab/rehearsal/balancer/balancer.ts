@@ -90,13 +90,16 @@ export class Balancer {
     this.publish()
   }
 
-  /** Starts health checks; the instance gets requests once enough of them have succeeded. */
-  register(id: string, address: string): void {
+  /**
+   * Starts health checks; the instance gets requests once enough of them have succeeded. Resolves when all nodes have
+   * heard, as do the others.
+   */
+  async register(id: string, address: string): Promise<void> {
     const health: TargetHealth = combine([])
     const target = { address, registered: true, health, heard: new Map() }
     this.targets.set(id, target)
     this.options.changed(id, health)
-    this.spread(target, (node) => node.register(id, address))
+    await this.spread(target, (node) => node.register(id, address))
   }
 
   /** Whether every node finds every registered target healthy. */
@@ -113,22 +116,22 @@ export class Balancer {
   }
 
   /** Stops new connections, on each node once it has heard. */
-  deregister(id: string): void {
+  async deregister(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return
     target.registered = false
     target.health = DRAINING
     this.options.changed(id, DRAINING)
-    this.spread(target, (node) => node.deregister(id))
+    await this.spread(target, (node) => node.deregister(id))
   }
 
   /** Forgets the instance; each node does once it has heard of its deregistration. */
-  remove(id: string): void {
+  async remove(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return
-    if (target.registered) this.deregister(id)
+    if (target.registered) void this.deregister(id)
     this.targets.delete(id)
-    for (const node of this.nodes) this.later(target, node, 0, () => node.remove(id))
+    await Promise.all(this.nodes.map((node) => this.later(target, node, 0, () => node.remove(id))))
   }
 
   health(id: string): TargetHealth {
@@ -152,12 +155,11 @@ export class Balancer {
     )
   }
 
-  private spread(target: Target, act: (node: BalancerNode) => Promise<void>): void {
+  private async spread(target: Target, act: (node: BalancerNode) => Promise<void>): Promise<void> {
     const delays = this.options.lag.draw(this.nodes.length)
-    for (const [index, node] of this.nodes.entries()) {
-      const delayMs = this.isLate ? (delays[index] ?? 0) * 1000 : 0
-      this.later(target, node, delayMs, () => act(node))
-    }
+    const hear = (node: BalancerNode, index: number) =>
+      this.later(target, node, this.isLate ? (delays[index] ?? 0) * 1000 : 0, () => act(node))
+    await Promise.all(this.nodes.map(hear))
   }
 
   /** Has a node hear something of a target after `delayMs`, and after what it was to hear earlier. */
@@ -166,13 +168,14 @@ export class Balancer {
     node: BalancerNode,
     delayMs: number,
     act: () => Promise<void>,
-  ): void {
+  ): Promise<void> {
     const heard = Promise.all([target.heard.get(node), Bun.sleep(delayMs)])
       .then(act)
       .catch((error) => {
         if (!node.isGoing) console.error('balancer:', error)
       })
     target.heard.set(node, heard)
+    return heard
   }
 
   private judge(): void {

@@ -114,7 +114,7 @@ export class Instances implements InstanceDriver {
     if (machine.life.killedAt) {
       await $`ip neighbour delete ${machine.address} dev ${BRIDGE}`.quiet()
     }
-    this.balancer.remove(id)
+    void this.balancer.remove(id)
     machine.life.goneAt = Date.now()
   }
 
@@ -126,12 +126,12 @@ export class Instances implements InstanceDriver {
   async register(id: string): Promise<void> {
     const { life, address } = this.machine(id)
     life.registeredAt ??= Date.now()
-    this.balancer.register(id, address)
+    void this.balancer.register(id, address)
   }
 
   async deregister(id: string): Promise<void> {
     this.machine(id).life.deregisteredAt = Date.now()
-    this.balancer.deregister(id)
+    void this.balancer.deregister(id)
   }
 
   async drained(id: string): Promise<boolean> {

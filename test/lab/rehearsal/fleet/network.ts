@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { addMetadataAddress } from '../../support/metadata-service.ts'
-import { BRIDGE, HOST_ADDRESS, PREFIX_LENGTH, type Place } from '../names.ts'
+import { BRIDGE, HOST_ADDRESS, type Place, PREFIX_LENGTH } from '../names.ts'
 
 /** Creates a place's network namespace with the instances' bridge. Nothing in it has access to the outside. */
 export async function makeNetwork({ namespace }: Place): Promise<void> {

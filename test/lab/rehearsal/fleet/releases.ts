@@ -91,7 +91,9 @@ async function checkOut(
   name: ReleaseName,
   base: string,
 ): Promise<string> {
-  const found = await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`.nothrow().text()
+  const found = await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`
+    .nothrow()
+    .text()
   const commit = found.trim()
   if (!commit) throw new Stop(`commit '${base}' does not exist here: check --from`)
   const git = ['git', '-C', clone]

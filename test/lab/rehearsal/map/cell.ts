@@ -106,7 +106,7 @@ export async function playCell(options: CellOptions): Promise<Cell> {
   for (const worker of workers) {
     await $`ip address add ${worker.address}/32 dev ${BRIDGE}`.quiet()
     worker.start()
-    balancer.register(worker.id, worker.address)
+    void balancer.register(worker.id, worker.address)
   }
   const deadline = Date.now() + HEALTHY_TIMEOUT_MS
   while (!balancer.isSettled) {
@@ -146,11 +146,11 @@ export async function playCell(options: CellOptions): Promise<Cell> {
 }
 
 async function leave(worker: Worker, balancer: Balancer): Promise<void> {
-  balancer.deregister(worker.id)
+  void balancer.deregister(worker.id)
   const until = Date.now() + RULES.deregistration * 1000
   while (Date.now() < until && balancer.connections(worker.id) > 0) await Bun.sleep(50)
   await worker.stop()
-  balancer.remove(worker.id)
+  void balancer.remove(worker.id)
 }
 
 async function restartInPlace(worker: Worker): Promise<void> {

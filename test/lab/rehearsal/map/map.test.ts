@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { root } from '../../../../scripts/lib/service.ts'
 import { DRAIN_SECONDS } from '../../../../src/config/timeouts.ts'
 import { MARGIN_SECONDS } from '../balancer/lag.ts'
-import { DRAINS, failuresOf, LAGS, type LagMap, marginOf } from './map.ts'
 import measured from './map.json'
+import { DRAINS, failuresOf, LAGS, type LagMap, marginOf } from './map.ts'
 import { pictureOf } from './picture.ts'
 
 test('the margin of a drain is the largest lag below which no request failed', () => {
@@ -17,7 +17,12 @@ test('the margin of a drain is the largest lag below which no request failed', (
   })
   const later = failing((lag, drain) => lag > drain - 15)
   expect(DRAINS.map((drain) => marginOf(later, drain))).toEqual([undefined, 0, 20, 40, 60])
-  expect(marginOf(failing((lag) => lag === 20), 80)).toBe(0)
+  expect(
+    marginOf(
+      failing((lag) => lag === 20),
+      80,
+    ),
+  ).toBe(0)
 })
 
 test('the measured map has the margin that the READMEs state, and controls that fail beyond it', async () => {

@@ -27,6 +27,7 @@ export function pictureOf(map: LagMap): string {
 ${text(x(column) + WIDTH / 2, y(row) + 26, 'cell', failed)}`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}">
+<title>${verdictOf(map)}</title>
 <style>${STYLE}</style>
 ${text(8, 24, 'verdict', verdictOf(map))}
 ${text(x(LAGS.length / 2), 56, '', 'how late the load balancer is')}

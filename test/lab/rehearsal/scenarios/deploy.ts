@@ -5,9 +5,9 @@ import { layOutProject } from '../../support/deployable.ts'
 import { ALARM_NAMES } from '../fleet/alarm-watch.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
 import { GROUP, TEMPLATE, URL } from '../names.ts'
+import type { Rehearsal } from '../rehearsal.ts'
 import { expectChain, vouch } from './provenance.ts'
 import type { Scenario } from './scenario.ts'
-import type { Rehearsal } from '../rehearsal.ts'
 
 export const deploy: Scenario = {
   shows:

@@ -22,10 +22,7 @@ export const followerKilled: Scenario = {
       await rehearsal.instances.shell(id, `touch ${TURN_BAD}`)
     }
     const [refresh] = rehearsal.plane.refreshes
-    await rehearsal.until(
-      'AWS has rolled back',
-      () => refresh?.status === 'RollbackSuccessful',
-    )
+    await rehearsal.until('AWS has rolled back', () => refresh?.status === 'RollbackSuccessful')
     const why = refresh?.rollback?.reason ?? 'no reason'
     rehearsal.expect('an alarm rolled it back', /target-5xx is in ALARM/.test(why), why)
     const again = await rehearsal.rollOut('faulty', ['--skip-rolled-back'])

@@ -30,9 +30,7 @@ export async function loseStore(
   rehearsal.mark('the store is killed')
   const from = Date.now() - AROUND_MS
   let until = Number.POSITIVE_INFINITY
-  rehearsal.allow(
-    ({ what, sentAt }) => what === 'store 503' && sentAt >= from && sentAt <= until,
-  )
+  rehearsal.allow(({ what, sentAt }) => what === 'store 503' && sentAt >= from && sentAt <= until)
   await rehearsal.store.kill()
   await recovered()
   until = Date.now() + AROUND_MS
