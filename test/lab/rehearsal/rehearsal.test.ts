@@ -240,7 +240,7 @@ function faintIn(page: Page): Promise<string[]> {
     const style = getComputedStyle(document.documentElement)
     const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
     const luminance = (name) => {
-      paint.fillStyle = style.getPropertyValue(name)
+      paint.fillStyle = style.getPropertyValue(name).trim()
       paint.fillRect(0, 0, 1, 1)
       const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map((value) =>
         value / 255 <= 0.03928 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4)

@@ -180,13 +180,15 @@ type Peer = AsyncDisposable & { address: string }
 
 /** An address at which nobody accepts: the queue of its listener is full. */
 async function silence(address: string): Promise<Peer> {
-  const script = `require('node:net').createServer().listen({ host: '${address}', port: ${service.port}, backlog: 8 }, () => console.log('listens'))`
+  const script = `require('node:net').createServer().listen({ host: '${address}', port: ${service.port} }, () => console.log('listens'))`
   const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe' })
   await child.stdout.getReader().read()
   child.kill('SIGSTOP')
   const sockets: Socket[] = []
   await eventually('its queue is full', async () => {
-    sockets.push(connect(service.port, address).on('error', () => {}))
+    for (let more = 0; more < 100; more++) {
+      sockets.push(connect(service.port, address).on('error', () => {}))
+    }
     const [, queued, limit] = (await $`ss -Hltn src ${address}`.text()).split(/ +/)
     return Number(queued) > Number(limit)
   })
