@@ -113,12 +113,12 @@ async function render(
     )
   }
   const init = await workspace.terraform(['init', '-backend=false', '-no-color'], at)
-  if (init.status !== 0) {
+  if (init.code !== 0) {
     const [, why = 'it does not say why'] = /Error: (.+)/.exec(init.output) ?? []
     throw new NoProvider(`Terraform cannot get the provider: ${why}`)
   }
   const test = await workspace.terraform(['test', '-json', '-verbose', `-filter=${file}`], at)
-  if (test.status !== 0) throw new Error(test.output)
+  if (test.code !== 0) throw new Error(test.output)
   return attached(stateIn(test.output))
 }
 

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { $ } from 'bun'
 import type { Page } from 'playwright-core'
 import { root } from '../../../scripts/lib/service.ts'
 import { callersHere } from '../iam/roles.ts'
 import { chromiumPath, launchChromium } from '../support/browser.ts'
+import { ended, run } from '../support/command.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { traces } from './fleet/leftovers.ts'
@@ -48,15 +48,7 @@ afterEach(async () => {
   started.clear()
 })
 
-async function rehearse(words: string[]) {
-  const child = start(words)
-  const [out, err, code] = await Promise.all([
-    child.stdout.text(),
-    child.stderr.text(),
-    child.exited,
-  ])
-  return { code, out, err }
-}
+const rehearse = (words: string[]) => ended(start(words))
 
 /** Rehearses scenarios; returns the receipt of each, by name. */
 async function play(words: string[]) {
@@ -81,18 +73,18 @@ describe('scripts/rehearse', () => {
     [['--map', '--scenario', 'late'], '--map plays no scenario'],
     [['argument'], "takes no arguments, got 'argument'"],
   ])('refuses %p before it asks anything of the machine', async (words, why) => {
-    const { exitCode, stderr } = await $`${nobody} ${script} ${words}`.nothrow().quiet()
-    expect(stderr.toString()).toContain(why)
-    expect(stderr.toString()).toEndWith(' (scripts/rehearse --help)\n')
-    expect(exitCode).toBe(2)
+    const { code, err } = await run([...nobody, script, ...words])
+    expect(err).toContain(why)
+    expect(err).toEndWith(' (scripts/rehearse --help)\n')
+    expect(code).toBe(2)
   })
 
   test.skipIf(cannotRehearse !== undefined)('needs root, and says so in one line', async () => {
-    const { exitCode, stderr } = await $`${nobody} ${script}`.nothrow().quiet()
-    expect(stderr.toString()).toBe(
+    const { code, err } = await run([...nobody, script])
+    expect(err).toBe(
       'rehearse: needs root on Linux, to boot containers in a network namespace (sudo scripts/rehearse)\n',
     )
-    expect(exitCode).toBe(1)
+    expect(code).toBe(1)
   })
 })
 
@@ -135,10 +127,10 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     async () => {
       const readme = await Bun.file(join(import.meta.dir, 'README.md')).text()
       const [, command = ''] = /^```sh\n(at=[^`]+)^```$/m.exec(readme) ?? []
-      const { exitCode, stdout, stderr } = await $`bash -euc ${command}`.cwd(root).nothrow().quiet()
-      console.log(`${stderr}${stdout}`)
-      expect(stdout.toString().trim().split('\n').at(-1)).toBe('the chain holds: 7 ok, 2 not asked')
-      expect(exitCode).toBe(0)
+      const { code, out, output } = await run(['bash', '-euc', command], { cwd: root })
+      console.log(output)
+      expect(out.trim().split('\n').at(-1)).toBe('the chain holds: 7 ok, 2 not asked')
+      expect(code).toBe(0)
     },
     TIMEOUT_MS,
   )

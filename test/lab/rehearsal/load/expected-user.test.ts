@@ -1,7 +1,7 @@
 import { describe, expect, setSystemTime, test } from 'bun:test'
 import fc from 'fast-check'
 import { canary, greeting as expectedGreeting } from '../../../../scripts/lib/service.ts'
-import { daysUntilBirthday, greeting, parseDate } from '../../../../src/birthday.ts'
+import { daysUntilBirthday, greeting, parseDate } from '../../../../src/birthdays/birthday.ts'
 import { ExpectedUser } from './expected-user.ts'
 
 describe.skipIf(!canary)('the clients', () => {
