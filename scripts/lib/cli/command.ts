@@ -42,7 +42,13 @@ export function readCall<T extends OptionTable>(
 ): Call<T> {
   const cut = command.passesOn ? argv.indexOf('--') : -1
   const own = cut < 0 ? argv : argv.slice(0, cut)
-  const { values, words } = readOptions(command.options, own, env, command.environmentPrefix)
+  const { values, words, remarks } = readOptions(
+    command.options,
+    own,
+    env,
+    command.environmentPrefix,
+  )
+  for (const remark of remarks) console.error(`${command.name}: ${remark}`)
   const limit = command.words ?? 0
   if (words.length > limit) {
     const extra = words[limit]

@@ -57,3 +57,15 @@ export function age(now: Date, then: Date | undefined): string {
   if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)} h`
   return seconds >= 120 ? `${Math.floor(seconds / 60)} min` : `${seconds} s`
 }
+
+/** Lines of at most `columns`, unless a word is longer; none of an empty text. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ').filter(Boolean)) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + word.length < columns)
+      lines.push(`${lines.pop()} ${word}`)
+    else lines.push(word)
+  }
+  return lines
+}

@@ -73,8 +73,9 @@ export class Environment {
 
   /** What the group's instances run at boot: it names all that they look up. */
   readonly userData = once(async (): Promise<string> => {
-    const { fleet, versions } = await this.survey()
-    return versions.find(({ number }) => number === fleet.version)?.userData ?? ''
+    const { fleet, templateVersions } = await this.survey()
+    const saved = templateVersions.find(({ number }) => number === fleet.templateVersion)
+    return saved?.userData ?? ''
   })
 }
 

@@ -8,7 +8,7 @@ const RELEASES = 3
 
 /** Whether the AMIs of the last releases are still there to launch from. */
 export async function checkImages({ aws, survey }: Environment): Promise<Finding[]> {
-  const { versions } = await survey()
+  const { templateVersions: versions } = await survey()
   const releases = [...new Set(versions.map(({ release }) => release))].slice(0, RELEASES)
   const problems: Finding[] = []
   for (const release of releases) {

@@ -7,10 +7,10 @@ import {
   type Fleet,
   inService,
   isHealthy,
-  isRunning,
   type Member,
   suspendedProcesses,
 } from '../fleet/fleet.ts'
+import { isRunning } from '../fleet/status.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']

@@ -45,7 +45,7 @@ export function readReceipt(path: string): Unverified {
 /** Where the signed receipt is: beside the one at `path`, which ends with .json. */
 export const signedPath = (path: string): string => path.replace(/(\.json)?$/, '.intoto.json')
 
-/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if AWS did not tell the AMI. */
+/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if its AMI is unknown. */
 export function signReceipt(receipt: Receipt, key: KeyObject): Envelope {
   const { ami, launchTemplateVersion: version = 'unknown' } = receipt
   if (!ami)

@@ -58,7 +58,9 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
     links.push(...(await linksOf('image folder', examine)))
   }
   if (aws && fleet) {
-    const version = own ? own.launchTemplateVersion : (await fleet.catch(() => undefined))?.version
+    const version = own
+      ? own.launchTemplateVersion
+      : (await fleet.catch(() => undefined))?.templateVersion
     links.push(...(await examineFleet(question, { aws, fleet, version, ami, build })))
   } else {
     links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
@@ -77,7 +79,7 @@ async function findServed(
   commit: string,
 ): Promise<string | undefined> {
   const launched = await fleet
-    .then((seen) => imageOf(aws, seen, seen.version))
+    .then((seen) => imageOf(aws, seen, seen.templateVersion))
     .catch(() => undefined)
   return await findAmi(aws, commit, launched)
 }

@@ -49,8 +49,8 @@ export async function examineInstances(
   question: InstanceQuestion,
 ): Promise<Finding[]> {
   const { commit, version, sums, pollMs, timeoutMs, note } = question
-  if (version !== fleet.version) {
-    return [notAsked(`${fleet.name} has gone on to version ${fleet.version ?? 'unknown'}`)]
+  if (version !== fleet.templateVersion) {
+    return [notAsked(`${fleet.name} has gone on to version ${fleet.templateVersion ?? 'unknown'}`)]
   }
   const members = inService(fleet)
   const ids = members.map(({ id }) => id)
@@ -65,8 +65,8 @@ export async function examineInstances(
     note,
   })
   const strays = members
-    .filter((member) => member.version !== version)
-    .map(({ id, version: other }) => `${id} has version ${other ?? 'unknown'}`)
+    .filter((member) => member.templateVersion !== version)
+    .map(({ id, templateVersion: other }) => `${id} has version ${other ?? 'unknown'}`)
   const problems = outcomes.flatMap((outcome) => problemsOf(outcome, commit, sums))
   const what = sums ? 'have installed and run the stated executable and answer' : 'answer'
   return problemsOr(

@@ -132,7 +132,7 @@ describe('deploy --plan', () => {
   test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
-      HELLO_ROLLOUT_BAKE_SECONDS: '900',
+      HELLO_ROLLOUT_WATCH_SECONDS: '900',
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
@@ -169,7 +169,7 @@ describe('deploy', () => {
   })
 
   test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     scene.plane.setAlarm(ALARM, 'ALARM')
     const first = await ended(child)
@@ -196,7 +196,7 @@ describe('deploy', () => {
   })
 
   test('waits at Ctrl-C until Terraform has stopped, and says that the refresh goes on', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     process.kill(-child.pid, 'SIGINT')
     const { code, err } = await ended(child)
@@ -335,6 +335,16 @@ exec '${terraform}' "$@"
       expect(scene.double.calls).not.toContain('StartInstanceRefresh')
     },
   )
+
+  test('ships during a freeze with --during-freeze, and the receipt says so', async () => {
+    const freeze = '{"reason": "Christmas, really", "until": "2999-12-27T08:00:00Z"}'
+    accountOf(scene.plane).values.set(freezeOf(GROUP), freeze)
+    const { code, out } = await run(['HEAD', '--yes', '--during-freeze'])
+    expect(out).toContain(
+      'note        shipped although frozen: Christmas, really, until 2999-12-27T08:00:00Z',
+    )
+    expect(code).toBe(0)
+  })
 
   test('goes on after a freeze, and where AWS does not say whether there is one', async () => {
     const place = freezeOf(GROUP)
