@@ -40,8 +40,8 @@ export interface CommandOutcome {
   stderr: string
 }
 
-/** Statuses of a command that may still run. */
-export const PENDING = /^(Pending|InProgress|Delayed|Cancelling)$/
+/** Statuses of a command that did not end in its time. */
+export const GIVEN_UP = /^(Pending|InProgress|Delayed|Cancelling|Cancelled|TimedOut)$/
 
 /** Status of an instance for which SSM did not accept the command. */
 export const NOT_ASKED = 'not asked'

@@ -38,7 +38,7 @@ rolls out the release, and checks the service (scripts/smoke). RELEASE is a bake
   explain,
   options,
   notes: `
-Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
+Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_WATCH_SECONDS.
 
 exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed, in the rollout
             or scripts/smoke, or cancelled; 5 timed out; 6 lost sight of a rollout that continues`,

@@ -1,7 +1,7 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
 import { explain, isTransient } from '../aws/errors.ts'
 import { pause, withRetry } from '../aws/retry.ts'
-import { PENDING, runDocument } from '../aws/ssm.ts'
+import { GIVEN_UP, runDocument } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import {
   type Fleet,
@@ -112,7 +112,7 @@ async function restartOne(ops: Ops, id: string): Promise<void> {
   const outcome = await runDocument(aws, id, options)
   if (outcome.status !== 'Success') {
     const { status, stdout, stderr } = outcome
-    if (PENDING.test(status) || status === 'TimedOut') {
+    if (GIVEN_UP.test(status)) {
       throw new Stop(
         `${id} did not restart in time, and the command was given up (${status}); the others were left alone: 'scripts/ops status' shows what it runs`,
         EXIT.timedOut,
