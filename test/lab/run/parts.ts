@@ -125,6 +125,12 @@ export const PARTS: Record<string, Part> = {
     byDefault: true,
     briefly: { SIMULATION_EPISODES: '1000' },
   },
+  mutants: {
+    proves:
+      'that the fast tests notice mistakes: a sample of those a generator makes of what decides',
+    seconds: 90,
+    needs: ['git'],
+  },
   workflows: {
     proves: 'the GitHub workflows',
     seconds: 10,

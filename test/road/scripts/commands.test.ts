@@ -4,17 +4,17 @@ import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
 import { SETTINGS } from '../../../src/config/settings.ts'
+import { cloneTo } from '../../lab/support/clone.ts'
 import { run, succeed } from '../../lab/support/command.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 
 const readme = await Bun.file(join(root, 'README.md')).text()
 
-/** A clone with the dependencies of this checkout, so that a test does not fetch them again. */
+/** A clone in a folder. */
 async function cloneInto(folder: string): Promise<string> {
   const clone = join(folder, 'clone')
-  await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
-  await succeed(['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')])
+  await cloneTo(clone)
   return clone
 }
 
@@ -155,7 +155,6 @@ describe('scripts/test', () => {
     for (const tool of ['bash', 'dirname', 'sed', 'uname', 'git'])
       symlinkSync(Bun.which(tool) as string, join(bin, tool))
     symlinkSync(process.execPath, join(bin, 'bun'))
-    await succeed(['touch', join(clone, 'node_modules/.installed')])
     const env = { PATH: bin, HOME: folder.path }
     const { code, out } = await run(['scripts/test', 'terraform/timeouts'], { cwd: clone, env })
     expect(lastLines(out, 2)).toEqual([
