@@ -1,81 +1,38 @@
-import type { Aws } from '../aws/clients.ts'
 import { explain, LostAnswer } from '../aws/errors.ts'
-import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
+import { Interrupted, pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { countReleases, type Fleet, FleetWatch, inService } from '../fleet/fleet.ts'
-import { unmarkRolledBack } from '../fleet/refresh.ts'
+import { countReleases, type Fleet, inService } from '../fleet/fleet.ts'
+import { unmarkRolledBack } from '../fleet/marks.ts'
 import { failuresText } from '../probe/figures.ts'
 import { type Observation, observe } from '../probe/observe.ts'
 import { Probe } from '../probe/probe.ts'
-import { emptyReceipt, type Receipt } from '../receipt/receipt.ts'
-import { writeReceipt } from '../receipt/write.ts'
+import { TrafficWatch } from '../probe/traffic-watch.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
 import { service } from '../service.ts'
+import { type Context, whereItGoesOn } from './context.ts'
 import type { Checkpoints, Goal } from './decide.ts'
-import { type Evidence, EvidenceFolder } from './evidence.ts'
+import type { Evidence } from './evidence.ts'
 import { follow } from './follow.ts'
-import { type Progress, progressOn } from './progress.ts'
-import type { Settings } from './settings.ts'
-import { type Ending, exitCodeOf, judge } from './verdict.ts'
+import { type Ending, exitCodeOf, hasArrived, verdictOf } from './verdict.ts'
 
-/** What every verb uses. */
-export interface Context {
-  aws: Aws
-  settings: Settings
-  watch: FleetWatch
-  progress: Progress
-  retryPolicy: RetryPolicy
-  /** Begins to collect evidence from failing instances, for one rollout. */
-  collectEvidence(): Evidence
-  /** The service's URL as Terraform knows it, for the group of this name. */
-  recordedUrl(group: string): Promise<string | undefined>
-  /** Outputs the receipt. */
-  deliver(receipt: Receipt): Promise<void>
-}
-
-export function createContext(
-  aws: Aws,
-  settings: Settings,
-  signal: AbortSignal,
-  recordedUrl: Context['recordedUrl'],
-): Context {
-  const progress = progressOn(settings.json ? process.stderr : process.stdout)
-  return {
-    aws,
-    settings,
-    watch: new FleetWatch(aws, settings.group),
-    progress,
-    retryPolicy: {
-      pollMs: settings.pollSeconds * 1000,
-      patienceMs: settings.patienceSeconds * 1000,
-      signal,
-      note: (text) => progress.note(text),
-    },
-    collectEvidence: () =>
-      new EvidenceFolder(aws, {
-        group: settings.group,
-        folder: settings.evidence,
-        pollMs: Math.min(1, settings.pollSeconds) * 1000,
-        timeoutMs: 30_000,
-      }),
-    recordedUrl,
-    deliver: (receipt) => writeReceipt(settings, receipt),
-  }
-}
-
-/** A move of the fleet to a version: how it starts, and what it means when it ends. */
+/** A move of the fleet to a launch template version: how it starts, and what it means when it ends. */
 export interface Rollout {
-  version: number | undefined
+  templateVersion: number | undefined
   ami: string | undefined
   release: string | undefined
   previousRelease: string | undefined
+  /** Of the version that the group keeps if the refresh does not succeed. */
+  savedRelease: string | undefined
+  /** The group when this was decided, if what its users get is to be read; of a rollout that judges a release. */
+  fleet?: Fleet
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
-  start: () => Promise<string | undefined>
+  start: (checkpoints: Checkpoints | undefined) => Promise<string | undefined>
   /** Whether the aim is to go back. */
   isRollback: boolean
   /** Whether it is rolled back when it is bad or stalls: only what `start` started. */
-  guarded: boolean
-  /** Where it pauses, and what the probe must see there. */
-  checkpoints?: Checkpoints
+  isGuarded: boolean
+  /** Where it pauses, and what the probe must see there; by users' requests per second and instance, if they are known. */
+  checkpoints?: (perInstance: number | undefined) => Checkpoints
   /**
    * `throughout` also measures before anything is started; `from now` is for a refresh that is already running;
    * `afterwards` for a fleet that may still be starting, when failures mean nothing.
@@ -86,62 +43,52 @@ export interface Rollout {
 
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
-  const { settings, retryPolicy, progress } = context
-  const { probing, release } = rollout
+  const { settings, retryPolicy, progress, deadline } = context
+  const { templateVersion, isRollback, isGuarded, probing, release } = rollout
   const startedAt = new Date()
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
+  const traffic = watchTraffic(context, rollout)
   const evidence = context.collectEvidence()
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
+    const checkpoints = rollout.checkpoints?.(await traffic?.perInstance())
     if (retryPolicy.signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
-    const started = await rollout.start().catch((error: Error) => {
+    const started = await rollout.start(checkpoints).catch((error: Error) => {
       if (error instanceof LostAnswer) return error
       throw error
     })
     const refreshId = started instanceof LostAnswer ? undefined : started
     const goal: Goal = {
-      version: rollout.version,
+      templateVersion,
       refreshId,
-      isRollback: rollout.isRollback,
-      guarded: rollout.guarded,
-      deadline: startedAt.getTime() + settings.timeoutSeconds * 1000,
+      isRollback,
+      isGuarded,
+      deadline,
       stallMs: settings.stallSeconds * 1000,
-      checkpoints: rollout.checkpoints,
+      checkpoints,
     }
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
       ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started.lost)}`)
-      : follow({
-          ...context,
-          goal,
-          release,
-          startedAt,
-          failureBudget: settings.failureBudget,
-          probe,
-          evidence,
-        }).catch((error: Error) => {
-          if (!refreshId || error instanceof Stop) throw error
-          return lost(explain(error))
-        }))
-    if (!end) throw interrupted(stillRunning(settings))
+      : follow({ ...context, ...rollout, goal, startedAt, probe, traffic, evidence }).catch(
+          (error: Error) => {
+            if (!refreshId || error instanceof Stop) throw error
+            return lost(explain(error))
+          },
+        ))
+    if (!end) throw interrupted(whereItGoesOn(settings.group))
     if (probe) probe.phase = 'after'
     const { observed, ending } = await observeEnd(context, rollout, end)
     if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
     if (probe) await measureAfter(context, probe, observed?.ok ? release : undefined)
     await probe?.stop()
     progress.end()
-    return await conclude({
-      context,
-      rollout,
-      ending,
-      observed,
-      probe,
-      evidence,
-      startedAt,
-      refreshId,
-    })
+    const seen = { observed, probe, traffic, evidence }
+    const outcome = { context, rollout, ending, ...seen, startedAt, refreshId }
+    return await conclude(outcome)
   } finally {
+    traffic?.stop()
     await probe?.stop()
   }
 }
@@ -176,6 +123,22 @@ async function startProbe(
   return probe
 }
 
+/** Reads what users get, while a new release is judged. */
+function watchTraffic(
+  { aws, settings, retryPolicy }: Context,
+  { templateVersion, isRollback, fleet }: Rollout,
+): TrafficWatch | undefined {
+  const { group, noProbe, trafficSeconds, pollSeconds } = settings
+  if (!fleet || isRollback || noProbe || trafficSeconds === 0) return undefined
+  const everyMs = trafficSeconds * 1000
+  const pollMs = Math.min(1, pollSeconds) * 1000
+  const traffic = new TrafficWatch(aws, { group, templateVersion, everyMs, pollMs })
+  traffic.consider(fleet)
+  retryPolicy.signal.addEventListener('abort', () => traffic.stop())
+  traffic.start()
+  return traffic
+}
+
 async function measureBefore({ settings, retryPolicy }: Context, probe: Probe): Promise<void> {
   await pause(settings.beforeSeconds * 1000, retryPolicy.signal)
   const figures = probe.figures()
@@ -203,13 +166,12 @@ async function observeEnd(
   rollout: Rollout,
   ending: Ending,
 ): Promise<{ observed: Observation | undefined; ending: Ending }> {
-  const { status } = ending
-  const arrived = status === 'Successful' || (rollout.isRollback && status === 'RollbackSuccessful')
-  const nothing = { observed: undefined, ending }
-  if (!arrived) return nothing
+  if (!hasArrived(ending, rollout.isRollback)) return { observed: undefined, ending }
   try {
     return { observed: await observeRelease(context, rollout), ending }
   } catch (error) {
+    if (error instanceof Interrupted)
+      throw interrupted('The refresh has ended, and nobody has asked the instances.')
     if (error instanceof Stop) throw error
     const reason = `AWS reports success, but the fleet could not be observed: ${explain(error)}`
     return { observed: undefined, ending: { status: 'lost sight', reason, hasEnded: true } }
@@ -222,11 +184,7 @@ async function observeRelease(
 ): Promise<Observation | undefined> {
   const { url, noProbe, observeSeconds, pollSeconds } = settings
   if (noProbe || !url || !release) return undefined
-  const snapshot = async (): Promise<Fleet> => {
-    const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
-    if (!fleet) throw interrupted('The refresh has ended, and nobody has asked the instances.')
-    return fleet
-  }
+  const snapshot = () => withRetry(() => watch.snapshot(), retryPolicy)
   if ((await snapshot()).desired === 0) return undefined
   return await observe({
     url,
@@ -243,16 +201,17 @@ interface Outcome {
   ending: Ending
   observed: Observation | undefined
   probe: Probe | undefined
+  traffic: TrafficWatch | undefined
   evidence: Evidence
   startedAt: Date
   refreshId: string | undefined
 }
 
 async function conclude(outcome: Outcome): Promise<number> {
-  const { context, rollout, ending, observed, probe, evidence, startedAt } = outcome
+  const { context, rollout, ending, observed, probe, traffic, evidence, startedAt } = outcome
   const { settings, watch, aws } = context
   const figures = probe?.figures()
-  const { verdict, reason } = judge(
+  const { verdict, reason } = verdictOf(
     ending,
     observed,
     figures,
@@ -260,6 +219,7 @@ async function conclude(outcome: Outcome): Promise<number> {
     rollout.isRollback,
   )
   const notes = [...rollout.notes]
+  if (traffic?.problem) notes.push(`what users got was not seen: ${traffic.problem}`)
   const fleet = await (ending.status === 'lost sight'
     ? undefined
     : withRetry(() => watch.snapshot(), context.retryPolicy).catch(
@@ -291,6 +251,7 @@ async function conclude(outcome: Outcome): Promise<number> {
         failureBudget: Number.isFinite(settings.failureBudget) ? settings.failureBudget : 'any',
         canary: probe.hasCanary,
       },
+    traffic: traffic && !traffic.problem ? traffic.comparison.figures() : undefined,
     notes,
     evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })
@@ -300,10 +261,7 @@ async function conclude(outcome: Outcome): Promise<number> {
 const goesOn = ({ status, hasEnded }: Ending): boolean =>
   !hasEnded && (status === 'timed out' || status === 'lost sight')
 
-const whereTo = (settings: Settings, refreshId: string | undefined): string =>
-  refreshId ? stillRunning(settings) : `See 'scripts/rollout status --group ${settings.group}'.`
-
-const stillRunning = ({ group }: Settings): string =>
-  `The refresh continues. Follow it with 'scripts/rollout watch --group ${group}', or stop it with 'scripts/rollout cancel --group ${group}'.`
+const whereTo = ({ group }: Context['settings'], refreshId: string | undefined): string =>
+  refreshId ? whereItGoesOn(group) : `See 'scripts/rollout status --group ${group}'.`
 
 const interrupted = (text: string): Stop => new Stop(`interrupted. ${text}`, EXIT.interrupted)

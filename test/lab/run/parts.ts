@@ -111,6 +111,7 @@ export const PARTS: Record<string, Part> = {
       deploy: ['terraform'],
       'doctor-plan': ['terraform'],
       ami: ['ministack'],
+      compat: ['redis', 'executable'],
       gc: ['ministack'],
       permissions: ['terraform'],
       'rollout-emulator': ['ministack'],

@@ -1,9 +1,11 @@
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { FleetWatch } from '../../../scripts/lib/fleet/fleet.ts'
 import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import { cancel } from '../../../scripts/lib/rollout/cancel.ts'
+import type { Context } from '../../../scripts/lib/rollout/context.ts'
 import { rollback } from '../../../scripts/lib/rollout/rollback.ts'
-import type { Context } from '../../../scripts/lib/rollout/run.ts'
-import { cancel, start, watch } from '../../../scripts/lib/rollout/verbs.ts'
+import { start } from '../../../scripts/lib/rollout/start.ts'
+import { watch } from '../../../scripts/lib/rollout/watch.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import { randomOf } from '../support/random.ts'
@@ -34,6 +36,7 @@ export async function play(seed: number, script = scriptOf(randomOf(seed))): Pro
     { intervalMs: 5_000, healthyThreshold: 2, unhealthyThreshold: 3 },
     false,
   )
+  fleet.usersPerSecond = script.usersPerSecond
   using time = new VirtualTime(randomOf(seed + 1), (request) => fleet.forward(request))
   const episode = new Episode(script, time, fleet, behaviours)
   await episode.play()
@@ -178,6 +181,7 @@ class Episode {
         signal: process.signal,
         note() {},
       },
+      deadline: time.now + settings.timeoutSeconds * 1000,
       collectEvidence: () => ({
         folder: 'none',
         consider() {},

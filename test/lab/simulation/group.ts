@@ -1,4 +1,4 @@
-import type { Settings } from '../../../scripts/lib/rollout/settings.ts'
+import type { Settings } from '../../../scripts/lib/rollout/options.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import { wallClock } from '../aws-double/clock.ts'
 import { ControlPlane } from '../aws-double/control-plane.ts'
@@ -79,6 +79,7 @@ export function groupOf(
     if (quality === 'never healthy') behaviour.healthStatus = 503
     if (quality === 'broken') behaviour.canaryStatus = 500
     if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
+    if (quality === 'broken for users') behaviour.usersFail = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
     behaviours.set(imageOf(version), behaviour)
   }
@@ -99,11 +100,12 @@ export function settingsOf(
 ): Settings {
   return {
     group: GROUP,
+    region: undefined,
     url: verb === 'start' ? url : undefined,
     launchTemplateId: TEMPLATE,
     launchTemplateVersion: version,
     release: verb === 'start' ? releaseOf(version) : undefined,
-    alarms: alarms ? ['errors'] : [],
+    alarm: alarms ? ['errors'] : [],
     ignoreAlarms: false,
     retry: retry === true,
     further: further === true,
@@ -111,12 +113,14 @@ export function settingsOf(
     checkpoints: undefined,
     checkpointDelaySeconds: undefined,
     checkpointAnswers: 10,
-    bakeSeconds: undefined,
+    watchSeconds: undefined,
     stallSeconds: 600,
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
-    // Just enough to detect these faults: every request takes time to simulate.
+    // Less often than by default: every call takes time to simulate.
+    trafficSeconds: 30,
+    // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
     failureBudget: 0,

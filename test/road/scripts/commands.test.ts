@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
-import { SETTINGS } from '../../../src/config/settings.ts'
 import { cloneTo } from '../../lab/support/clone.ts'
 import { run, succeed } from '../../lab/support/command.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
@@ -209,15 +208,6 @@ const headingsOf = (text: string): string[] =>
   )
 
 describe('the documents', () => {
-  test('name every setting in src/README.md', async () => {
-    const settings = await Bun.file(join(root, 'src/README.md')).text()
-    const own = Object.keys(SETTINGS).filter(
-      (name) => !['NOTIFY_SOCKET', 'WATCHDOG_USEC'].includes(name),
-    )
-    const missing = own.filter((name) => !settings.includes(`\`${name}\``))
-    expect(missing).toEqual([])
-  })
-
   test('have no broken links', async () => {
     const { out } = await succeed(['git', 'ls-files', '*.md'], { cwd: root })
     for (const document of out.trim().split('\n')) {
