@@ -27,7 +27,11 @@ interface Options {
 
 /** The files that have proofs, or those of `paths`. */
 export function provenFiles(paths: string[] = []): string[] {
-  const all = PROVEN.flatMap(({ files }) => [...new Bun.Glob(files).scanSync(root)])
+  const all = PROVEN.flatMap(({ files }) => files).flatMap((pattern) => {
+    const found = [...new Bun.Glob(pattern).scanSync(root)]
+    if (found.length === 0) throw new Error(`no file matches ${pattern}, which is to be proven`)
+    return found
+  })
   const files = [...new Set(all)].filter((path) => !path.endsWith('.d.ts')).sort()
   const strange = paths.find((path) => !files.includes(path))
   if (strange) throw new Error(`got ${strange}, expected some of ${files.join(', ')}`)
@@ -71,7 +75,9 @@ async function judge(
   limits: Map<Proof, number>,
   slow: boolean,
 ): Promise<Verdict> {
-  const proven = PROVEN.find(({ files }) => new Bun.Glob(files).match(mutant.path))
+  const proven = PROVEN.find(({ files }) =>
+    files.some((pattern) => new Bun.Glob(pattern).match(mutant.path)),
+  )
   if (!proven) throw new Error(`nothing proves ${mutant.path}`)
   const path = join(tree, mutant.path)
   const source = readFileSync(path, 'utf8')

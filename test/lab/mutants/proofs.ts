@@ -27,7 +27,7 @@ const binary = (...files: string[]): Proof => ({
 
 interface Proven {
   /** Of which files. */
-  files: string
+  files: string[]
   /** In the order of the time they take. */
   fast: Proof[]
   /** For what survives these. */
@@ -37,7 +37,7 @@ interface Proven {
 /** What proves each file that decides something; the first pattern that matches counts. */
 export const PROVEN: Proven[] = [
   {
-    files: 'src/store/*.ts',
+    files: ['src/store/*.ts'],
     fast: [
       tests(
         'unit',
@@ -50,13 +50,16 @@ export const PROVEN: Proven[] = [
     slow: [tests('store', './test/service/store'), binary('outage', 'durability')],
   },
   {
-    files: 'src/**/*.ts',
+    files: ['src/**/*.ts'],
     fast: [tests('unit', './test/service/unit', './test/service/http/api.test.ts'), TYPES],
     slow: [binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse')],
   },
   {
-    files:
-      'scripts/lib/{fleet/direction,fleet/refresh,probe/failures,probe/latency,probe/alone,rollout/decide,rollout/verdict}.ts',
+    files: [
+      'scripts/lib/fleet/{direction,status}.ts',
+      'scripts/lib/probe/{alone,failures,latency}.ts',
+      'scripts/lib/rollout/{decide,verdict}.ts',
+    ],
     fast: [tests('unit', './test/road/unit'), TYPES, SIMULATION],
     slow: [
       tests(
