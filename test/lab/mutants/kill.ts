@@ -7,7 +7,7 @@ import { run } from '../support/command.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { randomOf } from '../support/random.ts'
 import { applied, describeMutant, type Mutant, mutantsOf } from './generate.ts'
-import { PROVEN, type Proof } from './proofs.ts'
+import { PROVEN, type Proof, proofsOf } from './proofs.ts'
 
 /** What a mutant that hangs is given, beside what the same proof takes for the program itself. */
 const PATIENCE = { times: 4, seconds: 20 }
@@ -48,7 +48,7 @@ export async function tryMutants(files: string[], options: Options = {}): Promis
     using folder = temporaryFolder()
     const tree = join(folder.path, 'tree')
     await cloneTo(tree)
-    const limits = new Map<Proof, number>()
+    const limits = new Map<string, number>()
     for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
       const verdict = await judge(mutant, tree, limits, options.slow ?? false)
       verdicts.push(verdict)
@@ -72,18 +72,14 @@ function chosen(all: Mutant[], { size, seed }: { size: number; seed: number }): 
 async function judge(
   mutant: Mutant,
   tree: string,
-  limits: Map<Proof, number>,
+  limits: Map<string, number>,
   slow: boolean,
 ): Promise<Verdict> {
-  const proven = PROVEN.find(({ files }) =>
-    files.some((pattern) => new Bun.Glob(pattern).match(mutant.path)),
-  )
-  if (!proven) throw new Error(`nothing proves ${mutant.path}`)
   const path = join(tree, mutant.path)
   const source = readFileSync(path, 'utf8')
-  for (const proof of [...proven.fast, ...(slow ? proven.slow : [])]) {
-    const limit = limits.get(proof) ?? (await limitOf(proof, tree))
-    limits.set(proof, limit)
+  for (const proof of proofsOf(mutant.path, slow)) {
+    const limit = limits.get(proof.name) ?? (await limitOf(proof, tree))
+    limits.set(proof.name, limit)
     writeFileSync(path, applied(source, mutant))
     const passes = await holds(proof, tree, limit)
     writeFileSync(path, source)
