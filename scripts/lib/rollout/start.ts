@@ -26,7 +26,7 @@ export async function start(context: Context): Promise<number> {
     savedRelease: releaseOf(fleet.templateVersion),
     isRollback: false,
     isGuarded: true,
-    notes: [] as string[],
+    notes: settings.note ? [settings.note] : [],
   }
   if (release && rolledBack.includes(release) && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`

@@ -131,6 +131,7 @@ export function settingsOf(
     json: true,
     receipt: undefined,
     receiptKey: undefined,
+    note: undefined,
     evidence: undefined,
   }
 }
