@@ -16,6 +16,7 @@ export function courseOf(
   { desired, group }: Fleet,
   [percent = 100]: readonly number[],
   perInstance: number,
+  roundSeconds: number,
 ): Course {
   return {
     instances: desired,
@@ -23,6 +24,7 @@ export function courseOf(
     perSecond: perInstance * desired,
     warmupSeconds: group.DefaultInstanceWarmup ?? 0,
     checkpointSeconds: SHORT_SECONDS,
+    roundSeconds,
   }
 }
 
@@ -54,7 +56,7 @@ export function pausesOf(
   }
   // Half of the probe's requests are for the canary, and counted like those of users.
   const users = Math.max(0, perInstance - settings.rate / 2 / fleet.desired)
-  const short = shortened(slow, courseOf(fleet, slow.percentages, users))
+  const short = shortened(slow, courseOf(fleet, slow.percentages, users, settings.trafficSeconds))
   const sends = `Users send ${(users * fleet.desired).toFixed(0)} requests a second`
   if (!short || tooFewAnswers(short, fleet.desired, settings).length > 0) {
     progress.note(`${sends}, too few to tell a bad release within a minute: ${waits}.`)

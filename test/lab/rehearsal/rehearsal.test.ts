@@ -146,6 +146,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
 
   test.each([
     ['broken-release', 'that is healthy and finds nothing is rolled back by the probe'],
+    ['other-users', 'that fails only for others than the probe is rolled back by what they get'],
     ['follower-killed', 'that AWS rolled back unwatched is kept out by the next start'],
     ['rollback-twice', 'is rolled back once, by a rollback that is interrupted and repeated'],
   ])(

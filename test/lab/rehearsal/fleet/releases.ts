@@ -12,6 +12,7 @@ export type ReleaseName =
   | 'b'
   | 'never-healthy'
   | 'broken'
+  | 'fails-others'
   | 'turns-bad'
   | 'no-drain'
   | 'short-idle'
@@ -34,6 +35,12 @@ const PATCHES: Record<
     file: 'src/store/redis.ts',
     from: "client.read(['get', key])",
     to: "client.read(['get', key + '?'])",
+  },
+  // Works for the probe, which only knows its canary, but not for what the load sends at a constant rate.
+  'fails-others': {
+    file: 'src/birthdays/routes.ts',
+    from: 'const username = usernameFrom(c.req',
+    to: "if (c.req.path.startsWith('/hello/Rate')) throw new Error('not for everybody')\n        const username = usernameFrom(c.req",
   },
   // Works until its instance has this file, like a release that goes wrong over time.
   'turns-bad': {

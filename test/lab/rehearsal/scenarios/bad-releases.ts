@@ -45,6 +45,24 @@ export async function brokenRelease(rehearsal: Rehearsal): Promise<void> {
   await leave(rehearsal, 'broken')
 }
 
+/** With so many readings at the first checkpoint as on AWS, and alarms that take real minutes. */
+export async function otherUsers(rehearsal: Rehearsal): Promise<void> {
+  allowOf(rehearsal, 'fails-others', ['target 5xx'])
+  const rollout = await rehearsal.rollOut('fails-others', ['--traffic-seconds', '3'])
+  rehearsal.expectRollout(rollout, 3, 'a')
+  expectMark(rehearsal, 'fails-others')
+  const { probe, traffic } = rollout
+  rehearsal.expect('no request of the probe failed', probe?.failed === 0, `${probe?.failed} failed`)
+  rehearsal.expect(
+    'only the new release failed for users',
+    traffic !== undefined && traffic.ofNew.failed > 0 && traffic.ofOthers.failed === 0,
+    traffic
+      ? `${traffic.ofNew.failed} of ${traffic.ofNew.requests} failed, ${traffic.ofOthers.failed} of ${traffic.ofOthers.requests} of the previous one`
+      : 'not seen',
+  )
+  await leave(rehearsal, 'fails-others')
+}
+
 export async function followerKilled(rehearsal: Rehearsal): Promise<void> {
   allowOf(rehearsal, 'turns-bad', ['target 5xx'])
   const now = Promise.withResolvers<void>()

@@ -5,6 +5,8 @@ export const SCENARIO_NAMES = {
   'bad-release': 'B never becomes healthy: it is rolled back',
   'bad-after-checkpoint': 'B returns 500 from the checkpoint on: an alarm rolls it back',
   'broken-release': 'B is healthy and answers 404 to every GET: the probe rolls it back',
+  'other-users':
+    'B fails only for names that the probe never asks for: what users get rolls it back',
   'follower-killed':
     'scripts/rollout is killed, then B turns bad: AWS rolls back, and B stays out afterwards',
   'rollback-twice': 'a rollback that is interrupted and said again goes back once, and no further',

@@ -8,6 +8,7 @@ import {
   brokenRelease,
   expectMark,
   followerKilled,
+  otherUsers,
 } from './bad-releases.ts'
 import { shipByDeploy } from './deployment.ts'
 import type { ScenarioName } from './names.ts'
@@ -76,6 +77,11 @@ export const SCENARIOS: Record<ScenarioName, Scenario> = {
     play: badAfterCheckpoint,
   },
   'broken-release': { releases: ['a', 'broken'], setting: watched, play: brokenRelease },
+  'other-users': {
+    releases: ['a', 'fails-others'],
+    setting: (assignment) => realMinutes(watched(assignment)),
+    play: otherUsers,
+  },
   'follower-killed': { releases: ['a', 'turns-bad'], setting: faster, play: followerKilled },
   'rollback-twice': { releases: ['a', 'b'], setting: faster, play: rollbackTwice },
   crash: {
