@@ -119,7 +119,7 @@ export function settingsOf(
     pollSeconds: 15,
     patienceSeconds: 300,
     // Less often than by default: every call takes time to simulate.
-    trafficSeconds: 30,
+    trafficSeconds: releases.includes('broken for users') ? 10 : 30,
     // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,

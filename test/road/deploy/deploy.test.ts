@@ -22,6 +22,7 @@ import { layOutProject } from '../../lab/support/deployable.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import {
   ALARM,
+  awsEnvironment,
   GROUP,
   NEW_IMAGE,
   OLD_IMAGE,
@@ -151,6 +152,35 @@ describe('deploy --plan', () => {
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
+  })
+
+  test('says what users would show of a bad release, and which pauses they allow', async () => {
+    const unset = {
+      HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
+      HELLO_ROLLOUT_WATCH_SECONDS: '',
+      ...awsEnvironment(scene.double.url, 'administrator'),
+    }
+    scene.plane.group.warmupSeconds = 60
+    const quiet = await run(['--plan', 'HEAD'], unset)
+    expect(quiet.out).toContain(
+      'pace        users send 0 requests a second, too few to tell a bad release in a minute: a checkpoint lasts 2:00, until the slowest alarm can ring',
+    )
+    expect(quiet.out).toContain('a release that fails 10 %: left to the alarms;')
+    // 100 a second to each of two.
+    accountOf(scene.plane).requestsPerTarget = 360_000
+    const busy = await run(['--plan', 'HEAD'], unset)
+    expect(busy.out).toContain(
+      'pace        users send 200 requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00',
+    )
+    expect(busy.out).toMatch(
+      /forecast {4}a release that fails 10 %: seen after 1:\d0, about \d+ requests harmed; 1 %: seen after [12]:\d0, about \d+ requests harmed; 0\.1 %: left to the alarms/,
+    )
+    scene.double.faults.add(/^GetMetricStatistics$/, denied('cloudwatch:GetMetricStatistics'))
+    const denying = await run(['--plan', 'HEAD'], unset)
+    expect(denying.code).toBe(0)
+    expect(denying.out).toContain(
+      'pace        nobody knows what users send: a checkpoint lasts 2:00',
+    )
   })
 
   test('warns about what would stop the rollout', async () => {
