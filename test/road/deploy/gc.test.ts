@@ -27,7 +27,7 @@ import {
   registerUnfinished,
   startEmulatedAws,
   tagsOf,
-} from './emulated-aws.ts'
+} from './fixtures/emulated-aws.ts'
 
 const DAY_MS = 86_400_000
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS)

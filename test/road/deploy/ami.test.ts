@@ -20,7 +20,7 @@ import { build, makeTree } from '../../lab/support/built-tree.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
-import { registerAmi, registerUnfinished, startEmulatedAws } from './emulated-aws.ts'
+import { registerAmi, registerUnfinished, startEmulatedAws } from './fixtures/emulated-aws.ts'
 
 const never = new AbortController().signal
 const QUIET = { note: () => {}, interrupted: never }
@@ -147,7 +147,7 @@ describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
   function standInForPacker(path: string): string {
     const bin = join(path, 'bin')
     mkdirSync(bin)
-    const register = `import { registerAmi } from '${join(import.meta.dir, 'emulated-aws.ts')}'
+    const register = `import { registerAmi } from '${join(import.meta.dir, 'fixtures/emulated-aws.ts')}'
 import { EC2Client } from '@aws-sdk/client-ec2'
 const [ec2, release] = [new EC2Client({}), process.argv.at(-1)]
 await registerAmi(ec2, release, new Date(), '-earlier')
