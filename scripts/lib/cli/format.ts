@@ -3,7 +3,9 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim' | 'cyan'
 
 /** Colours text for `stream`, if that is a terminal and NO_COLOR is not set. */
-export function painter(stream: NodeJS.WriteStream): (colour: Colour, text: string) => string {
+export function painter(
+  stream: Pick<NodeJS.WriteStream, 'isTTY'>,
+): (colour: Colour, text: string) => string {
   const colourful = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
   return (colour, text) => (colourful ? styleText(colour, text, { validateStream: false }) : text)
 }
