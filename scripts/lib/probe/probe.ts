@@ -77,7 +77,7 @@ export class Probe {
       this.timer = setTimeout(() => {
         this.fire()
         next(Math.max(due + interval, performance.now() - interval))
-      }, wait)
+      }, Math.max(0, wait))
     }
     next(performance.now())
   }
