@@ -1,4 +1,6 @@
 import { EXIT, Stop, usageError } from './errors.ts'
+import { fileProblem } from './files.ts'
+import { printable } from './format.ts'
 import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
 
 /** A command, run as scripts/NAME. */
@@ -72,8 +74,10 @@ export async function runCommand<T extends OptionTable>(
     process.exit(await run(readCall(command, argv, process.env)))
   } catch (error) {
     const code = error instanceof Stop ? error.exitCode : EXIT.refused
-    const message = error instanceof Stop ? error.message : command.explain(error)
-    console.error(`${name}: ${message}${code === EXIT.usage ? ` (scripts/${name} --help)` : ''}`)
+    const message =
+      error instanceof Stop ? error.message : (fileProblem(error) ?? command.explain(error))
+    const hint = code === EXIT.usage ? ` (scripts/${name} --help)` : ''
+    console.error(printable(`${name}: ${message}${hint}`))
     process.exit(code)
   }
 }

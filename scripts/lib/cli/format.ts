@@ -23,6 +23,12 @@ export function table(rows: string[][], { figures = false } = {}): string[] {
   return rows.map((row) => row.map(padded).join('  ').trimEnd())
 }
 
+/** Others' text without the characters that move the cursor or hide what follows; line breaks and tabs stay. */
+export const printable = (text: string): string => text.replaceAll(/[^\P{C}\n\t]/gu, ' ')
+
+/** The same in one line. */
+export const oneLine = (text: string): string => printable(text).trim().replaceAll(/\s+/g, ' ')
+
 /** A release id short enough for a table: twelve digits, and whether the tree was dirty. */
 export const shortRelease = (release: string | undefined): string =>
   release ? release.replace(/^([0-9a-f]{12})[0-9a-f]+/, '$1') : 'unknown'

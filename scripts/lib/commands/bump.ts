@@ -4,10 +4,10 @@ import { type Command, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
 import { flag, oneOf, text } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
+import { provenanceOf } from '../provenance/attested.ts'
 import { bump, listReleases } from '../release/bump.ts'
 import { choose } from '../release/choose.ts'
 import { RELEASE_FILE, readReleaseFile } from '../release/file.ts'
-import { provenanceOf } from '../release/provenance.ts'
 import { service } from '../service.ts'
 
 const options = {
@@ -54,7 +54,7 @@ await runCommand(command, async ({ options, words: [release] }) => {
     throw usageError('give only one of RELEASE, --previous and --list')
   }
   const aws = connect(options.region)
-  const file = await readReleaseFile(options.file)
+  const file = readReleaseFile(options.file)
   if (list) return await listReleases(aws, file, json)
   const chosen = await choose(aws, file, { release, previous, group, arch })
   console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)

@@ -1,7 +1,7 @@
 import { shortRelease } from '../cli/format.ts'
 import { findImage } from '../fleet/images.ts'
+import { type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, problem, problemsOr } from './finding.ts'
 
 /** How many releases must be there to go back to, with the newest. */
 const RELEASES = 3

@@ -3,9 +3,9 @@ import { shortRelease } from '../cli/format.ts'
 import { obstacleTo, previousVersion } from '../fleet/previous.ts'
 import type { Survey } from '../fleet/survey.ts'
 import { preflight } from '../rollout/preflight.ts'
+import { type Finding, ok, problem, problemsOr } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem, problemsOr } from './finding.ts'
 
 /** Whether 'scripts/rollout rollback' could start now, and where it would lead. */
 export async function checkRollback({ aws, survey }: Environment): Promise<Finding[]> {
@@ -74,7 +74,7 @@ async function fromRest(aws: Account, seen: Survey): Promise<Finding[]> {
       ? '; since the newest change is undone already, that takes --further'
       : ''
   return problemsOr(
-    problems.map((text) => ({ status: 'problem' as const, text })),
+    problems,
     `could start now, to version ${version}, release ${shortRelease(releaseOf(version))}${further}`,
   )
 }

@@ -62,7 +62,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
     comment,
     pollMs,
     timeoutMs,
-    note: ops.say,
+    note: ops.note,
   })
   for (const { id, status, stdout, stderr } of outcomes) {
     const file = join(out, `${id}.txt`)

@@ -74,10 +74,13 @@ export class Probe {
     const interval = 1000 / this.options.rate
     const next = (due: number): void => {
       const wait = due + Math.random() * interval - performance.now()
-      this.timer = setTimeout(() => {
-        this.fire()
-        next(Math.max(due + interval, performance.now() - interval))
-      }, Math.max(0, wait))
+      this.timer = setTimeout(
+        () => {
+          this.fire()
+          next(Math.max(due + interval, performance.now() - interval))
+        },
+        Math.max(0, wait),
+      )
     }
     next(performance.now())
   }

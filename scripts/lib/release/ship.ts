@@ -3,13 +3,13 @@ import { connect } from '../aws/clients.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import type { Arch } from '../fleet/images.ts'
+import { provenanceOf } from '../provenance/attested.ts'
 import type { Receipt } from '../receipt/receipt.ts'
 import { root, service } from '../service.ts'
 import { apply } from './apply.ts'
 import { choose } from './choose.ts'
 import { bumped, RELEASE_FILE, readReleaseFile, writeReleaseFile } from './file.ts'
 import { describePlan, type Pace } from './plan.ts'
-import { provenanceOf } from './provenance.ts'
 import { Terraform } from './terraform.ts'
 
 export interface DeployOptions {
@@ -38,7 +38,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
   await terraform.init()
   const { group, alarms, region } = await terraform.outputs()
   const aws = connect(options.region ?? region)
-  const chosen = await readReleaseFile(RELEASE_FILE)
+  const chosen = readReleaseFile(RELEASE_FILE)
   const next = await choose(aws, chosen, { release, previous, group, arch })
   const provenance = await provenanceOf(aws, next, options.unattested)
   const plan = await describePlan(aws, {

@@ -37,6 +37,7 @@ function* simpler(script: Script): Generator<Script> {
   if (script.changesSetting) yield { ...script, changesSetting: false }
   if (script.brokenStatus !== 500) yield { ...script, brokenStatus: 500 }
   if (script.cancelSeconds) yield { ...script, cancelSeconds: 0 }
+  if (script.usersPerSecond) yield { ...script, usersPerSecond: 0 }
   if (script.alarms) yield { ...script, alarms: false }
   if (script.lagSeconds) yield { ...script, lagSeconds: 0 }
   if (script.instances > 1) yield { ...script, instances: script.instances - 1 }

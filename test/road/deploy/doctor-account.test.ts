@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
-import type { Finding } from '../../../scripts/lib/doctor/finding.ts'
 import { ENDPOINTS } from '../../../scripts/lib/doctor/network.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import type { Finding } from '../../../scripts/lib/verify/finding.ts'
 import { useWard, ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
@@ -134,6 +134,7 @@ describe('the certificate', () => {
       url: 'https://birthdays.example.com',
       group: GROUP,
       region: undefined,
+      release: undefined,
       alarms: [],
     }
     return await ward.find('certificate', { terraform: undefined as never, outputs })

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Environment } from '../../../scripts/lib/doctor/environment.ts'
-import type { Finding } from '../../../scripts/lib/doctor/finding.ts'
 import { checkPlan } from '../../../scripts/lib/doctor/plan.ts'
 import { Terraform } from '../../../scripts/lib/release/terraform.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import type { Finding } from '../../../scripts/lib/verify/finding.ts'
 import { run } from '../../lab/support/command.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { startWard, type Ward } from './fixtures/environment.ts'
@@ -133,7 +133,7 @@ esac
   try {
     const configuration = {
       terraform: new Terraform(bin, 2000),
-      outputs: { url: undefined, group: GROUP, region: undefined, alarms: [] },
+      outputs: { url: undefined, group: GROUP, region: undefined, release: undefined, alarms: [] },
     }
     const options = { group: GROUP, url: undefined, configuration }
     const [found] = await checkPlan(new Environment(undefined as never, options))

@@ -17,7 +17,7 @@ import {
   trust,
 } from '../../support/attestation.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
-import type { Rehearsal } from './rehearsal.ts'
+import type { Rehearsal } from '../rehearsal.ts'
 
 /** The branch of the clone that the rehearsed releases are on. */
 const BRANCH = 'rehearsed'
@@ -35,7 +35,7 @@ export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> 
   const arch = process.arch as Arch
   for (const { name, image } of assignment.releases) {
     const ami = rehearsal.imageOf(name)
-    const sums = await findInImage(image)
+    const sums = findInImage(image)
     const artifacts = [
       { name: executableName(arch), sha256: sums.executable },
       { name: sbomName(arch), sha256: sums.sbom },
