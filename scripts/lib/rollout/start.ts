@@ -31,7 +31,7 @@ export async function start(context: Context): Promise<number> {
   if (release && rolledBack.includes(release) && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
-    await context.deliver({
+    context.deliver({
       ...emptyReceipt(settings.group, rollout),
       reason: text,
       releases: countReleases(fleet),
