@@ -8,7 +8,6 @@ import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
 import { storeBirthdaysIn } from './store/birthdays.ts'
-import { createFollowingStore } from './store/following.ts'
 import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
@@ -38,13 +37,10 @@ const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 const FIRST_ANSWER_MS = 500
 const FIRST_ANSWER_PAUSE_MS = 5
 
-/** How long a former store stays open: what it was asked it has answered by then, in whichever mode. */
-const LINGER_MS = 1000
-
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   const metrics = createMetrics(release, createRegistry())
-  const { records, follow } = openRecords(config, log)
+  const { records, followEndpoints } = openStore(config, log)
   const store = measured(storeBirthdaysIn(records), metrics)
   const health = createHealth(store, log, config.latchFile)
   const notify = await openNotify(config.notifySocket)
@@ -75,10 +71,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   })
 
   let discovery: Discovery | undefined
-  if (config.etcd && follow) {
+  if (config.etcd) {
     const id = `${config.instance}:${adminServer.port}`
     const entry = { id, address: config.etcd.advertiseAddress, release: release.id }
-    discovery = startDiscovery(config.etcd, entry, follow, log)
+    discovery = startDiscovery(config.etcd, entry, followEndpoints, log)
   }
 
   notify('READY=1\nSTATUS=waiting for the store')
@@ -121,22 +117,4 @@ async function firstAnswer(records: KeyValueStore): Promise<void> {
 async function finish(server: Bun.Server<undefined>, seconds: number): Promise<void> {
   const deadline = Bun.sleep(seconds * 1000).then(() => server.stop(true))
   await Promise.race([server.stop(), deadline])
-}
-
-function openRecords(
-  config: Config,
-  log: Log,
-): { records: KeyValueStore; follow?: (endpoints: { host: string; port: number }[]) => void } {
-  const { redis, etcd } = config
-  if (!redis || !etcd) return { records: openStore(config, log) }
-  const records = createFollowingStore(LINGER_MS)
-  let endpoints = ''
-  const follow = (next: typeof redis.endpoints) => {
-    if (next.length === 0 || JSON.stringify(next) === endpoints) return
-    endpoints = JSON.stringify(next)
-    log.info({ event: 'redis-endpoint', endpoints: next })
-    void records.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
-  }
-  follow(redis.endpoints)
-  return { records, follow }
 }

@@ -1,16 +1,25 @@
 import { type KeyValueStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
 import type { RedisClient } from './redis-client.ts'
 
-/** Redis or Valkey, in any topology. `close` closes `client`. */
-export function createRedisStore(client: RedisClient): KeyValueStore {
+/**
+ * Redis or Valkey, in any topology. `close` closes `client`; `onReadOnly` is told that it refused a write as a replica.
+ */
+export function createRedisStore(
+  client: RedisClient,
+  onReadOnly: () => void = () => {},
+): KeyValueStore {
+  const refuseWrite = (error: Error) => {
+    if (error.message.startsWith('READONLY')) onReadOnly()
+    return refuse(error)
+  }
   return {
     get: (key) =>
       client.read(['get', key]).catch((error) => refuse(error, key)) as Promise<string | null>,
     async set(key, value) {
-      await client.write(['set', key, value]).catch(refuse)
+      await client.write(['set', key, value]).catch(refuseWrite)
     },
     async delete(key) {
-      return Number(await client.write(['del', key]).catch(refuse)) > 0
+      return Number(await client.write(['del', key]).catch(refuseWrite)) > 0
     },
     async ping() {
       await client.ping().catch(refuse)

@@ -1,7 +1,7 @@
 import type { RedisConfig } from '../../src/config/config.ts'
 import { storeBirthdaysIn } from '../../src/store/birthdays.ts'
 import { createRedisStore } from '../../src/store/redis.ts'
-import { connectRedis } from '../../src/store/redis-client.ts'
+import { connectRedis, reportConnections } from '../../src/store/redis-client.ts'
 import type { Store } from '../../src/store/store.ts'
 import { memoryLog } from './app.ts'
 import { eventually } from './process.ts'
@@ -26,7 +26,7 @@ export async function redisStore(
           commandTimeoutMs: 500,
           ...options,
         },
-        memoryLog(),
+        reportConnections(memoryLog()),
       ),
     ),
   )
