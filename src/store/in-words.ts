@@ -41,7 +41,7 @@ const MEANINGS: [RegExp, (where: Where) => string][] = [
     ({ address }) => `${address} is no cluster: expected REDIS_MODE=standalone or sentinel`,
   ],
   [
-    /^connected to sentinel .* invalid reply: null/,
+    /No such master with that name|invalid reply: null/,
     ({ address }) => `the Sentinel at ${address} knows no master of the name REDIS_SENTINEL_MASTER`,
   ],
 ]

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { watching } from '../support/redis.ts'
+import { QUICK_REPLICATION, watching } from '../support/redis.ts'
 import { HOST_ADDRESS, RUN_FOLDER, STORE_PORT } from './names.ts'
 import { RedisStore, type Store } from './redis-store.ts'
 
@@ -10,7 +10,7 @@ const START_TIMEOUT_MS = 30_000
 
 /** A primary and two replicas under Sentinels; a write is acknowledged once a replica has it. */
 export class ReplicatedStore implements Store {
-  private readonly primary = new RedisStore(STORE_PORT, NO_DELAY)
+  private readonly primary = new RedisStore(STORE_PORT, QUICK_REPLICATION)
   private readonly ports = Array.from({ length: SENTINELS }, (_, index) => SENTINEL_PORT + index)
 
   get environment(): string[] {
@@ -23,9 +23,10 @@ export class ReplicatedStore implements Store {
 
   async start(): Promise<void> {
     await this.primary.start()
+    // The replicas too: one becomes primary, and the other may need a full resync before it confirms a write.
     for (let index = 1; index <= REPLICAS; index++) {
       const follows = ['--replicaof', HOST_ADDRESS, String(STORE_PORT)]
-      await new RedisStore(STORE_PORT + index, [...NO_DELAY, ...follows]).start()
+      await new RedisStore(STORE_PORT + index, [...QUICK_REPLICATION, ...follows]).start()
     }
     await until('the replicas are in step', () =>
       /connected_slaves:2[\s\S]*slave0:.*state=online[\s\S]*slave1:.*state=online/.test(
@@ -47,9 +48,6 @@ export class ReplicatedStore implements Store {
     await this.primary.kill()
   }
 }
-
-/** For the replicas too: one becomes primary, and the other may need a full resync before it confirms a write. */
-const NO_DELAY = ['--repl-diskless-sync-delay', '0']
 
 async function startSentinel(port: number): Promise<void> {
   const path = join(RUN_FOLDER, `sentinel-${port}.conf`)

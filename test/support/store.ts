@@ -6,30 +6,29 @@ import type { Store } from '../../src/store/store.ts'
 import { memoryLog } from './app.ts'
 import { eventually } from './process.ts'
 
-/** A connected Redis store as the service opens it. */
+/** A Redis store as the service opens it; it may not answer yet. */
+export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig> = {}): Store {
+  const config: RedisConfig = {
+    mode: 'standalone',
+    endpoints: endpoint.split(',').map((part) => {
+      const [host = '', port] = part.split(':')
+      return { host, port: Number(port) }
+    }),
+    sentinelMaster: 'mymaster',
+    tls: false,
+    waitReplicas: 0,
+    commandTimeoutMs: 500,
+    ...options,
+  }
+  return storeBirthdaysIn(createRedisStore(connectRedis(config, reportConnections(memoryLog()))))
+}
+
+/** A Redis store that can be read and written. */
 export async function redisStore(
   endpoint: string,
   options: Partial<RedisConfig> = {},
 ): Promise<Store> {
-  const store = storeBirthdaysIn(
-    createRedisStore(
-      connectRedis(
-        {
-          mode: 'standalone',
-          endpoints: endpoint.split(',').map((part) => {
-            const [host = '', port] = part.split(':')
-            return { host, port: Number(port) }
-          }),
-          sentinelMaster: 'mymaster',
-          tls: false,
-          waitReplicas: 0,
-          commandTimeoutMs: 500,
-          ...options,
-        },
-        reportConnections(memoryLog()),
-      ),
-    ),
-  )
+  const store = unreadyRedisStore(endpoint, options)
   await eventually('the store answers', async () => {
     await store.ping()
     return true
