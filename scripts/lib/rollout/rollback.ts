@@ -1,11 +1,12 @@
-import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
-import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../errors.ts'
-import { shortRelease } from '../format.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { countReleases, type Fleet, isRunning } from '../fleet/fleet.ts'
+import { previousVersion } from '../fleet/previous.ts'
+import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../fleet/refresh.ts'
+import type { Survey } from '../fleet/survey.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
 import { suspensions } from './preflight.ts'
-import { previousVersion } from './previous.ts'
-import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import {
@@ -18,7 +19,6 @@ import {
   stopRefresh,
   surveyed,
 } from './snapshot.ts'
-import type { Survey } from './survey.ts'
 
 /** Undoes the newest change that is not yet undone; follows one that is being undone. */
 export async function rollback(context: Context): Promise<number> {
@@ -196,7 +196,7 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
   const { fleet, releaseOf, imageOf } = seen
   const { settings } = context
   await context.deliver({
-    ...emptyReceipt(settings, {
+    ...emptyReceipt(settings.group, {
       version: fleet.version,
       ami: imageOf(fleet.version),
       release: releaseOf(fleet.version),

@@ -1,0 +1,37 @@
+import type { RedisConfig } from '../../../src/config/config.ts'
+import { storeBirthdaysIn } from '../../../src/store/birthdays.ts'
+import { createRedisStore } from '../../../src/store/redis.ts'
+import { connectRedis, reportConnections } from '../../../src/store/redis-client.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { memoryLog } from './app.ts'
+import { eventually } from './process.ts'
+
+/** A Redis store as the service opens it; it may not answer yet. */
+export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig> = {}): Store {
+  const config: RedisConfig = {
+    mode: 'standalone',
+    endpoints: endpoint.split(',').map((part) => {
+      const [host = '', port] = part.split(':')
+      return { host, port: Number(port) }
+    }),
+    sentinelMaster: 'mymaster',
+    tls: false,
+    waitReplicas: 0,
+    commandTimeoutMs: 500,
+    ...options,
+  }
+  return storeBirthdaysIn(createRedisStore(connectRedis(config, reportConnections(memoryLog()))))
+}
+
+/** A Redis store that can be read and written. */
+export async function redisStore(
+  endpoint: string,
+  options: Partial<RedisConfig> = {},
+): Promise<Store> {
+  const store = unreadyRedisStore(endpoint, options)
+  await eventually('the store answers', async () => {
+    await store.ping()
+    return true
+  })
+  return store
+}
