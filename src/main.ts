@@ -29,7 +29,7 @@ switch (command.verb) {
     process.exit(EXIT.usage)
     break
   case 'token': {
-    const { token, entry } = createToken(command.scope)
+    const { token, entry } = createToken(command.scope, command.label)
     console.log(`token   ${token}\nTOKENS  ${entry}`)
     break
   }
@@ -71,9 +71,11 @@ async function serve(options: { port: number; environment: string }): Promise<vo
   const { log, flush } = createLog(config.logLevel, { environment, instance, release: release.id })
   process.on('exit', flush)
 
-  let service: Service
+  let service: Service | undefined
+  // Also while it starts, when the secrets have just been read: the signal would end the process.
+  process.on('SIGHUP', () => void service?.reload())
   try {
-    service = await startService(config, log)
+    service = await startService(config, log, () => loadConfig(options, process.env))
   } catch (error) {
     console.error(`${name}: cannot start: ${error instanceof Error ? error.message : error}`)
     process.exit(EXIT.failure)

@@ -7,6 +7,7 @@ import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
+import { createReload } from './reload.ts'
 import { storeBirthdaysIn } from './store/birthdays.ts'
 import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
@@ -23,6 +24,8 @@ export interface Service {
    * flight, up to the request timeout. Resolves when everything is closed.
    */
   stop(drainSeconds: number): Promise<void>
+  /** Reads the secrets again. Never rejects. */
+  reload(): Promise<void>
   /** Ends the drain of a stop in progress; requests in flight still get their time. */
   endDrain(): void
 }
@@ -37,10 +40,14 @@ const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 const FIRST_ANSWER_MS = 500
 const FIRST_ANSWER_PAUSE_MS = 5
 
-/** Opens the store and the listeners. Throws when one of them cannot be opened. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+/** Opens the store and the listeners; `reread` reads the configuration again for secrets that have changed. Throws when one of them cannot be opened. */
+export async function startService(
+  config: Config,
+  log: Log,
+  reread: () => Promise<Config>,
+): Promise<Service> {
   const metrics = createMetrics(release, createRegistry())
-  const { records, followEndpoints } = openStore(config, log)
+  const { records, followEndpoints, followPassword } = openStore(config, log)
   const store = measured(storeBirthdaysIn(records), metrics)
   const health = createHealth(store, log, config.latchFile)
   const notify = await openNotify(config.notifySocket)
@@ -82,6 +89,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const watchdog =
     config.watchdogMs && setInterval(() => notify('WATCHDOG=1'), config.watchdogMs / 2)
 
+  const reload = createReload({ config, reread, followPassword, log })
+  const { secretsRereadSeconds } = config
+  const rereading = secretsRereadSeconds > 0 && setInterval(reload, secretsRereadSeconds * 1000)
+
   const drainEnded = Promise.withResolvers<void>()
   return {
     url: String(server.url),
@@ -98,7 +109,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       await adminServer.stop(true)
       await store.close()
       if (watchdog) clearInterval(watchdog)
+      if (rereading) clearInterval(rereading)
     },
+    reload,
     endDrain: drainEnded.resolve,
   }
 }

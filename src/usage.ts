@@ -1,5 +1,5 @@
 import { config, name } from '../package.json'
-import { SCOPES, type Scope } from './config/tokens.ts'
+import { LABEL, SCOPES, type Scope } from './config/tokens.ts'
 
 const DEFAULT_PORT = config.port
 const DEFAULT_ENVIRONMENT = 'local'
@@ -11,7 +11,10 @@ const FORMS = [
     'healthcheck [PORT]',
     'request /hc from the service on this machine; exit 0 when healthy, else 1',
   ],
-  ['token [read|write]', 'create a token (write) and the TOKENS entry that configures it'],
+  [
+    'token [SCOPE] [LABEL]',
+    'create a token (write, or read) and the TOKENS entry that configures it',
+  ],
   ['config', 'check the environment and print the effective settings'],
   ['sbom | licenses', 'print what this executable contains (CycloneDX), or its licences'],
   ['--help | --version', ''],
@@ -24,7 +27,7 @@ Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid s
 
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
-  | { verb: 'token'; scope: Scope }
+  | { verb: 'token'; scope: Scope; label?: string }
   | { verb: 'help' | 'version' | 'sbom' | 'licenses' }
   | { verb: 'usage'; reason: string }
 
@@ -43,7 +46,7 @@ export function parseCommand(words: readonly string[]): Command {
     case 'licenses':
       return most(1, () => ({ verb: first }))
     case 'token':
-      return most(2, () => withScope(second ?? 'write'))
+      return most(3, () => newToken(second, words[2]))
     case 'config':
       return most(3, () => withPort('config', second, words[2]))
     case 'healthcheck':
@@ -53,9 +56,12 @@ export function parseCommand(words: readonly string[]): Command {
   }
 }
 
-function withScope(word: string): Command {
+function newToken(word = 'write', label?: string): Command {
   const scope = SCOPES.find((name) => name === word)
-  return scope ? { verb: 'token', scope } : usage(`got the scope ${word}, expected read or write`)
+  if (!scope) return usage(`got the scope ${word}, expected read or write`)
+  if (label === undefined) return { verb: 'token', scope }
+  if (!LABEL.pattern.test(label)) return usage(`got the label ${label}, expected ${LABEL.wants}`)
+  return { verb: 'token', scope, label }
 }
 
 function withPort(

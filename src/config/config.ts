@@ -36,8 +36,10 @@ export interface Config {
   bindAddress: string
   adminPort: number
   timeZone: string
-  /** Undefined: no token is required. */
+  /** Undefined: no token is required. Replaced when the secrets are read again. */
   tokens: TokenHash[] | undefined
+  /** How often the secrets are read again; 0: only when asked. */
+  secretsRereadSeconds: number
   tls: { certFile: string; keyFile: string } | undefined
   drainSeconds: number
   requestTimeoutSeconds: number
@@ -87,6 +89,7 @@ export async function loadConfig(
     adminPort: values.ADMIN_PORT,
     timeZone: values.TIMEZONE,
     tokens: values.AUTH === 'none' ? undefined : tokens,
+    secretsRereadSeconds: values.SECRETS_REREAD_SECONDS,
     tls:
       values.TLS_CERT_FILE && values.TLS_KEY_FILE
         ? { certFile: values.TLS_CERT_FILE, keyFile: values.TLS_KEY_FILE }

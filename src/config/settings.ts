@@ -33,9 +33,12 @@ export const SETTINGS = {
   },
   AUTH: oneOf(['tokens', 'none']),
   TOKENS: {
-    ...anything(`a list of read:SHA256 and write:SHA256 (see ${name} token)`),
+    ...anything(
+      `a list of read:SHA256 and write:SHA256, each with :LABEL or :LABEL:YYYY-MM-DD or neither (see ${name} token)`,
+    ),
     secret: true,
   },
+  SECRETS_REREAD_SECONDS: integer(0, 86_400, '300'),
   TLS_CERT_FILE: path(),
   TLS_KEY_FILE: path(),
   DRAIN_SECONDS: integer(0, 3600, String(DRAIN_SECONDS)),

@@ -17,13 +17,19 @@ export function instrumented(
     const start = performance.now()
     const given = request.headers.get('x-request-id')
     const requestId = given && REQUEST_ID_PATTERN.test(given) ? given : crypto.randomUUID()
-    const exchange: Exchange = { requestId, dependencies, route: 'none', bytes: 0 }
+    const exchange: Exchange = {
+      requestId,
+      dependencies,
+      route: 'none',
+      token: undefined,
+      bytes: 0,
+    }
     const response = await app.fetch(request, exchange)
 
     const milliseconds = performance.now() - start
     const { method } = request
     const { status } = response
-    const { route, bytes } = exchange
+    const { route, token, bytes } = exchange
     metrics.request(method, route, status, milliseconds / 1000)
     const traceId = request.headers.get('x-amzn-trace-id') ?? undefined
     // Good health checks arrive every few seconds for ever, and the metrics count them.
@@ -34,6 +40,7 @@ export function instrumented(
       traceId,
       method,
       route,
+      token,
       status,
       durationMs: Math.round(milliseconds * 1000) / 1000,
       bytes,

@@ -48,6 +48,7 @@ export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log
     },
     followPassword(password) {
       if (password === redis.password) return
+      log.info({ event: 'redis-password', state: 'replaced' })
       follow({ password })
     },
   }

@@ -13,8 +13,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root, service } from '../../../scripts/lib/service.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { NEW, NEW_IMAGE, OLD, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
-import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { accountOf } from '../../lab/aws-double/account.ts'
 import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
 import {
   ALARM,
@@ -27,7 +28,7 @@ import {
   TEMPLATE,
   until,
 } from './fixtures/scene.ts'
-import { ended, environment, PATIENCE_MS, type Ran } from './fixtures/script.ts'
+import { environment, PATIENCE_MS } from './fixtures/script.ts'
 import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -288,12 +289,9 @@ describe('deploy', () => {
   test('is undone by a rollback that finds the URL of an HTTPS service in terraform output', async () => {
     expect((await run(['HEAD', '--yes'])).code).toBe(0)
     scene.plane.group.https = true
-    const back = await ended(
-      Bun.spawn([join(project, 'scripts/rollout'), 'rollback'], {
-        env: environment({ ...scene.as('rollback'), ...QUICK }),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
-    )
+    const back = await runCommand([join(project, 'scripts/rollout'), 'rollback'], {
+      env: environment({ ...scene.as('rollback'), ...QUICK }),
+    })
     expect(back.out).toContain('observed    2 of 2 instances')
     expect(back.code).toBe(0)
   })

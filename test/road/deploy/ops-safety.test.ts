@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { throttled } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import { GROUP, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

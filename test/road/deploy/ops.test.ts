@@ -7,16 +7,10 @@ import { age } from '../../../scripts/lib/cli/format.ts'
 import { unseen } from '../../../scripts/lib/ops/logs.ts'
 import type { Instance } from '../../lab/aws-double/model.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import {
-  ended,
-  environment,
-  PATIENCE_MS,
-  type Ran,
-  runScript,
-  spawnScript,
-} from './fixtures/script.ts'
+import { environment, PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

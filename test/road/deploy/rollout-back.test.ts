@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-
+import { ended } from '../../lab/support/command.ts'
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
 import { ALARM, GROUP, NEW, NEW_IMAGE, OLD, QUICK, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

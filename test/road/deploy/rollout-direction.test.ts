@@ -1,9 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { denied, throttled } from '../../lab/aws-double/faults.ts'
+import { ended } from '../../lab/support/command.ts'
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
 import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, TEMPLATE, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS } from './fixtures/script.ts'
+import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { throttled } from '../../lab/aws-double/faults.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import {
   ALARM,
   GROUP,
@@ -15,7 +16,7 @@ import {
   toNew,
   until,
 } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -7,6 +7,7 @@ import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
 import { openReceipt } from '../../../scripts/lib/receipt/signed.ts'
 import { denied } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended } from '../../lab/support/command.ts'
 import {
   begin,
   evidence,
@@ -19,7 +20,7 @@ import {
   useRollout,
 } from './fixtures/rollout.ts'
 import { ALARM, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS } from './fixtures/script.ts'
+import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { name } from '../../../package.json'
-import { parseTokenHashes, scopeOf } from '../../../src/config/tokens.ts'
+import { entryOf, parseTokenHashes } from '../../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from '../../lab/aws-double/ministack.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { awsEnvironment, credentialsOf } from './fixtures/scene.ts'
-import { type Ran, runScript } from './fixtures/script.ts'
+import { runScript } from './fixtures/script.ts'
 
 /** The prefix of every token. */
 const tokenPrefix = name.replaceAll('-', '_')
@@ -44,7 +45,7 @@ const tokenIn = (out: string, scope: string): string =>
 
 async function scopeAsStored(token: string, environment: string) {
   const list = (await stored(`/hello/${environment}/tokens`))?.Value ?? ''
-  return scopeOf(token, parseTokenHashes(list) ?? [])
+  return entryOf(token, parseTokenHashes(list) ?? [])?.scope
 }
 
 describe('scripts/secrets', () => {

@@ -5,11 +5,11 @@ import Ajv from 'ajv-draft-04'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { loadConfig } from '../../../src/config/config.ts'
 import { LOG_LEVELS } from '../../../src/telemetry/log.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { providerEnvironment, Workspace } from '../../lab/support/terraform.ts'
-import { run } from '../../lab/support/tools.ts'
 import { agentSource } from './agent-source.ts'
 
 // The first run builds the provider.
@@ -37,9 +37,9 @@ describe('the user data', () => {
 
   test('is within the size limit of EC2, and a valid script', async () => {
     expect(Buffer.byteLength(script)).toBeLessThan(16_384)
-    const { status, output } = await run(['shellcheck', join(out, 'user-data.sh')], root)
+    const { code, output } = await run(['shellcheck', join(out, 'user-data.sh')], { cwd: root })
     expect(output).toBe('')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('references secrets by name and contains none', () => {
@@ -89,7 +89,7 @@ describe('the user data', () => {
   test('writes units that pass systemd-analyze verify', async () => {
     const units = readdirSync(join(out, 'units')).map((name) => join(out, 'units', name))
     expect(units).toHaveLength(3)
-    const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], root)
+    const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], { cwd: root })
     expect(output.split('\n').filter((line) => line.includes('app-journal'))).toEqual([])
   })
 
@@ -153,12 +153,12 @@ mkdir '${out}/units' '${out}/agent' && cp -r /etc/app '${out}/app'
 cp /etc/systemd/system/app-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/app.json '${out}/agent'`
     mkdirSync(join(folder.path, 'mnt'))
     const isRoot = process.getuid?.() === 0
-    const { status, output } = await run(
+    const { code, output } = await run(
       // Root needs no user namespace, and could not create one in a chroot.
       ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', around],
-      root,
+      { cwd: root },
     )
-    if (status !== 0) throw new Error(output)
+    if (code !== 0) throw new Error(output)
     return read('calls')
   }
 })
@@ -212,7 +212,9 @@ describe('the SSM documents', () => {
       const path = join(temporary.path, `${name}.sh`)
       writeFileSync(path, `#!/bin/sh\n${scriptOf(document)}`)
       // defaults.env exists only on the instance.
-      const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], temporary.path)
+      const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], {
+        cwd: temporary.path,
+      })
       expect(output).toBe('')
     }
   })

@@ -17,9 +17,10 @@ import { describeBuild } from '../../../scripts/lib/provenance/statement.ts'
 import { amiArtifact } from '../../../scripts/lib/receipt/envelope.ts'
 import { signedPath } from '../../../scripts/lib/receipt/signed.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
-import { goTool, run } from '../../lab/support/tools.ts'
+import { goTool } from '../../lab/support/tools.ts'
 
 const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' }
 
@@ -73,9 +74,9 @@ sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is n
 describe('the workflows', () => {
   test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {
     const actionlint = await goTool('actionlint', ACTIONLINT.module, ACTIONLINT.version)
-    const { status, output } = await run([actionlint, '-no-color'], root)
+    const { code, output } = await run([actionlint, '-no-color'], { cwd: root })
     expect(output).toBe('')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('pin every action to a commit, and name its version', () => {
@@ -208,12 +209,12 @@ describe('the workflows', () => {
     using folder = temporaryFolder()
     const git = async (...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-      const { status, output } = await run(['git', ...as, ...args], folder.path)
-      if (status !== 0) throw new Error(output)
+      const { code, output } = await run(['git', ...as, ...args], { cwd: folder.path })
+      if (code !== 0) throw new Error(output)
     }
     const refused = async () => {
       const command = ['bash', '-eo', 'pipefail', '-c', guard?.run as string]
-      return (await run(command, folder.path)).status
+      return (await run(command, { cwd: folder.path })).code
     }
     await git('init', '--quiet', '--initial-branch=main', '.')
     await git('commit', '--quiet', '--allow-empty', '--message', 'older')
@@ -255,8 +256,11 @@ describe('the workflows', () => {
     writeFileSync(output, '')
     const script = async () => {
       const command = ['bash', '-eo', 'pipefail', '-c', prepare?.run as string]
-      const environment = { RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
-      expect(await run(command, folder.path, environment)).toEqual({ status: 0, output: '' })
+      const environment = { ...process.env, RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
+      expect(await run(command, { cwd: folder.path, env: environment })).toMatchObject({
+        code: 0,
+        output: '',
+      })
       return readFileSync(output, 'utf8')
     }
     expect(await script()).toBe('')
@@ -306,11 +310,11 @@ describe('the workflows', () => {
     const found = async (RELEASE: string) => {
       rmSync(output, { force: true })
       const command = ['bash', '-eo', 'pipefail', '-c', find?.run as string]
-      const environment = { RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
-      const { status } = await run(command, root, environment)
-      return status === 0 ? readFileSync(output, 'utf8') : existsSync(output)
+      const environment = { ...process.env, RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
+      const { code } = await run(command, { cwd: root, env: environment })
+      return code === 0 ? readFileSync(output, 'utf8') : existsSync(output)
     }
-    const head = (await run(['git', 'rev-parse', 'HEAD'], root)).output.trim()
+    const head = (await run(['git', 'rev-parse', 'HEAD'], { cwd: root })).output.trim()
     expect(await found('HEAD')).toBe(`commit=${head}\nRELEASE=${head}\n`)
     for (const option of ['--unattested', '--all', '--previous', '-h'])
       expect(await found(option), option).toBe(false)
@@ -323,8 +327,10 @@ describe('the workflows', () => {
     const at = mkdtempSync(join(tmpdir(), `${name}-push-`))
     const git = async (folder: string, ...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-      const { status, output } = await run(['git', ...as, '-C', join(at, folder), ...args], at)
-      if (status !== 0) throw new Error(output)
+      const { code, output } = await run(['git', ...as, '-C', join(at, folder), ...args], {
+        cwd: at,
+      })
+      if (code !== 0) throw new Error(output)
       return output
     }
     try {
@@ -344,15 +350,12 @@ describe('the workflows', () => {
       await git('other', 'tag', 'main')
       await git('other', 'push', '--quiet', 'origin', 'refs/tags/main')
       await Bun.write(join(at, 'job', file), 'new')
-      const { status, output } = await run(
-        ['bash', '-eo', 'pipefail', '-c', script],
-        join(at, 'job'),
-        {
-          RELEASE: 'a'.repeat(40),
-        },
-      )
+      const { code, output } = await run(['bash', '-eo', 'pipefail', '-c', script], {
+        cwd: join(at, 'job'),
+        env: { ...process.env, RELEASE: 'a'.repeat(40) },
+      })
       expect(output).toContain('main')
-      expect(status).toBe(0)
+      expect(code).toBe(0)
       expect(
         (await git('origin', 'log', '--format=%s', 'refs/heads/main')).split('\n').slice(0, 3),
       ).toEqual(['Ship aaaaaaaaaaaa', 'moved', 'first'])

@@ -26,6 +26,7 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
   TIMEZONE: 'Europe/Atlantis',
   AUTH: 'maybe',
   TOKENS: 'write:abc',
+  SECRETS_REREAD_SECONDS: '5m',
   TLS_CERT_FILE: '',
   TLS_KEY_FILE: '',
   DRAIN_SECONDS: '20s',
