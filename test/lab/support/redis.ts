@@ -49,18 +49,21 @@ async function answersAs(child: Subprocess, client: Redis): Promise<void> {
   )
 }
 
-/** A real redis-server on loopback; `using` stops it. */
+/** A real redis-server on loopback, or another `program`; `using` stops it. Other options are for the test's connection. */
 export async function startRedis(
   extra: string[] = [],
-  clientOptions: object = {},
-  portOption = '--port',
+  {
+    program = 'redis-server',
+    portOption = '--port',
+    ...clientOptions
+  }: Record<string, unknown> & Partial<Record<'program' | 'portOption', string>> = {},
 ): Promise<RedisServer> {
   const folder = temporaryFolder(MEMORY)
   const log = join(folder.path, 'redis.log')
   const spawn = (port: number, more: string[] = []) =>
     Bun.spawn(
       [
-        'redis-server',
+        program,
         ...[portOption, String(port), '--bind', '127.0.0.1', '--dir', folder.path],
         ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
         ...extra,

@@ -160,8 +160,12 @@ describe('Redis with TLS, user and password', () => {
           ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
           ...['--user', 'default', 'off', '--user', name, 'on', '>s3cret', `~${name}:*`, '+@all'],
         ],
-        { tls: { ca: certificate.pem }, username: name, password: 's3cret' },
-        '--tls-port',
+        {
+          portOption: '--tls-port',
+          tls: { ca: certificate.pem },
+          username: name,
+          password: 's3cret',
+        },
       ),
     )
     const store = await redisStore(server.endpoint, {

@@ -175,8 +175,7 @@ describe('in standalone mode and as a cluster, a store that cannot be reached sa
           ...['--port', '0', '--tls-auth-clients', 'no'],
           ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
         ],
-        { tls: { ca: certificate.pem } },
-        '--tls-port',
+        { portOption: '--tls-port', tls: { ca: certificate.pem } },
       )
       using web = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('') })
       const port = web.port
