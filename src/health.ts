@@ -1,5 +1,4 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import type { Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import { createReasons } from './telemetry/reasons.ts'
 
@@ -26,7 +25,11 @@ const QUIET_MS = 2000
  * store, so that a store outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
  * the latch across process restarts.
  */
-export function createHealth(store: Store, log: Log, latchFile?: string): Health {
+export function createHealth(
+  store: { ping(): Promise<void> },
+  log: Log,
+  latchFile?: string,
+): Health {
   let reached = latchFile !== undefined && existsSync(latchFile)
   let draining = false
 

@@ -24,9 +24,9 @@ export function createReload({ config, reread, followPassword, log }: Dependenci
       log.warn({ event: 'secrets-kept', problems })
     })
     if (!next) return
-    if (!Bun.deepEquals(next.tokens, config.tokens)) {
+    if (next.tokens && !Bun.deepEquals(next.tokens, config.tokens)) {
       config.tokens = next.tokens
-      const tokens = next.tokens?.map(({ scope, label, madeOn }) => ({ scope, label, madeOn }))
+      const tokens = next.tokens.map(({ scope, label, madeOn }) => ({ scope, label, madeOn }))
       log.info({ event: 'tokens-replaced', tokens })
     }
     if (next.redis?.password) followPassword(next.redis.password)

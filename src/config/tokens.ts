@@ -20,7 +20,7 @@ const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})(?::([\w.-]{1,64})(?::(\d{4}-
 
 /**
  * The entries of `list`, `scope:sha256hex`, `scope:sha256hex:label` or `scope:sha256hex:label:date`, separated by commas
- * or white space; undefined when one is malformed.
+ * or white space; undefined when one is malformed, or there is none.
  */
 export function parseTokenHashes(list: string): TokenHash[] | undefined {
   const entries = list.split(/[\s,]+/).filter(Boolean)
@@ -36,7 +36,7 @@ export function parseTokenHashes(list: string): TokenHash[] | undefined {
       },
     ]
   })
-  return hashes.length === entries.length ? hashes : undefined
+  return hashes.length === entries.length && hashes.length > 0 ? hashes : undefined
 }
 
 /** A new random token and the entry that configures it; one with a label has today's date (UTC), too. */

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { name } from '../../package.json'
 import type { Config } from '../config/config.ts'
 import type { Endpoint } from '../config/settings.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -20,10 +22,10 @@ export interface OpenStore {
 const LINGER_MS = 1000
 
 /** Redis if it is configured, else the SQLite file. */
-export function openStore(config: Pick<Config, 'redis' | 'sqliteFile'>, log: Log): OpenStore {
+export function openStore(config: Pick<Config, 'redis' | 'stateDirectory'>, log: Log): OpenStore {
   if (!config.redis) {
     return {
-      records: openSqlite(config.sqliteFile),
+      records: openSqlite(join(config.stateDirectory, `${name}.db`)),
       followEndpoints() {},
       followPassword() {},
     }

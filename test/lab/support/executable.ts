@@ -29,15 +29,15 @@ export interface RunningService extends AsyncDisposable {
 
 const BASE_ENV = { PATH: process.env.PATH, ADMIN_PORT: '0', DRAIN_SECONDS: '0' }
 
-/** Starts the real executable on a free loopback port, in its own empty folder; resolves once it listens. */
+/** Starts the real executable on a free loopback port, in its own empty folder, `under` a command that runs it; resolves once it listens. */
 export async function startService(
-  env: Record<string, string> = {},
-  { environment = 'local', port = 0 } = {},
+  env: Record<string, string | undefined> = {},
+  { environment = 'local', port = 0, under = [] as string[] } = {},
 ): Promise<RunningService> {
   const folder = temporaryFolder()
   const out = join(folder.path, 'out.log')
   const err = join(folder.path, 'err.log')
-  const child = Bun.spawn([...command, String(port), environment], {
+  const child = Bun.spawn([...under, ...command, String(port), environment], {
     cwd: folder.path,
     env: { ...BASE_ENV, BIND_ADDRESS: '127.0.0.1', ...env },
     stdin: 'ignore',

@@ -1,14 +1,14 @@
+import type { Store } from '../../../src/birthdays/store.ts'
+import { storeBirthdaysIn } from '../../../src/birthdays/store.ts'
 import type { RedisConfig } from '../../../src/config/config.ts'
-import { storeBirthdaysIn } from '../../../src/store/birthdays.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis, reportConnections } from '../../../src/store/redis-client.ts'
-import type { Store } from '../../../src/store/store.ts'
 import { memoryLog } from './app.ts'
 import { eventually } from './process.ts'
 
-/** A Redis store as the service opens it; it may not answer yet. */
-export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig> = {}): Store {
-  const config: RedisConfig = {
+/** How the service is configured for the Redis at `endpoint`. */
+export function redisConfig(endpoint: string, options: Partial<RedisConfig> = {}): RedisConfig {
+  return {
     mode: 'standalone',
     endpoints: endpoint.split(',').map((part) => {
       const [host = '', port] = part.split(':')
@@ -20,7 +20,12 @@ export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig
     commandTimeoutMs: 500,
     ...options,
   }
-  return storeBirthdaysIn(createRedisStore(connectRedis(config, reportConnections(memoryLog()))))
+}
+
+/** A Redis store as the service opens it; it may not answer yet. */
+export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig> = {}): Store {
+  const client = connectRedis(redisConfig(endpoint, options), reportConnections(memoryLog()))
+  return storeBirthdaysIn(createRedisStore(client))
 }
 
 /** A Redis store that can be read and written. */

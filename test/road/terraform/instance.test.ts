@@ -65,7 +65,7 @@ describe('the user data', () => {
       { ...env, TOKENS: `write:${'0'.repeat(64)}`, REDIS_PASSWORD: 'x', AWS_REGION: 'eu-west-1' },
     )
     expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: MOCKED })
-    expect(config.instance).toBe(INSTANCE)
+    expect(config.instanceId).toBe(INSTANCE)
   })
 
   test('accepts the log levels that the service knows', () => {

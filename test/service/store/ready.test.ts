@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { storeBirthdaysIn } from '../../../src/birthdays/store.ts'
 import type { RedisConfig } from '../../../src/config/config.ts'
-import { storeBirthdaysIn } from '../../../src/store/birthdays.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { memoryLog } from '../../lab/support/app.ts'
 import { eventually } from '../../lab/support/process.ts'
@@ -16,7 +16,7 @@ import {
   startRedis,
   startSentinelGroup,
 } from '../../lab/support/redis.ts'
-import { redisStore, unreadyRedisStore } from '../../lab/support/store.ts'
+import { redisConfig, redisStore, unreadyRedisStore } from '../../lab/support/store.ts'
 import { makeCertificate } from '../../lab/support/tls.ts'
 
 const stack = new AsyncDisposableStack()
@@ -251,17 +251,7 @@ test('a primary that becomes a replica fails no read, and writes go to the new p
   await using other = await startRedis(QUICK_REPLICATION)
   using proxy = startProxy(primary.port)
   const { records } = openStore(
-    {
-      sqliteFile: '',
-      redis: {
-        mode: 'standalone',
-        endpoints: [{ host: '127.0.0.1', port: proxy.port }],
-        sentinelMaster: '',
-        tls: false,
-        waitReplicas: 0,
-        commandTimeoutMs: 500,
-      },
-    },
+    { stateDirectory: '', redis: redisConfig(`127.0.0.1:${proxy.port}`) },
     memoryLog(),
   )
   const store = storeBirthdaysIn(records)

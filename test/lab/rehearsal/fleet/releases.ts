@@ -37,7 +37,7 @@ const PATCHES: Record<
   },
   // Works until its instance has this file, like a release that goes wrong over time.
   'turns-bad': {
-    file: 'src/routes/hello.ts',
+    file: 'src/birthdays/routes.ts',
     from: 'const username = usernameFrom(c.req',
     to: "if (require('node:fs').existsSync('/etc/app/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
   },
