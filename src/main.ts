@@ -6,6 +6,7 @@ import { embeddedText, release } from './release.ts'
 import { type Service, startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 import { openTimeZone } from './time-zone.ts'
+import { transfer } from './transfer.ts'
 import { parseCommand, USAGE } from './usage.ts'
 
 /** Exit codes, those of sysexits.h where it has one. */
@@ -49,6 +50,17 @@ switch (command.verb) {
     const { healthy, report } = await checkHealth(config)
     console.log(report)
     process.exit(healthy ? EXIT.ok : EXIT.failure)
+    break
+  }
+  case 'export':
+  case 'import': {
+    const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
+    try {
+      await transfer(command.verb, command.from, config)
+    } catch (error) {
+      console.error(`${name}: ${(error as Error).message}`)
+      process.exit(EXIT.failure)
+    }
     break
   }
   case 'serve':

@@ -16,6 +16,8 @@ const FORMS = [
     'create a token (write, or read) and the TOKENS entry that configures it',
   ],
   ['config', 'check the environment and print the effective settings'],
+  ['export [--from P]', 'print all records of the store as JSON lines, from the position P'],
+  ['import [--from P]', 'read such lines from standard input into the store'],
   ['sbom | licenses', 'print what this executable contains (CycloneDX), or its licences'],
   ['--help | --version', ''],
 ]
@@ -28,6 +30,7 @@ Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid s
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
   | { verb: 'token'; scope: Scope; label?: string }
+  | { verb: 'export' | 'import'; from?: string }
   | { verb: 'help' | 'version' | 'sbom' | 'licenses' }
   | { verb: 'usage'; reason: string }
 
@@ -47,6 +50,9 @@ export function parseCommand(words: readonly string[]): Command {
       return most(1, () => ({ verb: first }))
     case 'token':
       return most(3, () => newToken(second, words[2]))
+    case 'export':
+    case 'import':
+      return most(3, () => fromPosition(first, second, words[2]))
     case 'config':
       return most(3, () => withPort('config', second, words[2]))
     case 'healthcheck':
@@ -62,6 +68,12 @@ function newToken(word = 'write', label?: string): Command {
   if (label === undefined) return { verb: 'token', scope }
   if (!LABEL.pattern.test(label)) return usage(`got the label ${label}, expected ${LABEL.wants}`)
   return { verb: 'token', scope, label }
+}
+
+function fromPosition(verb: 'export' | 'import', option?: string, from?: string): Command {
+  if (option === undefined) return { verb }
+  if (option !== '--from') return usage(`got ${option}, expected --from or nothing`)
+  return from ? { verb, from } : usage('got no position after --from')
 }
 
 function withPort(

@@ -14,6 +14,7 @@ import {
 } from './batched.ts'
 import { clusterRoute } from './cluster-route.ts'
 import { inWords } from './in-words.ts'
+import { scanKeys } from './redis-keys.ts'
 import { replicatedWrites } from './replicated-writes.ts'
 
 /** What the store needs from Redis. Every promise settles within the command timeout, or 850 ms in a cluster, if longer. */
@@ -21,6 +22,8 @@ export interface RedisClient {
   read(command: RedisCommand): Promise<unknown>
   /** SET and DEL; with `waitReplicas`, resolves when that many replicas have it. */
   write(command: RedisCommand): Promise<unknown>
+  /** All keys that begin with `prefix`; see `ScannableStore`. Needs SCAN and INFO. */
+  keys(prefix: string, from?: string): AsyncGenerator<{ keys: string[]; position: string }, void>
   /** Resolves when Redis is of the configured mode, is no replica, and accepts GET, SET and DEL. Changes nothing. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -69,6 +72,7 @@ export function connectRedis(config: RedisConfig, report: ConnectionReport): Red
   return {
     read: reads.operation,
     write: writes.operation,
+    keys: (prefix, from) => scanKeys(reads.client, prefix, from),
     async ping() {
       const key = `${PROBE}:${crypto.randomUUID()}`
       await Promise.all([
@@ -88,6 +92,7 @@ export function connectRedis(config: RedisConfig, report: ConnectionReport): Red
 const PROBE = `${name}:probe`
 
 interface Connection {
+  client: Redis | Cluster
   operation(command: RedisCommand): Promise<unknown>
   connected(): boolean
   close(): void
@@ -145,6 +150,7 @@ function connect(config: RedisConfig, send: Send, report: ConnectionReport): Con
   }
   const route = client instanceof Cluster ? clusterRoute(client, send) : routeTo(client)
   return {
+    client,
     operation: batched(
       { ...route, refused: (...attempt) => route.refused(...attempt).catch(explain) },
       send,

@@ -1,5 +1,6 @@
-import { type KeyValueStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
+import { type Entry, type ScannableStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
 import type { RedisClient } from './redis-client.ts'
+import { ServersChanged } from './redis-keys.ts'
 
 /**
  * Redis or Valkey, in any topology. `close` closes `client`; `onReadOnly` is told that it refused a write as a replica.
@@ -7,7 +8,7 @@ import type { RedisClient } from './redis-client.ts'
 export function createRedisStore(
   client: RedisClient,
   onReadOnly: () => void = () => {},
-): KeyValueStore {
+): ScannableStore {
   const refuseWrite = (error: Error) => {
     if (error.message.startsWith('READONLY')) onReadOnly()
     return refuse(error)
@@ -24,12 +25,29 @@ export function createRedisStore(
     async ping() {
       await client.ping().catch(refuse)
     },
+    async *pages(prefix, from) {
+      const pages = client.keys(prefix, from)
+      for (;;) {
+        const page = await pages.next().catch(refuse)
+        if (page.done) return
+        const { keys, position } = page.value
+        const values = await Promise.all(
+          keys.map((key) => client.read(['get', key]).catch((error) => refuse(error, key))),
+        )
+        const entries = keys.flatMap((key, index): Entry[] => {
+          const value = values[index]
+          return typeof value === 'string' ? [[key, value]] : []
+        })
+        yield { entries, position }
+      }
+    },
     close: () => client.close(),
   }
 }
 
 /** Redis down, slow or refusing is an expected event; a value of another type is not ours to read. */
 function refuse(error: Error, key = 'a key'): never {
+  if (error instanceof ServersChanged) throw error
   if (error.message.startsWith('WRONGTYPE')) throw new UnreadableRecord(key)
   throw new StoreUnavailable(`Redis: ${error.message}`, { cause: error })
 }

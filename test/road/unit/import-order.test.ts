@@ -12,7 +12,7 @@ const ROOMS = [
   'src/{certificate,health,healthcheck,reload,usage}.ts',
   'src/http/**',
   'src/{birthdays,pages}/**',
-  'src/{app,admin,warm-up,service,main}.ts',
+  'src/{app,admin,warm-up,service,transfer,main}.ts',
   'scripts/lib/cli/**',
   'scripts/lib/service.ts',
   'scripts/lib/aws/**',
