@@ -6,6 +6,7 @@ import type { Config } from './config/config.ts'
 import type { ScannableStore } from './store/key-value.ts'
 import { createRedisStore } from './store/redis.ts'
 import { connectRedis } from './store/redis-client.ts'
+import { ServersChanged } from './store/redis-keys.ts'
 import { openSqlite } from './store/sqlite.ts'
 import { exportLines, importLines, type Total } from './store/transfer.ts'
 
@@ -42,8 +43,14 @@ export async function transfer(
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
     say(`${verb}: ${total.count} records in ${seconds} s, checksum ${total.checksum}`)
   } catch (error) {
-    const again = last === undefined ? `${name} ${verb}` : `${name} ${verb} --from ${last}`
-    throw new Error(`${verb}: ${(error as Error).message}; to go on: ${again}`)
+    const { message } = error as Error
+    if (last === undefined || error instanceof ServersChanged)
+      throw new Error(`${verb}: ${message}`)
+    const again = {
+      export: `${name} export --from ${last}`,
+      import: `${name} export --from ${last} | ${name} import, or with the same input ${name} import --from ${last}`,
+    }
+    throw new Error(`${verb}: ${message}; to go on: ${again[verb]}`)
   } finally {
     await store.close()
   }

@@ -1,4 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
+import { NOT_SENT } from './batched.ts'
 
 const PAGE_KEYS = 1000
 
@@ -39,6 +40,7 @@ async function primaries(
   client: Redis | Cluster,
 ): Promise<{ nodes: Redis[]; fingerprint: string }> {
   const isCluster = client instanceof Cluster
+  if (client.status !== 'ready') throw new Error(NOT_SENT)
   if (isCluster) await new Promise<void>((done) => client.refreshSlotsCache(() => done()))
   const nodes = isCluster ? client.nodes('master') : [client]
   const address = ({ options: { host, port } }: Redis) => `${host}:${port}`

@@ -91,7 +91,7 @@ test('an import that dies ends the export, which says how to go on', async () =>
   expect(await child.exited).toBe(1)
   const [, position] =
     new RegExp(
-      `${service}: import: the input has no end line: .*; to go on: ${service} import --from (\\S+)\n`,
+      `${service}: import: the input has no end line: .*; to go on: ${service} export --from (\\S+) `,
     ).exec(err) ?? []
   expect(position).toStartWith(`${service}:v1:`)
   const rest = await pipe(

@@ -194,6 +194,17 @@ describe('what is not whole is refused, and nothing of its part written', () => 
   })
 })
 
+test('an export that begins before there is a connection is complete', async () => {
+  const cluster = stack.use(await startCluster({ replicas: 0 }))
+  await fill(await openRedis(cluster.endpoint, 'cluster'))
+  const report = { failed() {}, ready() {} }
+  const early = createRedisStore(
+    connectRedis(redisConfig(cluster.endpoint, { mode: 'cluster' }), report),
+  )
+  stack.defer(() => early.close())
+  expect((await exported(early)).total?.count).toBe(COUNT)
+})
+
 test('a lost connection does not end an export of Redis', async () => {
   const { store, servers } = await open('Redis')
   await fill(store)
