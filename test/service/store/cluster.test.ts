@@ -74,7 +74,9 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     const empty = waitReplicas === 0 ? 1 : 0
     cluster = stack.use(await startCluster({ replicas: 1 + waitReplicas, empty }))
     target = cluster.empty[0] ?? cluster.servers[1]
-    store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas })
+    // What is tested is what the client does, and not how soon a busy machine answers.
+    const patient = { commandTimeoutMs: 3000 }
+    store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas, ...patient })
     stack.defer(() => store.close())
   }, 60_000)
   afterAll(() => stack.disposeAsync())
