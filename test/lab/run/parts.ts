@@ -46,6 +46,7 @@ export const PARTS: Record<string, Part> = {
     proves: 'one contract for SQLite and every kind of Redis; a cluster that moves and fails',
     seconds: 50,
     needs: ['redis'],
+    also: { valkey: ['valkey'] },
     byDefault: true,
   },
   binary: {
@@ -60,6 +61,8 @@ export const PARTS: Record<string, Part> = {
       outage: ['redis'],
       journal: ['python'],
       machine: ['openssl'],
+      rotation: ['redis'],
+      transfer: ['redis'],
       systemd: ['python'],
     },
     byDefault: ['cli', 'stop', 'outage'],
