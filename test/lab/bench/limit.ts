@@ -6,12 +6,12 @@
 import { readFileSync } from 'node:fs'
 import calculateSlot from 'cluster-key-slot'
 import { Cluster, Redis } from 'ioredis'
-import { greeting, parseDate } from '../../../src/birthday.ts'
-import { createCalendar } from '../../../src/calendar.ts'
-import { birthdayKey } from '../../../src/store/birthdays.ts'
+import { greeting, parseDate } from '../../../src/birthdays/birthday.ts'
+import { createCalendar } from '../../../src/birthdays/calendar.ts'
+import { birthdayKey } from '../../../src/birthdays/store.ts'
 
 const [, , listenPort, kind] = process.argv
-const { today, daysUntil } = createCalendar('UTC')
+const { today, daysUntil } = createCalendar(() => Temporal.Now.plainDateISO('UTC'))
 const RELEASE = '0'.repeat(40)
 
 type Command = [name: string, ...parameters: string[]]

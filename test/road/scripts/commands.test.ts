@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { run, succeed } from '../../lab/support/command.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 
@@ -91,6 +92,85 @@ describe('scripts/start', () => {
     )
   }, 60_000)
 })
+
+describe('scripts/start says in one sentence that', () => {
+  const starts = (cwd: string, env: Record<string, string> = {}) =>
+    run(['scripts/start'], { cwd, env: { ...process.env, ...env } })
+
+  test('PORT is not a port', async () => {
+    const { code, err } = await starts(root, { PORT: 'banana' })
+    expect([code, err]).toEqual([2, expect.stringContaining('start: got banana, expected a port')])
+  })
+
+  test('what was downloaded is not a clone, whose commit names the release', async () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    rmSync(join(clone, '.git'), { recursive: true })
+    // Not even when a folder above is one.
+    await succeed(['git', 'init', '--quiet', folder.path])
+    const { code, err } = await starts(clone)
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `build: ${clone} is not a git clone with a commit, whose id names the release: git clone, or git init && git add --all && git commit\n`,
+    )
+  }, 60_000)
+
+  test('the registry cannot be reached', async () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    rmSync(join(clone, 'node_modules'), { recursive: true })
+    const registry = `http://127.0.0.1:${freePort()}/`
+    const { code, err } = await starts(clone, {
+      BUN_CONFIG_REGISTRY: registry,
+      npm_config_registry: registry,
+      BUN_INSTALL_CACHE_DIR: join(folder.path, 'cache'),
+      BUN_CONFIG_MAX_HTTP_RETRIES: '0',
+    })
+    expect(code).toBe(1)
+    expect(err.trimEnd().split('\n').at(-1)).toStartWith(
+      'the dependencies could not be installed: ',
+    )
+  }, 120_000)
+})
+
+test('scripts/start serves at $PORT where no port is given', async () => {
+  using folder = temporaryFolder()
+  const clone = cloneInto(folder.path)
+  const port = String(freePort())
+  const child = Bun.spawn(['scripts/start'], {
+    cwd: clone,
+    env: {
+      ...process.env,
+      PORT: port,
+      ADMIN_PORT: '0',
+      ALL_PROXY: `http://127.0.0.1:${freePort()}`,
+    },
+    stdout: Bun.file(join(folder.path, 'out')),
+    stderr: 'ignore',
+  })
+  const printed = await eventually(
+    'it says where it serves',
+    async () => {
+      const text = await Bun.file(join(folder.path, 'out')).text()
+      return text.includes('/hello/Ada\n\n') && text
+    },
+    { withinMs: 60_000 },
+  )
+  expect(printed).toContain(`serving at http://localhost:${port} `)
+  expect(printed).toContain("curl --noproxy '*' -i")
+  child.kill('SIGINT')
+  await child.exited
+}, 120_000)
+
+test.each(['ops', 'rollout'])(
+  "scripts/%s does not look a verb up in an object's prototype",
+  async (script) => {
+    for (const verb of ['constructor', '__proto__', 'toString']) {
+      const { code, err } = await run([`scripts/${script}`, verb], { cwd: root })
+      expect([code, err]).toEqual([2, expect.stringContaining(`there is no verb '${verb}'`)])
+    }
+  },
+)
 
 describe('scripts/check', () => {
   test('says how to repair formatting, repairs it with --fix, and finds import cycles', () => {

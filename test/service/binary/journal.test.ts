@@ -19,7 +19,7 @@ test.skipIf(missing !== undefined)(
     using folder = temporaryFolder()
     const command = ['unshare', '--mount', 'python3', join(import.meta.dir, 'journal.py')]
     // A name of 4 kB that etcd would give: the longest text of others that is logged.
-    await using etcd = startImpostor(`\x7f\x85\n😀${"x".repeat(4000)}`)
+    await using etcd = startImpostor(`\x7f\x85\n😀${'x'.repeat(4000)}`)
     const child = Bun.spawn([...command, executable, '0'], {
       cwd: folder.path,
       env: {

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXECUTABLE_TZDATA } from '../../../src/time-zone.ts'
-import { executable, healthy, run, save, startService } from '../../lab/support/executable.ts'
+import {
+  executable,
+  healthy,
+  runExecutable,
+  save,
+  startService,
+} from '../../lab/support/executable.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { makeCertificate } from '../../lab/support/tls.ts'
@@ -67,11 +73,12 @@ describe('a proxy in the environment', () => {
       await eventually(
         'the service is healthy',
         async () =>
-          (await run(['healthcheck', port], { env: { ...env, ...proxy.env } })).exitCode === 0,
+          (await runExecutable(['healthcheck', port], { env: { ...env, ...proxy.env } })).code ===
+          0,
       )
       expect(proxy.asked).toEqual([])
       // Over the other scheme it cannot be.
-      if (scheme === 'https') expect((await run(['healthcheck', port])).exitCode).toBe(1)
+      if (scheme === 'https') expect((await runExecutable(['healthcheck', port])).code).toBe(1)
     },
   )
 
@@ -89,7 +96,7 @@ test('healthcheck needs no secret', async () => {
   await healthy(service)
   const { port } = new URL(service.url)
   const env = { REDIS_PASSWORD: 'file:/nonexistent', TOKENS: 'ssm:/none' }
-  expect(await run(['healthcheck', port], { env })).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(await runExecutable(['healthcheck', port], { env })).toMatchObject({ code: 0, err: '' })
 })
 
 describe('a signal', () => {
@@ -188,16 +195,18 @@ describe('TIMEZONE', () => {
       expect(metrics).toContain(
         `time_zone_info{zone="Africa/Casablanca",tzdata="${used}",from="${from}"} 1\n`,
       )
-      const { stdout } = await run(['config'], { env: machine.env })
-      expect(stdout).toContain(`# TIMEZONE is by tzdata ${used} of ${from}\n`)
+      const { out } = await runExecutable(['config'], { env: machine.env })
+      expect(out).toContain(`# TIMEZONE is by tzdata ${used} of ${from}\n`)
       machine[Symbol.dispose]()
     },
   )
 
   test('is by the rules of the executable where the machine does not know the zone', async () => {
     using machine = machineWith('2099z')
-    const { stdout } = await run(['config'], { env: { ...machine.env, TIMEZONE: 'Asia/Tokyo' } })
-    expect(stdout).toContain(`tzdata ${EXECUTABLE_TZDATA} of the executable`)
+    const { out } = await runExecutable(['config'], {
+      env: { ...machine.env, TIMEZONE: 'Asia/Tokyo' },
+    })
+    expect(out).toContain(`tzdata ${EXECUTABLE_TZDATA} of the executable`)
   })
 
   test('has the rules that the executable says it has', async () => {
@@ -233,6 +242,6 @@ test('a low limit of open files is said once', async () => {
 
 // src/README.md and SECURITY.md say so. When this fails, Bun no longer obeys it: take the sentences back.
 test('whoever sets BUN_BE_BUN=1 runs whatever they like with the executable', async () => {
-  const { stdout } = await run(['-e', 'console.log(6 * 7)'], { env: { BUN_BE_BUN: '1' } })
-  expect(stdout).toBe('42\n')
+  const { out } = await runExecutable(['-e', 'console.log(6 * 7)'], { env: { BUN_BE_BUN: '1' } })
+  expect(out).toBe('42\n')
 })

@@ -224,7 +224,15 @@ describe('the configuration', () => {
   test('leaves variables of others alone', async () => {
     const others = [
       ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TZ', 'TERM', 'PORT', 'ENVIRONMENT', 'WORKERS'],
-      ...['AWS_ACCESS_KEY_ID', 'AWS_DEFAULT_REGION', 'HTTP_PROXY', 'NO_PROXY', 'TZDIR'],
+      ...[
+        'AWS_ACCESS_KEY_ID',
+        'AWS_DEFAULT_REGION',
+        'HTTP_PROXY',
+        'NO_PROXY',
+        'TZDIR',
+        'OAUTH',
+        'SSL_CERT_FILE',
+      ],
       ...['WATCHDOG_PID', 'INVOCATION_ID', 'CONFIGURATION_DIRECTORY', 'LOGS_DIRECTORY'],
       ...['CREDENTIALS_DIRECTORY', 'SYSTEMD_EXEC_PID', 'JOURNAL_STREAM', 'toString', 'constructor'],
     ]
