@@ -78,6 +78,7 @@ function cachedPolicies(environment: string): Promise<Attached> {
 async function readOrRender(environment: string): Promise<Attached> {
   const path = join(cache, `policies-${environment}-${hashOfSources()}.json`)
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'))
+  if (!Bun.which('terraform')) throw new NoProvider('Terraform is not installed')
   const policies = await renderPolicies(environment)
   mkdirSync(cache, { recursive: true })
   // Renamed, so that no other process reads half of it.

@@ -130,7 +130,7 @@ describe('bump refuses', () => {
   test('a name that is not a commit', async () => {
     const { code, err } = await bump('no-such-branch')
     expect(code).toBe(1)
-    expect(err).toContain("'no-such-branch' is not a commit in this clone")
+    expect(err).toContain(`'no-such-branch' is not a commit in ${root}: `)
   })
 
   test('to guess between two architectures', async () => {

@@ -129,7 +129,7 @@ describe('deploy --plan', () => {
   test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
-      HELLO_ROLLOUT_BAKE_SECONDS: '900',
+      HELLO_ROLLOUT_WATCH_SECONDS: '900',
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
@@ -166,7 +166,7 @@ describe('deploy', () => {
   })
 
   test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     scene.plane.setAlarm(ALARM, 'ALARM')
     const first = await ended(child)
@@ -193,7 +193,7 @@ describe('deploy', () => {
   })
 
   test('waits at Ctrl-C until Terraform has stopped, and says that the refresh goes on', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     process.kill(-child.pid, 'SIGINT')
     const { code, err } = await ended(child)

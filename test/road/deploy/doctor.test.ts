@@ -75,7 +75,7 @@ describe('doctor', () => {
     expect(stripVTControlCharacters(written)).toBe('waiting for store, plan')
     written = ''
     const text = 'terraform plan would change 1 resource:\nterraform_data.store, update of input'
-    report.tell([{ check: 'plan', status: 'problem', text, todo: 'apply', counts: true }])
+    report.show([{ check: 'plan', status: 'problem', text, todo: 'apply', counts: true }])
     expect(written).toStartWith('\r\x1b[2K')
     expect(stripVTControlCharacters(written).trimStart().split('\n')).toEqual([
       'problem  plan           terraform plan would change 1',

@@ -40,7 +40,7 @@ test('a restart that cannot resume health checks says how to do so', async () =>
   expect(err).toContain(
     `aws autoscaling resume-processes --auto-scaling-group-name ${GROUP} --scaling-processes HealthCheck`,
   )
-  expect((await ops('status')).out).toContain('suspended processes: HealthCheck')
+  expect((await ops('status')).out).toContain('suspended   HealthCheck')
   scene.plane.group.suspended.clear()
 })
 

@@ -62,7 +62,7 @@ describe('ops status', () => {
   test('prints JSON with --json', async () => {
     const reports = JSON.parse((await ops('status', '--json')).out)
     expect(reports).toHaveLength(3)
-    expect(reports[0]).toMatchObject({ release: OLD, saidRelease: OLD, saidHealth: '200' })
+    expect(reports[0]).toMatchObject({ release: OLD, reportedRelease: OLD, reportedHealth: '200' })
   })
 
   test('still shows what AWS knows when the instances cannot be asked', async () => {

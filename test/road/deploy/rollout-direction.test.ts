@@ -46,7 +46,7 @@ describe('rollback, run twice', () => {
   test('and interrupted halfway the first time, follows the way back and marks the release it leaves', async () => {
     await begin()
     await ship()
-    const first = rollout(['rollback', '--bake-seconds', '500'])
+    const first = rollout(['rollback', '--watch-seconds', '500'])
     await until(() => status() === 'Baking', 'the way back bakes')
     first.kill('SIGINT')
     expect((await ended(first)).code).toBe(130)
@@ -116,7 +116,7 @@ describe('rollback', () => {
 
   test('while AWS rolls back on its own, follows it', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
     scene.behave(OLD_IMAGE, { bootMs: 2500 })
     scene.plane.rollBackRefresh()
@@ -184,7 +184,7 @@ test('rollout list shows past rollouts with status and reason', async () => {
 describe('rolled-back releases are remembered', () => {
   test('even if nobody followed: the next start skips what AWS rolled back', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
     child.kill('SIGKILL')
     await child.exited

@@ -35,7 +35,7 @@ export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> 
   const arch = process.arch as Arch
   for (const { name, image } of assignment.releases) {
     const ami = rehearsal.imageOf(name)
-    const sums = await findInImage(image)
+    const sums = findInImage(image)
     const artifacts = [
       { name: executableName(arch), sha256: sums.executable },
       { name: sbomName(arch), sha256: sums.sbom },

@@ -166,7 +166,7 @@ async function rollbackTwice(rehearsal: Rehearsal): Promise<void> {
   if (there.exitCode !== 0) return
   const now = Promise.withResolvers<void>()
   // It bakes, so that the second finds it running.
-  const first = rehearsal.rollout('a', ['rollback', '--bake-seconds', '60'], {
+  const first = rehearsal.rollout('a', ['rollback', '--watch-seconds', '60'], {
     signal: 'SIGINT',
     when: now.promise,
   })

@@ -9,8 +9,7 @@ import {
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
 import { name } from '../../../package.json'
-import { keep } from '../../../scripts/lib/provenance/keep.ts'
-import { findKept } from '../../../scripts/lib/provenance/kept.ts'
+import { findKept, keep } from '../../../scripts/lib/provenance/kept.ts'
 import { seal } from '../../../scripts/lib/receipt/envelope.ts'
 import { imagesInUse } from '../../../scripts/lib/release/images-in-use.ts'
 import { root } from '../../../scripts/lib/service.ts'
@@ -28,7 +27,7 @@ import {
   registerUnfinished,
   startEmulatedAws,
   tagsOf,
-} from './emulated-aws.ts'
+} from './fixtures/emulated-aws.ts'
 
 const DAY_MS = 86_400_000
 const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS)

@@ -9,8 +9,7 @@ import { bakeAmi } from '../../../scripts/lib/image/ami.ts'
 import { readBuiltRelease } from '../../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../../scripts/lib/image/packer.ts'
 import { unfinished } from '../../../scripts/lib/image/unfinished.ts'
-import { keep } from '../../../scripts/lib/provenance/keep.ts'
-import { findKept } from '../../../scripts/lib/provenance/kept.ts'
+import { findKept, keep } from '../../../scripts/lib/provenance/kept.ts'
 import { checkStatement } from '../../../scripts/lib/provenance/statement.ts'
 import { amiArtifact, open } from '../../../scripts/lib/receipt/envelope.ts'
 import { bake } from '../../../scripts/lib/release/bake.ts'
@@ -21,10 +20,10 @@ import { build, makeTree } from '../../lab/support/built-tree.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
-import { registerAmi, registerUnfinished, startEmulatedAws } from './emulated-aws.ts'
+import { registerAmi, registerUnfinished, startEmulatedAws } from './fixtures/emulated-aws.ts'
 
 const never = new AbortController().signal
-const QUIET = { say: () => {}, interrupted: never }
+const QUIET = { note: () => {}, interrupted: never }
 
 describe('a release', () => {
   test('is read with its id, checksum and time', async () => {
@@ -112,7 +111,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
           ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
           env: { ...process.env, DONE: done },
         }),
-      say: (line) => {
+      note: (line) => {
         said.push(line)
         if (line === 'started') controller.abort()
       },
@@ -131,7 +130,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
     const run = runPacker({
       command: ['build', '.'],
       start,
-      say: () => {},
+      note: () => {},
       interrupted: AbortSignal.abort(),
     })
     expect(run).rejects.toThrow('aborted')
@@ -148,7 +147,7 @@ describe.skipIf(noMinistack !== undefined)('baking an AMI', () => {
   function standInForPacker(path: string): string {
     const bin = join(path, 'bin')
     mkdirSync(bin)
-    const register = `import { registerAmi } from '${join(import.meta.dir, 'emulated-aws.ts')}'
+    const register = `import { registerAmi } from '${join(import.meta.dir, 'fixtures/emulated-aws.ts')}'
 import { EC2Client } from '@aws-sdk/client-ec2'
 const [ec2, release] = [new EC2Client({}), process.argv.at(-1)]
 await registerAmi(ec2, release, new Date(), '-earlier')
