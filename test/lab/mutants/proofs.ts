@@ -51,8 +51,18 @@ export const PROVEN: Proven[] = [
   },
   {
     files: 'src/**/*.ts',
-    fast: [tests('unit', './test/service/unit', './test/service/http/api.test.ts'), TYPES],
-    slow: [binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse')],
+    fast: [
+      tests(
+        'unit',
+        './test/service/unit',
+        './test/service/http/api.test.ts',
+        './test/service/http/hostile.test.ts',
+      ),
+      TYPES,
+    ],
+    slow: [
+      binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse', 'requests', 'machine'),
+    ],
   },
   {
     files:

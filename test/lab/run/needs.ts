@@ -30,6 +30,7 @@ export const NEEDS = {
   shellcheck: { says: 'shellcheck', packages: ['shellcheck'] },
   git: { says: 'git', packages: ['git'] },
   curl: { says: 'curl', packages: ['curl'] },
+  openssl: { says: 'openssl', packages: ['openssl'] },
   jq: { says: 'jq', packages: ['jq'] },
   redis: { says: 'Redis', packages: ['redis-server', 'redis-sentinel', 'redis-tools', 'openssl'] },
   etcd: { says: 'etcd', packages: ['etcd-server', 'etcd-client'] },

@@ -100,7 +100,7 @@ describe('scripts/start says in one sentence that', () => {
 
   test('what was downloaded is not a clone, whose commit names the release', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
+    const clone = await cloneInto(folder.path)
     rmSync(join(clone, '.git'), { recursive: true })
     // Not even when a folder above is one.
     await succeed(['git', 'init', '--quiet', folder.path])

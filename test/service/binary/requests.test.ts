@@ -5,7 +5,6 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createToken } from '../../../src/config/tokens.ts'
 import { healthy, type RunningService, startService } from '../../lab/support/executable.ts'
-import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { end, eventually, freePort } from '../../lab/support/process.ts'
 
 const { token, entry } = createToken('write')
@@ -109,16 +108,12 @@ describe('a body of 8 MB gets its answer, not a reset,', () => {
       expect([statusOf(received), reset]).toEqual([status, false])
   })
 
-  const missing = Bun.which('haproxy') ? undefined : 'HAProxy is not installed'
-  sayWhatIsLeftOut('large bodies through HAProxy', missing)
-  test.skipIf(missing !== undefined)(
-    'through HAProxy too, and so does one that takes too long',
-    async () => {
-      const port = freePort()
-      const file = join(service.folder, 'haproxy.cfg')
-      writeFileSync(
-        file,
-        `defaults
+  test('through HAProxy too, and so does one that takes too long', async () => {
+    const port = freePort()
+    const file = join(service.folder, 'haproxy.cfg')
+    writeFileSync(
+      file,
+      `defaults
   mode http
   timeout connect 2s
   timeout client 60s
@@ -127,37 +122,35 @@ listen service
   bind 127.0.0.1:${port}
   server one 127.0.0.1:${portOf(service)}
 `,
+    )
+    const proxy = Bun.spawn(['haproxy', '-f', file], { stdout: 'ignore', stderr: 'ignore' })
+    try {
+      await eventually(
+        'HAProxy listens',
+        async () => (await fetch(`http://127.0.0.1:${port}/hc`)).ok,
       )
-      const proxy = Bun.spawn(['haproxy', '-f', file], { stdout: 'ignore', stderr: 'ignore' })
-      try {
-        await eventually(
-          'HAProxy listens',
-          async () => (await fetch(`http://127.0.0.1:${port}/hc`)).ok,
+      for (const [, options, status] of large) {
+        const request = withBody(LARGE_BYTES, options)
+        const answers = await Promise.all(
+          Array.from({ length: AT_ONCE }, () => send(port, request, hasStatus)),
         )
-        for (const [, options, status] of large) {
-          const request = withBody(LARGE_BYTES, options)
-          const answers = await Promise.all(
-            Array.from({ length: AT_ONCE }, () => send(port, request, hasStatus)),
-          )
-          expect(answers.map(({ received }) => statusOf(received))).toEqual(
-            Array.from({ length: AT_ONCE }, () => status),
-          )
-        }
-        // One byte is missing.
-        for (const [size, status] of [
-          [1000, 408],
-          [100_000, 413],
-        ] as const) {
-          const [head = '', body = ''] = withBody(size, {})
-          const { received } = await send(port, [head, body.slice(1)], hasStatus)
-          expect(statusOf(received)).toBe(status)
-        }
-      } finally {
-        await end(proxy)
+        expect(answers.map(({ received }) => statusOf(received))).toEqual(
+          Array.from({ length: AT_ONCE }, () => status),
+        )
       }
-    },
-    60_000,
-  )
+      // One byte is missing.
+      for (const [size, status] of [
+        [1000, 408],
+        [100_000, 413],
+      ] as const) {
+        const [head = '', body = ''] = withBody(size, {})
+        const { received } = await send(port, [head, body.slice(1)], hasStatus)
+        expect(statusOf(received)).toBe(status)
+      }
+    } finally {
+      await end(proxy)
+    }
+  }, 60_000)
 })
 
 // src/README.md names both. When one of these fails, Bun was mended: take the sentence back.
