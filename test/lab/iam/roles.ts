@@ -63,7 +63,7 @@ export async function callersHere(
     return { callers: await callersOf(environment) }
   } catch (error) {
     if (!(error instanceof NoProvider)) throw error
-    return { callers: administrators, leftOut: error.message.trim().split('\n')[0] ?? '' }
+    return { callers: administrators, leftOut: error.message }
   }
 }
 

@@ -5,11 +5,31 @@ import { layOutProject } from '../../support/deployable.ts'
 import { ALARM_NAMES } from '../fleet/alarm-watch.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
 import { GROUP, TEMPLATE, URL } from '../names.ts'
+import type { Rehearsal } from '../rehearsal.ts'
 import { expectChain, vouch } from './provenance.ts'
-import type { Rehearsal } from './rehearsal.ts'
+import type { Scenario } from './scenario.ts'
+
+export const deploy: Scenario = {
+  shows:
+    'from A to B by scripts/deploy: bump, terraform plan and apply, rollout, smoke test. Then an instance is restarted in place: no request fails',
+  releases: ['a', 'b'],
+  async play(rehearsal) {
+    if (await shipByDeploy(rehearsal)) await restartInPlace(rehearsal)
+  },
+}
+
+/** Restarts an instance without deregistration: only the service's own drain keeps requests from failing. */
+export async function restartInPlace(rehearsal: Rehearsal): Promise<void> {
+  const [{ id } = { id: '' }] = rehearsal.serving()
+  rehearsal.mark(`restart of ${id} in place`)
+  const words = ['restart', id, '--group', rehearsal.plane.group.name, '--reason', 'rehearsal']
+  const code = await rehearsal.script('ops', words, 'restart.log')
+  rehearsal.mark('restarted')
+  rehearsal.expect('scripts/ops restarts an instance in place', code === 0, `exit code ${code}`)
+}
 
 /** Ships B, and with more rounds A and B again, by scripts/deploy. Returns whether every release was shipped. */
-export async function shipByDeploy(rehearsal: Rehearsal): Promise<boolean> {
+async function shipByDeploy(rehearsal: Rehearsal): Promise<boolean> {
   const { plane, assignment } = rehearsal
   const clone = await cloneRunning(rehearsal, 'a')
   // A version is for the apply to make.

@@ -1,5 +1,5 @@
-import type { FailedRequest } from '../load/lines.ts'
-import type { Expectation, Mark } from '../report/result.ts'
+import type { FailedRequest } from './load/lines.ts'
+import type { Expectation, Mark } from './report/result.ts'
 
 /** What happened in a scenario, and whether it was to happen. */
 export class Findings {
@@ -8,11 +8,13 @@ export class Findings {
   readonly expectations: Expectation[] = []
   private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
 
+  constructor(private readonly scenario: string) {}
+
   /** Records a moment for the page, and prints it. */
   mark(what: string): void {
     this.marks.push({ at: Date.now(), what })
     const seconds = (Date.now() - this.startedAt) / 1000
-    console.error(`${seconds.toFixed(1).padStart(7)} s  ${what}`)
+    console.error(`${this.scenario.padEnd(16)}${seconds.toFixed(1).padStart(6)} s  ${what}`)
   }
 
   expect(what: string, met: boolean, seen: string): void {

@@ -1,9 +1,8 @@
-import type { Release } from '../fleet/releases.ts'
-import type { ScenarioName } from './names.ts'
+import type { Release } from './fleet/releases.ts'
 
 /** The input of the scenario runner. */
 export interface Assignment {
-  scenario: ScenarioName
+  scenario: string
   root: string
   /** Where logs go. */
   folder: string

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
-import type { Receipt } from '../../../../scripts/lib/receipt/receipt.ts'
-import { service } from '../../../../scripts/lib/service.ts'
-import type { Pace } from '../../aws-double/clock.ts'
-import type { ControlPlane } from '../../aws-double/control-plane.ts'
-import { accessKeyOf, type Role } from '../../iam/roles.ts'
-import type { Rollout } from '../report/result.ts'
+import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import { service } from '../../../scripts/lib/service.ts'
+import type { Pace } from '../aws-double/clock.ts'
+import type { ControlPlane } from '../aws-double/control-plane.ts'
+import { accessKeyOf, type Role } from '../iam/roles.ts'
 import type { Assignment } from './assignment.ts'
+import type { Rollout } from './report/result.ts'
 
 /** A person, or an accident, at the terminal of a script. */
 export interface Interruption {
