@@ -66,6 +66,71 @@ describe('a method', () => {
   )
 })
 
+test('no target, Host or property makes a failure of the service', async () => {
+  const targets = [
+    ...[
+      '*',
+      'hc',
+      '//',
+      '//evil/hc',
+      '/%',
+      '/%zz',
+      '/hello/%',
+      '/hello/%ff',
+      '/hello/%00',
+      '/hello/..',
+    ],
+    ...[
+      'http://evil:99999/hc',
+      'http://[/hc',
+      'http://',
+      '/../hc',
+      '/hc#x',
+      '/\\hc',
+      '/assets/__proto__',
+    ],
+    `/hello/${'%CC%81'.repeat(2000)}`,
+  ]
+  const hosts = [
+    '',
+    'a b',
+    '[',
+    '[::1',
+    'x:99999',
+    'a@b',
+    '\xff',
+    '/',
+    'x?y',
+    'http://x',
+    'x'.repeat(5000),
+  ]
+  const bodies = [
+    '{"__proto__":{"dateOfBirth":"2000-01-01"}}',
+    '{"constructor":1}',
+    '1e400',
+    '"\ud800"',
+  ]
+  const end = 'Connection: close\r\n\r\n'
+  const auth = `Authorization: Bearer ${token}\r\n`
+  const requests = [
+    ...targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${auth}${end}`),
+    ...hosts.map((host) => `GET /hello/Ada HTTP/1.1\r\nHost: ${host}\r\n${auth}${end}`),
+    ...bodies.map(
+      (body) =>
+        `PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Content-Length: ${Buffer.byteLength(body)}\r\n${end}${body}`,
+    ),
+  ]
+  const refused: string[] = []
+  for (const request of requests) {
+    const { received } = await send(portOf(service), [request])
+    if (!/^HTTP\/1\.1 [234]/.test(received)) refused.push(`${request.slice(0, 60)}: ${received}`)
+  }
+  expect(refused).toEqual([])
+  const events = new Set((await service.log()).map(({ event }) => event))
+  expect([...events].sort()).toEqual(['listening', 'request'])
+  expect(await service.stderr()).toBe('')
+})
+
 /** A request for `path` with a body of `size` bytes. */
 function withBody(
   size: number,
