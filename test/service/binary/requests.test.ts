@@ -126,7 +126,11 @@ test('no target, Host or property makes a failure of the service', async () => {
     if (!/^HTTP\/1\.1 [234]/.test(received)) refused.push(`${request.slice(0, 60)}: ${received}`)
   }
   expect(refused).toEqual([])
-  const events = new Set((await service.log()).map(({ event }) => event))
+  const events = await eventually('the last of them is logged', async () => {
+    const lines = await service.log()
+    const last = lines.filter(({ method, status }) => method === 'PUT' && status === 400)
+    return last.length >= bodies.length && new Set(lines.map(({ event }) => event))
+  })
   expect([...events].sort()).toEqual(['listening', 'request'])
   expect(await service.stderr()).toBe('')
 })
