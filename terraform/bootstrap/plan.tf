@@ -100,6 +100,7 @@ data "aws_iam_policy_document" "plan" {
       "autoscaling:DescribeWarmPool",
       "cloudwatch:DescribeAlarms",
       "cloudwatch:GetDashboard",
+      "cloudwatch:GetMetricStatistics",
       "cloudwatch:ListTagsForResource",
       "ec2:DescribeAddresses",
       "ec2:DescribeAddressesAttribute",

@@ -64,7 +64,7 @@ if (import.meta.main) {
     const file = readReleaseFile(options.file)
     if (list) return await listReleases(aws, file, json)
     const chosen = await choose(aws, file, { release, ami: options.ami, previous, group, arch })
-    console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)
+    console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
     return await bump(options.file, file, chosen, json)
   })
 }

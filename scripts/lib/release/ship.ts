@@ -27,6 +27,8 @@ export interface DeployOptions {
   yes: boolean
   /** Apply even a plan that changes more than a release needs. */
   all: boolean
+  /** Ship an image that nothing proves to be compatible with the release that runs. */
+  incompatible: boolean
   /** Ship an image that no trusted builder vouches for. */
   unattested: boolean
   retry: boolean
@@ -51,10 +53,16 @@ export async function deploy(options: DeployOptions): Promise<number> {
   const chosen = readReleaseFile(RELEASE_FILE)
   const next = await choose(aws, chosen, { ...options, group })
   const provenance = await provenanceOf(aws, next, options.unattested)
-  const chosenRelease = chosen.release
-  const { pace } = options
-  const described = { group, alarms, chosenRelease, next, provenance, pace }
-  const plan = await describePlan(aws, described)
+  const { pace, previous } = options
+  const plan = await describePlan(aws, {
+    group,
+    alarms,
+    chosenRelease: chosen.release,
+    next,
+    provenance,
+    asksForProof: !(options.incompatible || options.unattested || previous),
+    pace,
+  })
   console.log(plan.lines.join('\n'))
   const note = (line: string) => console.error(`deploy: ${line}`)
   const freeze = group && (await findFreeze(aws, group, new Date(), note))
@@ -68,6 +76,12 @@ export async function deploy(options: DeployOptions): Promise<number> {
   if (freeze && !duringFreeze) {
     throw new Stop(
       `deploys are frozen: ${freeze}. --during-freeze ships anyway. Nothing was changed.`,
+    )
+  }
+
+  if (plan.unproven !== undefined) {
+    throw new Stop(
+      `nothing proves that ${shortRelease(next.release)} can share the store with ${shortRelease(plan.unproven)}, which runs: bake it again where scripts/compat finds that release, or pass --incompatible. Nothing was changed.`,
     )
   }
 

@@ -16,8 +16,10 @@ import { service } from '../service.ts'
 const TWO_DAYS = { max: 172_800 }
 
 /** The default checkpoints of a new release: one instance first, or a tenth from ten instances on. */
-export const checkpointsFor = (desired: number): number[] =>
-  desired < 10 ? [50, 100] : [10, 50, 100]
+export function checkpointsFor(desired: number): number[] {
+  if (desired < 2) return [100]
+  return desired < 10 ? [Math.floor(100 / desired), 100] : [10, 50, 100]
+}
 
 /**
  * The whole fleet is new at the last checkpoint, which lasts until the slowest alarm can ring. After it, only what the last

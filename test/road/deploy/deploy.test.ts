@@ -16,12 +16,13 @@ import { $ } from 'bun'
 import { freezeOf } from '../../../scripts/lib/release/freeze.ts'
 import { accountOf } from '../../lab/aws-double/account.ts'
 import { denied } from '../../lab/aws-double/faults.ts'
-import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { attest, BUILDER, stated, trust } from '../../lab/support/attestation.ts'
 import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import {
   ALARM,
+  awsEnvironment,
   GROUP,
   NEW_IMAGE,
   OLD_IMAGE,
@@ -118,6 +119,7 @@ describe('deploy --plan', () => {
     expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
     expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
     expect(out).toContain(`provenance  signed by ${BUILDER} (key `)
+    expect(out).toContain(`compat      proven with ${old} on one store, both ways`)
     expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
     expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
     expect(out).toMatch(/expected +about \d+:\d\d minutes/)
@@ -129,6 +131,20 @@ describe('deploy --plan', () => {
     expect(await chosen()).toBe(commits[0])
   })
 
+  test('an image that was proven with another release is refused, unless asked for by name', async () => {
+    const parameters = { compatibleWith: 'c'.repeat(40) }
+    attest(scene.plane, NEW_IMAGE, stated(scene.plane, NEW_IMAGE, { parameters }))
+    const { code, out, err } = await run(['HEAD', '--yes'])
+    const [old, next] = commits.map((commit) => commit.slice(0, 12))
+    expect(code).toBe(1)
+    expect(out).toContain(`compat      not proven with ${old}, which runs (scripts/compat)`)
+    expect(err).toContain(
+      `nothing proves that ${next} can share the store with ${old}, which runs: bake it again`,
+    )
+    expect(await chosen()).toBe(commits[0])
+    expect((await run(['HEAD', '--yes', '--incompatible'])).code).toBe(0)
+  })
+
   test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
@@ -136,6 +152,35 @@ describe('deploy --plan', () => {
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
+  })
+
+  test('says what users would show of a bad release, and which pauses they allow', async () => {
+    const unset = {
+      HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
+      HELLO_ROLLOUT_WATCH_SECONDS: '',
+      ...awsEnvironment(scene.double.url, 'administrator'),
+    }
+    scene.plane.group.warmupSeconds = 60
+    const quiet = await run(['--plan', 'HEAD'], unset)
+    expect(quiet.out).toContain(
+      'pace        users send 0 requests a second, too few to tell a bad release in a minute: a checkpoint lasts 2:00, until the slowest alarm can ring',
+    )
+    expect(quiet.out).toContain('a release that fails 10 %: left to the alarms;')
+    // 100 a second to each of two.
+    accountOf(scene.plane).requestsPerTarget = 360_000
+    const busy = await run(['--plan', 'HEAD'], unset)
+    expect(busy.out).toContain(
+      'pace        users send 200 requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00',
+    )
+    expect(busy.out).toMatch(
+      /forecast {4}a release that fails 10 %: seen after 1:\d0, about \d+ requests harmed; 1 %: seen after [12]:\d0, about \d+ requests harmed; 0\.1 %: left to the alarms/,
+    )
+    scene.double.faults.add(/^GetMetricStatistics$/, denied('cloudwatch:GetMetricStatistics'))
+    const denying = await run(['--plan', 'HEAD'], unset)
+    expect(denying.code).toBe(0)
+    expect(denying.out).toContain(
+      'pace        nobody knows what users send: a checkpoint lasts 2:00',
+    )
   })
 
   test('warns about what would stop the rollout', async () => {
@@ -283,7 +328,7 @@ exec '${terraform}' "$@"
 
   test('exits with 5 when the rollout took too long', async () => {
     scene.behave(NEW_IMAGE, { healthStatus: 503 })
-    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const quick = { CHECKPOINTS: 'none', WATCH_SECONDS: '0', TIMEOUT_SECONDS: '2' }
     const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
     expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
   })
