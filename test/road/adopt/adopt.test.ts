@@ -61,8 +61,13 @@ describe(`a clone adopted as ${NAME}`, () => {
     const left = found
       .trim()
       .split('\n')
-      // A route, a greeting, and Redis commands.
-      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello\b|\+hello |\bHELLO\b/.test(line))
+      // A route, a greeting, a key, and Redis commands.
+      .filter(
+        (line) =>
+          !/\/hello\b|hello\.ts|helloRoutes|Hello\b|\+hello |\bHELLO\b|hello:|'hello'|\\nhello\b/.test(
+            line,
+          ),
+      )
     expect(left).toEqual([])
     // Of prose, what somebody would copy.
     const commands = `^# ${name}$|${'`'}${name} [a-z-]+|/${name}/(provenance|production)`

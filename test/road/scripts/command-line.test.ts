@@ -49,7 +49,12 @@ describe('a wrong value', () => {
     ['verify', ['main', '--source', '/proc/self'], 1, '/proc/self is no clone of a repository'],
     ['bump', ['--list', '--region', 'x', '--file', root], 1, `${root} is a folder, not a file`],
     ['gc', ['--region', 'x', '--file', root], 1, 'AWS'],
-    ['rollout', ['watch', '--receipt', 'x', '--receipt-key', '/nowhere'], 1, '/nowhere does not exist'],
+    [
+      'rollout',
+      ['watch', '--receipt', 'x', '--receipt-key', '/nowhere'],
+      1,
+      '/nowhere does not exist',
+    ],
     ['bake', ['--builder', 'x', '--key', '/nowhere'], 1, '/nowhere does not exist'],
   ])(
     'as in scripts/%s %j gets one line, and exit code %d',
