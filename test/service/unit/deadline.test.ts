@@ -1,59 +1,64 @@
-import { afterEach, beforeEach, expect, jest, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { createDeadline } from '../../../src/deadline.ts'
-
-beforeEach(() => void jest.useFakeTimers())
-afterEach(() => void jest.useRealTimers())
+import { createVirtualClock } from '../../lab/support/clock.ts'
 
 const late = () => new Error('late')
 const never = new Promise<never>(() => {})
 
-/** Lets time pass, and everything happen that was waiting for it. */
-async function pass(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed++) {
-    jest.advanceTimersByTime(1)
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+/** Promises with a deadline of 100 ms, on a virtual clock, and what became of each of them when. */
+function deadlines() {
+  const clock = createVirtualClock()
+  const inTime = createDeadline(100, clock)
+  const ends: string[] = []
+  const track = (name: string, promise: Promise<unknown>) => {
+    inTime(promise, late).then(
+      (value) => ends.push(`${name} ${value} at ${clock.now()}`),
+      (error: Error) => ends.push(`${name} ${error.message} at ${clock.now()}`),
+    )
   }
+  const after = (ms: number) =>
+    new Promise<string>((resolve) => clock.after(ms, () => resolve('done')))
+  return { clock, ends, track, after }
 }
 
 test('a promise that settles in time settles as it does without a deadline', async () => {
-  const inTime = createDeadline(1000)
+  const inTime = createDeadline(60_000)
   expect(await inTime(Promise.resolve('value'), late)).toBe('value')
   await expect(inTime(Promise.reject(new Error('own')), late)).rejects.toThrow('own')
 })
 
 test('each of many promises has its own time, though they share a timer', async () => {
-  const inTime = createDeadline(100)
-  const outcomes: string[] = []
-  const startedAt = performance.now()
-  const track = (name: string, promise: Promise<unknown>) =>
-    inTime(promise, late).then(
-      () => outcomes.push(`${name} done`),
-      ({ message }) => outcomes.push(`${name} ${message} at ${performance.now() - startedAt}`),
-    )
-  const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+  const { clock, ends, track, after } = deadlines()
   track('first', never)
   track('quick', after(10))
-  await pass(60)
+  await clock.advance(60)
   track('second', never)
   track('third', after(20))
-  await pass(39)
-  expect(outcomes).toEqual(['quick done', 'third done'])
-  await pass(1)
-  expect(outcomes.slice(2)).toEqual(['first late at 100'])
-  await pass(60)
-  expect(outcomes.slice(3)).toEqual(['second late at 160'])
+  await clock.advance(200)
+  expect(ends).toEqual([
+    'quick done at 10',
+    'third done at 80',
+    'first late at 100',
+    'second late at 160',
+  ])
 })
 
 test('a promise after all the others have settled has its whole time', async () => {
-  const inTime = createDeadline(80)
-  await inTime(Promise.resolve(), late)
-  await pass(50)
-  let settled = false
-  inTime(never, late).catch(() => {
-    settled = true
-  })
-  await pass(79)
-  expect(settled).toBe(false)
-  await pass(1)
-  expect(settled).toBe(true)
+  const { clock, ends, track, after } = deadlines()
+  track('first', after(0))
+  await clock.advance(50)
+  track('second', never)
+  await clock.advance(99)
+  expect(ends).toEqual(['first done at 0'])
+  await clock.advance(1)
+  expect(ends).toEqual(['first done at 0', 'second late at 150'])
+})
+
+test('on the clock of the process a promise that never settles is late', async () => {
+  const began = performance.now()
+  // A timer that keeps no process alive would not keep this test alive either.
+  const alive = setInterval(() => {}, 1000)
+  await expect(createDeadline(50)(never, late)).rejects.toThrow('late')
+  clearInterval(alive)
+  expect(performance.now() - began).toBeGreaterThanOrEqual(50)
 })
