@@ -53,7 +53,7 @@ output "target_group_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms that stop a rollout"
-  value       = [for alarm in aws_cloudwatch_metric_alarm.rollout : alarm.alarm_name]
+  value       = local.rollout_alarms
 }
 
 output "log_group" {

@@ -34,11 +34,11 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/redis-password"]
   }
 
-  # Who made an image, which a deploy and its plan verify.
+  # Who made an image, which a deploy and its plan verify, and whether deploys are frozen.
   statement {
     sid       = "Statements"
     actions   = ["ssm:GetParameter"]
-    resources = [local.statements]
+    resources = [local.statements, "${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/freeze"]
   }
 
   statement {
@@ -130,6 +130,7 @@ data "aws_iam_policy_document" "plan" {
       "elasticloadbalancing:DescribeListeners",
       "elasticloadbalancing:DescribeLoadBalancerAttributes",
       "elasticloadbalancing:DescribeLoadBalancers",
+      "elasticloadbalancing:DescribeRules",
       "elasticloadbalancing:DescribeTags",
       "elasticloadbalancing:DescribeTargetGroupAttributes",
       "elasticloadbalancing:DescribeTargetGroups",

@@ -3,9 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Ajv from 'ajv-draft-04'
 import { root } from '../../scripts/lib/paths.ts'
+import { MAX_HEALTHY, MIN_HEALTHY } from '../../scripts/lib/rollout/settings.ts'
 import { service } from '../../scripts/lib/service.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { LOG_LEVELS } from '../../src/telemetry/log.ts'
+import { createMetrics, createRegistry } from '../../src/telemetry/metrics.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { stubCommand } from '../support/stub.ts'
@@ -20,6 +22,7 @@ const agent = await agentSource()
 
 const INSTANCE = 'i-0123456789abcdef0'
 const RELEASE = '1'.repeat(40)
+const RELEASE_OF_TEST = { id: RELEASE, commit: RELEASE, builtAt: '2026-01-01T00:00:00Z' }
 /** The group's name in terraform test. */
 const MOCKED = `${service.name}-mocked`
 
@@ -182,8 +185,9 @@ describe('the SSM documents', () => {
       'logs',
       'restart',
       'status',
+      'traffic',
     ])
-    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
+    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'rollback', 'undrain'])
   })
 
   test('accept no parameter value that a shell could interpret', () => {
@@ -201,10 +205,12 @@ describe('the SSM documents', () => {
   })
 
   test('log what was done to the journal', () => {
-    for (const { name, document } of of('2.2'))
-      expect(scriptOf(document)).toContain(
-        `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
-      )
+    for (const { name, document } of of('2.2')) {
+      const line = `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`
+      // A rollout asks for the traffic every few seconds.
+      if (name === 'traffic') expect(scriptOf(document)).not.toContain('logger')
+      else expect(scriptOf(document)).toContain(line)
+    }
   })
 
   test('are shell scripts that pass shellcheck', async () => {
@@ -226,8 +232,77 @@ describe('the SSM documents', () => {
     expect(total).toBeGreaterThan(20_000)
   })
 
+  test('roll back this group alone, to a version of its own template, as scripts/rollout does', () => {
+    const { document } = documents.find(({ name }) => name === 'rollback') as { document: Document }
+    expect(document.assumeRole).toBe(MOCKED)
+    expect(Object.keys(document.parameters ?? {})).toEqual(['LaunchTemplateVersion'])
+    expect(document.mainSteps.map(({ inputs }) => inputs)).toEqual([
+      {
+        Service: 'autoscaling',
+        Api: 'StartInstanceRefresh',
+        AutoScalingGroupName: MOCKED,
+        DesiredConfiguration: {
+          LaunchTemplate: { LaunchTemplateId: MOCKED, Version: '{{ LaunchTemplateVersion }}' },
+        },
+        Preferences: {
+          MinHealthyPercentage: MIN_HEALTHY,
+          MaxHealthyPercentage: MAX_HEALTHY,
+          SkipMatching: true,
+          AutoRollback: false,
+          BakeTime: 0,
+          StandbyInstances: 'Ignore',
+          ScaleInProtectedInstances: 'Refresh',
+        },
+      } as unknown as Document['mainSteps'][0]['inputs'],
+    ])
+  })
+
+  test('tell the traffic of all workers of an instance together, in one line', async () => {
+    using temporary = temporaryFolder()
+    const worker = (count: number) => {
+      const metrics = createMetrics(RELEASE_OF_TEST, createRegistry())
+      for (let done = 0; done < count; done++)
+        metrics.request('GET', '/hello/:username', 200, 0.003)
+      metrics.request('PUT', '/hello/:username', 503, 9)
+      return metrics.text()
+    }
+    const texts = await Promise.all([3, 4].map(worker))
+    for (const [index, text] of texts.entries())
+      writeFileSync(join(temporary.path, `${9464 + index}`), text)
+    writeFileSync(join(temporary.path, 'release'), `${RELEASE}\n`)
+    stubCommand(
+      temporary.path,
+      'systemctl',
+      '#!/bin/sh\nprintf "app@%s.service loaded active running Worker\\n" 9464 9465 9466\n',
+    )
+    stubCommand(
+      temporary.path,
+      'curl',
+      `#!/bin/sh\nfor url; do :; done\nport=\${url#http://127.0.0.1:}\ncat '${temporary.path}'/"\${port%/metrics}"\n`,
+    )
+    const { document } = documents.find(({ name }) => name === 'traffic') as { document: Document }
+    const script = scriptOf(document).replace('/etc/app/release', join(temporary.path, 'release'))
+    const PATH = `${temporary.path}:${process.env.PATH}`
+    const { stdout } = Bun.spawnSync(['sh', '-c', script], { env: { PATH } })
+    const lines = stdout.toString().split('\n')
+    expect(lines).toHaveLength(2)
+    const told = JSON.parse(lines[0] as string)
+    expect(told.release).toBe(RELEASE)
+    // The third worker does not answer.
+    expect(told.started).toHaveLength(2)
+    const bounds = told.le as number[]
+    expect(bounds).toEqual(bounds.toSorted((one, other) => one - other))
+    const { buckets, ...got } = told.requests['GET /hello/:username 200']
+    expect(got).toEqual({ count: 7, seconds: 0.021 })
+    expect(buckets).toEqual(bounds.map((bound) => (bound < 0.003 ? 0 : 7)))
+    const put = told.requests['PUT /hello/:username 503']
+    expect(put).toMatchObject({ count: 2, seconds: 18 })
+    expect(put.buckets.at(-1)).toBe(0)
+    expect(Object.keys(told.requests)).toHaveLength(2)
+  })
+
   test('drain and undrain act only on this group, with their own role', () => {
-    for (const { document } of of('0.3')) {
+    for (const { document } of of('0.3').filter(({ name }) => name !== 'rollback')) {
       expect(document.assumeRole).toBe(MOCKED)
       expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual([MOCKED])
       expect(document.mainSteps.map(({ action }) => action)).toEqual([

@@ -85,7 +85,14 @@ function refuseOldRelease({ version, name }: Fleet, members: Member[]): void {
 async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
-  await runAutomation(aws, { group, verb, instance: id, pollMs, timeoutMs })
+  await runAutomation(aws, {
+    group,
+    verb,
+    parameters: { InstanceId: [id], AutoScalingGroupName: [group] },
+    subject: id,
+    pollMs,
+    timeoutMs,
+  })
   ops.print(
     verb === 'drain'
       ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`

@@ -1,3 +1,5 @@
+import { runAutomation } from '../aws/automation.ts'
+import { classifyError } from '../aws/errors.ts'
 import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
 import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
@@ -176,15 +178,34 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
   try {
     const id = await patiently(context, async () => {
       await assertNotOvertaken(context, fleet)
-      return await startRefresh(aws, plan, retryPolicy)
+      return await startRefresh(aws, plan, retryPolicy).catch((error: Error) => {
+        if (classifyError(error) !== 'denied') throw error
+        return startByRunbook(context, version)
+      })
     })
     void signIn(context, fleet, [])
     return id
   } catch (error) {
     // By a refresh that AWS may not list yet.
-    if ((error as Error).name.startsWith('InstanceRefreshInProgress')) throw new Overtaken(fleet)
+    const { name, message } = error as Error
+    if (`${name} ${message}`.includes('InstanceRefreshInProgress')) throw new Overtaken(fleet)
     throw error
   }
+}
+
+/** People on duty may not launch instances: the runbook that Terraform makes has a role that may. */
+async function startByRunbook(context: Context, version: number): Promise<string> {
+  const { aws, settings, progress, retryPolicy } = context
+  progress.note('starting the rollback by the runbook, without checkpoints and bake time')
+  const outputs = await runAutomation(aws, {
+    group: settings.group,
+    verb: 'rollback',
+    parameters: { LaunchTemplateVersion: [String(version)] },
+    subject: settings.group,
+    pollMs: retryPolicy.pollMs,
+    timeoutMs: retryPolicy.patienceMs,
+  })
+  return outputs['start.RefreshId']?.[0] ?? ''
 }
 
 const noNumber = (group: string): Stop =>
