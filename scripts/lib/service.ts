@@ -1,4 +1,8 @@
+import { resolve } from 'node:path'
 import { config, name } from '../../package.json'
+
+/** The root folder of this repository. */
+export const root = resolve(import.meta.dir, '../..')
 
 /**
  * The service as the deployment tooling knows it: the requests of the rollout probe, the rehearsal, its load and the AWS

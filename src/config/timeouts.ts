@@ -1,4 +1,4 @@
-/** Times that the service, systemd and Terraform must agree on; test/terraform/timeouts.test.ts compares all three. */
+/** Times that the service, systemd and Terraform must agree on; test/road/terraform/timeouts.test.ts compares all three. */
 
 /** Longer than the load balancer's idle timeout (60 s), so that it never sends on a connection we are closing. */
 export const IDLE_TIMEOUT_SECONDS = 75

@@ -1,4 +1,4 @@
-/** Where birthdays are kept. Every store fulfils the contract in test/store/contract.ts. */
+/** Where birthdays are kept. Every store fulfils the contract in test/service/store/contract.ts. */
 export interface Store {
   /** The date of birth of `username`, undefined when none is stored. */
   birthdayOf(username: string): Promise<Temporal.PlainDate | undefined>

@@ -1,4 +1,4 @@
-# Each variable with a validation rejects an invalid value. test/terraform/terraform.test.ts checks the messages.
+# Each variable with a validation rejects an invalid value. test/road/terraform/terraform.test.ts checks the messages.
 mock_provider "aws" {
   source = "./tests/mocks"
 }

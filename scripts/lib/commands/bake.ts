@@ -1,9 +1,10 @@
-import { ARCHITECTURES } from '../aws/images.ts'
-import { type Command, interruption, runCommand } from '../cli.ts'
-import { EXIT, Stop } from '../errors.ts'
-import { bake } from '../image/bake-release.ts'
-import { flag, oneOf, text } from '../options.ts'
-import { root } from '../paths.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, interruption, runCommand } from '../cli/command.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { flag, oneOf, text } from '../cli/options.ts'
+import { ARCHITECTURES } from '../fleet/images.ts'
+import { bake } from '../release/bake.ts'
+import { root } from '../service.ts'
 
 const options = {
   local: flag(
@@ -26,6 +27,7 @@ const command: Command<typeof options> = {
 usage: scripts/bake [--local] [options]
 
 Bakes the built commit into an AMI with Packer. A release that is already baked is not baked again.`,
+  explain,
   options,
   notes: `
 The last line of the output is the AMI id, or the image directory. When interrupted, it waits until Packer has

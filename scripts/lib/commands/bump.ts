@@ -1,12 +1,13 @@
 import { connect } from '../aws/clients.ts'
-import { ARCHITECTURES } from '../aws/images.ts'
-import { type Command, runCommand } from '../cli.ts'
-import { choose } from '../deploy/choose.ts'
-import { bump, listReleases } from '../deploy/pin.ts'
-import { provenanceOf } from '../deploy/provenance.ts'
-import { usageError } from '../errors.ts'
-import { flag, oneOf, text } from '../options.ts'
-import { RELEASE_FILE, readReleaseFile } from '../release-file.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { usageError } from '../cli/errors.ts'
+import { flag, oneOf, text } from '../cli/options.ts'
+import { ARCHITECTURES } from '../fleet/images.ts'
+import { bump, listReleases } from '../release/bump.ts'
+import { choose } from '../release/choose.ts'
+import { RELEASE_FILE, readReleaseFile } from '../release/file.ts'
+import { provenanceOf } from '../release/provenance.ts'
 import { service } from '../service.ts'
 
 const options = {
@@ -41,6 +42,7 @@ scripts/trusted-builders.json made the AMI from that commit. Nothing changes in 
 scripts/deploy. Commit the file.
 
 RELEASE is a baked commit, tag or branch; HEAD by default.`,
+  explain,
   options,
   notes: 'exit codes: 0 written, or already up to date; 1 refused; 2 usage',
   words: 1,

@@ -1,8 +1,9 @@
-import { ARCHITECTURES } from '../aws/images.ts'
-import { type Command, runCommand } from '../cli.ts'
-import { deploy } from '../deploy/ship.ts'
-import { usageError } from '../errors.ts'
-import { flag, oneOf, readOptions, text } from '../options.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { usageError } from '../cli/errors.ts'
+import { flag, oneOf, readOptions, text } from '../cli/options.ts'
+import { ARCHITECTURES } from '../fleet/images.ts'
+import { deploy } from '../release/ship.ts'
 import { service } from '../service.ts'
 import { rollout } from './rollout.ts'
 
@@ -31,6 +32,7 @@ usage: scripts/deploy [RELEASE] [options] [-- TERRAFORM-OPTION…]
 
 Ships a baked release: chooses it and proves where its image comes from (scripts/bump), shows the plan, applies it, which
 rolls out the release, and checks the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
+  explain,
   options,
   notes: `
 Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.

@@ -1,16 +1,15 @@
 import { join } from 'node:path'
-import { connectAccount } from '../aws/account.ts'
-import { classifyError } from '../aws/errors.ts'
-import { type Command, runCommand } from '../cli.ts'
+import { classifyError, explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { flag, number, parsed, text } from '../cli/options.ts'
+import { connectAccount } from '../doctor/account.ts'
 import { type Configuration, Environment } from '../doctor/environment.ts'
 import { CHECKS, type CheckName, examine, TooLate, within } from '../doctor/examine.ts'
 import { firstError } from '../doctor/plan.ts'
 import { Report } from '../doctor/report.ts'
-import { EXIT, Stop } from '../errors.ts'
-import { flag, number, parsed, text } from '../options.ts'
-import { root } from '../paths.ts'
-import { service } from '../service.ts'
-import { Terraform } from '../terraform.ts'
+import { Terraform } from '../release/terraform.ts'
+import { root, service } from '../service.ts'
 
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
@@ -40,6 +39,7 @@ to do about it. Run it after the first apply, and first when something is wrong.
   unknown    could not be looked at: access was denied, or there was no answer
 
 Checks: ${Object.keys(CHECKS).join(', ')}.`,
+  explain,
   options,
   notes: `
 An unknown is no problem by itself, so that whoever may not read everything can still run this; but one of service,

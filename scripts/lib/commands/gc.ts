@@ -1,8 +1,9 @@
 import { connect } from '../aws/clients.ts'
-import { type Command, runCommand } from '../cli.ts'
-import { collectGarbage } from '../image/garbage.ts'
-import { flag, number, text } from '../options.ts'
-import { RELEASE_FILE } from '../release-file.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { flag, number, text } from '../cli/options.ts'
+import { RELEASE_FILE } from '../release/file.ts'
+import { collectGarbage } from '../release/garbage.ts'
 import { service } from '../service.ts'
 
 const options = {
@@ -30,6 +31,7 @@ snapshots, the snapshots whose AMI is already gone, and what failed bakes left.
 An AMI stays if an instance runs on it; if one of the last versions of a launch template, its default version or the
 version that a group launches uses it; if it is one of the last releases chosen; if it is young; or if it is shared,
 since instances in other accounts cannot be seen from here.`,
+  explain,
   options,
   notes: 'exit codes: 0 listed or removed, 1 something could not be removed, 2 usage',
 }

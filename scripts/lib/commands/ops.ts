@@ -1,11 +1,12 @@
 import { connect } from '../aws/clients.ts'
-import { FleetWatch } from '../aws/fleet.ts'
+import { explain } from '../aws/errors.ts'
 import { commentFor } from '../aws/ssm.ts'
-import { type Command, interruption, runCommand } from '../cli.ts'
-import { usageError } from '../errors.ts'
+import { type Command, interruption, runCommand } from '../cli/command.ts'
+import { usageError } from '../cli/errors.ts'
+import { flag, number, text } from '../cli/options.ts'
+import { FleetWatch } from '../fleet/fleet.ts'
 import { operate } from '../ops/operate.ts'
 import { VERBS, type Verb } from '../ops/settings.ts'
-import { flag, number, text } from '../options.ts'
 import { service } from '../service.ts'
 
 const CHANGES: Verb[] = ['restart', 'drain', 'undrain', 'shell']
@@ -44,6 +45,7 @@ Operates the instances of a group through SSM documents. SSM keeps who did what,
   shell      an interactive session (needs the AWS CLI and its session-manager-plugin)
 
 Without INSTANCE: every instance in service.`,
+  explain,
   options,
   notes:
     'exit codes: 0 done, 1 refused, 2 usage, 4 failed on an instance, 5 timed out, 130 interrupted',

@@ -1,8 +1,10 @@
 import { connect } from '../aws/clients.ts'
-import { type Command, interruption, runCommand } from '../cli.ts'
-import { usageError } from '../errors.ts'
-import { flag, number, parsed, list as severalTimes, text, under } from '../options.ts'
-import { readPrivateKey } from '../provenance/envelope.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, interruption, runCommand } from '../cli/command.ts'
+import { usageError } from '../cli/errors.ts'
+import { flag, number, parsed, list as severalTimes, text, under } from '../cli/options.ts'
+import { readPrivateKey } from '../receipt/envelope.ts'
+import { recordedUrl } from '../release/terraform.ts'
 import { rollback } from '../rollout/rollback.ts'
 import { type Context, createContext } from '../rollout/run.ts'
 import {
@@ -129,6 +131,7 @@ a verdict based on what the instances answer.
   rollback   undo the newest change that is not yet undone: reverse a running refresh, follow one that already goes
              back, return to the saved version after one that stopped early, or go to the newest earlier version of
              another release that was not rolled back and whose AMI still exists`,
+  explain,
   options,
   notes: `
 Every option can be set in the environment: --bake-seconds as ${service.environmentPrefix}_ROLLOUT_BAKE_SECONDS.
@@ -187,6 +190,6 @@ if (import.meta.main) {
       token: token ?? process.env[`${service.environmentPrefix}_TOKEN`],
     }
     if (verb === 'start') demandWhatStartNeeds(settings)
-    return await run(createContext(connect(region), settings, interruption()))
+    return await run(createContext(connect(region), settings, interruption(), recordedUrl))
   })
 }

@@ -1,10 +1,11 @@
 import { SCOPES } from '../../../src/config/tokens.ts'
 import { connect } from '../aws/clients.ts'
-import { Parameters } from '../aws/parameters.ts'
-import { type Command, runCommand } from '../cli.ts'
-import { EXIT, usageError } from '../errors.ts'
-import { flag, oneOf, parsed, text } from '../options.ts'
-import { addToken, listSecrets, makeSecrets, revokeToken } from '../secrets/tokens.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { EXIT, usageError } from '../cli/errors.ts'
+import { flag, oneOf, parsed, text } from '../cli/options.ts'
+import { Parameters } from '../ops/parameters.ts'
+import { addToken, listSecrets, makeSecrets, revokeToken } from '../ops/tokens.ts'
 
 const options = {
   'add-token': oneOf('SCOPE', 'add a token with read or write scope', SCOPES),
@@ -40,6 +41,7 @@ tokens, which are printed once and kept nowhere. Run it before the first terrafo
 replaced.
 
 The service reads tokens at startup: after a change, run scripts/ops restart.`,
+  explain,
   options,
   notes: 'exit codes: 0 done, 1 refused, 2 usage',
 }

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import { connect } from '../aws/clients.ts'
-import { ARCHITECTURES } from '../aws/images.ts'
-import { type Command, runCommand } from '../cli.ts'
-import { EXIT, usageError } from '../errors.ts'
-import { shortRelease } from '../format.ts'
-import { flag, number, oneOf, text, under } from '../options.ts'
-import { root } from '../paths.ts'
+import { explain } from '../aws/errors.ts'
+import { type Command, runCommand } from '../cli/command.ts'
+import { EXIT, usageError } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { flag, number, oneOf, text, under } from '../cli/options.ts'
+import { ARCHITECTURES } from '../fleet/images.ts'
 import { readReceiptKeys, readTrustedBuilders, TRUSTED_BUILDERS } from '../provenance/trust.ts'
-import { service } from '../service.ts'
+import { root, service } from '../service.ts'
 import { examineChain } from '../verify/chain.ts'
 import { commitOf } from '../verify/commit.ts'
 import { readReceipt } from '../verify/receipt.ts'
@@ -64,6 +64,7 @@ Tells the chain from a commit to what runs, a line for each link, without believ
 A link is ok, WRONG, not asked (on request, or since there is nothing to ask), or unknown (there was no answer).
 
 RELEASE is a commit, tag or branch. RECEIPT is NAME.json of scripts/rollout --receipt, signed in NAME.intoto.json.`,
+  explain,
   options,
   notes: 'exit codes: 0 all that was asked is ok, 1 something is wrong or unknown, 2 usage',
   words: 2,

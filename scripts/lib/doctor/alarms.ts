@@ -4,7 +4,7 @@ import {
   type MetricAlarm,
   paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch'
-import type { Account } from '../aws/account.ts'
+import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, problem, problemsOr } from './finding.ts'
 import { MetricSearch, type Sight, type Watched } from './metrics.ts'

@@ -5,11 +5,11 @@ import {
   DescribeTargetGroupsCommand,
   type Listener,
 } from '@aws-sdk/client-elastic-load-balancing-v2'
-import type { Account } from '../aws/account.ts'
-import { FleetWatch } from '../aws/fleet.ts'
-import { findUrl } from '../rollout/service-url.ts'
-import { type Survey, survey } from '../rollout/survey.ts'
-import type { Outputs, Terraform } from '../terraform.ts'
+import { FleetWatch } from '../fleet/fleet.ts'
+import { type Survey, survey } from '../fleet/survey.ts'
+import { findUrl } from '../fleet/url.ts'
+import { type Outputs, recordedUrl, type Terraform } from '../release/terraform.ts'
+import type { Account } from './account.ts'
 
 /** This project's Terraform, and what it says about the environment. */
 export interface Configuration {
@@ -68,7 +68,7 @@ export class Environment {
     if (this.options.url) return this.options.url
     const { configuration } = this
     const told = typeof configuration === 'string' ? undefined : configuration.outputs.url
-    return told ?? (await findUrl(this.aws, await this.fleet()))
+    return told ?? (await findUrl(this.aws, await this.fleet(), recordedUrl))
   })
 
   /** What the group's instances run at boot: it names all that they look up. */

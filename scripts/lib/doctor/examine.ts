@@ -1,5 +1,5 @@
 import { explain } from '../aws/errors.ts'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 import { checkAlarms } from './alarms.ts'
 import { checkCertificate } from './certificate.ts'
 import type { Environment } from './environment.ts'

@@ -1,5 +1,5 @@
-import { findImage } from '../aws/images.ts'
-import { shortRelease } from '../format.ts'
+import { shortRelease } from '../cli/format.ts'
+import { findImage } from '../fleet/images.ts'
 import type { Environment } from './environment.ts'
 import { type Finding, problem, problemsOr } from './finding.ts'
 

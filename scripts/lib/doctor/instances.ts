@@ -1,7 +1,7 @@
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
-import { countReleases, inService, isHealthy, isRunning } from '../aws/fleet.ts'
-import { age, releaseCounts } from '../format.ts'
+import { age, releaseCounts } from '../cli/format.ts'
+import { countReleases, inService, isHealthy, isRunning } from '../fleet/fleet.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, problem, problemsOr } from './finding.ts'
 

@@ -1,6 +1,6 @@
 import { DescribeLogStreamsCommand, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
-import { inService } from '../aws/fleet.ts'
-import { age } from '../format.ts'
+import { age } from '../cli/format.ts'
+import { inService } from '../fleet/fleet.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, problem, problemsOr, unknown } from './finding.ts'
 

@@ -1,5 +1,5 @@
 import { type Metric, paginateListMetrics } from '@aws-sdk/client-cloudwatch'
-import type { Account } from '../aws/account.ts'
+import type { Account } from './account.ts'
 
 /** One metric that an alarm watches. */
 export interface Watched {

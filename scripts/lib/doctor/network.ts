@@ -3,7 +3,7 @@ import {
   DescribeVpcEndpointsCommand,
   type VpcEndpoint,
 } from '@aws-sdk/client-ec2'
-import { inService } from '../aws/fleet.ts'
+import { inService } from '../fleet/fleet.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, ok, problem, problemsOr } from './finding.ts'
 

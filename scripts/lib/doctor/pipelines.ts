@@ -1,7 +1,7 @@
 import { GetRoleCommand } from '@aws-sdk/client-iam'
 import { $ } from 'bun'
-import type { Account } from '../aws/account.ts'
-import { root } from '../paths.ts'
+import { root } from '../service.ts'
+import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
 import { type Finding, ok, problem, unknown } from './finding.ts'
 

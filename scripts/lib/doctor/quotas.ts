@@ -3,8 +3,8 @@ import {
   GetAWSDefaultServiceQuotaCommand,
   GetServiceQuotaCommand,
 } from '@aws-sdk/client-service-quotas'
-import type { Account } from '../aws/account.ts'
-import { INSTANCES_A_PAGE } from '../aws/fleet.ts'
+import { INSTANCES_A_PAGE } from '../fleet/fleet.ts'
+import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, ok, problem, unknown } from './finding.ts'
 import { DOUBLED } from './network.ts'

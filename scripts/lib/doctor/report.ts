@@ -1,4 +1,4 @@
-import { painter } from '../format.ts'
+import { painter } from '../cli/format.ts'
 import type { CheckName, Result } from './examine.ts'
 import { CHECKS } from './examine.ts'
 import { count, type Status } from './finding.ts'

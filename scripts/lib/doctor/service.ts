@@ -1,5 +1,5 @@
-import { countReleases } from '../aws/fleet.ts'
-import { shortRelease } from '../format.ts'
+import { shortRelease } from '../cli/format.ts'
+import { countReleases } from '../fleet/fleet.ts'
 import { service } from '../service.ts'
 import type { Environment } from './environment.ts'
 import { type Finding, ok, problem } from './finding.ts'

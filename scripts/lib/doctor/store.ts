@@ -1,6 +1,6 @@
 import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache'
 import { DescribeClustersCommand } from '@aws-sdk/client-memorydb'
-import type { Account } from '../aws/account.ts'
+import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
 import { count, type Finding, problem, problemsOr } from './finding.ts'
 

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { executableName, sbomName } from '../artifact-names.ts'
-import type { Arch } from '../aws/images.ts'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
+import type { Arch } from '../fleet/images.ts'
+import { executableName, sbomName } from './artifacts.ts'
 
 export interface BuiltRelease {
   /** The full SHA of the commit. */

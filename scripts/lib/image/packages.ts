@@ -1,5 +1,5 @@
 import { $ } from 'bun'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 
 const INSTALL = `source scripts/lib/shell/packages.sh && source scripts/lib/shell/image-packages.sh &&
   need_packages "\${image_packages[@]}" "$@"`

@@ -1,4 +1,4 @@
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 
 interface PackerRun {
   /** Subcommand and folder. */

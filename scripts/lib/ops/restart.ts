@@ -1,9 +1,9 @@
 import { ResumeProcessesCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling'
 import { explain, isTransient } from '../aws/errors.ts'
-import { type Fleet, inService, isHealthy, isRunning, type Member } from '../aws/fleet.ts'
 import { withRetry } from '../aws/retry.ts'
 import { runDocument } from '../aws/ssm.ts'
-import { EXIT, Stop } from '../errors.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { type Fleet, inService, isHealthy, isRunning, type Member } from '../fleet/fleet.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']

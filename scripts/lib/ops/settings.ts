@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
-import type { FleetWatch } from '../aws/fleet.ts'
+import type { FleetWatch } from '../fleet/fleet.ts'
 
 export const VERBS = ['status', 'logs', 'bundle', 'restart', 'drain', 'undrain', 'shell'] as const
 export type Verb = (typeof VERBS)[number]

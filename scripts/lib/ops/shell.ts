@@ -1,4 +1,4 @@
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 import type { OpsSettings } from './settings.ts'
 
 /** Hands the terminal over to a Session Manager session; SSM keeps the reason with it for 30 days. Returns its exit code. */

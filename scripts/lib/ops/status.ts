@@ -1,4 +1,6 @@
 import { explain } from '../aws/errors.ts'
+import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
+import { age, painter, releaseCounts, shortRelease, table } from '../cli/format.ts'
 import {
   countReleases,
   type Fleet,
@@ -7,9 +9,7 @@ import {
   type Member,
   markedReleases,
   suspendedProcesses,
-} from '../aws/fleet.ts'
-import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
-import { age, painter, releaseCounts, shortRelease, table } from '../format.ts'
+} from '../fleet/fleet.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */

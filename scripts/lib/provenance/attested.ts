@@ -1,25 +1,20 @@
 import type { KeyObject } from 'node:crypto'
-import { executableName, sbomName } from '../artifact-names.ts'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import type { Arch, Digests } from '../aws/images.ts'
-import { Stop } from '../errors.ts'
-import { shortRelease } from '../format.ts'
-import type { Pinned } from '../release-file.ts'
-import { keyId, opened } from './envelope.ts'
+import { Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import type { Arch, Digests } from '../fleet/images.ts'
+import { executableName, sbomName } from '../image/artifacts.ts'
+import { type Artifact, amiArtifact, keyId, opened } from '../receipt/envelope.ts'
 import { attestation } from './github.ts'
 import { findKept, keptAt } from './kept.ts'
-import {
-  type Artifact,
-  amiArtifact,
-  checkStatement,
-  type Expected,
-  type Statement,
-} from './statement.ts'
+import { checkStatement, type Expected, type Statement } from './statement.ts'
 import { readTrustedBuilders, TRUSTED_BUILDERS, type TrustedBuilder } from './trust.ts'
 
 /** An AMI, and what its tags say. */
-export interface Claimed extends Pinned, Digests {
+export interface Claimed extends Digests {
+  release: string
+  ami_id: string
   arch: Arch | undefined
 }
 

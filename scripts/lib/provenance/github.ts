@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 import { PREDICATE_TYPE } from './statement.ts'
 
 const LIMIT_MS = 60_000

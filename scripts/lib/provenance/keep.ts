@@ -1,7 +1,7 @@
 import { DeleteParameterCommand, PutParameterCommand } from '@aws-sdk/client-ssm'
 import type { Aws } from '../aws/clients.ts'
 import { unless } from '../aws/errors.ts'
-import type { Envelope } from './envelope.ts'
+import type { Envelope } from '../receipt/envelope.ts'
 import { keptAt } from './kept.ts'
 
 /** Keeps the signed statement of an AMI. AWS refuses when there is one already. */

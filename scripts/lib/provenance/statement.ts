@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
+import { type Artifact, STATEMENT_TYPE } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
 
-/** What every in-toto statement is, whatever it states. */
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1'
 
 const Subject = z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })
@@ -28,12 +26,6 @@ const Statement = z.object({
   }),
 })
 
-/** An artifact, by its checksum in hexadecimal. */
-export interface Artifact {
-  name: string
-  sha256: string
-}
-
 /** An in-toto statement with SLSA provenance, https://slsa.dev/spec/v1.2/provenance. */
 export type Statement = z.infer<typeof Statement>
 
@@ -46,14 +38,6 @@ export interface Build {
   parameters: Record<string, string>
   artifacts: Artifact[]
   finishedAt: Date
-}
-
-/**
- * An AMI as an artifact. It has no checksum; its id stands for it, since AWS never changes what an id refers to. The
- * checksum is that of the id: `printf %s ami-… | sha256sum`.
- */
-export function amiArtifact(ami: string): Artifact {
-  return { name: ami, sha256: createHash('sha256').update(ami).digest('hex') }
 }
 
 /** The statement that `builder` made the artifacts from the commit. */

@@ -2,9 +2,9 @@ import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Stop } from '../errors.ts'
-import { root } from '../paths.ts'
-import { parsePublicKey } from './envelope.ts'
+import { Stop } from '../cli/errors.ts'
+import { parsePublicKey } from '../receipt/envelope.ts'
+import { root } from '../service.ts'
 
 /** Whose images may be deployed, and whose receipts are believed; committed, so that changing it is a change like any other. */
 export const TRUSTED_BUILDERS = join(root, 'scripts/trusted-builders.json')

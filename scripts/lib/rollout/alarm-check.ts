@@ -1,5 +1,5 @@
-import { type Alarm, findAlarms } from '../aws/alarms.ts'
 import type { Aws } from '../aws/clients.ts'
+import { type Alarm, findAlarms } from '../fleet/alarms.ts'
 import type { Settings } from './settings.ts'
 
 /** AWS's limit for one refresh. */

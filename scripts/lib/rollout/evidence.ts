@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import type { Fleet, Member } from '../aws/fleet.ts'
 import { runDocument } from '../aws/ssm.ts'
+import type { Fleet, Member } from '../fleet/fleet.ts'
 import { type Finding, likelyCause } from './cause.ts'
 
 /** A few failed instances speak for all of them. */

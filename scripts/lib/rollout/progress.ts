@@ -1,6 +1,6 @@
-import type { Fleet, Member } from '../aws/fleet.ts'
-import { clockTime, painter, shortRelease, table } from '../format.ts'
-import type { Figures } from './figures.ts'
+import { clockTime, painter, shortRelease, table } from '../cli/format.ts'
+import type { Fleet, Member } from '../fleet/fleet.ts'
+import type { Figures } from '../probe/figures.ts'
 
 /** What to show at one moment. */
 export interface View {

@@ -1,13 +1,14 @@
-import { runAutomation } from '../aws/automation.ts'
 import { classifyError } from '../aws/errors.ts'
-import { countReleases, type Fleet, isRunning } from '../aws/fleet.ts'
-import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../aws/refresh.ts'
 import { pause, withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../errors.ts'
-import { shortRelease } from '../format.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { runAutomation } from '../fleet/automation.ts'
+import { countReleases, type Fleet, isRunning } from '../fleet/fleet.ts'
+import { previousVersion } from '../fleet/previous.ts'
+import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../fleet/refresh.ts'
+import type { Survey } from '../fleet/survey.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
 import { suspensions } from './preflight.ts'
-import { previousVersion } from './previous.ts'
-import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import {
@@ -20,7 +21,6 @@ import {
   stopRefresh,
   surveyed,
 } from './snapshot.ts'
-import type { Survey } from './survey.ts'
 
 /** Undoes the newest change that is not yet undone; follows one that is being undone. */
 export async function rollback(context: Context): Promise<number> {
@@ -217,7 +217,7 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
   const { fleet, releaseOf, imageOf } = seen
   const { settings } = context
   await context.deliver({
-    ...emptyReceipt(settings, {
+    ...emptyReceipt(settings.group, {
       version: fleet.version,
       ami: imageOf(fleet.version),
       release: releaseOf(fleet.version),

@@ -1,21 +1,21 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain, LostAnswer } from '../aws/errors.ts'
-import { countReleases, type Fleet, FleetWatch, inService } from '../aws/fleet.ts'
-import { unmarkRolledBack } from '../aws/refresh.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../errors.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { countReleases, type Fleet, FleetWatch, inService } from '../fleet/fleet.ts'
+import { unmarkRolledBack } from '../fleet/refresh.ts'
+import { failuresText } from '../probe/figures.ts'
+import { type Observation, observe } from '../probe/observe.ts'
+import { Probe } from '../probe/probe.ts'
+import { emptyReceipt, type Receipt } from '../receipt/receipt.ts'
+import { writeReceipt } from '../receipt/write.ts'
 import { service } from '../service.ts'
-import type { Checkpoints, Goal } from './controller.ts'
+import type { Checkpoints, Goal } from './decide.ts'
 import { type Evidence, EvidenceFolder } from './evidence.ts'
-import { failuresText } from './figures.ts'
 import { follow } from './follow.ts'
-import { type Observation, observe } from './observe.ts'
-import { Probe } from './probe.ts'
 import { type Progress, progressOn } from './progress.ts'
-import { emptyReceipt, type Receipt } from './receipt.ts'
 import type { Settings } from './settings.ts'
 import { type Ending, exitCodeOf, judge } from './verdict.ts'
-import { writeReceipt } from './write-receipt.ts'
 
 /** What every verb uses. */
 export interface Context {
@@ -26,11 +26,18 @@ export interface Context {
   retryPolicy: RetryPolicy
   /** Begins to collect evidence from failing instances, for one rollout. */
   collectEvidence(): Evidence
+  /** The service's URL as Terraform knows it, for the group of this name. */
+  recordedUrl(group: string): Promise<string | undefined>
   /** Outputs the receipt. */
   deliver(receipt: Receipt): Promise<void>
 }
 
-export function createContext(aws: Aws, settings: Settings, signal: AbortSignal): Context {
+export function createContext(
+  aws: Aws,
+  settings: Settings,
+  signal: AbortSignal,
+  recordedUrl: Context['recordedUrl'],
+): Context {
   const progress = progressOn(settings.json ? process.stderr : process.stdout)
   return {
     aws,
@@ -50,6 +57,7 @@ export function createContext(aws: Aws, settings: Settings, signal: AbortSignal)
         pollMs: Math.min(1, settings.pollSeconds) * 1000,
         timeoutMs: 30_000,
       }),
+    recordedUrl,
     deliver: (receipt) => writeReceipt(settings, receipt),
   }
 }
@@ -267,7 +275,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()
   await context.deliver({
-    ...emptyReceipt(settings, rollout),
+    ...emptyReceipt(settings.group, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),
     reason: goesOn(ending) ? `${reason}. ${whereTo(settings, outcome.refreshId)}` : reason,

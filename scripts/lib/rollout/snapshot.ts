@@ -1,11 +1,11 @@
 import { attemptsOf, explain } from '../aws/errors.ts'
-import { type Fleet, operatorOf } from '../aws/fleet.ts'
-import { cancelRefresh, newestRefresh, recordOperator } from '../aws/refresh.ts'
 import { withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../errors.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { type Fleet, operatorOf } from '../fleet/fleet.ts'
+import { cancelRefresh, newestRefresh, recordOperator } from '../fleet/refresh.ts'
+import { type Survey, survey } from '../fleet/survey.ts'
+import { findUrl } from '../fleet/url.ts'
 import type { Context } from './run.ts'
-import { findUrl } from './service-url.ts'
-import { type Survey, survey } from './survey.ts'
 
 /** The group now, retried through throttling and network failures. Throws `Stop` when interrupted. */
 export const snapshot = (context: Context, refreshId?: string): Promise<Fleet> =>
@@ -42,7 +42,7 @@ export async function stopRefresh(context: Context): Promise<void> {
 export async function probing(context: Context, fleet: Fleet, notes: string[]): Promise<Context> {
   const { aws, settings } = context
   if (settings.url || settings.noProbe) return context
-  const url = await findUrl(aws, fleet).catch((error: Error) => {
+  const url = await findUrl(aws, fleet, context.recordedUrl).catch((error: Error) => {
     notes.push(error.message)
     return undefined
   })

@@ -1,3 +1,6 @@
+import { pause, withRetry } from '../aws/retry.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { clockTime, painter, releaseCounts, shortRelease, table } from '../cli/format.ts'
 import {
   countReleases,
   type Fleet,
@@ -6,15 +9,17 @@ import {
   isRunning,
   present,
   suspendedProcesses,
-} from '../aws/fleet.ts'
-import { desiredVersion, fittingCheckpoints, recordPrevious, startRefresh } from '../aws/refresh.ts'
-import { pause, withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../errors.ts'
-import { clockTime, painter, releaseCounts, shortRelease, table } from '../format.ts'
-import type { Checkpoints } from './controller.ts'
+} from '../fleet/fleet.ts'
+import {
+  desiredVersion,
+  fittingCheckpoints,
+  recordPrevious,
+  startRefresh,
+} from '../fleet/refresh.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
+import type { Checkpoints } from './decide.ts'
 import { preflight } from './preflight.ts'
 import { memberTable } from './progress.ts'
-import { emptyReceipt } from './receipt.ts'
 import { type Context, runRollout } from './run.ts'
 import {
   bakeSecondsFor,
@@ -52,7 +57,7 @@ export async function start(context: Context): Promise<number> {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
     await context.deliver({
-      ...emptyReceipt(settings, rollout),
+      ...emptyReceipt(settings.group, rollout),
       reason: text,
       releases: countReleases(fleet),
     })

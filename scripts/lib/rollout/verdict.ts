@@ -1,16 +1,8 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
-import { EXIT } from '../errors.ts'
-import type { Figures } from './figures.ts'
-import type { Observation } from './observe.ts'
-
-export type Verdict =
-  | 'shipped'
-  | 'rolled back'
-  | 'failed'
-  | 'cancelled'
-  | 'timed out'
-  | 'lost sight'
-  | 'skipped'
+import { EXIT } from '../cli/errors.ts'
+import type { Figures } from '../probe/figures.ts'
+import type { Observation } from '../probe/observe.ts'
+import type { Verdict } from '../receipt/receipt.ts'
 
 const EXIT_CODES: Record<Verdict, number> = {
   shipped: EXIT.ok,

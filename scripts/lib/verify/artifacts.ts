@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { executableName, sbomName } from '../artifact-names.ts'
-import type { Arch } from '../aws/images.ts'
+import type { Arch } from '../fleet/images.ts'
+import { executableName, sbomName } from '../image/artifacts.ts'
 import { type Finding, notAsked, problemsOr } from './link.ts'
 import { type Sums, short, sumsIn } from './sums.ts'
 

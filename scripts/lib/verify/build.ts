@@ -1,4 +1,4 @@
-import type { Arch } from '../aws/images.ts'
+import type { Arch } from '../fleet/images.ts'
 import { compare, findBuilt } from './artifacts.ts'
 import { rebuild } from './clean-room.ts'
 import { examineCommit } from './commit.ts'

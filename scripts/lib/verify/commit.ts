@@ -1,6 +1,6 @@
 import { $ } from 'bun'
-import { Stop } from '../errors.ts'
-import { shortRelease } from '../format.ts'
+import { Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
 import { type Finding, ok, wrong } from './link.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { explain } from '../aws/errors.ts'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
 
 /** `not asked`: nobody wanted to know; `unknown`: there was no answer. */
 export type Status = 'ok' | 'wrong' | 'not asked' | 'unknown'

@@ -1,4 +1,4 @@
-import { painter } from '../format.ts'
+import { painter } from '../cli/format.ts'
 import type { Link, Status } from './link.ts'
 
 const SHOWN = {

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { executableName, sbomName } from '../artifact-names.ts'
 import type { Aws } from '../aws/clients.ts'
-import { ARCHITECTURES, type Arch } from '../aws/images.ts'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
+import { ARCHITECTURES, type Arch } from '../fleet/images.ts'
+import { executableName, sbomName } from '../image/artifacts.ts'
 import { type Attested, signedWithKey, verified } from '../provenance/attested.ts'
-import { amiArtifact } from '../provenance/statement.ts'
 import type { TrustedBuilder } from '../provenance/trust.ts'
+import { amiArtifact } from '../receipt/envelope.ts'
 import type { Sums } from './sums.ts'
 
 /** What a statement says that a trusted builder made from the commit. */

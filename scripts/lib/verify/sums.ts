@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { executableName, sbomName } from '../artifact-names.ts'
-import type { Arch } from '../aws/images.ts'
-import { Stop } from '../errors.ts'
+import { Stop } from '../cli/errors.ts'
+import type { Arch } from '../fleet/images.ts'
+import { executableName, sbomName } from '../image/artifacts.ts'
 
 /** The checksums of a release's executable and bill of materials: SHA-256 in hexadecimal. */
 export interface Sums {

@@ -1,4 +1,4 @@
-# Where the role of the bake can launch. Plan only; what else it may do is simulated in test/terraform.
+# Where the role of the bake can launch. Plan only; what else it may do is simulated in test/road/terraform.
 mock_provider "aws" {
   source          = "../tests/mocks"
   override_during = plan

@@ -1,0 +1,165 @@
+import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
+import { isRunning } from './fleet.ts'
+
+/** What the direction depends on in an instance refresh. */
+export interface Refresh {
+  id: string
+  status: InstanceRefreshStatus
+  /** The launch template version that it rolls out; undefined: the group's own. */
+  desired: number | undefined
+  /** Whether it was turned round once, even if that was cancelled or failed since. */
+  wasTurnedRound?: boolean
+}
+
+/** What the direction depends on in a group. */
+export interface GroupHistory {
+  /** The version saved on the group: a rollback returns to it, and a successful refresh replaces it. */
+  saved: number
+  /** Versions of the instances that serve or are starting to. */
+  versions: (number | undefined)[]
+  /** Those that AWS still remembers, newest first. */
+  refreshes: Refresh[]
+  /** The version that was saved when the newest rollout started, as recorded then. */
+  noted?: number | undefined
+}
+
+/** Where a group comes from, where it is going, and whether that is back. */
+export type Direction =
+  /** No refresh runs, and every instance has the saved version. `undone`: the newest change's version, if it was undone. */
+  | { kind: 'settled'; undone: number | undefined }
+  /** No refresh runs, and not every instance has the saved version; `back` is the version that undoes the newest change. */
+  | { kind: 'stopped'; left: number | undefined; back: number }
+  | { kind: 'forward'; refreshId: string; from: number; to: number; status: InstanceRefreshStatus }
+  /** By a refresh to an older version, or by one that was reversed (`turnedRound`). */
+  | {
+      kind: 'back'
+      refreshId: string
+      from: number
+      to: number
+      status: InstanceRefreshStatus
+      turnedRound: boolean
+    }
+
+/** Whether a refresh with this status was reversed. */
+export function isTurnedRound(status: InstanceRefreshStatus): boolean {
+  return (
+    status === 'RollbackInProgress' ||
+    status === 'RollbackSuccessful' ||
+    status === 'RollbackFailed'
+  )
+}
+
+/** A refresh and the version that was saved when it began; undefined if AWS no longer knows. */
+interface Step extends Refresh {
+  from: number | undefined
+  to: number
+  /** Of a way back, the version that it leaves behind; undefined for any other refresh. */
+  leaves: number | undefined
+}
+
+/**
+ * The refreshes with the version that each came from, oldest first. Launch template versions only increase: a refresh to
+ * an older one goes back, and so does one to the saved version after a change that ended early.
+ */
+function stepsOf({ saved, refreshes, noted }: GroupHistory): Step[] {
+  const oldestFirst = refreshes.toReversed()
+  const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
+  let current: number | undefined
+  let before: Step | undefined
+  return oldestFirst.map((refresh, index) => {
+    const former = current ?? (index === refreshes.length - 1 ? noted : undefined)
+    const from = index > lastSuccess ? saved : former
+    const to = refresh.desired ?? from ?? saved
+    if (refresh.status === 'Successful') current = to
+    const step: Step = { ...refresh, from, to, leaves: leftBy(from, to, before) }
+    if (!isRecycling(step)) before = step
+    return step
+  })
+}
+
+/** Whether it replaces instances by others of their own version: no change, and nothing to undo. */
+const isRecycling = ({ desired, from, to, leaves }: Step): boolean =>
+  leaves === undefined && (desired === undefined || from === to)
+
+function leftBy(
+  from: number | undefined,
+  to: number,
+  before: Step | undefined,
+): number | undefined {
+  if (from !== undefined && to < from) return from
+  if (!before || before.status === 'Successful' || isTurnedRound(before.status)) return undefined
+  const left = before.leaves ?? before.to
+  // If AWS no longer knows what was saved, a refresh to a lower version than a change that ended early goes back from it.
+  return from === undefined ? (to < left ? left : undefined) : to === from ? left : undefined
+}
+
+/** Where the group is going, according to AWS only. */
+export function directionOf(history: GroupHistory): Direction {
+  const { saved, versions } = history
+  const steps = stepsOf(history)
+  const running = steps.at(-1)
+  if (running && isRunning(running.status)) {
+    const { id: refreshId, to, status } = running
+    if (isTurnedRound(status)) {
+      return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
+    }
+    return running.leaves === undefined
+      ? { kind: 'forward', refreshId, from: saved, to, status }
+      : { kind: 'back', refreshId, from: running.leaves, to, status, turnedRound: false }
+  }
+  const newest = steps.findLast((step) => !isRecycling(step))
+  // After a release was shipped, another version is a straggler's, back from standby: the release is undone next.
+  const hasShipped = newest?.status === 'Successful' && newest.leaves === undefined
+  if (!hasShipped && versions.some((version) => version !== saved)) {
+    // A way back that ended early is still the way back.
+    const back = newest?.leaves === undefined ? saved : newest.to
+    return { kind: 'stopped', left: newest && (newest.leaves ?? newest.to), back }
+  }
+  return { kind: 'settled', undone: newest && undoneBy(newest) }
+}
+
+/** The versions that were saved before the current one, latest first: those known to have served. */
+export function versionsBefore(history: GroupHistory): number[] {
+  const served = stepsOf(history)
+    .filter(({ status }) => status === 'Successful')
+    .map(({ from }) => from)
+    .filter((version) => version !== undefined && version !== history.saved)
+    .reverse()
+  const noted =
+    history.noted === undefined || history.noted === history.saved ? [] : [history.noted]
+  return [...new Set([...(served as number[]), ...noted])]
+}
+
+/** The version that `step`, which has ended, left behind or did not bring into service. */
+function undoneBy(step: Step): number | undefined {
+  if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined
+  return step.status === 'Successful' ? undefined : step.to
+}
+
+/**
+ * Releases that were rolled back and not shipped since, oldest first: from the refresh history, which counts even if nobody
+ * followed the rollout, and from `marked`, the releases in the group's tag.
+ */
+export function rolledBackReleases(
+  history: GroupHistory,
+  releaseOf: (version: number) => string | undefined,
+  marked: readonly string[],
+): string[] {
+  const bad = new Set(marked)
+  const note = (version: number | undefined, isBad: boolean) => {
+    const release = version === undefined ? undefined : releaseOf(version)
+    if (release === undefined) return
+    bad.delete(release)
+    if (isBad) bad.add(release)
+  }
+  for (const { status, desired, from, to, leaves, wasTurnedRound } of stepsOf(history)) {
+    // Two versions of one release differ in a setting: that one was rolled back says nothing about the release.
+    const [gone, kept] = leaves === undefined ? [to, from] : [leaves, to]
+    if (kept !== undefined && releaseOf(gone) === releaseOf(kept)) continue
+    if (leaves !== undefined) note(leaves, true)
+    else if (wasTurnedRound || isTurnedRound(status)) note(to, true)
+    // One that names no version is no reason to trust a release again: which one it brought is not known.
+    else if (status === 'Successful') note(desired, false)
+  }
+  return [...bad]
+}

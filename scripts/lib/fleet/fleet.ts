@@ -1,0 +1,229 @@
+import {
+  type AutoScalingGroup,
+  DescribeAutoScalingGroupsCommand,
+  DescribeInstanceRefreshesCommand,
+  type InstanceRefresh,
+  type InstanceRefreshStatus,
+} from '@aws-sdk/client-auto-scaling'
+import { paginateDescribeInstances } from '@aws-sdk/client-ec2'
+import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
+import type { Aws } from '../aws/clients.ts'
+import { classifyError } from '../aws/errors.ts'
+import { Stop } from '../cli/errors.ts'
+import { service } from '../service.ts'
+import { TAG, tagValue } from './tags.ts'
+
+/** As many as EC2 allows. It throttles unpaginated calls sooner. */
+export const INSTANCES_A_PAGE = 1000
+
+/** One instance of the group, combining what Auto Scaling, EC2 and the load balancer know. */
+export interface Member {
+  id: string
+  zone: string
+  /** Launch template version it was launched from. */
+  version: number | undefined
+  release: string | undefined
+  privateIp: string | undefined
+  launchedAt: Date | undefined
+  lifecycle: string
+  health: string
+  /** Target health: its state, and AWS's reason code and description while it is not healthy. */
+  target: string
+  targetReason: string | undefined
+  targetDescription: string | undefined
+  /** The port the load balancer sends requests to. */
+  port: number | undefined
+}
+
+export interface Fleet {
+  at: Date
+  group: AutoScalingGroup
+  name: string
+  desired: number
+  /** Version saved on the group: what new instances get and what a rollback returns to. */
+  version: number | undefined
+  members: Member[]
+  /** The newest refresh, or the one requested, running or not. */
+  refresh: InstanceRefresh | undefined
+}
+
+type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
+type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
+
+/** Takes snapshots of a group. What never changes about an instance is fetched once. */
+export class FleetWatch {
+  /** Continue without what the caller may not read: target health, facts of instances, launch template versions. */
+  toleratesDenied = false
+  private readonly facts = new Map<string, Facts>()
+
+  constructor(
+    private readonly aws: Aws,
+    readonly name: string,
+  ) {}
+
+  /**
+   * Throws `Stop` when there is no such group. With a `refreshId`, the fleet's refresh is that one, and undefined until
+   * AWS reports it; otherwise it is the newest.
+   */
+  async snapshot(refreshId?: string): Promise<Fleet> {
+    const { AutoScalingGroups } = await this.aws.autoScaling.send(
+      new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [this.name] }),
+    )
+    const group = AutoScalingGroups?.[0]
+    if (!group) throw unknownGroup(this.name)
+    const ids = (group.Instances ?? []).map(({ InstanceId }) => InstanceId as string)
+    const [refreshes, targets] = await Promise.all([
+      this.aws.autoScaling.send(
+        new DescribeInstanceRefreshesCommand({
+          AutoScalingGroupName: this.name,
+          ...(refreshId ? { InstanceRefreshIds: [refreshId] } : { MaxRecords: 1 }),
+        }),
+      ),
+      this.targets(group),
+      this.learn(ids).catch((error) => {
+        if (!this.tolerates(error)) throw error
+      }),
+    ])
+    return {
+      at: new Date(),
+      group,
+      name: this.name,
+      desired: group.DesiredCapacity ?? 0,
+      version: toVersion(group.LaunchTemplate?.Version),
+      members: (group.Instances ?? []).map((instance) => ({
+        id: instance.InstanceId as string,
+        zone: instance.AvailabilityZone ?? '',
+        version: toVersion(instance.LaunchTemplate?.Version),
+        lifecycle: instance.LifecycleState ?? 'Unknown',
+        health: instance.HealthStatus ?? 'Unknown',
+        ...(this.facts.get(instance.InstanceId as string) ?? NOTHING_KNOWN),
+        ...(targets.get(instance.InstanceId as string) ?? NOT_A_TARGET),
+      })),
+      refresh: refreshes.InstanceRefreshes?.[0],
+    }
+  }
+
+  private async targets(group: AutoScalingGroup): Promise<Map<string, TargetFacts>> {
+    const arn = group.TargetGroupARNs?.[0]
+    if (!arn) return new Map()
+    const answer = await this.aws.elb
+      .send(new DescribeTargetHealthCommand({ TargetGroupArn: arn }))
+      .catch((error) => {
+        if (!this.tolerates(error)) throw error
+      })
+    return new Map(
+      (answer?.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [
+        Target?.Id ?? '',
+        {
+          target: TargetHealth?.State ?? 'unknown',
+          targetReason: TargetHealth?.Reason,
+          targetDescription: TargetHealth?.Description,
+          port: Target?.Port,
+        },
+      ]),
+    )
+  }
+
+  /** Whether to go on without what `error` is about. */
+  tolerates(error: unknown): boolean {
+    return this.toleratesDenied && classifyError(error) === 'denied'
+  }
+
+  private async learn(ids: string[]): Promise<void> {
+    const strangers = ids.filter((id) => !this.facts.get(id)?.privateIp)
+    if (strangers.length === 0) return
+    // A filter, unlike InstanceIds, does not fail the whole call for an instance that EC2 does not know yet.
+    const Filters = [{ Name: 'tag:aws:autoscaling:groupName', Values: [this.name] }]
+    const pages = paginateDescribeInstances(
+      { client: this.aws.ec2, pageSize: INSTANCES_A_PAGE },
+      { Filters },
+    )
+    for await (const { Reservations = [] } of pages) {
+      for (const instance of Reservations.flatMap(({ Instances = [] }) => Instances)) {
+        this.facts.set(instance.InstanceId as string, {
+          release: tagValue(instance.Tags, TAG.release),
+          privateIp: instance.PrivateIpAddress,
+          launchedAt: instance.LaunchTime,
+        })
+      }
+    }
+  }
+}
+
+const NOTHING_KNOWN: Facts = { release: undefined, privateIp: undefined, launchedAt: undefined }
+
+const NOT_A_TARGET = {
+  target: 'unused',
+  targetReason: undefined,
+  targetDescription: undefined,
+  port: undefined,
+}
+
+/** Whether a refresh with this status is still running; undefined: there is none. */
+export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
+  switch (status) {
+    case 'Pending':
+    case 'InProgress':
+    case 'Baking':
+    case 'Cancelling':
+    case 'RollbackInProgress':
+      return true
+    case undefined:
+    case 'Successful':
+    case 'Failed':
+    case 'Cancelled':
+    case 'RollbackSuccessful':
+    case 'RollbackFailed':
+      return false
+  }
+}
+
+/** The processes of the group that somebody, or AWS, has suspended. */
+export const suspendedProcesses = ({ group }: Fleet): string[] =>
+  (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
+
+export const inService = (fleet: Fleet): Member[] =>
+  fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
+
+/** Members that serve or are starting to: neither on standby nor being removed. */
+export const present = (fleet: Fleet): Member[] =>
+  fleet.members.filter(
+    ({ lifecycle }) => !/^(Standby|EnteringStandby|Terminat|Detach)/.test(lifecycle),
+  )
+
+export const isHealthy = (member: Member): boolean =>
+  member.health === 'Healthy' && member.target === 'healthy'
+
+/** The number of instances in service, by release. */
+export function countReleases(fleet: Fleet): Record<string, number> {
+  const counted: Record<string, number> = {}
+  for (const { release = 'unknown' } of inService(fleet)) {
+    counted[release] = (counted[release] ?? 0) + 1
+  }
+  return counted
+}
+
+/** The releases marked on the group as rolled back, newest last. */
+export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
+  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
+
+/** Who is at the newest refresh, and since when, as far as scripts/rollout recorded it. */
+export const operatorOf = (group: Pick<AutoScalingGroup, 'Tags'>): string | undefined =>
+  tagValue(group.Tags, TAG.operator)
+
+const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
+
+/** The version that was running when the newest rollout started, as recorded then. */
+export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
+  toVersion(tagValue(group.Tags, TAG.previous))
+
+function unknownGroup(name: string): Stop {
+  return new Stop(
+    `there is no Auto Scaling group '${name}' in this account and region. Check --group and --region; groups are named ${service.name}-<environment>.`,
+  )
+}
+
+/** The number of a launch template version; undefined for $Latest and $Default. */
+export function toVersion(text: string | undefined): number | undefined {
+  return text && /^\d+$/.test(text) ? Number(text) : undefined
+}

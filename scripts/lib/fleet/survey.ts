@@ -1,0 +1,113 @@
+import type { InstanceRefresh } from '@aws-sdk/client-auto-scaling'
+import type { Aws } from '../aws/clients.ts'
+import { Stop } from '../cli/errors.ts'
+import {
+  type Direction,
+  directionOf,
+  type GroupHistory,
+  type Refresh,
+  rolledBackReleases,
+  versionsBefore,
+} from './direction.ts'
+import { type Fleet, FleetWatch, markedReleases, present, previousVersion } from './fleet.ts'
+import { listVersions, type TemplateVersion } from './images.ts'
+import { desiredVersion, listRefreshes } from './refresh.ts'
+
+/** A group with all that shows where it is going and where it must not go. */
+export interface Survey {
+  fleet: Fleet
+  direction: Direction
+  /** Versions that the group had before the saved one, latest first, as far as AWS knows. */
+  before: number[]
+  /** All that AWS still remembers, newest first. */
+  refreshes: InstanceRefresh[]
+  /** Of the group's launch template, newest first. */
+  versions: TemplateVersion[]
+  /** Releases that were rolled back and not shipped since. */
+  rolledBack: string[]
+  releaseOf(version: number | undefined): string | undefined
+  /** The AMI of a version. */
+  imageOf(version: number | undefined): string | undefined
+}
+
+/** Collects all of this from AWS. Throws `Stop` when there is no such group. */
+export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
+  const { fleet, refreshes } = await consistentSnapshot(aws, watch)
+  const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
+  const versions = templateId ? await versionsOf(aws, watch, templateId) : []
+  const find = (version: number | undefined) => versions.find(({ number }) => number === version)
+  const releaseOf = (version: number | undefined) => find(version)?.release
+  const history: GroupHistory = {
+    saved: fleet.version ?? 0,
+    versions: present(fleet).map(({ version }) => version),
+    refreshes: refreshes.filter((each) => isOf(each, templateId)).map(toRefresh),
+    noted: previousVersion(fleet.group),
+  }
+  return {
+    fleet,
+    refreshes,
+    direction: directionOf(history),
+    before: versionsBefore(history),
+    versions,
+    rolledBack: rolledBackReleases(history, releaseOf, markedReleases(fleet.group)),
+    releaseOf,
+    imageOf: (version) => find(version)?.imageId,
+  }
+}
+
+async function versionsOf(
+  aws: Aws,
+  watch: FleetWatch,
+  templateId: string,
+): Promise<TemplateVersion[]> {
+  return await listVersions(aws, templateId).catch((error) => {
+    if (!watch.tolerates(error)) throw error
+    return []
+  })
+}
+
+/** Whether its version is one of this launch template: another template's numbers mean something else. */
+function isOf({ DesiredConfiguration }: InstanceRefresh, templateId: string | undefined): boolean {
+  const id = DesiredConfiguration?.LaunchTemplate?.LaunchTemplateId
+  return id === undefined || id === templateId
+}
+
+/** How many snapshots are taken to get one during which no refresh began or ended. */
+const MOST_SNAPSHOTS = 5
+
+/**
+ * The group and its refreshes as they were at one moment. AWS returns them in two calls: between these a refresh may end,
+ * and an instance of its version would look like a leftover.
+ */
+async function consistentSnapshot(
+  aws: Aws,
+  watch: FleetWatch,
+): Promise<{ fleet: Fleet; refreshes: InstanceRefresh[] }> {
+  for (let count = 1; ; count++) {
+    const refreshes = await listRefreshes(aws, watch.name).catch(async (error) => {
+      // If there is no such group, its snapshot throws the error that names it.
+      await watch.snapshot()
+      throw error
+    })
+    const fleet = await watch.snapshot()
+    const [before, after] = [refreshes[0], fleet.refresh]
+    const isSame =
+      before?.InstanceRefreshId === after?.InstanceRefreshId && before?.Status === after?.Status
+    if (isSame || count === MOST_SNAPSHOTS) return { fleet, refreshes }
+  }
+}
+
+/** The releases that were rolled back on a group; none if there is no such group (yet). */
+export async function findRolledBack(aws: Aws, group: string): Promise<string[]> {
+  const found = await survey(aws, new FleetWatch(aws, group)).catch((error) => {
+    if (!(error instanceof Stop)) throw error
+  })
+  return found?.rolledBack ?? []
+}
+
+const toRefresh = (refresh: InstanceRefresh): Refresh => ({
+  id: refresh.InstanceRefreshId ?? '',
+  status: refresh.Status ?? 'Pending',
+  desired: desiredVersion(refresh),
+  wasTurnedRound: refresh.RollbackDetails !== undefined,
+})

@@ -1,0 +1,104 @@
+import { EXIT } from '../cli/errors.ts'
+import { clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
+import { type Figures, failuresText, type Phase } from '../probe/figures.ts'
+import type { Observation } from '../probe/observe.ts'
+import { service } from '../service.ts'
+
+export type Verdict =
+  | 'shipped'
+  | 'rolled back'
+  | 'failed'
+  | 'cancelled'
+  | 'timed out'
+  | 'lost sight'
+  | 'skipped'
+
+/** The result of a rollout, as it is written for machines. */
+export interface Receipt {
+  verdict: Verdict
+  exitCode: number
+  reason: string
+  group: string
+  release: string | undefined
+  previousRelease: string | undefined
+  launchTemplateVersion: number | undefined
+  /** The AMI of that version. */
+  ami: string | undefined
+  refreshId: string | undefined
+  startedAt: string
+  endedAt: string
+  seconds: number
+  /** Instances in service by release at the end, whatever the verdict. */
+  releases: Record<string, number>
+  observed: Observation | undefined
+  probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
+  notes: string[]
+  evidence: { folder: string; likelyCause: string } | undefined
+}
+
+/** The receipt for people, line by line, without colour. */
+export function receiptLines(receipt: Receipt): string[] {
+  const { observed, probe, evidence } = receipt
+  const lines = [
+    `verdict     ${receipt.verdict}${receipt.reason ? `: ${receipt.reason}` : ''}`,
+    `group       ${receipt.group}`,
+    `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}, ${receipt.ami ?? 'AMI unknown'}`,
+    `took        ${clockTime(receipt.seconds)}`,
+    `in service  ${releaseCounts(receipt.releases)}`,
+  ]
+  if (observed) {
+    lines.push(
+      `observed    ${observed.seen.length} of ${observed.inService} instances answered ${service.version.path} with the release`,
+    )
+  }
+  if (probe) lines.push(...probeLines(probe))
+  lines.push(...receipt.notes.map((note) => `note        ${note}`))
+  if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
+  return lines
+}
+
+function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
+  const failures = failuresText(probe)
+  const latency = (name: Phase): string => {
+    const { p50, p99, requests } = probe.phases[name]
+    if (p50 === null || p99 === null) return `${name} none of ${requests} answered`
+    return `${name} ${p50.toFixed(0)}/${p99.toFixed(0)} ms`
+  }
+  return [
+    `requests    ${probe.requests}, ${probe.failed} failed (budget ${probe.failureBudget})${failures && `: ${failures}`}`,
+    `longest gap ${probe.longestGapSeconds.toFixed(1)} s`,
+    `p50/p99     ${(['before', 'during', 'after'] as Phase[])
+      .filter((name) => probe.phases[name].requests > 0)
+      .map(latency)
+      .join(', ')}`,
+  ]
+}
+
+/** The receipt of a rollout that was not started. */
+export function emptyReceipt(
+  group: string,
+  rollout: Pick<Receipt, 'ami' | 'release' | 'previousRelease' | 'notes'> & {
+    version: number | undefined
+  },
+): Receipt {
+  const now = new Date().toISOString()
+  return {
+    verdict: 'skipped',
+    exitCode: EXIT.ok,
+    reason: '',
+    group,
+    release: rollout.release,
+    previousRelease: rollout.previousRelease,
+    launchTemplateVersion: rollout.version,
+    ami: rollout.ami,
+    refreshId: undefined,
+    startedAt: now,
+    endedAt: now,
+    seconds: 0,
+    releases: {},
+    observed: undefined,
+    probe: undefined,
+    notes: rollout.notes,
+    evidence: undefined,
+  }
+}

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { connect } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
+import { Stop, usageError } from '../cli/errors.ts'
+import type { Arch } from '../fleet/images.ts'
+import { type BakedAmi, bakeAmi } from '../image/ami.ts'
+import { readBuiltRelease } from '../image/built-release.ts'
+import { bakeLocally, findLocalImage } from '../image/local.ts'
+import { needImagePackages } from '../image/packages.ts'
+import { keep } from '../provenance/keep.ts'
+import { keptAt } from '../provenance/kept.ts'
+import { stateOrigin } from '../provenance/origin.ts'
+import { type Artifact, amiArtifact, type Envelope, readPrivateKey } from '../receipt/envelope.ts'
+import { service } from '../service.ts'
+
+export interface BakeOptions {
+  /** The folder of the project. */
+  root: string
+  local: boolean
+  /** Undefined: arm64 for an AMI, this machine's for a local image. */
+  arch: Arch | undefined
+  region: string | undefined
+  force: boolean
+  /** Who bakes, a URI, for a statement of provenance; undefined: none is made. */
+  builder: string | undefined
+  /** The private key that signs the statement; undefined: somebody else does. */
+  key: string | undefined
+  json: boolean
+}
+
+const started = performance.now()
+
+function say(line: string): void {
+  console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`)
+}
+
+/** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
+export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
+  const { root, local, region, force, json, builder } = options
+  const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
+  if (local && arch !== process.arch) {
+    throw usageError(
+      `--local boots the image on this machine, which is ${process.arch}, got --arch ${arch}`,
+    )
+  }
+  if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
+    throw new Stop('--local boots a container: needs root on Linux')
+  }
+  if (options.key && !builder) throw usageError('--key signs a statement: it needs --builder, too')
+  const key = options.key ? readPrivateKey(options.key) : undefined
+  const release = await readBuiltRelease(root, arch)
+  /** Of an image that was there before, nobody here can say who made it. */
+  const state = (made: boolean, image: () => Artifact) => {
+    if (!builder) return undefined
+    if (!made) {
+      say('no statement: this bake did not make the image (--force bakes it again)')
+      return undefined
+    }
+    const stated = stateOrigin({ release, arch, image: image(), builder, key })
+    say(`stated in ${stated.path}`)
+    return stated
+  }
+  say(`release ${release.id}, ${arch}`)
+  if (local) {
+    const found = force ? undefined : findLocalImage(root, release.id)
+    if (found) say('already baked (--force bakes it again)')
+    else await needImagePackages(root)
+    const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
+    state(!found, () => archiveArtifact(image.archive))
+    return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
+  }
+  const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
+  try {
+    const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
+    const stated = state(!baked.already, () => amiArtifact(baked.ami))
+    if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
+    return json ? JSON.stringify(baked, null, 2) : baked.ami
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Keeps the statement where a deploy finds it. */
+async function keepWith({ ami, region }: BakedAmi, path: string, envelope: Envelope) {
+  try {
+    await keep(connect(region), ami, envelope)
+  } catch (error) {
+    throw new Stop(
+      `${ami} is baked, but its statement could not be kept: ${explain(error)} Then: aws ssm put-parameter --region ${region} --type String --tier Intelligent-Tiering --name ${keptAt(ami)} --value file://${path}`,
+    )
+  }
+}
+
+function archiveArtifact(path: string): Artifact {
+  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(path)).digest('hex')
+  return { name: basename(path), sha256 }
+}

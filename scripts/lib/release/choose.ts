@@ -1,0 +1,88 @@
+import { $ } from 'bun'
+import type { Aws } from '../aws/clients.ts'
+import { Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { type Arch, type Digests, type Image, listImages } from '../fleet/images.ts'
+import { findRolledBack } from '../fleet/survey.ts'
+import { root } from '../service.ts'
+import type { Pinned, ReleaseFile } from './file.ts'
+
+/** A release that can be launched. */
+export interface Baked extends Pinned, Digests {
+  arch: Arch | undefined
+  createdAt: Date
+}
+
+export interface Wanted {
+  /** A commit id, full or abbreviated, or a name that git knows; undefined is HEAD. */
+  release: string | undefined
+  previous: boolean
+  /** The group whose rolled-back releases `previous` skips; undefined before the first apply. */
+  group: string | undefined
+  /** May be undefined if the release has only one. */
+  arch: Arch | undefined
+}
+
+/** Finds the wanted release and its AMI, and refuses one that does not exist. */
+export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
+  if (wanted.previous) return await findPrevious(aws, file, wanted.group)
+  const release = await commitOf(wanted.release ?? 'HEAD')
+  return single(await listBaked(aws, release), release, wanted.arch)
+}
+
+/** Every release that can be launched (only `release`, if given), newest first. */
+export async function listBaked(aws: Aws, release?: string): Promise<Baked[]> {
+  const images = await listImages(aws, release)
+  return images.filter(({ state }) => state === 'available').flatMap(toBaked)
+}
+
+function toBaked({ id, release, arch, createdAt, executable, sbom }: Image): Baked[] {
+  return release ? [{ release, ami_id: id, arch, createdAt, executable, sbom }] : []
+}
+
+/** The newest release in the history that was not rolled back and whose AMI still exists. */
+async function findPrevious(
+  aws: Aws,
+  file: ReleaseFile,
+  group: string | undefined,
+): Promise<Baked> {
+  const [baked, rolledBack] = await Promise.all([
+    listBaked(aws),
+    group ? findRolledBack(aws, group) : ([] as string[]),
+  ])
+  for (const past of file.history) {
+    const found = baked.find(({ ami_id }) => ami_id === past.ami_id)
+    if (found && found.release !== file.release && !rolledBack.includes(found.release)) return found
+  }
+  throw new Stop(
+    'there is no earlier release in the history that was not rolled back and whose AMI still exists: bake an older commit, and bump to it',
+  )
+}
+
+function single(baked: Baked[], release: string, arch: Arch | undefined): Baked {
+  const fitting = arch ? baked.filter((each) => each.arch === arch) : baked
+  const architectures = new Set(fitting.map((each) => each.arch))
+  if (architectures.size > 1) {
+    throw new Stop(
+      `release ${shortRelease(release)} is baked for ${[...architectures].join(' and ')}: say which with --arch`,
+    )
+  }
+  const [newest] = fitting
+  if (!newest) {
+    throw new Stop(
+      `there is no AMI of release ${shortRelease(release)}${arch ? ` for ${arch}` : ''} in this account and region: run scripts/build and scripts/bake on that commit`,
+    )
+  }
+  return newest
+}
+
+async function commitOf(name: string): Promise<string> {
+  const found = await $`git -C ${root} rev-parse --verify --quiet ${`${name}^{commit}`}`
+    .quiet()
+    .nothrow()
+  const commit = found.stdout.toString().trim()
+  if (found.exitCode === 0 && commit) return commit
+  // A clone may lack commits that are baked.
+  if (/^[0-9a-f]{40}$/.test(name)) return name
+  throw new Stop(`'${name}' is not a commit in this clone: give a commit id, a tag or a branch`)
+}

@@ -1,0 +1,152 @@
+import { $ } from 'bun'
+import type { Aws } from '../aws/clients.ts'
+import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
+import { type Alarm, findAlarms } from '../fleet/alarms.ts'
+import {
+  countReleases,
+  type Fleet,
+  FleetWatch,
+  inService,
+  isHealthy,
+  isRunning,
+} from '../fleet/fleet.ts'
+import { findImage, listVersions } from '../fleet/images.ts'
+import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
+import { survey } from '../fleet/survey.ts'
+import { checkpointDelayFor } from '../rollout/alarm-check.ts'
+import { bakeSecondsFor, checkpointsFor, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
+import { root } from '../service.ts'
+import type { Baked } from './choose.ts'
+
+/** Assumed times from launch to serving, and to leave the load balancer; the warm-up is the group's. */
+const BOOT_SECONDS = 60
+const LEAVE_SECONDS = 45
+
+const COMMITS_SHOWN = 15
+
+/** How fast the rollout will go. */
+export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'bakeSeconds'>
+
+export interface PlanOptions {
+  /** Undefined before the first apply. */
+  group: string | undefined
+  alarms: string[]
+  /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
+  chosenRelease: string
+  next: Baked
+  /** Who vouches for its image, in words. */
+  provenance: string
+  pace: Pace
+}
+
+export interface Plan {
+  lines: string[]
+  /** Whether this release was rolled back on the group. */
+  wasRolledBack: boolean
+}
+
+/** What a deploy of `next` would do, in words. */
+export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan> {
+  const { group, next, chosenRelease, pace } = options
+  const image = [
+    `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`,
+    `provenance  ${options.provenance}`,
+  ]
+  if (group === undefined) {
+    const lines = [
+      `release     ${shortRelease(next.release)}, the first`,
+      ...image,
+      'instances   everything is created, and the group launches this release on its own',
+    ]
+    return { lines, wasRolledBack: false }
+  }
+  const { fleet, rolledBack } = await survey(aws, new FleetWatch(aws, group))
+  const releases = countReleases(fleet)
+  const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
+  const [commits, alarms, wayBack] = await Promise.all([
+    commitLines(from, next.release),
+    options.alarms.length > 0 ? findAlarms(aws, options.alarms) : [],
+    wayBackLine(aws, fleet),
+  ])
+  const wasRolledBack = rolledBack.includes(next.release)
+  const lines = [
+    `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
+    ...commits,
+    ...image,
+    `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
+    ...durationLines(fleet, pace, alarms),
+    alarmLine(alarms),
+    refreshLine(fleet),
+    ...(wasRolledBack
+      ? ['warning     this release was rolled back on this group: it is refused without --retry']
+      : []),
+    wayBack,
+  ]
+  return { lines, wasRolledBack }
+}
+
+function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {
+  const checkpoints = fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired)
+  const bakeSeconds = pace.bakeSeconds ?? bakeSecondsFor(alarms)
+  const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
+  const warmup = group.DefaultInstanceWarmup ?? 0
+  const seconds =
+    batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
+    checkpoints.length * (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) +
+    bakeSeconds
+  const stops =
+    checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
+  return [
+    `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
+    `expected    about ${clockTime(seconds)} minutes, including ${clockTime(bakeSeconds)} watching the alarms at the end`,
+  ]
+}
+
+async function commitLines(from: string, to: string): Promise<string[]> {
+  if (from === to) return ['commits     none: the same release']
+  const ahead = await log(from, to)
+  const behind = await log(to, from)
+  if (!ahead || !behind) return ['commits     unknown: this clone does not have both']
+  if (ahead.length === 0)
+    return [`commits     goes back over ${behind.length}:`, ...indented(behind)]
+  const back = behind.length > 0 ? `, and ${behind.length} left behind` : ''
+  return [`commits     ${ahead.length} between${back}:`, ...indented(ahead)]
+}
+
+async function log(from: string, to: string): Promise<string[] | undefined> {
+  const range = `${from.slice(0, 40)}..${to.slice(0, 40)}`
+  const found = await $`git -C ${root} log --oneline --no-decorate ${range}`.quiet().nothrow()
+  return found.exitCode === 0 ? found.stdout.toString().split('\n').filter(Boolean) : undefined
+}
+
+function indented(commits: string[]): string[] {
+  const more = commits.length - COMMITS_SHOWN
+  return [
+    ...commits.slice(0, COMMITS_SHOWN).map((line) => `            ${line}`),
+    ...(more > 0 ? [`            and ${more} more`] : []),
+  ]
+}
+
+function alarmLine(alarms: Alarm[]): string {
+  if (alarms.length === 0) return 'alarms      none watch the rollout'
+  const unfit = alarms.filter(({ state }) => state !== 'OK')
+  if (unfit.length === 0) return `alarms      ${alarms.length}, all OK`
+  const said = unfit.map(({ name, state }) => `${name} is in ${state}`).join(', ')
+  return `alarms      ${said}: the rollout is refused until they are OK`
+}
+
+function refreshLine({ refresh }: Fleet): string {
+  if (!isRunning(refresh?.Status)) return 'refresh     none is running'
+  return `refresh     one is running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): the rollout is refused until it has ended`
+}
+
+async function wayBackLine(aws: Aws, fleet: Fleet): Promise<string> {
+  const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
+  const versions = templateId ? await listVersions(aws, templateId) : []
+  const own = versions.find(({ number }) => number === fleet.version)
+  const image = own?.imageId ? await findImage(aws, own.imageId) : undefined
+  if (image?.state === 'available') {
+    return `way back    version ${own?.number}, release ${shortRelease(own?.release)}: its AMI ${own?.imageId} can be launched`
+  }
+  return `way back    none: the AMI of version ${fleet.version ?? 'unknown'}, which runs now, no longer exists`
+}

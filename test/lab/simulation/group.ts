@@ -1,0 +1,132 @@
+import type { Settings } from '../../../scripts/lib/rollout/settings.ts'
+import { service } from '../../../scripts/lib/service.ts'
+import { wallClock } from '../aws-double/clock.ts'
+import { ControlPlane } from '../aws-double/control-plane.ts'
+import type { Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
+import type { Operator, Script } from './script.ts'
+
+export const GROUP = `${service.name}-production`
+/** After the first checkpoint, and before the end of the bake time. */
+const BREAKS_AFTER_MS = 240_000
+export const TIMEOUT_SECONDS = 3600
+const TEMPLATE = 'lt-0123456789abcdef0'
+
+export const releaseOf = (version: number): string => String(version).repeat(40).slice(0, 40)
+const imageOf = (version: number): string => `ami-${String(version).repeat(17).slice(0, 17)}`
+export const versionOf = (release: string | undefined): number => Number(release?.[0])
+
+/** The group, launch template and images of a script, in the AWS double at `now`. */
+export function groupOf(
+  script: Script,
+  fleet: FakeFleet,
+  behaviours: Map<string, Behaviour>,
+  now: number,
+): ControlPlane {
+  const tags = { service: service.name, environment: 'production' }
+  const versions = script.releases.map((_, index) => index + 1)
+  const plane = new ControlPlane({
+    group: {
+      name: GROUP,
+      templateId: TEMPLATE,
+      // Version 1 is older than the running one: nobody has a reason to go there.
+      version: 2,
+      minSize: 0,
+      maxSize: 20,
+      desired: script.instances,
+      zones: ['a', 'b'],
+      targetGroupArn: 'arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/g/0',
+      loadBalancerDns: 'fleet.test',
+      listenerPort: 80,
+      graceSeconds: 120,
+      warmupSeconds: 60,
+      deregistrationSeconds: 30,
+      minHealthyPercentage: 100,
+      maxHealthyPercentage: 200,
+      tags,
+      suspended: new Set(),
+    },
+    template: {
+      id: TEMPLATE,
+      name: GROUP,
+      tags,
+      versions: versions.map((version) => ({
+        imageId: imageOf(version),
+        userData: '',
+        tags: { ...tags, release: releaseOf(version) },
+        description: '',
+        createdAt: now,
+      })),
+    },
+    images: versions.map((version) => ({
+      id: imageOf(version),
+      name: String(version),
+      architecture: 'arm64',
+      createdAt: now,
+      tags: { ...tags, release: releaseOf(version) },
+    })),
+    alarms: [{ name: 'errors', state: 'OK', reason: '' }],
+    clock: wallClock(),
+    driver: fleet,
+    tickMs: 5_000,
+  })
+  plane.refreshLagMs = script.lagSeconds * 1000
+  plane.cancelMs = script.cancelSeconds * 1000
+  for (const version of versions) {
+    const quality = script.releases[version - 1]
+    const behaviour: Behaviour = { bootMs: script.bootSeconds * 1000 }
+    if (script.releases.includes('slow'))
+      behaviour.latencyMs = latency(quality === 'slow' ? 60 : 20)
+    if (quality === 'never healthy') behaviour.healthStatus = 503
+    if (quality === 'broken') behaviour.canaryStatus = 500
+    if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
+    if (quality === 'no launch') behaviour.launchFails = 'no capacity'
+    behaviours.set(imageOf(version), behaviour)
+  }
+  return plane
+}
+
+/** Around `median` milliseconds, with the spread of real answers: some take twice as long. */
+const latency = (median: number) => (): number => median * Math.exp(0.3 * normal())
+
+const normal = (): number =>
+  Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
+
+/** What an operator's command line says; only `start` is told where the service is. */
+export function settingsOf(
+  { version, retry, verb, further }: Operator,
+  { releases, alarms }: Script,
+  url: string,
+): Settings {
+  return {
+    group: GROUP,
+    url: verb === 'start' ? url : undefined,
+    launchTemplateId: TEMPLATE,
+    launchTemplateVersion: version,
+    release: verb === 'start' ? releaseOf(version) : undefined,
+    alarms: alarms ? ['errors'] : [],
+    ignoreAlarms: false,
+    retry: retry === true,
+    further: further === true,
+    skipRolledBack: false,
+    checkpoints: undefined,
+    checkpointDelaySeconds: undefined,
+    checkpointAnswers: 10,
+    bakeSeconds: undefined,
+    stallSeconds: 600,
+    timeoutSeconds: TIMEOUT_SECONDS,
+    pollSeconds: 15,
+    patienceSeconds: 300,
+    // Just enough to detect these faults: every request takes time to simulate.
+    rate: releases.includes('slow') ? 10 : 0.5,
+    token: undefined,
+    failureBudget: 0,
+    beforeSeconds: 10,
+    afterSeconds: 15,
+    observeSeconds: 120,
+    noProbe: false,
+    json: true,
+    receipt: undefined,
+    receiptKey: undefined,
+    evidence: undefined,
+  }
+}

@@ -1,0 +1,250 @@
+import { EXIT } from '../../../scripts/lib/cli/errors.ts'
+import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import type { ControlPlane } from '../aws-double/control-plane.ts'
+import { isServing } from '../aws-double/model.ts'
+import { TIMEOUT_SECONDS, versionOf } from './group.ts'
+import type { Operator, Quality, Script } from './script.ts'
+
+/** How an operator's command ended. */
+export interface Ended {
+  operator: Operator
+  code: number
+  receipt: Receipt | undefined
+  seconds: number
+}
+
+/** After its time is up, a command still queries AWS, with retries. */
+const SLACK_SECONDS = 1800
+
+/** A bad release is gone by then: the time it has to become healthy, plus the rollback. */
+const GIVEN_UP_SECONDS = 2400
+
+/** Faults that every probe request shows; a short look may miss the others. */
+const NEVER_SHIPPED: Quality[] = ['never healthy', 'broken', 'no launch']
+
+const MAY_LACK_RECEIPT: number[] = [EXIT.refused, EXIT.interrupted, EXIT.usage]
+
+/** The rollout's promises, checked against the observed behaviour of the group and its operators. */
+export class Promises {
+  readonly broken: string[] = []
+  private readonly rolledBack = new Set<number>()
+  /** IDs of the refreshes that existed at the last look. */
+  private readonly known = new Set<string>()
+  /** IDs of the refreshes that were requested before their version was rolled back. */
+  private readonly excused = new Set<string>()
+  /** Versions that an operator requested although they were rolled back. */
+  private readonly retried = new Set<number>()
+  /** Operators whose command has started a refresh. */
+  private readonly starters = new Set<Operator>()
+  private undoesFirst = false
+  /** Whether someone started an older version: that is a way back, and undoing it needs --further. */
+  shipsOlder = false
+  /** Scaling out takes time: only the lowest desired capacity so far has to serve. */
+  private fewestWanted: number
+
+  constructor(
+    private readonly script: Script,
+    private readonly plane: ControlPlane,
+  ) {
+    this.fewestWanted = script.instances
+  }
+
+  retries(version: number): void {
+    this.retried.add(version)
+  }
+
+  /** Before a call to AWS: what its sender could have known. */
+  sending({ version }: Operator): { isFirst: boolean; isInnocent: boolean } {
+    const isFirst = this.plane.refreshes.length === 0
+    return { isFirst, isInnocent: !this.rolledBack.has(version) }
+  }
+
+  /** An operator has started a refresh; AWS has no way to start one only if nothing has changed since the request. */
+  started(operator: Operator, sent: { isFirst: boolean; isInnocent: boolean }, id: string): void {
+    const { plane } = this
+    const to = plane.refreshes[0]?.desiredVersion ?? 0
+    this.starters.add(operator)
+    if (operator.verb === 'rollback') {
+      // Without a newer release there is nothing to undo but the running one, so that was requested.
+      this.undoesFirst ||= sent.isFirst
+      const newest = plane.refreshes[1]?.desiredVersion ?? to
+      for (const version of [newest, plane.group.version, ...this.present()]) {
+        if (version !== to) this.rolledBack.add(version)
+      }
+    } else {
+      this.shipsOlder ||= operator.version < plane.group.version
+      if (sent.isInnocent) this.excused.add(id)
+    }
+  }
+
+  /** Checks what must hold at every moment. */
+  look(): void {
+    const { plane, rolledBack } = this
+    for (const { desiredVersion: to = 0, status, id } of plane.refreshes) {
+      if (!this.known.has(id)) {
+        this.known.add(id)
+        if (rolledBack.has(to) && !this.retried.has(to) && !this.excused.has(id)) {
+          this.broken.push(`version ${to} came back after it was rolled back`)
+        }
+        // A refresh to an older version leaves the saved one behind.
+        if (to < plane.group.version) rolledBack.add(plane.group.version)
+      }
+      if (status.startsWith('Rollback')) rolledBack.add(to)
+    }
+    for (const version of this.marked()) {
+      if (!rolledBack.has(version)) {
+        this.broken.push(`version ${version} is marked but was never rolled back`)
+      }
+    }
+    const serving = plane.instances.filter(isServing).length
+    this.fewestWanted = Math.min(this.fewestWanted, plane.group.desired)
+    if (serving < this.fewestWanted && !this.isHarmed()) {
+      this.broken.push(`only ${serving} of ${plane.group.desired} instances serve`)
+    }
+  }
+
+  ended({ operator, code, receipt, seconds }: Ended): void {
+    const { verb, version } = operator
+    if (seconds > TIMEOUT_SECONDS + SLACK_SECONDS) {
+      this.broken.push(`${verb} took ${Math.round(seconds)} s`)
+    }
+    if (!receipt) {
+      if (verb !== 'cancel' && !MAY_LACK_RECEIPT.includes(code)) {
+        this.broken.push(`${verb} ended with ${code} and without a receipt`)
+      }
+      if (code === EXIT.refused && this.starters.has(operator)) {
+        this.broken.push(`${verb} ended with ${code} although it had started a refresh`)
+      }
+    } else this.isTrue(operator, receipt, seconds)
+    if (verb === 'start') this.startEnded(operator, code, receipt, seconds)
+    if (verb === 'start' && receipt?.verdict === 'shipped') this.shipped(version, receipt)
+  }
+
+  /** Checks what must hold once nothing fails any more. */
+  atTheEnd(): void {
+    this.look()
+    if (this.undoesFirst) return
+    if (this.inService().includes(1)) this.broken.push('someone went back beyond what ran at first')
+    for (const version of this.marked()) {
+      if (version <= 2) this.broken.push(`the good release of version ${version} is marked`)
+    }
+  }
+
+  /** Whether a bad release is serving, or would be launched. */
+  isBad(): boolean {
+    const { releases } = this.script
+    return [...this.inService(), this.plane.group.version].some(
+      (version) => releases[version - 1] !== 'good',
+    )
+  }
+
+  /** Whether AWS shipped a bad release without any follower noticing. */
+  hasShippedBad(): boolean {
+    return this.plane.refreshes.some(
+      ({ status, desiredVersion = 0 }) =>
+        status === 'Successful' && this.script.releases[desiredVersion - 1] !== 'good',
+    )
+  }
+
+  inService(): number[] {
+    return this.plane.instances
+      .filter(({ lifecycle }) => lifecycle === 'InService')
+      .map(({ version }) => version)
+  }
+
+  /** The receipt must agree with AWS about the refresh. */
+  private isTrue({ verb }: Operator, receipt: Receipt, seconds: number): void {
+    const { verdict, refreshId } = receipt
+    const status = this.plane.refreshes.find(({ id }) => id === refreshId)?.status
+    const isRight = ((): boolean => {
+      switch (verdict) {
+        case 'shipped':
+          return (
+            status === undefined ||
+            status === 'Successful' ||
+            (status === 'RollbackSuccessful' && verb !== 'start')
+          )
+        case 'rolled back':
+          return status === 'RollbackSuccessful'
+        case 'cancelled':
+          return status === 'Cancelled'
+        case 'timed out':
+          return seconds >= TIMEOUT_SECONDS
+        case 'lost sight':
+          return this.isCutOff()
+        case 'failed':
+        case 'skipped':
+          return true
+      }
+    })()
+    if (!isRight) this.broken.push(`${verb} reports '${verdict}' for a refresh that is ${status}`)
+  }
+
+  private startEnded(
+    { version }: Operator,
+    code: number,
+    receipt: Receipt | undefined,
+    seconds: number,
+  ): void {
+    const { releases } = this.script
+    const marked = this.marked().includes(version)
+    if (receipt?.verdict === 'rolled back' && !this.isCutOff() && !marked && !this.isCrowded()) {
+      this.broken.push(`version ${version} was rolled back but is not marked`)
+    }
+    if (this.isCrowded() || this.isCutOff() || this.isHarmed()) return
+    const isGood = releases[version - 1] === 'good'
+    if (isGood && code !== EXIT.ok) {
+      this.broken.push(
+        `good version ${version}, undisturbed, ended with ${code}: ${receipt?.reason}`,
+      )
+    }
+    // In fewer, old and new may serve in different zones only, and are not compared.
+    const isUnseen = releases[version - 1] === 'slow' && this.script.instances < 3
+    if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
+      this.broken.push(
+        `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,
+      )
+    }
+  }
+
+  private shipped(version: number, receipt: Receipt): void {
+    const { releases } = this.script
+    const others = this.inService().filter((each) => each !== version)
+    if (others.length > 0 && !this.plane.running && !this.isHarmed()) {
+      this.broken.push(`shipped version ${version} with ${others} in service`)
+    }
+    const quality = releases[version - 1] ?? 'good'
+    if (NEVER_SHIPPED.includes(quality) && receipt.probe) {
+      this.broken.push(`shipped version ${version}, which is ${quality}`)
+    }
+  }
+
+  /** Whether others take part, or the start was interrupted or killed. */
+  private isCrowded(): boolean {
+    const { operators } = this.script
+    return operators.some(
+      (each, index) => index > 0 || each.interruptedAfterSeconds || each.killedAfterSeconds,
+    )
+  }
+
+  /** Whether calls to AWS fail. */
+  private isCutOff(): boolean {
+    return this.script.faultRate > 0 || this.script.outage !== undefined
+  }
+
+  /** Whether something other than a rollout removes instances. */
+  private isHarmed(): boolean {
+    return this.script.disturbances.some(({ kind }) => kind !== 'scale')
+  }
+
+  private marked(): number[] {
+    const tag = this.plane.group.tags['rolled-back-release'] ?? ''
+    return tag.split(' ').filter(Boolean).map(versionOf)
+  }
+
+  private present(): number[] {
+    return this.plane.instances
+      .filter(({ lifecycle }) => lifecycle === 'InService' || lifecycle === 'Pending')
+      .map(({ version }) => version)
+  }
+}

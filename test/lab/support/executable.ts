@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import type { Subprocess } from 'bun'
+import { name as service } from '../../../package.json'
+import { root } from '../../../scripts/lib/service.ts'
+import { end, eventually, temporaryFolder } from './process.ts'
+
+/** The architecture under test: this machine's unless scripts/test says otherwise. */
+const arch = process.env.TEST_ARCH || process.arch
+
+/** The executable that scripts/build made; scripts/test builds it before these tests. */
+export const executable = join(root, `dist/${service}-linux-${arch}`)
+
+/** How to start it: directly, or for another architecture through an emulator. */
+const command =
+  arch === process.arch
+    ? [executable]
+    : ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', executable]
+
+export interface RunningService extends AsyncDisposable {
+  url: string
+  adminUrl: string
+  child: Subprocess<'ignore', Bun.BunFile, Bun.BunFile>
+  folder: string
+  /** The lines logged so far. */
+  log(): Promise<Record<string, unknown>[]>
+  stderr(): Promise<string>
+}
+
+const BASE_ENV = { PATH: process.env.PATH, ADMIN_PORT: '0', DRAIN_SECONDS: '0' }
+
+/** Starts the real executable on a free loopback port, in its own empty folder; resolves once it listens. */
+export async function startService(
+  env: Record<string, string> = {},
+  { environment = 'local', port = 0 } = {},
+): Promise<RunningService> {
+  const folder = temporaryFolder()
+  const out = join(folder.path, 'out.log')
+  const err = join(folder.path, 'err.log')
+  const child = Bun.spawn([...command, String(port), environment], {
+    cwd: folder.path,
+    env: { ...BASE_ENV, BIND_ADDRESS: '127.0.0.1', ...env },
+    stdin: 'ignore',
+    stdout: Bun.file(out),
+    stderr: Bun.file(err),
+  })
+  const log = async () =>
+    (await Bun.file(out).text())
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  const stderr = () => Bun.file(err).text()
+  const listening = await eventually('the service listens', async () => {
+    if (child.exitCode !== null) {
+      throw new Error(`the service exited with ${child.exitCode}: ${await stderr()}`)
+    }
+    return (await log()).find(({ event }) => event === 'listening')
+  })
+  return {
+    url: String(listening.url).replace(/\/$/, ''),
+    adminUrl: String(listening.admin).replace(/\/$/, ''),
+    child,
+    folder: folder.path,
+    log,
+    stderr,
+    async [Symbol.asyncDispose]() {
+      await end(child)
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+/** Waits until /hc says ok. */
+export async function healthy({ url }: { url: string }, withinMs = 10_000): Promise<void> {
+  await eventually('/hc is ok', async () => (await fetch(`${url}/hc`)).ok, { withinMs })
+}
+
+/** Runs the executable to completion. */
+export async function run(
+  args: string[],
+  { env = {}, cwd = '/' }: { env?: Record<string, string>; cwd?: string } = {},
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const child = Bun.spawn([...command, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [exitCode, stdout, stderr] = await Promise.all([
+    child.exited,
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return { exitCode, stdout, stderr }
+}
+
+/** PUTs a date of birth. */
+export function save(url: string, username: string, dateOfBirth: unknown, init: RequestInit = {}) {
+  return fetch(`${url}/hello/${encodeURIComponent(username)}`, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ dateOfBirth }),
+    ...init,
+  })
+}
+
+/** A user name of only letters for the number `index`. */
+export function name(index: number): string {
+  return `User${index.toString(26).replace(/\d/g, (digit) => String.fromCharCode(113 + Number(digit)))}`
+}

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { $ } from 'bun'
+import { name } from '../../../package.json'
+import { root } from '../../../scripts/lib/service.ts'
+import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
+import { temporaryFolder } from '../../lab/support/process.ts'
+import { offline } from '../../lab/support/terraform.ts'
+
+/** Has a hyphen, and no word that occurs in this tree. */
+const NAME = 'team-notes'
+const TIMEOUT_MS = 900_000
+
+const folder = temporaryFolder()
+const clone = join(folder.path, 'clone')
+afterAll(() => folder[Symbol.dispose]())
+
+const cannotBake =
+  process.getuid?.() === 0 && process.platform === 'linux' && Bun.which('packer')
+    ? undefined
+    : 'needs root on Linux, and Packer'
+sayWhatIsLeftOut(`a bake as ${NAME}`, cannotBake)
+
+const foldersOf = (path: string): string[] =>
+  readdirSync(join(root, path), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(path, entry.name))
+
+/** Runs a command in the clone; fails with the end of its output unless it exits with 0. */
+async function succeeds(...words: string[]): Promise<void> {
+  const { exitCode, stdout, stderr } = await $`${words}`.cwd(clone).nothrow().quiet()
+  const said = `${stdout}${stderr}`.trimEnd().split('\n').slice(-40).join('\n')
+  expect(exitCode === 0 ? '' : said).toBe('')
+}
+
+describe(`a clone adopted as ${NAME}`, () => {
+  beforeAll(async () => {
+    await $`git clone --quiet ${root} ${clone}`
+    cpSync(join(root, 'node_modules'), join(clone, 'node_modules'), { recursive: true })
+    // Tools and base images are the same under any name, and take minutes to get.
+    mkdirSync(join(clone, 'packer/.images'))
+    mkdirSync(join(clone, 'test/.cache'))
+    for (const tool of ['.tools', ...foldersOf('test/.cache')]) {
+      if (existsSync(join(root, tool))) symlinkSync(join(root, tool), join(clone, tool))
+    }
+    // Made by an earlier bake, if there was one.
+    const images = join(root, 'packer/.images')
+    mkdirSync(images, { recursive: true })
+    for (const base of new Bun.Glob('debian-*.tar').scanSync(images)) {
+      symlinkSync(join(root, 'packer/.images', base), join(clone, 'packer/.images', base))
+    }
+    // Where the Terraform registry cannot be reached, its provider is next to the repository.
+    const beside = join(dirname(offline), '..')
+    if (existsSync(beside)) symlinkSync(beside, join(folder.path, basename(beside)))
+    // .gitignore names a folder, which a symlink is not.
+    appendFileSync(join(clone, '.git/info/exclude'), '.tools\n')
+    await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
+    await succeeds('scripts/adopt', NAME)
+    await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')
+  }, TIMEOUT_MS)
+
+  test('has the former name only in routes and prose', async () => {
+    const found = await $`git grep -n -i -e ${name} -- ':!*.md'`.cwd(clone).text()
+    const left = found
+      .trim()
+      .split('\n')
+      // A route, a greeting, and Redis commands.
+      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello |\bHELLO\b/.test(line))
+    expect(left).toEqual([])
+  })
+
+  test.each(['check', 'unit', 'http', 'terraform'])(
+    'passes scripts/test %s',
+    async (part) => await succeeds('scripts/test', part),
+    TIMEOUT_MS,
+  )
+
+  test.skipIf(cannotBake !== undefined)(
+    'is baked into an image that serves it',
+    async () => {
+      await succeeds('scripts/build')
+      await succeeds('scripts/bake', '--local')
+    },
+    TIMEOUT_MS,
+  )
+})
+
+test.each([
+  [[], "got ''"],
+  [['Notes'], "got 'Notes'"],
+  [['team_notes'], "got 'team_notes'"],
+  [['a', 'b'], "got 'a b'"],
+])('scripts/adopt %j exits with 2 and says what it expects', async (words, got) => {
+  const { exitCode, stderr } = await $`scripts/adopt ${words}`.cwd(root).nothrow().quiet()
+  expect(exitCode).toBe(2)
+  expect(stderr.toString()).toBe(`adopt: ${got}, expected a NAME (scripts/adopt --help)\n`)
+})

@@ -1,0 +1,324 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from 'bun:test'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { $ } from 'bun'
+import { accountOf } from '../../lab/aws-double/account.ts'
+import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { layOutProject } from '../../lab/support/deployable.ts'
+import {
+  ALARM,
+  GROUP,
+  NEW_IMAGE,
+  OLD_IMAGE,
+  QUICK,
+  type Scene,
+  startScene,
+  TEMPLATE,
+  until,
+} from './fixtures/scene.ts'
+import { ended, environment, PATIENCE_MS, type Ran } from './fixtures/script.ts'
+import { type Service, startService } from './fixtures/service.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+/** Something of the configuration that is not of a release. */
+const STORE = `
+variable "size" { default = 1 }
+resource "terraform_data" "store" { input = var.size }
+`
+
+let service: Service
+let project: string
+let scene: Scene
+let commits: [string, string]
+const file = (): string => join(project, 'terraform/release.auto.tfvars.json')
+const chosen = async (): Promise<string> => (await Bun.file(file()).json()).release
+
+/** A repository of two commits. */
+async function makeProject(): Promise<void> {
+  project = await mkdtemp(join(tmpdir(), 'deploy-test-'))
+  const git = (...args: string[]) =>
+    $`git -C ${project} -c user.name=test -c user.email=test@example.org ${args}`.quiet()
+  await git('init', '-q')
+  await git('commit', '-q', '--allow-empty', '-m', 'First words')
+  const old = (await git('rev-parse', 'HEAD')).text().trim()
+  await git('commit', '-q', '--allow-empty', '-m', 'Greet more warmly')
+  commits = [old, (await git('rev-parse', 'HEAD')).text().trim()]
+}
+
+const deploy = (args: string[], extra: Record<string, string> = {}) =>
+  Bun.spawn([join(project, 'scripts/deploy'), ...args], {
+    env: environment({
+      ...scene.as(args.includes('--plan') ? 'plan' : 'deploy'),
+      ...QUICK,
+      HELLO_ROLLOUT_EVIDENCE: join(project, 'evidence'),
+      ...extra,
+    }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, as a terminal gives it one.
+    detached: true,
+  })
+
+const run = async (args: string[], extra: Record<string, string> = {}): Promise<Ran> =>
+  await ended(deploy(args, extra))
+
+/** An apply for an unrelated change. */
+const terraformApply = async () =>
+  await $`terraform init -input=false && terraform apply -input=false -auto-approve`
+    .cwd(join(project, 'terraform'))
+    .env(environment({ ...scene.env, ...QUICK }))
+    .quiet()
+    .nothrow()
+
+beforeAll(async () => {
+  service = await startService({})
+})
+afterAll(async () => await service.stop())
+beforeEach(async () => {
+  await makeProject()
+  scene = await startScene({ instances: 2, releases: commits })
+  scene.fleet.upstream = service.url
+  // The version of the new release is for the apply to make.
+  scene.plane.template.versions.pop()
+  const { url } = scene.fleet
+  const cloud = { group: GROUP, templateId: TEMPLATE, url, alarms: [ALARM] }
+  await layOutProject(project, cloud, { release: commits[0], ami_id: OLD_IMAGE })
+  await trust(project)
+  for (const ami of scene.plane.images.keys()) attest(scene.plane, ami)
+  await Bun.write(join(project, 'terraform/store.tf'), STORE)
+  const applied = await terraformApply()
+  if (applied.exitCode !== 0) throw new Error(applied.stdout.toString() + applied.stderr.toString())
+})
+afterEach(async () => {
+  await scene.stop()
+  await rm(project, { recursive: true, force: true })
+})
+
+describe('deploy --plan', () => {
+  test('describes what would happen, and changes nothing', async () => {
+    const { code, out } = await run(['--plan', 'HEAD'])
+    expect(code).toBe(0)
+    const [old, next] = commits.map((commit) => commit.slice(0, 12))
+    expect(out).toContain(`release     ${old} -> ${next}`)
+    expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
+    expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
+    expect(out).toContain(`provenance  signed by ${BUILDER} (key `)
+    expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
+    expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
+    expect(out).toMatch(/expected +about \d+:\d\d minutes/)
+    expect(out).toContain('alarms      1, all OK')
+    expect(out).toContain('refresh     none is running')
+    expect(out).toContain(
+      `way back    version 1, release ${old}: its AMI ${OLD_IMAGE} can be launched`,
+    )
+    expect(await chosen()).toBe(commits[0])
+  })
+
+  test('takes the settings of the rollout from the environment into account', async () => {
+    const { out } = await run(['--plan', 'HEAD'], {
+      HELLO_ROLLOUT_CHECKPOINTS: 'none',
+      HELLO_ROLLOUT_BAKE_SECONDS: '900',
+    })
+    expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
+    expect(out).toContain('including 15:00 watching the alarms')
+  })
+
+  test('warns about what would stop the rollout', async () => {
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    scene.plane.images.delete(OLD_IMAGE)
+    scene.plane.group.tags['rolled-back-release'] = commits[1]
+    const { out } = await run(['--plan', 'HEAD'])
+    expect(out).toContain(`alarms      ${ALARM} is in ALARM`)
+    expect(out).toContain('this release was rolled back on this group')
+    expect(out).toContain('way back    none')
+  })
+})
+
+describe('deploy', () => {
+  test('exits with 0 when the fleet runs the release and the service keeps its contract', async () => {
+    const { code, out, err } = await run(['HEAD', '--yes'])
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toContain('verdict     shipped')
+    expect(out).toMatch(/smoke: \d+ checks passed/)
+    expect(out).toContain(`shipped ${commits[1].slice(0, 12)}`)
+    expect(await chosen()).toBe(commits[1])
+    const tags = scene.plane.instances.map(
+      ({ lifecycle, tags }) => lifecycle === 'InService' && tags.release,
+    )
+    expect(tags.filter(Boolean)).toEqual([commits[1], commits[1]])
+    expect(scene.plane.template.versions.map(({ imageId }) => imageId)).toEqual([
+      OLD_IMAGE,
+      NEW_IMAGE,
+    ])
+  })
+
+  test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
+    scene.plane.setAlarm(ALARM, 'ALARM')
+    const first = await ended(child)
+    expect(first.err).toContain('not shipped (rolled back): terraform still names this release')
+    expect(first.code).toBe(3)
+    scene.plane.setAlarm(ALARM, 'OK')
+    const unrelated = await terraformApply()
+    expect(unrelated.stdout.toString()).toContain('verdict     skipped')
+    expect(unrelated.exitCode).toBe(0)
+    expect(scene.plane.refreshes).toHaveLength(1)
+    const second = await run(['HEAD', '--yes'])
+    expect(second.out + second.err).toContain(
+      'was rolled back on this group; --retry tries it again',
+    )
+    expect(second.code).toBe(1)
+    expect((await run(['HEAD', '--yes', '--retry'])).code).toBe(0)
+  })
+
+  test('writes the receipt of the rollout where the caller asked for it', async () => {
+    const path = join(project, 'receipt.json')
+    await Bun.write(path, 'of an earlier one')
+    expect((await run(['HEAD', '--yes'], { HELLO_ROLLOUT_RECEIPT: path })).code).toBe(0)
+    expect(await Bun.file(path).json()).toMatchObject({ verdict: 'shipped', release: commits[1] })
+  })
+
+  test('waits at Ctrl-C until Terraform has stopped, and says that the refresh goes on', async () => {
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
+    process.kill(-child.pid, 'SIGINT')
+    const { code, err } = await ended(child)
+    expect(err).toContain('interrupted. A refresh that has started goes on')
+    expect(code).toBe(130)
+    expect(scene.plane.refreshes[0]?.status).toBe('Baking')
+    expect(await chosen()).toBe(commits[1])
+    const state = await Bun.file(join(project, 'terraform/terraform.tfstate')).json()
+    expect(JSON.stringify(state)).toContain('terraform_data')
+    expect(existsSync(join(project, 'terraform/.terraform.tfstate.lock.info'))).toBe(false)
+  })
+
+  test('exits with 4 when the service breaks its contract', async () => {
+    scene.fleet.upstream = undefined
+    const { code, err } = await run(['HEAD', '--yes'])
+    expect(code).toBe(4)
+    expect(err).toContain('deploy: scripts/smoke failed')
+  })
+
+  test('exits with 5 when the rollout took too long', async () => {
+    scene.behave(NEW_IMAGE, { healthStatus: 503 })
+    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
+    expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
+  })
+
+  test('refuses an image that no trusted builder vouches for, unless --unattested is given', async () => {
+    accountOf(scene.plane).values.clear()
+    const former = await Bun.file(file()).text()
+    const past = { release: commits[1], ami_id: NEW_IMAGE, bumped_at: '2026-01-02' }
+    await Bun.write(
+      file(),
+      JSON.stringify({ release: commits[0], ami_id: OLD_IMAGE, history: [past] }),
+    )
+    for (const args of [
+      ['HEAD', '--yes'],
+      ['HEAD', '--plan'],
+      ['--previous', '--plan'],
+    ]) {
+      const { code, out, err } = await run(args)
+      expect(err).toContain(
+        `deploy: where ${NEW_IMAGE} of release ${commits[1].slice(0, 12)} comes`,
+      )
+      expect(out).not.toContain('release     ')
+      expect(code).toBe(1)
+    }
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.double.calls).not.toContain('StartInstanceRefresh')
+    await Bun.write(file(), former)
+    const { code, out } = await run(['HEAD', '--yes', '--unattested'])
+    expect(out).toContain('provenance  not checked (--unattested)')
+    expect(code).toBe(0)
+  })
+
+  test('refuses without a terminal to ask on, and restores the release file', async () => {
+    const { code, err } = await run(['HEAD'])
+    expect(code).toBe(1)
+    expect(err).toContain('pass --yes. Nothing was changed.')
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.plane.refreshes).toHaveLength(0)
+  })
+
+  test('refuses a plan that changes more than the release, unless --all is given', async () => {
+    const refused = await run(['HEAD', '--yes', '--', '-var=size=2'])
+    expect(refused.code).toBe(1)
+    expect(refused.err).toContain('the plan changes more than the release:\n')
+    expect(refused.err).toContain('- terraform_data.store: update\n')
+    expect(refused.err).not.toContain('terraform_data.rollout')
+    expect(refused.err).toContain('--all')
+    expect(await chosen()).toBe(commits[0])
+    expect(scene.plane.refreshes).toHaveLength(0)
+    expect((await run(['HEAD', '--yes', '--all', '--', '-var=size=2'])).code).toBe(0)
+  })
+
+  test('--previous skips a release that was rolled back', async () => {
+    await Bun.write(
+      file(),
+      JSON.stringify({
+        release: 'c'.repeat(40),
+        ami_id: 'ami-0cccccccccccccccc',
+        history: [
+          { release: commits[1], ami_id: NEW_IMAGE, bumped_at: '2026-01-02' },
+          { release: commits[0], ami_id: OLD_IMAGE, bumped_at: '2026-01-01' },
+        ],
+      }),
+    )
+    scene.plane.group.tags['rolled-back-release'] = commits[1]
+    const { code, out } = await run(['--previous', '--plan'])
+    expect(code).toBe(0)
+    expect(out).toContain(`image       ${OLD_IMAGE}`)
+  })
+
+  test('is undone by a rollback that finds the URL of an HTTPS service in terraform output', async () => {
+    expect((await run(['HEAD', '--yes'])).code).toBe(0)
+    scene.plane.group.https = true
+    const back = await ended(
+      Bun.spawn([join(project, 'scripts/rollout'), 'rollback'], {
+        env: environment({ ...scene.as('rollback'), ...QUICK }),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    )
+    expect(back.out).toContain('observed    2 of 2 instances')
+    expect(back.code).toBe(0)
+  })
+
+  test('refuses a release that is not baked', async () => {
+    const { code, err } = await run(['d'.repeat(40)])
+    expect(code).toBe(1)
+    expect(err).toContain('there is no AMI of release dddddddddddd')
+  })
+
+  test('exits with 1 when terraform plan fails, and restores the release file', async () => {
+    const { code, err } = await run(['HEAD', '--yes', '--', '-var=nonsense=1'])
+    expect(code).toBe(1)
+    expect(err).toContain('terraform plan failed; nothing was changed')
+    expect(await chosen()).toBe(commits[0])
+  })
+
+  test.each([
+    [['a', 'b'], "'b' is one argument too many"],
+    [['a', '--previous'], 'give either RELEASE or --previous'],
+    [['--force'], "Unknown option '--force'"],
+  ])('%j exits with 2 and one line that says why', async (args, message) => {
+    const { code, err } = await run(args)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+    expect(err).toEndWith(' (scripts/deploy --help)\n')
+  })
+})

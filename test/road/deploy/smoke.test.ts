@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { freePort } from '../../lab/support/process.ts'
+import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { type Service, startService } from './fixtures/service.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+const TOKEN = 'write-token'
+const smoke = async (...args: string[]): Promise<Ran> => await runScript('smoke', args)
+
+describe('smoke, against the service', () => {
+  let open: Service
+  let guarded: Service
+  beforeAll(async () => {
+    const hash = new Bun.CryptoHasher('sha256').update(TOKEN).digest('hex')
+    ;[open, guarded] = await Promise.all([
+      startService({}),
+      startService({ TOKENS: `write:${hash}` }),
+    ])
+  })
+  afterAll(async () => {
+    await Promise.all([open.stop(), guarded.stop()])
+  })
+
+  test('passes when the whole contract is kept', async () => {
+    const { code, out, err } = await smoke(open.url)
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(Number(/(\d+) checks passed/.exec(out)?.[1])).toBeGreaterThan(80)
+  })
+
+  test('passes with a token', async () => {
+    const { code, err } = await smoke(guarded.url, '--token', TOKEN)
+    expect(err).toBe('')
+    expect(code).toBe(0)
+  })
+
+  test('checks only what is public, and says so, without the token that the service requires', async () => {
+    const { code, out } = await smoke(guarded.url)
+    expect(code).toBe(0)
+    expect(out).toContain('the rest needs --token')
+  })
+
+  test('shows the failing line when the release differs', async () => {
+    const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
+    expect(code).toBe(1)
+    expect(err).toMatch(/smoke: smoke line \d+: .*\.version ==/)
+    expect(err).toContain('request   GET /version')
+  })
+
+  test('fails with a token that is not accepted', async () => {
+    const { code, err } = await smoke(guarded.url, '--token', 'wrong')
+    expect(code).toBe(1)
+    expect(err).toMatch(/smoke: contract.sh line \d+: /)
+    expect(err).toContain('status 401')
+  })
+})
+
+describe('smoke, against a service that', () => {
+  test.each([
+    [
+      'is not healthy',
+      '/hc',
+      Response.json({ status: 'starting' }, { status: 503 }),
+      'is_status 200',
+    ],
+    ['reports ok in another form', '/hc', Response.json({ status: 'OK' }), 'is_json'],
+  ])('%s, fails with that line', async (_, path, answer, line) => {
+    const server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) =>
+        new URL(request.url).pathname === path
+          ? (answer.clone() as Response)
+          : new Response('', { status: 404 }),
+    })
+    const { code, err } = await smoke(server.url.origin)
+    await server.stop(true)
+    expect(code).toBe(1)
+    expect(err).toMatch(new RegExp(`smoke: smoke line \\d+: ${line}`))
+    expect(err).toContain(`request   GET ${path}`)
+  })
+
+  test('does not answer, fails', async () => {
+    const { code, err } = await smoke(`http://127.0.0.1:${freePort()}`)
+    expect(code).toBe(1)
+    expect(err).toContain('problem   no response')
+  })
+})
+
+describe('smoke refuses', () => {
+  test.each([
+    [[], "needs the URL of a service, got ''"],
+    [['here'], "needs the URL of a service, got 'here'"],
+    [['http://a', 'http://b'], "'http://b' is one argument too many"],
+    [['http://a', '--fast'], "unknown option '--fast'"],
+    [['http://a', '--token'], '--token needs a value'],
+  ])('%j with exit code 2 and one line that says why', async (args, message) => {
+    const { code, err } = await smoke(...args)
+    expect(code).toBe(2)
+    expect(err).toContain(message)
+    expect(err).toEndWith(' (scripts/smoke --help)\n')
+  })
+})

@@ -1,0 +1,239 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { name } from '../../../package.json'
+import { root } from '../../../scripts/lib/service.ts'
+import { SETTINGS } from '../../../src/config/settings.ts'
+import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
+import { stubCommand } from '../../lab/support/stub.ts'
+
+const readme = await Bun.file(join(root, 'README.md')).text()
+
+/** A clone with the dependencies of this checkout, so that a test does not fetch them again. */
+function cloneInto(folder: string): string {
+  const clone = join(folder, 'clone')
+  for (const command of [
+    ['git', 'clone', '--quiet', '--shared', root, clone],
+    ['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')],
+  ]) {
+    const done = Bun.spawnSync(command)
+    if (done.exitCode !== 0) throw new Error(`${command.join(' ')}: ${done.stderr}`)
+  }
+  return clone
+}
+
+describe('scripts/start', () => {
+  test('serves, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const port = String(freePort())
+    const child = Bun.spawn(['scripts/start', port], {
+      cwd: clone,
+      env: { ...process.env, ADMIN_PORT: '0' },
+      stdout: Bun.file(join(folder.path, 'out')),
+      stderr: 'ignore',
+    })
+    const printed = await eventually(
+      'it says what to try',
+      async () => {
+        const text = await Bun.file(join(folder.path, 'out')).text()
+        return text.includes('/hello/Ada\n\n') && text
+      },
+      { withinMs: 60_000 },
+    )
+    expect(printed).toContain(`${name} is serving at http://localhost:${port}`)
+
+    const run = (line: string) =>
+      Bun.spawnSync(['bash', '-c', line.replaceAll('5000', port)]).stdout.toString()
+    const lines = readme.split('\n').filter((line) => line.startsWith('curl '))
+    const answers = lines.map(run)
+    expect(answers[0]).toStartWith('HTTP/1.1 204')
+    expect(answers[1]).toMatch(/^\{"message":"Hello, Ada! Your birthday is in \d+ day\(s\)"\}$/)
+    expect(answers[2]).toStartWith('HTTP/1.1 204')
+    expect(answers[3]).toBe('{"status":"ok"}')
+    expect(JSON.parse(answers[4] ?? '')).toMatchObject({ environment: 'local' })
+    const own = printed.split('\n').filter((line) => line.startsWith('  curl '))
+    expect(run(own[0] ?? '')).toStartWith('HTTP/1.1 204')
+    expect(run(own[1] ?? '')).toContain('Hello, Ada!')
+
+    const log = join(clone, `${name}.log`)
+    const logged = await Bun.file(log).text()
+    const second = Bun.spawnSync(['scripts/start', '0'], {
+      cwd: clone,
+      env: {
+        ...process.env,
+        ADMIN_PORT: new URL(/"admin":"([^"]+)"/.exec(logged)?.[1] ?? '').port,
+      },
+    })
+    expect(second.exitCode).toBe(1)
+    expect(second.stderr.toString()).toMatch(
+      new RegExp(`^${name}: cannot start: ADMIN_PORT: \\d+ is taken `),
+    )
+    expect((await Bun.file(log).text()).startsWith(logged)).toBe(true)
+
+    child.kill('SIGINT')
+    await child.exited
+    await eventually('the port is closed', () =>
+      fetch(`http://localhost:${port}/hc`).then(
+        () => false,
+        () => true,
+      ),
+    )
+    await end(child)
+  }, 120_000)
+
+  test('reports an invalid setting once, and exits as the service does', () => {
+    const done = Bun.spawnSync([join(root, 'scripts/start'), '0'], {
+      env: { ...process.env, TIMEZONE: 'Mars' },
+    })
+    expect(done.exitCode).toBe(78)
+    expect(done.stderr.toString()).toBe(
+      `${name}: TIMEZONE: got "Mars", expected an IANA time zone, such as Europe/Berlin\n`,
+    )
+  }, 60_000)
+})
+
+describe('scripts/check', () => {
+  test('says how to repair formatting, repairs it with --fix, and finds import cycles', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const check = (...words: string[]) => Bun.spawnSync(['scripts/check', ...words], { cwd: clone })
+    const untidy = join(clone, 'src/untidy.ts')
+    writeFileSync(untidy, 'export   const one = "1"\n')
+    const failing = check()
+    expect(failing.exitCode).toBe(1)
+    expect(failing.stderr.toString()).toContain('scripts/check --fix fixes')
+    expect(check('--fix').exitCode).toBe(0)
+    expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
+    for (const [one, other] of [
+      ['left', 'right'],
+      ['right', 'left'],
+    ]) {
+      const text = `import type { ${other} } from './${other}.ts'\n\nexport type ${one} = ${other} | 1\n`
+      writeFileSync(join(clone, `src/telemetry/${one}.ts`), text)
+    }
+    const circular = check()
+    expect(circular.stdout.toString() + circular.stderr.toString()).toContain('part of a cycle')
+    const wrong = check('--repair')
+    expect(wrong.exitCode).toBe(2)
+    expect(wrong.stderr.toString()).toBe(
+      'check: got --repair, expected nothing or --fix (scripts/check --help)\n',
+    )
+  }, 120_000)
+})
+
+describe('scripts/test', () => {
+  test('fails when a test run or the build crashes, and continues with the other parts', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const run = (...parts: string[]) => {
+      const done = Bun.spawnSync(['scripts/test', ...parts], { cwd: clone })
+      return { exitCode: done.exitCode, last: done.stdout.toString().trimEnd().split('\n').at(-1) }
+    }
+    Bun.spawnSync(
+      ['bash', '-c', 'rm test/*/unit/*; rm -r test/service/http; echo "@@@" >>src/main.ts'],
+      {
+        cwd: clone,
+      },
+    )
+    writeFileSync(
+      join(clone, 'test/service/unit/crash.test.ts'),
+      "process.kill(process.pid, 'SIGKILL')",
+    )
+    expect(run('unit', 'browser')).toEqual({ exitCode: 1, last: '0 passed, 2 failed, 0 skipped' })
+    expect(run('nonsense').exitCode).toBe(2)
+  }, 60_000)
+
+  test('repeats at the end which tests failed, and with what error', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    Bun.spawnSync(['bash', '-c', 'rm test/*/unit/*'], { cwd: clone })
+    const failing =
+      "import { expect, test } from 'bun:test'\ntest('a claim', () => expect(1).toBe(2))\n"
+    writeFileSync(join(clone, 'test/service/unit/one.test.ts'), failing)
+    const { stdout } = Bun.spawnSync(['scripts/test', 'unit'], { cwd: clone })
+    const end = stdout.toString().split('\ntook: ')[1]
+    expect(end).toMatch(/error: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nfailed: unit\n/)
+  }, 60_000)
+
+  test('says at the end what was left out, and why', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const bin = join(folder.path, 'bin')
+    mkdirSync(bin)
+    // Without Terraform on PATH.
+    const own = 'bash dirname sed uname git mktemp rm mkdir tail cat'
+    for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
+    symlinkSync(process.execPath, join(bin, 'bun'))
+    Bun.spawnSync(['touch', join(clone, 'node_modules/.installed')])
+    const env = { PATH: bin, HOME: folder.path }
+    const done = Bun.spawnSync(['scripts/test', 'terraform'], { cwd: clone, env })
+    expect(done.stdout.toString().trimEnd().split('\n').slice(-2)).toEqual([
+      'left out: terraform: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
+      '0 passed, 0 failed, 1 skipped',
+    ])
+    expect(done.exitCode).toBe(0)
+  }, 60_000)
+})
+
+describe('Bun', () => {
+  test('comes from its own installer where there is no npm, at the pinned version', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    const bin = join(folder.path, 'bin')
+    mkdirSync(bin)
+    const own = 'bash sed mkdir dirname uname tr touch cp env cat ln'
+    for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
+    // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
+    stubCommand(
+      bin,
+      'curl',
+      `#!/bin/bash
+[[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
+echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
+    )
+    stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
+    const done = Bun.spawnSync(
+      ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
+      {
+        cwd: clone,
+        env: { PATH: bin, HOME: folder.path },
+      },
+    )
+    expect(done.stdout.toString()).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+  }, 60_000)
+})
+
+/** As GitHub turns them into anchors. */
+const headingsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
+describe('the documents', () => {
+  test('name every setting in src/README.md', async () => {
+    const settings = await Bun.file(join(root, 'src/README.md')).text()
+    const own = Object.keys(SETTINGS).filter(
+      (name) => !['NOTIFY_SOCKET', 'WATCHDOG_USEC'].includes(name),
+    )
+    const missing = own.filter((name) => !settings.includes(`\`${name}\``))
+    expect(missing).toEqual([])
+  })
+
+  test('have no broken links', async () => {
+    const documents = Bun.spawnSync(['git', 'ls-files', '*.md'], { cwd: root }).stdout.toString()
+    for (const document of documents.trim().split('\n')) {
+      const text = await Bun.file(join(root, document)).text()
+      for (const [, path = '', heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)) {
+        // GitHub serves these in addition to the files.
+        if (path.startsWith('../../actions/')) continue
+        const target = path ? join(root, dirname(document), path) : join(root, document)
+        expect([document, path, existsSync(target)]).toEqual([document, path, true])
+        if (heading) expect(headingsOf(await Bun.file(target).text())).toContain(heading)
+      }
+    }
+  })
+})

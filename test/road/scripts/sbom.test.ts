@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
+import { $ } from 'bun'
+import { dependencies, devDependencies, name as service } from '../../../package.json'
+import { root } from '../../../scripts/lib/service.ts'
+import { executable, run } from '../../lab/support/executable.ts'
+
+interface Bill {
+  serialNumber: string
+  metadata: { timestamp: string; component: { name: string; version: string; 'bom-ref': string } }
+  components: {
+    group?: string
+    name: string
+    version: string
+    purl: string
+    hashes: { alg: string; content: string }[]
+    licenses: ({ license: { id: string } } | { expression: string })[]
+  }[]
+  dependencies: { ref: string; dependsOn?: string[] }[]
+}
+
+const text = readFileSync(`${executable}.cdx.json`, 'utf8')
+const bill = JSON.parse(text) as Bill
+/** The Bun in the executable: this one, or for another architecture the one that it has downloaded. */
+const bun =
+  (process.env.TEST_ARCH || process.arch) === process.arch
+    ? process.execPath
+    : join((await $`bun pm cache`.text()).trim(), `bun-linux-aarch64-v${Bun.version}`)
+const fullName = ({ group, name }: Bill['components'][number]) =>
+  group ? `${group}/${name}` : name
+
+describe('the bill of materials', () => {
+  test('is printed by the executable as it is beside it', async () => {
+    expect(await run(['sbom'])).toEqual({ exitCode: 0, stdout: text, stderr: '' })
+  })
+
+  test('is valid CycloneDX 1.6', async () => {
+    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6)
+    expect(await validator.validate(text)).toBeNull()
+    expect(await validator.validate(text.replace('"SHA-512"', '"SHA-5"'))).not.toBeNull()
+  })
+
+  test('is of the release, with the commit time and nothing random', async () => {
+    const { stdout } = await run(['--version'])
+    const [, release, builtAt] = /^\S+ (\S+) built (\S+)Z bun/.exec(stdout) ?? []
+    expect(bill.metadata.component).toMatchObject({ name: service, version: release as string })
+    expect(bill.metadata.timestamp).toBe(`${builtAt}.000Z`)
+    // Version 5: derived from a name.
+    expect(bill.serialNumber).toMatch(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-5/)
+  })
+
+  test('says that the service uses its dependencies and Bun, and no development dependency', () => {
+    const own = bill.dependencies.find(({ ref }) => ref === bill.metadata.component['bom-ref'])
+    const wanted = Object.entries(dependencies).map(
+      ([name, version]) => `pkg:npm/${name.replace('@', '%40')}@${version}`,
+    )
+    expect(own?.dependsOn).toEqual([...wanted, `pkg:npm/bun@${Bun.version}`].sort())
+    for (const name of Object.keys(devDependencies)) {
+      expect(bill.components.map(fullName)).not.toContain(name)
+    }
+  })
+
+  test('has the checksum that bun.lock has for each package, and that of Bun itself', () => {
+    const lock = readFileSync(join(root, 'bun.lock'), 'utf8')
+    for (const component of bill.components) {
+      const [hash] = component.hashes
+      if (component.name === 'bun') {
+        const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(bun))
+        expect(hash).toEqual({ alg: 'SHA-256', content: sha256.digest('hex') })
+        continue
+      }
+      expect(hash?.alg).toBe('SHA-512')
+      const base64 = Buffer.from(hash?.content ?? '', 'hex').toString('base64')
+      expect(lock).toMatch(
+        new RegExp(
+          `\\["${fullName(component)}@${component.version}".* "sha512-${RegExp.escape(base64)}"\\]`,
+        ),
+      )
+    }
+  })
+
+  test('names a licence for everything, whose text the executable prints', async () => {
+    const { stdout, exitCode } = await run(['licenses'])
+    expect(exitCode).toBe(0)
+    for (const component of bill.components) {
+      const [license] = component.licenses
+      if (!license) throw new Error(`${component.purl} has no licence`)
+      const id = 'license' in license ? license.license.id : license.expression
+      const entry = `${fullName(component)} ${component.version}`
+      expect(stdout).toContain(`${entry}: ${id}\n`)
+      expect(stdout).toContain(`\n${entry} (${id})\n`)
+    }
+    for (const title of ['Apache License', 'MIT License', 'GNU LIBRARY GENERAL PUBLIC LICENSE']) {
+      expect(stdout).toContain(title)
+    }
+    // Of a library that is compiled into swagger-ui-bundle.js.
+    expect(stdout).toContain('Jed Watson')
+  })
+
+  test('is not there when run from source, which is said', async () => {
+    const child = Bun.spawnSync([process.execPath, 'src/main.ts', 'sbom'], { cwd: root })
+    expect(child.exitCode).toBe(1)
+    expect(child.stdout.toString()).toBe('')
+    expect(child.stderr.toString()).toBe(
+      `${service}: run from source: only what scripts/build makes contains sbom.cdx.json\n`,
+    )
+  })
+})

@@ -1,0 +1,42 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import { root } from '../../../scripts/lib/service.ts'
+import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
+import { goTool, pythonTool, run } from '../../lab/support/tools.ts'
+
+const CHECKOV = '3.3.30'
+const TFLINT = { module: 'github.com/terraform-linters/tflint', version: 'v0.64.0' }
+
+// The first run installs checkov, and builds tflint.
+setDefaultTimeout(600_000)
+
+const folder = join(root, 'terraform')
+
+test('the configuration passes checkov', async () => {
+  const checkov = await pythonTool('checkov', CHECKOV)
+  const { status, output } = await run(
+    [
+      checkov,
+      '--directory',
+      folder,
+      '--framework',
+      'terraform',
+      '--quiet',
+      '--compact',
+      '--skip-download',
+    ],
+    root,
+  )
+  expect(output).toMatch(/Passed checks: [1-9]\d{2,}, Failed checks: 0/)
+  expect(status).toBe(0)
+})
+
+const go = Bun.which('go')
+sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not installed')
+
+test.skipIf(!go)('the configuration passes tflint', async () => {
+  const tflint = await goTool('tflint', TFLINT.module, TFLINT.version)
+  const { status, output } = await run([tflint, '--chdir', folder, '--recursive'], root)
+  expect(output).toBe('')
+  expect(status).toBe(0)
+})

@@ -1,0 +1,262 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import {
+  directionOf,
+  type GroupHistory,
+  type Refresh,
+  rolledBackReleases,
+  versionsBefore,
+} from '../../../scripts/lib/fleet/direction.ts'
+
+const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}`): Refresh => ({
+  id,
+  status,
+  desired,
+})
+const release = (version: number): string => `release ${version}`
+
+describe('the direction of a group', () => {
+  const of = (saved: number, versions: number[], ...refreshes: Refresh[]) =>
+    directionOf({ saved, versions, refreshes })
+
+  test.each([
+    ['a new group', of(1, [1, 1]), { kind: 'settled', undone: undefined }],
+    [
+      'after a release',
+      of(2, [2, 2], refresh('Successful', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
+    ['during one', of(1, [1, 2], refresh('InProgress', 2)), { kind: 'forward', from: 1, to: 2 }],
+    [
+      'before AWS has begun',
+      of(1, [1, 1], refresh('Pending', 2)),
+      { kind: 'forward', from: 1, to: 2 },
+    ],
+    [
+      'reversed by AWS or a person',
+      of(1, [1, 2], refresh('RollbackInProgress', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: true },
+    ],
+    [
+      'going back to an older version',
+      of(2, [1, 2], refresh('InProgress', 1), refresh('Successful', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: false },
+    ],
+    ['cancelled halfway', of(1, [1, 2], refresh('Cancelled', 2)), { kind: 'stopped', back: 1 }],
+    ['failed halfway', of(1, [2, 1], refresh('Failed', 2)), { kind: 'stopped', back: 1 }],
+    [
+      'a rollback that failed',
+      of(1, [2, 1], refresh('RollbackFailed', 2)),
+      { kind: 'stopped', back: 1 },
+    ],
+    [
+      'going back, cancelled halfway',
+      of(2, [2, 1], refresh('Cancelled', 1), refresh('Successful', 2)),
+      { kind: 'stopped', back: 1 },
+    ],
+    [
+      'cancelled before anything was replaced',
+      of(1, [1, 1], refresh('Cancelled', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'rolled back by AWS',
+      of(1, [1, 1], refresh('RollbackSuccessful', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'after going back',
+      of(1, [1, 1], refresh('Successful', 1), refresh('Successful', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'going back, cancelled before anything was replaced',
+      of(2, [2, 2], refresh('Cancelled', 1), refresh('Successful', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
+    [
+      'after going back to the saved version',
+      of(1, [1, 1], refresh('Successful', 1), refresh('Cancelled', 2)),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
+      'going back to the saved version',
+      of(1, [1, 2], refresh('InProgress', 1), refresh('Cancelled', 2)),
+      { kind: 'back', from: 2, to: 1, turnedRound: false },
+    ],
+    ['an instance of an unknown version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
+  ] as const)('%s', (_, direction, expected) => {
+    expect(direction).toMatchObject(expected)
+  })
+})
+
+describe('what is no change', () => {
+  test.each([
+    [
+      'a cancelled refresh that names no version',
+      { ...refresh('Cancelled', 2), desired: undefined },
+    ],
+    ['a failed refresh to the saved version', refresh('Failed', 2)],
+    ['a successful refresh to the saved version', refresh('Successful', 2)],
+  ])('%s is not what is undone next', (_, recycling) => {
+    const history: GroupHistory = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [recycling, refresh('Successful', 2, 'the release')],
+      noted: 1,
+    }
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
+    expect(rolledBackReleases(history, release, [])).toEqual([])
+  })
+
+  test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
+    const history: GroupHistory = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [refresh('Successful', 2)],
+      noted: 3,
+    }
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
+    expect(rolledBackReleases(history, release, [])).toEqual(['release 3'])
+  })
+
+  test('a version of the same release that was rolled back condemns no release', () => {
+    const sameRelease = (): string => 'release'
+    const history: GroupHistory = {
+      saved: 2,
+      versions: [2, 2],
+      refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
+      noted: 1,
+    }
+    expect(rolledBackReleases(history, sameRelease, [])).toEqual([])
+  })
+})
+
+describe('releases that were rolled back', () => {
+  const of = (history: GroupHistory, ...marked: string[]) =>
+    rolledBackReleases(history, release, marked)
+  const history = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
+    saved,
+    versions: [saved],
+    refreshes,
+  })
+
+  test.each([
+    ['by AWS', of(history(1, refresh('RollbackSuccessful', 2))), ['release 2']],
+    [
+      'by a way back that was cancelled',
+      of(history(1, { ...refresh('Cancelled', 2), wasTurnedRound: true })),
+      ['release 2'],
+    ],
+    ['by AWS just now', of(history(1, refresh('RollbackInProgress', 2))), ['release 2']],
+    [
+      'by going back, as soon as that starts',
+      of(history(2, refresh('InProgress', 1), refresh('Successful', 2))),
+      ['release 2'],
+    ],
+    [
+      'one after the other',
+      of(history(1, refresh('RollbackSuccessful', 3), refresh('RollbackSuccessful', 2))),
+      ['release 2', 'release 3'],
+    ],
+    [
+      'with a later refresh that names no version',
+      of(history(2, { ...refresh('Successful', 2), desired: undefined }), 'release 2'),
+      ['release 2'],
+    ],
+    [
+      'and shipped again later',
+      of(history(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
+      [],
+    ],
+    ['longer ago than AWS remembers', of(history(1), 'release 9'), ['release 9']],
+    [
+      'and a try since that was cancelled',
+      of(history(1, refresh('Cancelled', 2)), 'release 2'),
+      ['release 2'],
+    ],
+    ['not: cancelled', of(history(1, refresh('Cancelled', 2))), []],
+    ['not: failed', of(history(1, refresh('Failed', 2))), []],
+  ])('%s', (_, found, expected) => {
+    expect(found).toEqual(expected)
+  })
+})
+
+test('the versions before are those that were shipped or recorded, the last first', () => {
+  const refreshes = [
+    refresh('Failed', 5),
+    refresh('Successful', 4),
+    refresh('Cancelled', 3),
+    refresh('Successful', 2),
+  ]
+  expect(versionsBefore({ saved: 4, versions: [4], refreshes, noted: 1 })).toEqual([2, 1])
+})
+
+describe('whatever was done to a group before', () => {
+  /** A history as AWS would make it: each refresh begins where the previous one left the group. */
+  const histories = fc
+    .array(
+      fc.record({
+        desired: fc.integer({ min: 1, max: 6 }),
+        status: fc.constantFrom(
+          'Successful' as const,
+          'Failed' as const,
+          'Cancelled' as const,
+          'RollbackSuccessful' as const,
+        ),
+      }),
+      { maxLength: 8 },
+    )
+    .map((steps) => {
+      let saved = 1
+      const refreshes: Refresh[] = []
+      for (const [index, { desired, status }] of steps.entries()) {
+        refreshes.unshift({ id: String(index), status, desired })
+        if (status === 'Successful') saved = desired
+      }
+      return { saved, refreshes }
+    })
+
+  test('reversing a release in progress leads to the saved version, never to its own', () => {
+    fc.assert(
+      fc.property(histories, fc.integer({ min: 1, max: 4 }), ({ saved, refreshes }, ahead) => {
+        const running: Refresh = { id: 'now', status: 'InProgress', desired: saved + ahead }
+        const direction = directionOf({
+          saved,
+          versions: [saved],
+          refreshes: [running, ...refreshes],
+        })
+        expect(direction).toMatchObject({ kind: 'forward', from: saved, to: saved + ahead })
+      }),
+    )
+  })
+
+  test('going back is never mistaken for a release, and the release it leaves is remembered', () => {
+    fc.assert(
+      fc.property(histories, ({ saved, refreshes }) => {
+        fc.pre(saved > 1)
+        const running: Refresh = { id: 'now', status: 'InProgress', desired: saved - 1 }
+        const history = { saved, versions: [saved, saved - 1], refreshes: [running, ...refreshes] }
+        expect(directionOf(history)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
+        expect(rolledBackReleases(history, release, [])).toContain(release(saved))
+      }),
+    )
+  })
+
+  test('a release that succeeded on the whole group does not count as rolled back', () => {
+    fc.assert(
+      fc.property(histories, ({ saved, refreshes }) => {
+        // A new version has the highest number.
+        const next = Math.max(saved, ...refreshes.map(({ desired = 0 }) => desired)) + 1
+        const shipped: Refresh = { id: 'now', status: 'Successful', desired: next }
+        const history = {
+          saved: next,
+          versions: [next],
+          refreshes: [shipped, ...refreshes],
+        }
+        expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
+        expect(rolledBackReleases(history, release, [])).not.toContain(release(next))
+      }),
+    )
+  })
+})

@@ -1,0 +1,154 @@
+import { expect, test } from 'bun:test'
+import { startEtcd } from '../../lab/support/etcd.ts'
+import { healthy, save, startService } from '../../lab/support/executable.ts'
+import { end, eventually } from '../../lab/support/process.ts'
+import { startRedis } from '../../lab/support/redis.ts'
+
+const LEASE_SECONDS = '2'
+
+async function openEtcd() {
+  const server = await startEtcd()
+  const etcdctl = (...args: string[]) => {
+    const done = Bun.spawnSync(['etcdctl', `--endpoints=${server.endpoint}`, ...args], {
+      env: { ...process.env, ETCDCTL_API: '3' },
+    })
+    if (done.exitCode !== 0) throw new Error(`etcdctl: ${done.stderr}`)
+    return done.stdout.toString().split('\n').filter(Boolean)
+  }
+  return {
+    server,
+    put: (key: string, value: string) => etcdctl('put', key, value),
+    /** Keys and values, alternating. */
+    instances: () => etcdctl('get', '--prefix', '/hello/instances/'),
+    env: {
+      ETCD_ENDPOINTS: server.endpoint,
+      ETCD_LEASE_SECONDS: LEASE_SECONDS,
+      INSTANCE_ID: 'i-one',
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  }
+}
+
+test('an instance registers under a lease that it keeps alive, and deregisters before it drains', async () => {
+  await using etcd = await openEtcd()
+  await using redis = await startRedis()
+  etcd.put('/hello/redis-endpoint', redis.endpoint)
+  await using service = await startService({
+    ...etcd.env,
+    DRAIN_SECONDS: '30',
+    ADVERTISE_ADDRESS: '10.1.2.3:5000',
+  })
+  await healthy(service)
+  const registered = await eventually('the instance is registered', () => {
+    const lines = etcd.instances()
+    return lines.length > 0 && lines
+  })
+  expect(registered[0]).toStartWith('/hello/instances/i-one:')
+  expect(JSON.parse(registered[1] as string)).toEqual({
+    address: '10.1.2.3:5000',
+    release: expect.any(String),
+  })
+  await Bun.sleep(2 * 1000 * Number(LEASE_SECONDS))
+  expect(etcd.instances()).toHaveLength(2)
+
+  service.child.kill('SIGTERM')
+  await eventually('the instance has withdrawn', () => etcd.instances().length === 0, {
+    withinMs: 1500,
+  })
+  expect((await fetch(`${service.url}/version`)).status).toBe(200)
+}, 30_000)
+
+test('the entry of an instance that dies expires with its lease', async () => {
+  await using etcd = await openEtcd()
+  await using service = await startService(etcd.env)
+  await eventually('the instance is registered', () => etcd.instances().length === 2)
+  await end(service.child)
+  await eventually('the entry has expired', () => etcd.instances().length === 0)
+}, 30_000)
+
+test('the Redis endpoint in etcd is followed when it appears and when it changes, without a failed request', async () => {
+  await using etcd = await openEtcd()
+  await using first = await startRedis()
+  await using second = await startRedis()
+  await using service = await startService(etcd.env)
+  expect((await fetch(`${service.url}/hc`)).status).toBe(503)
+  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(503)
+
+  etcd.put('/hello/redis-endpoint', first.endpoint)
+  await healthy(service)
+  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect(await first.client.dbsize()).toBe(1)
+
+  etcd.put('/hello/redis-endpoint', 'nonsense')
+  etcd.put('/hello/redis-endpoint', second.endpoint)
+  const statuses = new Set<number>()
+  await eventually('the new endpoint is in use', async () => {
+    statuses.add((await save(service.url, 'Grace', '1906-12-09')).status)
+    return (await second.client.dbsize()) === 1
+  })
+  expect([...statuses]).toEqual([204])
+}, 30_000)
+
+test('an etcd outage fails no request, and the instance registers again after it', async () => {
+  await using etcd = await openEtcd()
+  await using redis = await startRedis()
+  etcd.put('/hello/redis-endpoint', redis.endpoint)
+  await using service = await startService(etcd.env)
+  await healthy(service)
+  await end(etcd.server.child)
+  for (let count = 0; count < 20; count++) {
+    expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+    await Bun.sleep(200)
+  }
+  await etcd.server.restart()
+  await eventually('the instance is registered again', () => etcd.instances().length === 2, {
+    withinMs: 20_000,
+  })
+  const events = (await service.log()).map(({ event }) => event)
+  expect(events).not.toContain('unhandled-rejection')
+}, 60_000)
+
+/** A stand-in for etcd that answers everything with `answer` and records the paths. */
+function startImpostor(answer: (path: string) => Promise<object> | object) {
+  const paths: string[] = []
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch({ url }) {
+      const { pathname } = new URL(url)
+      paths.push(pathname)
+      return Response.json(await answer(pathname))
+    },
+  })
+  return {
+    paths,
+    endpoint: `http://127.0.0.1:${server.port}`,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  }
+}
+
+test('a server that is not etcd is asked again only after a pause', async () => {
+  await using impostor = startImpostor(() => ({}))
+  await using service = await startService({ ETCD_ENDPOINTS: impostor.endpoint })
+  await Bun.sleep(3000)
+  expect(impostor.paths.length).toBeGreaterThan(2)
+  expect(impostor.paths.length).toBeLessThan(20)
+  expect((await service.log()).length).toBeLessThan(20)
+}, 10_000)
+
+test('stopping while the instance registers leaves no entry behind', async () => {
+  await using impostor = startImpostor(async (path) => {
+    if (path !== '/v3/lease/grant') return {}
+    await Bun.sleep(800)
+    return { ID: '7' }
+  })
+  await using service = await startService({
+    ETCD_ENDPOINTS: impostor.endpoint,
+    DRAIN_SECONDS: '2',
+  })
+  await Bun.sleep(300)
+  service.child.kill('SIGTERM')
+  await service.child.exited
+  expect(impostor.paths).not.toContain('/v3/kv/put')
+  expect(impostor.paths).toContain('/v3/lease/revoke')
+}, 10_000)

@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import calculateSlot from 'cluster-key-slot'
+import { birthdayKey } from '../../../src/store/birthdays.ts'
+import type { Store } from '../../../src/store/store.ts'
+import { name } from '../../lab/support/executable.ts'
+import { end, eventually } from '../../lab/support/process.ts'
+import { type RedisServer, startCluster } from '../../lab/support/redis.ts'
+import { redisStore } from '../../lab/support/store.ts'
+
+const USERS = 2000
+const LOOPS = 64
+const ANSWER_LIMIT_MS = 1000
+const RECOVERY_LIMIT_MS = 10_000
+const QUIET_MS = 2000
+
+interface Failure {
+  reason: string
+  at: number
+}
+
+function userInSlots(first: number, last: number): string {
+  for (let index = 0; ; index++) {
+    const slot = calculateSlot(birthdayKey(name(index)))
+    if (slot >= first && slot <= last) return name(index)
+  }
+}
+
+/** Saves and reads the birthdays of USERS users from LOOPS loops at once, each user in one loop only. */
+function load(store: Store) {
+  const failures: Failure[] = []
+  const wrong: string[] = []
+  let operations = 0
+  let slowest = 0
+  let running = true
+
+  const attempt = async (operation: () => Promise<unknown>): Promise<void> => {
+    const startedAt = performance.now()
+    await operation().catch((error) =>
+      failures.push({ reason: error.message, at: performance.now() }),
+    )
+    operations++
+    slowest = Math.max(slowest, performance.now() - startedAt)
+  }
+
+  const loops = Array.from({ length: LOOPS }, async (_, loop) => {
+    for (let round = 0; running; round++) {
+      const user = name(loop + LOOPS * (round % Math.floor(USERS / LOOPS)))
+      const date = Temporal.PlainDate.from('1900-01-01').add({ days: round % 40_000 })
+      const before = failures.length
+      await attempt(() => store.saveBirthday(user, date))
+      // Whether a refused write was kept is not known.
+      if (failures.length > before) continue
+      await attempt(async () => {
+        const found = String(await store.birthdayOf(user))
+        if (found !== String(date)) wrong.push(`${user}: saved ${date}, read ${found}`)
+      })
+    }
+  })
+  return {
+    failures,
+    wrong,
+    async stop() {
+      running = false
+      await Promise.all(loops)
+      return { operations, slowest }
+    },
+  }
+}
+
+describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitReplicas) => {
+  const stack = new AsyncDisposableStack()
+  let cluster: Awaited<ReturnType<typeof startCluster>>
+  let target: RedisServer | undefined
+  let store: Store
+  beforeAll(async () => {
+    // A new primary has no replica that a write could wait for.
+    const empty = waitReplicas === 0 ? 1 : 0
+    cluster = stack.use(await startCluster({ replicas: 1 + waitReplicas, empty }))
+    target = cluster.empty[0] ?? cluster.servers[1]
+    store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas })
+    stack.defer(() => store.close())
+  }, 60_000)
+  afterAll(() => stack.disposeAsync())
+
+  const idOf = async (server: RedisServer | undefined) =>
+    String(await server?.client.call('CLUSTER', 'MYID'))
+
+  test('in a slot that is half moved, a new user is saved and read where the slot goes', async () => {
+    const [source, ...others] = cluster.servers.slice(0, 3)
+    const [sourceId, targetId] = await Promise.all([idOf(source), idOf(target)])
+    const user = userInSlots(0, 5460)
+    const slot = calculateSlot(birthdayKey(user))
+    await target?.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
+    await source?.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
+    const date = Temporal.PlainDate.from('1815-12-10')
+    await store.saveBirthday(user, date)
+    expect(String(await store.birthdayOf(user))).toBe(String(date))
+    expect(await source?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(0)
+    expect(await target?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(1)
+    for (const server of [target, source, ...others]) {
+      await server?.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
+    }
+    expect(String(await store.birthdayOf(user))).toBe(String(date))
+    expect(await store.forgetBirthday(user)).toBe(true)
+  })
+
+  test('1000 slots with their keys move to another primary: no operation fails, no answer is wrong', async () => {
+    const running = load(store)
+    await Bun.sleep(300)
+    const reshard = Bun.spawn(
+      [
+        ...['redis-cli', '--cluster', 'reshard', cluster.servers[0]?.endpoint ?? ''],
+        ...['--cluster-from', await idOf(cluster.servers[0]), '--cluster-to', await idOf(target)],
+        ...['--cluster-slots', '1000', '--cluster-yes'],
+      ],
+      { stdout: 'ignore' },
+    )
+    expect(await reshard.exited).toBe(0)
+    const { operations, slowest } = await running.stop()
+    console.log(`resharding: ${operations} operations, slowest ${Math.round(slowest)} ms`)
+    expect(running.wrong).toEqual([])
+    expect(running.failures).toEqual([])
+  }, 60_000)
+
+  test('connections are cut: no answer is wrong, and only writes on their way fail', async () => {
+    const running = load(store)
+    await Bun.sleep(100)
+    await cluster.servers[0]?.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await Bun.sleep(300)
+    const { slowest } = await running.stop()
+    console.log(
+      `lost connections: ${running.failures.length} failed, slowest ${Math.round(slowest)} ms`,
+    )
+    expect(running.wrong).toEqual([])
+    expect(running.failures.length).toBeLessThanOrEqual(LOOPS)
+    // A read whose answer is lost is repeated.
+    for (const { reason } of running.failures)
+      expect(reason).toMatch(/Connection is closed|Command aborted/)
+  })
+
+  test('a primary is killed: no answer is wrong or takes a second, and within 10 s nothing fails any more', async () => {
+    const running = load(store)
+    await Bun.sleep(300)
+    const victim = cluster.servers[2]
+    if (victim) await end(victim.child, 'SIGKILL')
+    const killedAt = performance.now()
+    await eventually(
+      'operations failed, and none has for 2 s',
+      async () => performance.now() - (running.failures.at(-1)?.at ?? Infinity) > QUIET_MS,
+      { withinMs: RECOVERY_LIMIT_MS + QUIET_MS, everyMs: 100 },
+    )
+    const { operations, slowest } = await running.stop()
+    const outage = (running.failures.at(-1)?.at ?? killedAt) - killedAt
+    console.log(
+      `failover: ${operations} operations, ${running.failures.length} failed until ${Math.round(outage)} ms after the kill, slowest ${Math.round(slowest)} ms`,
+    )
+    expect(running.wrong).toEqual([])
+    expect(slowest).toBeLessThan(ANSWER_LIMIT_MS)
+  }, 60_000)
+})

@@ -1,0 +1,216 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Cluster } from 'ioredis'
+import { name } from '../../../package.json'
+import { birthdayKey, storeBirthdaysIn } from '../../../src/store/birthdays.ts'
+import { groupCommit } from '../../../src/store/group-commit.ts'
+import { StoreUnavailable } from '../../../src/store/key-value.ts'
+import { openDatabase, openSqlite } from '../../../src/store/sqlite.ts'
+import { temporaryFolder } from '../../lab/support/process.ts'
+import { startCluster, startRedis, startSentinelGroup } from '../../lab/support/redis.ts'
+import { redisStore } from '../../lab/support/store.ts'
+import { makeCertificate } from '../../lab/support/tls.ts'
+import { keepsTheContract } from './contract.ts'
+
+const stack = new AsyncDisposableStack()
+afterAll(() => stack.disposeAsync())
+
+describe('SQLite', () => {
+  keepsTheContract(async () => {
+    const file = join(stack.use(temporaryFolder()).path, 'state', `${name}.db`)
+    const store = storeBirthdaysIn(openSqlite(file))
+    stack.defer(() => store.close())
+    const other = stack.adopt(new Database(file), (db) => db.close())
+    return {
+      store,
+      plant: async (key, value) =>
+        other.run('INSERT OR REPLACE INTO birthday VALUES (?, ?)', [key, value]),
+    }
+  })
+
+  test('several processes may have the file open', async () => {
+    const { path } = stack.use(temporaryFolder())
+    const file = join(path, `${name}.db`)
+    const [one, two] = [storeBirthdaysIn(openSqlite(file)), storeBirthdaysIn(openSqlite(file))]
+    await one.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))
+    expect(String(await two.birthdayOf('Ada'))).toBe('1815-12-10')
+    expect(existsSync(`${file}-wal`)).toBe(true)
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('a write is synced before it returns, and no other user may read the file', () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const db = openDatabase(file)
+    const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0]
+    const FULL = 2
+    expect(pragma('synchronous')).toBe(FULL)
+    expect(pragma('journal_mode')).toBe('wal')
+    for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o777).toBe(0o600)
+    db.close()
+  })
+
+  test('writes that arrive together are one transaction, also when the store is closed in the same turn', async () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const [store, other] = [storeBirthdaysIn(openSqlite(file)), storeBirthdaysIn(openSqlite(file))]
+    const walBytes = () => statSync(`${file}-wal`).size
+    const before = walBytes()
+    const saves = Array.from({ length: 100 }, (_, day) =>
+      store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10').add({ days: day })),
+    )
+    const closed = store.close()
+    await Promise.all([...saves, closed])
+    // A transaction writes each page that it changes once: a hundred of them would write a hundred pages of 4 KiB.
+    expect(walBytes() - before).toBeLessThan(10 * 4096)
+    expect(String(await other.birthdayOf('Ada'))).toBe('1816-03-18')
+    await other.close()
+  })
+
+  test('while another process holds the lock, writes that arrive together fail together, and later ones succeed', async () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const store = openSqlite(file)
+    const other = openDatabase(file)
+    other.run('BEGIN IMMEDIATE')
+    const startedAt = performance.now()
+    const outcomes = await Promise.allSettled([1, 2, 3].map((n) => store.set('key', String(n))))
+    expect(performance.now() - startedAt).toBeLessThan(1000)
+    for (const outcome of outcomes) {
+      const { reason } = outcome as PromiseRejectedResult
+      expect(reason).toBeInstanceOf(StoreUnavailable)
+      expect(reason.message).toBe('SQLite: database is locked')
+    }
+    other.run('COMMIT')
+    expect(await store.get('key')).toBeNull()
+    await store.set('key', '4')
+    expect(await store.get('key')).toBe('4')
+    other.close()
+    await store.close()
+  })
+
+  test('a transaction that does not fit on the disk fails each of its writes, and keeps none', async () => {
+    const db = openDatabase(join(stack.use(temporaryFolder()).path, `${name}.db`))
+    db.run('PRAGMA max_page_count = 4')
+    const commit = groupCommit(db)
+    const insert = (key: string, value: string) =>
+      commit(() => db.run('INSERT INTO birthday VALUES (?, ?)', [key, value]))
+    await insert('first', 'kept')
+    const outcomes = await Promise.allSettled([
+      insert('second', 'small'),
+      insert('third', 'x'.repeat(50_000)),
+      insert('fourth', 'small'),
+    ])
+    for (const outcome of outcomes) {
+      expect((outcome as PromiseRejectedResult).reason.message).toBe('database or disk is full')
+    }
+    await insert('fifth', 'kept')
+    expect(db.query('SELECT key FROM birthday ORDER BY key').values().flat()).toEqual([
+      'fifth',
+      'first',
+    ])
+    db.close()
+  })
+
+  test('a file that is not a database is refused by name', () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    writeFileSync(file, 'not a database, but long enough to be mistaken for one '.repeat(50))
+    expect(() => openSqlite(file)).toThrow(`the store ${file}: file is not a database`)
+  })
+
+  test('a file with another schema version is refused by name', () => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    const db = new Database(file)
+    db.run('PRAGMA user_version = 2')
+    db.close()
+    expect(() => openSqlite(file)).toThrow(
+      `the store ${file}: its schema has version 2; this release reads 1`,
+    )
+  })
+})
+
+describe('Redis', () => {
+  keepsTheContract(async () => {
+    const server = stack.use(await startRedis())
+    const store = await redisStore(server.endpoint)
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => server.client.set(key, value) }
+  })
+
+  test('a value of another type is an error that names the key, and fails nothing else of its batch', async () => {
+    await using server = await startRedis()
+    const store = await redisStore(server.endpoint)
+    await server.client.lpush(birthdayKey('Ada'), 'x')
+    await store.saveBirthday('Alan', Temporal.PlainDate.from('1912-06-23'))
+    const users = ['Grace', 'Ada', 'Alan']
+    const [grace, ada, alan] = await Promise.allSettled(users.map((user) => store.birthdayOf(user)))
+    expect(grace).toMatchObject({ value: undefined })
+    expect(String((ada as PromiseRejectedResult).reason)).toContain(birthdayKey('Ada'))
+    expect(String((alan as PromiseFulfilledResult<unknown>).value)).toBe('1912-06-23')
+    await store.close()
+  })
+})
+
+describe('Redis with TLS, user and password', () => {
+  keepsTheContract(async () => {
+    const certificate = stack.use(makeCertificate())
+    const server = stack.use(
+      await startRedis(
+        [
+          ...['--port', '0', '--tls-auth-clients', 'no'],
+          ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
+          ...['--user', 'default', 'off', '--user', name, 'on', '>s3cret', `~${name}:*`, '+@all'],
+        ],
+        { tls: { ca: certificate.pem }, username: name, password: 's3cret' },
+        '--tls-port',
+      ),
+    )
+    const store = await redisStore(server.endpoint, {
+      tls: true,
+      tlsCaFile: certificate.certFile,
+      username: name,
+      password: 's3cret',
+    })
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => server.client.set(key, value) }
+  })
+})
+
+describe('Redis Sentinel, waiting for a replica', () => {
+  keepsTheContract(async () => {
+    const group = stack.use(await startSentinelGroup())
+    const store = await redisStore(group.endpoint, { mode: 'sentinel', waitReplicas: 1 })
+    stack.defer(() => store.close())
+    return { store, plant: (key, value) => group.primary.client.set(key, value) }
+  })
+})
+
+describe('Redis Cluster', () => {
+  keepsTheContract(async () => {
+    const cluster = stack.use(await startCluster())
+    const store = await redisStore(cluster.endpoint, { mode: 'cluster' })
+    stack.defer(() => store.close())
+    const [host, port] = cluster.endpoint.split(',')[0]?.split(':') ?? []
+    const client = stack.adopt(new Cluster([{ host, port: Number(port) }]), (c) => c.disconnect())
+    return { store, plant: (key, value) => client.set(key, value) }
+  })
+})
+
+describe('Redis Cluster, waiting for a replica', () => {
+  keepsTheContract(async () => {
+    const cluster = stack.use(await startCluster())
+    const store = await redisStore(cluster.endpoint, { mode: 'cluster', waitReplicas: 1 })
+    stack.defer(() => store.close())
+    const [host, port] = cluster.endpoint.split(',')[0]?.split(':') ?? []
+    const client = stack.adopt(new Cluster([{ host, port: Number(port) }]), (c) => c.disconnect())
+    return { store, plant: (key, value) => client.set(key, value) }
+  })
+
+  test('a write that no replica has is not acknowledged', async () => {
+    await using server = await startRedis()
+    const store = await redisStore(server.endpoint, { waitReplicas: 1 })
+    expect(store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))).rejects.toThrow(
+      '0 of 1 replicas have the write',
+    )
+    await store.close()
+  })
+})
