@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
@@ -177,30 +177,48 @@ describe('scripts/test', () => {
 })
 
 describe('Bun', () => {
-  test('comes from its own installer where there is no npm, at the pinned version', () => {
+  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', () => {
     using folder = temporaryFolder()
     const clone = cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
-    const own = 'bash sed mkdir dirname uname tr touch cp env cat ln'
+    const own = 'bash sed mkdir dirname uname touch env ln cat mv chmod sha256sum tar gzip'
     for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
-    // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
+    const packed = join(folder.path, 'package/bin')
+    mkdirSync(packed, { recursive: true })
+    symlinkSync(process.execPath, join(packed, 'bun'))
+    // Stands in for the registry, which a test machine may not reach.
     stubCommand(
       bin,
       'curl',
-      `#!/bin/bash
-[[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
-echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
+      `#!/bin/bash\n[[ "$*" == *"/@oven/bun-linux-"*"-${Bun.version}.tgz" ]] || exit 22\ntar -czhC '${folder.path}' package\n`,
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
-    const done = Bun.spawnSync(
-      ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
-      {
-        cwd: clone,
-        env: { PATH: bin, HOME: folder.path },
-      },
-    )
+    const install = () =>
+      Bun.spawnSync(
+        ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
+        { cwd: clone, env: { PATH: bin, HOME: folder.path } },
+      )
+    const done = install()
+    expect(done.stderr.toString()).toStartWith(`installing Bun ${Bun.version} for linux-`)
     expect(done.stdout.toString()).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+    rmSync(join(clone, '.tools'), { recursive: true })
+    const sums = join(clone, 'scripts/lib/shell/bun.sha256')
+    writeFileSync(sums, readFileSync(sums, 'utf8').replaceAll(/^./gm, 'x'))
+    const refused = install()
+    expect(refused.stderr.toString()).toContain('is not the one in scripts/lib/shell/bun.sha256')
+    expect(refused.exitCode).toBe(1)
+    expect(existsSync(join(clone, '.tools/bun/bin/bun'))).toBe(false)
+  }, 60_000)
+
+  test('is embedded in an executable only if its checksum is listed', () => {
+    using folder = temporaryFolder()
+    const clone = cloneInto(folder.path)
+    writeFileSync(join(clone, 'scripts/lib/shell/bun.sha256'), '')
+    const { stderr, exitCode } = Bun.spawnSync(['scripts/build'], { cwd: clone, env: process.env })
+    expect(stderr.toString()).toContain('bun.sha256 lists no Bun for linux-')
+    expect(exitCode).toBe(1)
+    expect(existsSync(join(clone, 'dist', 'SHA256SUMS'))).toBe(false)
   }, 60_000)
 })
 
