@@ -62,6 +62,15 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   })
 
+  test('accepts a registration key of the SSM agent that a unit removes when the agent has stopped', async () => {
+    const clean = readFileSync(join(root, 'packer/provision/30-clean.sh'), 'utf8')
+    const [unit] = /^cat >\/run\/systemd[\s\S]*?^systemctl start .*$/m.exec(
+      clean,
+    ) as RegExpExecArray
+    const { exitCode, stderr } = await ask(`mkdir -p /var/lib/amazon/ssm/Vault/Store\n${unit}`)
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  })
+
   test('accepts example keys', async () => {
     const { exitCode, stderr } = await ask('echo AKIAIOSFODNN7EXAMPLE >/usr/share/example')
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
@@ -148,6 +157,13 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
       'a secret access key',
       `echo "aws_secret_access_key = ${'x'.repeat(40)}" >/usr/share/credentials`,
       /secrets in: \/usr\/share\/credentials/,
+    ],
+    ['core dumps', 'rm /etc/systemd/system.conf.d/50-app.conf', /core dumps are not off/],
+    ['no list of packages', 'rm /usr/local/lib/app/packages.txt', /lists no packages/],
+    [
+      'a registration key of the SSM agent',
+      'mkdir -p /var/lib/amazon/ssm/Vault/Store',
+      /key of the SSM agent that every instance would share/,
     ],
     ['AWS credentials', 'mkdir /root/.aws', /left over: \/root\/.aws/],
     ['server passwords', 'touch /root/.netrc', /left over: \/root\/.netrc/],
