@@ -1,11 +1,8 @@
 import { Hono } from 'hono'
-import type { AppDependencies } from './context.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 
 /** Endpoints for operators and Prometheus, on a separate listener that only this machine can reach. */
-export function createAdminApp({
-  store,
-  metrics,
-}: Pick<AppDependencies, 'store' | 'metrics'>): Hono {
+export function createAdminApp(store: { ping(): Promise<void> }, metrics: Metrics): Hono {
   return new Hono()
     .get('/metrics', async (c) =>
       c.text(await metrics.text(), 200, {

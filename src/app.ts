@@ -1,29 +1,53 @@
-import { Hono } from 'hono'
-import { getPath } from 'hono/utils/url'
-import type { AppDependencies, AppEnv } from './context.ts'
+import { birthdayApi } from './birthdays/openapi.ts'
+import { birthdayRoutes } from './birthdays/routes.ts'
+import type { Store } from './birthdays/store.ts'
+import type { Config } from './config/config.ts'
+import type { Health } from './health.ts'
+import { createBodyReader } from './http/body.ts'
+import { createErrorHandler } from './http/errors.ts'
 import { instrumented } from './http/instrument.ts'
-import { notFound } from './http/not-found.ts'
-import { onError } from './http/problem.ts'
-import { healthRoutes } from './routes/health.ts'
-import { helloRoutes } from './routes/hello.ts'
-import { pageRoutes } from './routes/pages.ts'
-import { versionRoutes } from './routes/version.ts'
+import { openapiDocument } from './http/openapi.ts'
+import { createResponder } from './http/respond.ts'
+import { createRouter, type Routes } from './http/routes.ts'
+import { pageRoutes } from './pages/routes.ts'
+import type { Release } from './release.ts'
+import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+export interface AppDependencies {
+  config: Pick<Config, 'environment' | 'instanceId' | 'tokens' | 'requestTimeoutSeconds' | 'tls'>
+  release: Release
+  store: Store
+  health: Health
+  currentDay: () => Temporal.PlainDate
+  log: Log
+  metrics: Metrics
+}
 
 /** The service as a function of its dependencies; nothing is opened here. */
 export function createApp(dependencies: AppDependencies): (request: Request) => Promise<Response> {
-  const app = new Hono<AppEnv>({ getPath: pathOf })
-  app.route('/', helloRoutes(dependencies))
-  app.route('/', healthRoutes(dependencies))
-  app.route('/', versionRoutes(dependencies))
-  app.route('/', pageRoutes(dependencies))
-  app.notFound(notFound(app))
-  app.onError(onError)
-  return instrumented(app, dependencies)
-}
-
-/** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */
-function pathOf(request: Request): string {
-  return request.url.startsWith('/')
-    ? getPath(new Request(`http://host${request.url}`))
-    : getPath(request)
+  const { config, release, health, log } = dependencies
+  const respond = createResponder(dependencies)
+  const { jsonOf, discardBody } = createBodyReader(config.requestTimeoutSeconds)
+  const version = {
+    version: release.id,
+    commit: release.commit,
+    builtAt: release.builtAt,
+    environment: config.environment,
+    instance: config.instanceId,
+    bun: Bun.version,
+  }
+  const routes = {
+    ...birthdayRoutes({ ...dependencies, respond, jsonOf }),
+    // Never asks the store: see health.ts.
+    '/hc': {
+      GET: (c) => respond.json(c, { status: health.status }, health.status === 'ok' ? 200 : 503),
+    },
+    '/version': { GET: (c) => respond.json(c, version) },
+    ...pageRoutes(respond, openapiDocument(release, birthdayApi)),
+  } satisfies Routes
+  return instrumented(
+    createRouter(routes, createErrorHandler(respond, discardBody, log)),
+    dependencies,
+  )
 }

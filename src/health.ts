@@ -1,5 +1,4 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import type { Store } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 
 export type HealthStatus = 'starting' | 'ok' | 'draining'
@@ -22,7 +21,11 @@ const PROBE_MAX_MS = 250
  * store, so that a store outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
  * the latch across process restarts.
  */
-export function createHealth(store: Store, log: Log, latchFile?: string): Health {
+export function createHealth(
+  store: { ping(): Promise<void> },
+  log: Log,
+  latchFile?: string,
+): Health {
   let reached = latchFile !== undefined && existsSync(latchFile)
   let draining = false
 

@@ -3,21 +3,20 @@ import type { Config } from './config/config.ts'
 
 const TIMEOUT_MS = 2000
 
-/** A service bound to all addresses is checked on loopback. */
-const ANY_ADDRESS: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-
 /** Checks the health of the service on this machine; `report` is a line for humans. */
 export async function checkHealth({
   port,
   tls,
   bindAddress,
 }: Pick<Config, 'port' | 'tls' | 'bindAddress'>): Promise<{ healthy: boolean; report: string }> {
-  const host = ANY_ADDRESS[bindAddress] ?? bindAddress
+  // A service bound to all addresses is checked on loopback.
+  const host = bindAddress.replace(/^0\.0\.0\.0$/, '127.0.0.1').replace(/^::$/, '::1')
   const url = `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}/hc`
   try {
-    // The certificate names the host that others use, not this machine's loopback address.
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
+      proxy: false,
+      // The certificate names the host that others use, not this machine's loopback address.
       tls: { rejectUnauthorized: false },
     })
     return { healthy: response.ok, report: `${url} ${response.status} ${await response.text()}` }

@@ -1,14 +1,18 @@
 import { name } from '../package.json'
-import { ConfigError, describeConfig, loadConfig } from './config/config.ts'
+import { ConfigError, describeConfig, loadConfig, loadListener } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
 import { embeddedText, release } from './release.ts'
 import { type Service, startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
+import { openTimeZone } from './time-zone.ts'
 import { parseCommand, USAGE } from './usage.ts'
 
 /** Exit codes, those of sysexits.h where it has one. */
 const EXIT = { ok: 0, failure: 1, usage: 2, config: 78 } as const
+
+/** Ctrl-C does not drain; a terminal that is closed does. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const
 
 const command = parseCommand(Bun.argv.slice(2))
 switch (command.verb) {
@@ -33,12 +37,15 @@ switch (command.verb) {
     console.log(`token   ${token}\nTOKENS  ${entry}`)
     break
   }
-  case 'config':
-    await configured(command)
-    console.log(describeConfig(process.env))
+  case 'config': {
+    const { timezone } = await configured(loadConfig(command, process.env))
+    const { tzdata, from } = await openTimeZone(timezone)
+    console.log(describeConfig(process.env, command.environment))
+    console.log(`# TIMEZONE is by tzdata ${tzdata} of ${from}`)
     break
+  }
   case 'healthcheck': {
-    const config = await configured(command)
+    const config = await configured(loadListener(command, process.env))
     const { healthy, report } = await checkHealth(config)
     console.log(report)
     process.exit(healthy ? EXIT.ok : EXIT.failure)
@@ -55,9 +62,9 @@ async function printEmbedded(file: 'sbom.cdx.json' | 'licenses.txt') {
   process.exit(EXIT.failure)
 }
 
-async function configured(options: { port: number; environment: string }) {
+async function configured<T>(loading: Promise<T>): Promise<T> {
   try {
-    return await loadConfig(options, process.env)
+    return await loading
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const problem of error.problems) console.error(`${name}: ${problem}`)
@@ -65,9 +72,13 @@ async function configured(options: { port: number; environment: string }) {
   }
 }
 
-async function serve(options: { port: number; environment: string }): Promise<void> {
-  const config = await configured(options)
-  const { environment, instance } = config
+async function serve(command: { port: number; environment: string }): Promise<void> {
+  // A PID 1 gets only the signals that it handles. Before it serves, there is nothing to finish.
+  const leave = () => process.exit(EXIT.ok)
+  for (const signal of STOP_SIGNALS) process.on(signal, leave)
+
+  const config = await configured(loadConfig(command, process.env))
+  const { environment, instanceId: instance } = config
   const { log, flush } = createLog(config.logLevel, { environment, instance, release: release.id })
   process.on('exit', flush)
 
@@ -91,7 +102,9 @@ async function serve(options: { port: number; environment: string }): Promise<vo
     log.info({ event: 'stopped' })
     process.exit(EXIT.ok)
   }
-  process.on('SIGTERM', () => stop('SIGTERM', config.drainSeconds))
-  process.on('SIGINT', () => stop('SIGINT', 0))
+  for (const signal of STOP_SIGNALS) {
+    process.on(signal, () => stop(signal, signal === 'SIGINT' ? 0 : config.drainSeconds))
+    process.off(signal, leave)
+  }
   process.on('unhandledRejection', (err) => log.error({ event: 'unhandled-rejection', err }))
 }

@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { createAdminApp } from './admin.ts'
 import { createApp } from './app.ts'
+import { OPERATIONS, storeBirthdaysIn } from './birthdays/store.ts'
+import { watchCertificate } from './certificate.ts'
 import type { Config } from './config/config.ts'
 import { IDLE_TIMEOUT_SECONDS } from './config/timeouts.ts'
 import { type Discovery, startDiscovery } from './discovery/discovery.ts'
@@ -7,13 +12,13 @@ import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
-import { storeBirthdaysIn } from './store/birthdays.ts'
 import { createFollowingStore } from './store/following.ts'
 import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics, createRegistry } from './telemetry/metrics.ts'
+import { createMetrics, createRegistry, registerMachine } from './telemetry/metrics.ts'
+import { openTimeZone } from './time-zone.ts'
 import { warmUp } from './warm-up.ts'
 
 export interface Service {
@@ -34,6 +39,12 @@ const CLOSING_SECONDS = 5
 /** Far above our own limit, so that a body that is too large gets our problem document. */
 const MAX_REQUEST_BODY_BYTES = 1024 ** 3
 
+/** Where the latch of /hc is kept, in a folder that a reboot empties. */
+const LATCH_FILE = 'store-reached'
+
+/** Each connection takes one; without any left, Bun tries over and over to accept the next, and says nothing. */
+const OPEN_FILES_MIN = 1024
+
 /** How long a worker waits for its store before it listens; without one it still has to say so at /hc. */
 const FIRST_ANSWER_MS = 500
 const FIRST_ANSWER_PAUSE_MS = 5
@@ -43,13 +54,33 @@ const LINGER_MS = 1000
 
 /** Opens the store and the listeners. Throws when one of them cannot be opened. */
 export async function startService(config: Config, log: Log): Promise<Service> {
-  const metrics = createMetrics(release, createRegistry())
+  warnOfFewFiles(log)
+  const registry = createRegistry()
+  const metrics = createMetrics(release, registry)
+  const timeZone = await openTimeZone(config.timezone)
+  registerMachine(registry, {
+    ...timeZone,
+    zone: config.timezone,
+    certificate: config.tls && watchCertificate(config.tls, log),
+  })
   const { records, follow } = openRecords(config, log)
-  const store = measured(storeBirthdaysIn(records), metrics)
-  const health = createHealth(store, log, config.latchFile)
+  const store = measured(storeBirthdaysIn(records), OPERATIONS, metrics)
+  const health = createHealth(
+    store,
+    log,
+    config.runtimeDirectory && join(config.runtimeDirectory, LATCH_FILE),
+  )
   const notify = await openNotify(config.notifySocket)
-  const app = createApp({ config, release, store, health, log, metrics })
-  const admin = createAdminApp({ store, metrics })
+  const app = createApp({
+    config,
+    release,
+    store,
+    health,
+    currentDay: timeZone.currentDay,
+    log,
+    metrics,
+  })
+  const admin = createAdminApp(store, metrics)
   await warmUp(config)
   await firstAnswer(records)
 
@@ -76,15 +107,16 @@ export async function startService(config: Config, log: Log): Promise<Service> {
 
   let discovery: Discovery | undefined
   if (config.etcd && follow) {
-    const id = `${config.instance}:${adminServer.port}`
-    const entry = { id, address: config.etcd.advertiseAddress, release: release.id }
+    const id = `${config.instanceId}:${adminServer.port}`
+    const address = config.advertiseAddress ?? `${hostname()}:${server.port}`
+    const entry = { id, address, release: release.id }
     discovery = startDiscovery(config.etcd, entry, follow, log)
   }
 
   notify('READY=1\nSTATUS=waiting for the store')
   void health.ready.then(() => notify(`STATUS=serving release ${release.id}`))
   const watchdog =
-    config.watchdogMs && setInterval(() => notify('WATCHDOG=1'), config.watchdogMs / 2)
+    config.watchdogUsec && setInterval(() => notify('WATCHDOG=1'), config.watchdogUsec / 2000)
 
   const drainEnded = Promise.withResolvers<void>()
   return {
@@ -115,6 +147,13 @@ async function firstAnswer(records: KeyValueStore): Promise<void> {
   const until = performance.now() + FIRST_ANSWER_MS
   while (!(await answers(records)) && performance.now() < until)
     await Bun.sleep(FIRST_ANSWER_PAUSE_MS)
+}
+
+function warnOfFewFiles(log: Log): void {
+  const limits = readFileSync('/proc/self/limits', 'utf8')
+  const limit = Number(/^Max open files +(\d+)/m.exec(limits)?.[1])
+  if (limit < OPEN_FILES_MIN)
+    log.warn({ event: 'few-open-files', limit, expected: OPEN_FILES_MIN, change: 'ulimit -n' })
 }
 
 /** Takes no new connections; requests in flight have `seconds` to finish, then they are cut off. */

@@ -1,9 +1,9 @@
 import { Registry } from 'prom-client'
 import { createApp } from './app.ts'
+import { OPERATIONS, storeBirthdaysIn } from './birthdays/store.ts'
 import type { Config } from './config/config.ts'
 import { createToken, parseTokenHashes } from './config/tokens.ts'
 import { release } from './release.ts'
-import { storeBirthdaysIn } from './store/birthdays.ts'
 import { measured } from './store/measured.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -15,17 +15,18 @@ const ROUNDS = 300
  * Serves requests to an app like the one of `config`, but with a store in memory and a log and metrics of its own: the
  * two share their code, so the first real requests meet it compiled. Throws when one fails.
  */
-export async function warmUp(config: Config): Promise<void> {
+export async function warmUp(config: Config, create = createApp): Promise<void> {
   const metrics = createMetrics(release, new Registry())
-  const { environment, instance } = config
+  const { environment, instanceId: instance } = config
   const nowhere = { write() {}, flush() {} }
   const { log } = createLog('info', { environment, instance, release: release.id }, nowhere)
   const { token, entry } = createToken('write')
-  const serve = createApp({
-    config: { ...config, tokens: parseTokenHashes(entry) },
+  const serve = create({
+    config: { ...config, tokens: parseTokenHashes(entry) ?? [] },
     release,
-    store: measured(storeBirthdaysIn(memory()), metrics),
+    store: measured(storeBirthdaysIn(memory()), OPERATIONS, metrics),
     health: { status: 'ok', ready: Promise.resolve(), drain() {} },
+    currentDay: () => Temporal.Now.plainDateISO('UTC'),
     log,
     metrics,
   })

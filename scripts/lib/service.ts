@@ -34,6 +34,23 @@ export const service = {
   },
 }
 
+/** Kinds of stores that releases of the service share. */
+export type StoreKind = 'sqlite' | 'redis' | 'cluster'
+
+/** How a release runs on this machine by itself, and how it is told of its store. */
+export const local = {
+  arguments: (port: number): string[] => [String(port), 'local'],
+  environment: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
+  stores: {
+    sqlite: (folder: string) => ({ STATE_DIRECTORY: folder }),
+    redis: (endpoints: string[]) => ({ REDIS_ENDPOINT: endpoints.join() }),
+    cluster: (endpoints: string[]) => ({
+      REDIS_ENDPOINT: endpoints.join(),
+      REDIS_MODE: 'cluster',
+    }),
+  },
+}
+
 /** A request and its expected response. */
 export interface CanaryRequest {
   method: 'GET' | 'PUT' | 'DELETE'
@@ -52,6 +69,9 @@ export interface Canary {
   keyOf(word: string, index: number): string
   /** A value that differs for each of 100 consecutive turns. */
   value(turn: number): string
+  /** Unusual keys, each of which contains `word`, and unusual values: what a new release may read otherwise. */
+  keys(word: string): string[]
+  values: string[]
   write(key: string, value: string): CanaryRequest
   /** Reads, and expects `value`. */
   read(key: string, value: string): CanaryRequest
@@ -69,7 +89,7 @@ const OFFSETS_MS = [0, -12 * HOUR_MS, 14 * HOUR_MS]
 /** So that no answer is right for two values, whatever the time zone. */
 const APART_MS = 3 * DAY_MS
 
-const pathOf = (key: string): string => `/hello/${key}`
+const pathOf = (key: string): string => `/hello/${encodeURIComponent(key)}`
 const isEmpty = (body: string): boolean => body === ''
 
 /** Birthdays. User names are letters only. */
@@ -79,6 +99,8 @@ export const canary: Canary | undefined = {
     word + [...String(index)].map((digit) => String.fromCharCode(97 + Number(digit))).join(''),
   value: (turn) =>
     new Date(Date.UTC(1990, 0, 1) + (turn % 100) * APART_MS).toISOString().slice(0, 10),
+  keys: (word) => [word.toLowerCase(), `Zo\u00eb${word}`, `\u5f20${word}`, word.padEnd(64, 'x')],
+  values: ['0001-01-01', '0999-12-31', '1600-02-29', '2000-02-29', '1999-12-31', '2024-01-01'],
   write: (key, value) => ({
     method: 'PUT',
     path: pathOf(key),
@@ -120,18 +142,25 @@ export const NO_CANARY: Canary = {
   key: '',
   keyOf: (word, index) => word + index,
   value: String,
+  keys: () => [],
+  values: [],
   write: () => VERSION,
   read: () => VERSION,
   remove: () => VERSION,
   readNothing: () => VERSION,
 }
 
-/** The service's greeting for somebody born on `date`, not 29 February, on the day of `now` in UTC. */
+/** The service's greeting for somebody born on `date`, on the day of `now` in UTC. */
 export function greeting(user: string, date: string, now: Date): string {
   const [, month, day] = date.split('-').map(Number) as [number, number, number]
   const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate())
-  const thisYear = Date.UTC(now.getUTCFullYear(), month - 1, day)
-  const next = thisYear >= today ? thisYear : Date.UTC(now.getUTCFullYear() + 1, month - 1, day)
+  const birthdayIn = (year: number): number => {
+    const time = Date.UTC(year, month - 1, day)
+    // 29 February is the 28th in common years.
+    return new Date(time).getUTCMonth() === month - 1 ? time : time - DAY_MS
+  }
+  const thisYear = birthdayIn(now.getUTCFullYear())
+  const next = thisYear >= today ? thisYear : birthdayIn(now.getUTCFullYear() + 1)
   const days = (next - today) / DAY_MS
   return days === 0
     ? `Hello, ${user}! Happy birthday!`

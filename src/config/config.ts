@@ -1,57 +1,52 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { name } from '../../package.json'
-import { resolveSecret } from './secrets.ts'
-import { type Endpoint, SETTINGS, type Setting, type SettingName, type Values } from './settings.ts'
-import { parseTokenHashes, type TokenHash } from './tokens.ts'
+import { misspelled } from './misspelled.ts'
+import { resolveSecret, shown } from './secrets.ts'
+import { type Endpoint, SETTINGS, type Setting, type SettingName } from './settings.ts'
 
-export interface RedisConfig {
-  mode: 'standalone' | 'sentinel' | 'cluster'
+type Table = typeof SETTINGS
+type ValueOf<N extends SettingName> = Exclude<ReturnType<Table[N]['parse']>, undefined>
+type Sure = { [N in SettingName]: Table[N] extends { fallback: string } ? N : never }[SettingName]
+
+/** The parsed values by setting; always there where the setting has a fallback. */
+type Values = { [N in Sure]: ValueOf<N> } & { [N in Exclude<SettingName, Sure>]?: ValueOf<N> }
+
+type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<Camel<Tail>>}`
+  : Lowercase<S>
+
+/** Values whose names begin with `P`, under what follows it: REDIS_WAIT_REPLICAS is `waitReplicas`. */
+type Family<P extends string> = {
+  [N in keyof Values as N extends `${P}_${infer Rest}` ? Camel<Rest> : never]: Values[N]
+}
+const FAMILIES = ['redis', 'etcd', 'tls'] as const
+type InFamily = `${Uppercase<(typeof FAMILIES)[number]>}_${string}`
+
+export type RedisConfig = Omit<Family<'REDIS'>, 'endpoint'> & {
+  /** With etcd, may be empty. */
   endpoints: Endpoint[]
-  sentinelMaster: string
-  tls: boolean
-  tlsCaFile?: string
-  username?: string
-  password?: string
-  waitReplicas: number
-  commandTimeoutMs: number
 }
+export type EtcdConfig = Family<'ETCD'> & { endpoints: string[] }
+export type TlsConfig = Required<Family<'TLS'>>
 
-export interface EtcdConfig {
-  endpoints: string[]
-  prefix: string
-  username?: string
-  password?: string
-  leaseSeconds: number
-  /** Where others can reach this instance, `host:port`. */
-  advertiseAddress: string
-}
-
-export interface Config {
+/** Every setting under its name in camel case, and the families in objects of their own. */
+export type Config = {
+  [N in keyof Values as N extends InFamily ? never : Camel<N>]: Values[N]
+} & {
   port: number
   environment: string
-  instance: string
-  bindAddress: string
-  adminPort: number
-  timeZone: string
-  /** Undefined: no token is required. */
-  tokens: TokenHash[] | undefined
-  tls: { certFile: string; keyFile: string } | undefined
-  drainSeconds: number
-  requestTimeoutSeconds: number
-  logLevel: Values['LOG_LEVEL']
-  sqliteFile: string
-  /** Undefined without REDIS_ENDPOINT and ETCD_ENDPOINTS: the store is the SQLite file. With etcd, `endpoints` may be empty. */
-  redis: RedisConfig | undefined
-  etcd: EtcdConfig | undefined
-  latchFile: string | undefined
-  notifySocket: string | undefined
-  watchdogMs: number | undefined
+  /** Without REDIS_ENDPOINT and ETCD_ENDPOINTS, the store is the SQLite file. */
+  redis?: RedisConfig
+  etcd?: EtcdConfig
+  tls?: TlsConfig
 }
 
-type Environment = Record<string, string | undefined>
+export type Environment = Record<string, string | undefined>
+
+interface Command {
+  port: number
+  environment: string
+}
 
 /** Everything that is wrong with the environment, one sentence each. */
 export class ConfigError extends Error {
@@ -64,83 +59,98 @@ export class ConfigError extends Error {
  * Reads and validates the whole environment, and the secrets it refers to.
  * Throws `ConfigError` with every problem; a malformed value is never replaced by a default.
  */
-export async function loadConfig(
-  { port, environment }: { port: number; environment: string },
-  env: Environment,
-): Promise<Config> {
-  const problems = [...misspelled(env)]
-  const values = readValues(env, problems)
-  problems.push(...contradictions(values, env, port, environment), ...unusableFiles(values))
-  const secrets = await resolveSecrets(values, problems)
-  const tokens = secrets.TOKENS === undefined ? undefined : parseTokenHashes(secrets.TOKENS)
-  if (secrets.TOKENS !== undefined && !tokens?.length) {
-    problems.push(`TOKENS: got something else, expected ${SETTINGS.TOKENS.wants}`)
-  }
+export async function loadConfig(command: Command, env: Environment): Promise<Config> {
+  const { values, problems } = await readValues(NAMES, env, command.environment)
+  problems.push(
+    ...misspelled(env),
+    ...contradictions(values, env, command),
+    ...unusableFiles(values),
+  )
   if (problems.length > 0) throw new ConfigError(problems)
+  return configOf(command, values)
+}
 
-  const stateDirectory = values.STATE_DIRECTORY.split(':')[0] as string
-  return {
-    port,
-    environment,
-    instance: values.INSTANCE_ID ?? hostname(),
-    bindAddress: values.BIND_ADDRESS,
-    adminPort: values.ADMIN_PORT,
-    timeZone: values.TIMEZONE,
-    tokens: values.AUTH === 'none' ? undefined : tokens,
-    tls:
-      values.TLS_CERT_FILE && values.TLS_KEY_FILE
-        ? { certFile: values.TLS_CERT_FILE, keyFile: values.TLS_KEY_FILE }
-        : undefined,
-    drainSeconds: values.DRAIN_SECONDS,
-    requestTimeoutSeconds: values.REQUEST_TIMEOUT_SECONDS,
-    logLevel: values.LOG_LEVEL,
-    sqliteFile: join(stateDirectory, `${name}.db`),
-    redis: redisConfig(values, secrets),
-    etcd: etcdConfig(values, secrets, port),
-    latchFile:
-      values.RUNTIME_DIRECTORY &&
-      join(values.RUNTIME_DIRECTORY.split(':')[0] as string, 'store-reached'),
-    notifySocket: values.NOTIFY_SOCKET,
-    watchdogMs: values.WATCHDOG_USEC && values.WATCHDOG_USEC / 1000,
-  }
+/** What reaches the service on this machine, without its secrets. Throws as `loadConfig` does. */
+export async function loadListener(
+  command: Command,
+  env: Environment,
+): Promise<Pick<Config, 'port' | 'bindAddress' | 'tls'>> {
+  const names = ['BIND_ADDRESS', 'TLS_CERT_FILE', 'TLS_KEY_FILE'] as const
+  const { values, problems } = await readValues(names, env, command.environment)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return configOf(command, values)
 }
 
 /** The effective settings, one `NAME=value` per line; secrets are hidden, unset settings are comments. */
-export function describeConfig(env: Environment): string {
-  const describe = ([name, { fallback, secret }]: [string, Setting<unknown>]) => {
-    const value = env[name] ?? fallback
+export function describeConfig(env: Environment, environment: string): string {
+  const describe = (name: SettingName) => {
+    const value = env[name] ?? fallbackOf(name, environment)
     if (value === undefined) return `# ${name} is not set`
+    const { secret }: Setting<unknown> = SETTINGS[name]
     return `${name}=${secret && !/^(file|ssm):/.test(value) ? '(a secret)' : value}`
   }
-  return Object.entries<Setting<unknown>>(SETTINGS).map(describe).join('\n')
+  return NAMES.map(describe).join('\n')
 }
 
-function readValues(env: Environment, problems: string[]): Values {
-  const read = ([name, { wants, parse, fallback, secret }]: [string, Setting<unknown>]) => {
-    const text = env[name] ?? fallback
-    if (text === undefined) return [name, undefined]
-    const value = parse(text)
-    if (value === undefined) {
-      const got = text === '' ? 'nothing' : secret ? 'something else' : JSON.stringify(text)
-      problems.push(`${name}: got ${got}, expected ${wants}`)
+const NAMES = Object.keys(SETTINGS) as SettingName[]
+
+function fallbackOf(name: SettingName, environment: string): string | undefined {
+  const { fallback, locally }: Setting<unknown> = SETTINGS[name]
+  return environment === 'local' ? (locally ?? fallback) : fallback
+}
+
+async function readValues(
+  names: readonly SettingName[],
+  env: Environment,
+  environment: string,
+): Promise<{ values: Values; problems: string[] }> {
+  const problems: string[] = []
+  const region = SETTINGS.AWS_REGION.parse(env.AWS_REGION ?? '')
+  const read = async (name: SettingName) => {
+    const { wants, parse, secret }: Setting<unknown> = SETTINGS[name]
+    const text = env[name] ?? fallbackOf(name, environment)
+    if (text === undefined) return []
+    try {
+      const value = parse(secret ? await resolveSecret(text, region) : text)
+      if (value !== undefined) return [[name, value]]
+      const got = secret ? 'something else' : JSON.stringify(shown(text))
+      problems.push(`${name}: got ${text === '' ? 'nothing' : got}, expected ${wants}`)
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`)
     }
-    return [name, value]
+    return []
   }
-  return Object.fromEntries(Object.entries<Setting<unknown>>(SETTINGS).map(read))
+  const values = Object.fromEntries((await Promise.all(names.map(read))).flat())
+  return { values, problems }
 }
 
-/** A mistyped REDIS_ENDPOINT would quietly put the data into a local file. */
-function misspelled(env: Environment): string[] {
-  return Object.keys(env)
-    .filter((variable) => /^(REDIS|ETCD|TLS)_/.test(variable) && !(variable in SETTINGS))
-    .map((variable) => `${variable}: there is no such setting; ${name} config lists them`)
+function configOf({ port, environment }: Command, values: Values): Config {
+  const config: Record<string, unknown> = { port, environment }
+  for (const [name, value] of Object.entries(values)) {
+    const words = name.toLowerCase().split('_')
+    const family = FAMILIES.find((word) => word === words[0])
+    const key = camel(family ? words.slice(1) : words)
+    if (family) config[family] = { ...(config[family] as object), [key]: value }
+    else config[key] = value
+  }
+  const { redis, etcd, tls, ...own } = config as unknown as Config & { redis: Family<'REDIS'> }
+  const { endpoint, ...toRedis } = redis ?? {}
+  return {
+    ...own,
+    ...((endpoint || etcd?.endpoints) && { redis: { ...toRedis, endpoints: endpoint ?? [] } }),
+    ...(etcd?.endpoints && { etcd }),
+    ...(tls && { tls }),
+  }
+}
+
+function camel([first = '', ...rest]: string[]): string {
+  return first + rest.map((word) => word[0]?.toUpperCase() + word.slice(1)).join('')
 }
 
 function contradictions(
   values: Values,
   env: Environment,
-  port: number,
-  environment: string,
+  { port, environment }: Command,
 ): string[] {
   const problems: string[] = []
   const isSet = (name: SettingName) => env[name] !== undefined
@@ -164,16 +174,23 @@ function contradictions(
   }
   needs('TLS_CERT_FILE', 'TLS_KEY_FILE')
   needs('TLS_KEY_FILE', 'TLS_CERT_FILE')
-  if (isSet('REDIS_TLS_CA_FILE') && values.REDIS_TLS !== 'true') {
+  if (isSet('REDIS_TLS_CA_FILE') && values.REDIS_TLS === false) {
     problems.push('REDIS_TLS_CA_FILE: is set, so REDIS_TLS must be true')
   }
   needs('REDIS_USERNAME', 'REDIS_PASSWORD')
   needs('ETCD_USERNAME', 'ETCD_PASSWORD')
   needs('ETCD_PASSWORD', 'ETCD_USERNAME')
-  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+  for (const name of NAMES) {
     if (name.startsWith('REDIS_') && name !== 'REDIS_ENDPOINT')
       needs(name, 'REDIS_ENDPOINT', 'ETCD_ENDPOINTS')
     if (name.startsWith('ETCD_') && name !== 'ETCD_ENDPOINTS') needs(name, 'ETCD_ENDPOINTS')
+  }
+  // Otherwise whoever can write to etcd would be told the store's password.
+  if (isSet('ETCD_ENDPOINTS') && isSet('REDIS_PASSWORD')) {
+    needs('REDIS_PASSWORD', 'ETCD_REDIS_HOSTS')
+    if (values.REDIS_TLS === false) {
+      problems.push('REDIS_PASSWORD: is set along with ETCD_ENDPOINTS, so REDIS_TLS must be true')
+    }
   }
   if (values.REDIS_MODE === 'standalone' && (values.REDIS_ENDPOINT?.length ?? 0) > 1) {
     problems.push('REDIS_ENDPOINT: got several, expected one, or REDIS_MODE=sentinel or cluster')
@@ -184,9 +201,13 @@ function contradictions(
 /** Files are read again when used; reading them here reports a bad one along with all other problems. */
 function unusableFiles(values: Values): string[] {
   const problems: string[] = []
-  const read = <T>(name: SettingName, wants: string, parse: (pem: Buffer) => T): T | undefined => {
+  const read = <T>(
+    name: 'REDIS_TLS_CA_FILE' | 'TLS_CERT_FILE' | 'TLS_KEY_FILE',
+    wants: string,
+    parse: (pem: Buffer) => T,
+  ): T | undefined => {
     const file = values[name]
-    if (typeof file !== 'string') return undefined
+    if (file === undefined) return undefined
     try {
       return parse(readFileSync(file))
     } catch (error) {
@@ -206,55 +227,4 @@ function unusableFiles(values: Values): string[] {
     )
   }
   return problems
-}
-
-async function resolveSecrets(
-  values: Values,
-  problems: string[],
-): Promise<Partial<Record<SettingName, string>>> {
-  const names = (Object.keys(SETTINGS) as SettingName[]).filter(
-    (name) => 'secret' in SETTINGS[name],
-  )
-  const resolve = async (name: SettingName) => {
-    const reference = values[name]
-    if (typeof reference !== 'string') return []
-    try {
-      const secret = await resolveSecret(reference, values.AWS_REGION)
-      if (secret === '') problems.push(`${name}: the secret it refers to is empty`)
-      return [[name, secret]]
-    } catch (error) {
-      problems.push(`${name}: ${(error as Error).message}`)
-      return []
-    }
-  }
-  return Object.fromEntries((await Promise.all(names.map(resolve))).flat())
-}
-
-type Secrets = Partial<Record<SettingName, string>>
-
-function redisConfig(values: Values, secrets: Secrets): RedisConfig | undefined {
-  if (!values.REDIS_ENDPOINT && !values.ETCD_ENDPOINTS) return undefined
-  return {
-    mode: values.REDIS_MODE,
-    endpoints: values.REDIS_ENDPOINT ?? [],
-    sentinelMaster: values.REDIS_SENTINEL_MASTER,
-    tls: values.REDIS_TLS === 'true',
-    ...(values.REDIS_TLS_CA_FILE && { tlsCaFile: values.REDIS_TLS_CA_FILE }),
-    ...(values.REDIS_USERNAME && { username: values.REDIS_USERNAME }),
-    ...(secrets.REDIS_PASSWORD && { password: secrets.REDIS_PASSWORD }),
-    waitReplicas: values.REDIS_WAIT_REPLICAS,
-    commandTimeoutMs: values.REDIS_COMMAND_TIMEOUT_MS,
-  }
-}
-
-function etcdConfig(values: Values, secrets: Secrets, port: number): EtcdConfig | undefined {
-  if (!values.ETCD_ENDPOINTS) return undefined
-  return {
-    endpoints: values.ETCD_ENDPOINTS,
-    prefix: values.ETCD_PREFIX,
-    ...(values.ETCD_USERNAME && { username: values.ETCD_USERNAME }),
-    ...(secrets.ETCD_PASSWORD && { password: secrets.ETCD_PASSWORD }),
-    leaseSeconds: values.ETCD_LEASE_SECONDS,
-    advertiseAddress: values.ADVERTISE_ADDRESS ?? `${hostname()}:${port}`,
-  }
 }

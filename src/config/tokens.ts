@@ -13,14 +13,14 @@ export interface TokenHash {
 const TOKEN_BYTES = 32
 const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})$/
 
-/** The entries of `list`, `scope:sha256hex` separated by commas or white space; undefined when one is malformed. */
+/** The entries of `list`, `scope:sha256hex` separated by commas or white space; undefined when one is malformed, or there is none. */
 export function parseTokenHashes(list: string): TokenHash[] | undefined {
   const entries = list.split(/[\s,]+/).filter(Boolean)
   const hashes = entries.flatMap((entry) => {
     const [, scope, hex] = ENTRY_PATTERN.exec(entry) ?? []
     return scope && hex ? [{ scope: scope as Scope, sha256: Buffer.from(hex, 'hex') }] : []
   })
-  return hashes.length === entries.length ? hashes : undefined
+  return hashes.length === entries.length && hashes.length > 0 ? hashes : undefined
 }
 
 /** A new random token and the entry that configures it. */

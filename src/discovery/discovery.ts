@@ -1,4 +1,5 @@
 import type { EtcdConfig } from '../config/config.ts'
+import { shown } from '../config/secrets.ts'
 import { type Endpoint, parseEndpoints } from '../config/settings.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createEtcdClient } from './etcd.ts'
@@ -62,15 +63,23 @@ export function startDiscovery(
   }
 
   const endpointKey = `${config.prefix}/redis-endpoint`
-  let unusable: string | null | undefined
+  let unusable: string | undefined
   async function readEndpoint(): Promise<void> {
-    const text = await etcd.get(endpointKey)
-    const endpoints = text === undefined ? undefined : parseEndpoints(text.trim())
-    if (endpoints) onRedisEndpoints(endpoints)
-    else if ((text ?? null) !== unusable) {
-      log.warn({ event: 'redis-endpoint-unusable', key: endpointKey, got: text ?? 'nothing' })
+    const text = (await etcd.get(endpointKey)) ?? 'nothing'
+    const endpoints = parseEndpoints(text.trim())
+    if (endpoints?.every(({ host }) => isAllowed(host, config.redisHosts))) {
+      unusable = undefined
+      return onRedisEndpoints(endpoints)
     }
-    unusable = endpoints ? undefined : (text ?? null)
+    if (text === unusable) return
+    unusable = text
+    const expected = endpoints ? 'hosts of ETCD_REDIS_HOSTS' : 'host:port, or several'
+    log.warn({
+      event: 'redis-endpoint-unusable',
+      key: endpointKey,
+      got: shown(text),
+      expected,
+    })
   }
 
   void persist('register', register)
@@ -84,4 +93,12 @@ export function startDiscovery(
       if (lease) await etcd.revoke(lease).catch(() => {})
     },
   }
+}
+
+/** Without `hosts` every host is allowed, since then there is no password to be told. */
+export function isAllowed(host: string, hosts: readonly string[] | undefined): boolean {
+  const name = host.toLowerCase()
+  return (
+    hosts?.some((one) => (one.startsWith('*') ? name.endsWith(one.slice(1)) : name === one)) ?? true
+  )
 }

@@ -1,4 +1,5 @@
 import type { EtcdConfig } from '../config/config.ts'
+import { shown } from '../config/secrets.ts'
 
 /** What service discovery needs from etcd. Every call but `watch` settles within two seconds. */
 export interface EtcdClient {
@@ -32,18 +33,21 @@ export function createEtcdClient(
     signal?: AbortSignal,
     token?: string,
   ): Promise<Response> {
-    const endpoint = config.endpoints[current % config.endpoints.length]
+    const asked = current
+    const endpoint = config.endpoints[asked]
     try {
       const response = await fetch(`${endpoint}/v3/${path}`, {
         method: 'POST',
         body: JSON.stringify(body),
         signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+        proxy: false,
         ...(token && { headers: { Authorization: token } }),
       })
-      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+      if (!response.ok) throw new Error(`${response.status} ${shown(await response.text())}`)
       return response
     } catch (error) {
-      current++
+      // Of several calls that fail together, one moves on: two would skip an endpoint, or come back to the same.
+      if (current === asked) current = (asked + 1) % config.endpoints.length
       throw new Error(`etcd at ${endpoint}: ${(error as Error).message}`, { cause: error })
     }
   }

@@ -1,6 +1,6 @@
 import { name } from '../../package.json'
 import { type Scope, scopeOf, type TokenHash } from '../config/tokens.ts'
-import type { AppContext } from '../context.ts'
+import type { AppContext } from './exchange.ts'
 import { Problem } from './problem.ts'
 
 /**

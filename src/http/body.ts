@@ -4,21 +4,44 @@ import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
 
+/** How much of a body that is of no use is read all the same. */
+const DISCARD_BYTES = 64 * 1024 * 1024
+
 /**
- * Reads the JSON in the body of a request. Throws the problems 415, 413, 400 and, when the body has not arrived
- * after `timeoutSeconds`, 408.
+ * Reads what is left of a body, up to a bound and for as long as a request may take. Answered sooner, the connection
+ * might be closed with data unread, and the reset that follows overtakes the answer.
  */
-export function createJsonReader(
-  timeoutSeconds: number,
-): (request: HonoRequest) => Promise<unknown> {
+export type DiscardBody = (request: Request) => Promise<void>
+
+/**
+ * `jsonOf` reads the JSON in the body of a request. It throws the problems 415, 413, 400 and, when the body has not
+ * arrived after `timeoutSeconds`, 408.
+ */
+export function createBodyReader(timeoutSeconds: number): {
+  jsonOf(request: HonoRequest): Promise<unknown>
+  discardBody: DiscardBody
+} {
   const inTime = createDeadline(timeoutSeconds * 1000)
   const late = () => {
     const detail = `The body must arrive within ${timeoutSeconds} s.`
     return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
   }
-  return async (request) => {
-    requireJson(request)
-    return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+  return {
+    async jsonOf(request) {
+      requireJson(request)
+      return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+    },
+    async discardBody({ body }) {
+      if (!body || body.locked) return
+      let size = 0
+      const read = async () => {
+        for await (const chunk of body) {
+          size += chunk.byteLength
+          if (size > DISCARD_BYTES) return
+        }
+      }
+      await inTime(read(), late).catch(() => {})
+    },
   }
 }
 
@@ -48,18 +71,24 @@ async function bodyText(request: HonoRequest): Promise<string> {
     if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
     return request.raw.text()
   }
-  return chunkedText(request)
+  return chunkedText(request.raw)
 }
 
-async function chunkedText(request: HonoRequest): Promise<string> {
+async function chunkedText({ body }: Request): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.raw.body ?? []) {
-    size += chunk.byteLength
-    if (size > BODY_LIMIT_BYTES) throw tooLarge()
-    chunks.push(chunk)
+  const reader = body?.getReader()
+  try {
+    for (;;) {
+      const { done, value } = (await reader?.read()) ?? { done: true }
+      if (done) return new TextDecoder().decode(Buffer.concat(chunks))
+      size += value.byteLength
+      if (size > BODY_LIMIT_BYTES) throw tooLarge()
+      chunks.push(value)
+    }
+  } finally {
+    reader?.releaseLock()
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
 /** A client that disconnects is not a failure of the service. */
@@ -68,7 +97,6 @@ function refuseAborted(error: Error): never {
   throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
 }
 
-/** The rest of the body is not read, so the connection cannot be reused. */
 function tooLarge(): Problem {
   return new Problem('body-too-large', `The body may have at most ${BODY_LIMIT_BYTES} bytes.`, {
     headers: { Connection: 'close' },

@@ -1,7 +1,12 @@
-import type { AppDependencies, AppEnv, Exchange } from '../context.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { AppEnv, Exchange } from './exchange.ts'
 
 /** Callers may supply their own request id, as long as it is safe to log. */
 const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
+
+/** As the load balancer writes it: `Root=1-67891233-abcdef012345678912345678`, with fields before and after. */
+const TRACE_ID_PATTERN = /^[\w\-=;:.]{1,255}$/
 
 /**
  * Wraps `app`, giving every request an id, a log line and a count in the metrics.
@@ -9,15 +14,12 @@ const REQUEST_ID_PATTERN = /^[\w\-=]{1,255}$/
  */
 export function instrumented(
   app: { fetch(request: Request, env: AppEnv['Bindings']): Response | Promise<Response> },
-  dependencies: Pick<AppDependencies, 'config' | 'health' | 'log' | 'metrics' | 'release'>,
+  { log, metrics }: { log: Log; metrics: Metrics },
 ): (request: Request) => Promise<Response> {
-  const { log, metrics } = dependencies
-
   return async function instrumented(request) {
     const start = performance.now()
-    const given = request.headers.get('x-request-id')
-    const requestId = given && REQUEST_ID_PATTERN.test(given) ? given : crypto.randomUUID()
-    const exchange: Exchange = { requestId, dependencies, route: 'none', bytes: 0 }
+    const requestId = matching(request, 'x-request-id', REQUEST_ID_PATTERN) ?? crypto.randomUUID()
+    const exchange: Exchange = { requestId, route: 'none', bytes: 0 }
     const response = await app.fetch(request, exchange)
 
     const milliseconds = performance.now() - start
@@ -25,13 +27,12 @@ export function instrumented(
     const { status } = response
     const { route, bytes } = exchange
     metrics.request(method, route, status, milliseconds / 1000)
-    const traceId = request.headers.get('x-amzn-trace-id') ?? undefined
     // Good health checks arrive every few seconds for ever, and the metrics count them.
     const level = route === '/hc' && status === 200 ? 'debug' : 'info'
     log[level]({
       event: 'request',
       requestId,
-      traceId,
+      traceId: matching(request, 'x-amzn-trace-id', TRACE_ID_PATTERN),
       method,
       route,
       status,
@@ -40,4 +41,10 @@ export function instrumented(
     })
     return response
   }
+}
+
+/** The header, undefined when it is not as `pattern` says: what gets into the log is short and plain. */
+function matching({ headers }: Request, header: string, pattern: RegExp): string | undefined {
+  const given = headers.get(header)
+  return given && pattern.test(given) ? given : undefined
 }

@@ -1,23 +1,43 @@
 import { z } from 'zod'
 import { name } from '../../package.json'
 import type { Release } from '../release.ts'
-import { BODY_LIMIT_BYTES } from './body.ts'
 import { type ProblemType, problemTypes } from './problem.ts'
-import { Birthday, Greeting, Health, ProblemDetails, Username, Version } from './schemas.ts'
 
-const components = { Birthday, Greeting, Health, Problem: ProblemDetails, Version }
+const schemas = {
+  Health: z.strictObject({ status: z.enum(['ok', 'starting', 'draining']) }),
+  Version: z.strictObject({
+    version: z.string().meta({ description: 'The release: the git commit.' }),
+    commit: z.string(),
+    builtAt: z.string(),
+    environment: z.string(),
+    instance: z.string(),
+    bun: z.string(),
+  }),
+  Problem: z
+    .strictObject({
+      type: z.string().meta({ format: 'uri' }),
+      title: z.string(),
+      status: z.int().min(400).max(599),
+      detail: z.string(),
+      instance: z.string().meta({ description: 'The id of the request.' }),
+      errors: z
+        .array(
+          z.strictObject({
+            pointer: z.string().optional(),
+            parameter: z.string().optional(),
+            detail: z.string(),
+          }),
+        )
+        .optional(),
+    })
+    .meta({ description: 'RFC 9457 problem details.' }),
+}
 
-/** The OpenAPI 3.1 document; its schemas are the ones that requests are validated with. */
-export function openapiDocument(release: Release): object {
-  const username = {
-    name: 'username',
-    in: 'path',
-    required: true,
-    schema: jsonSchema(Username),
-    example: 'Ada',
-  }
-  const read = [{}, { token: ['read'] }]
-  const write = [{}, { token: ['write'] }]
+/** The OpenAPI 3.1 document of `api` and of what every service has; schemas are the ones that requests are validated with. */
+export function openapiDocument(
+  release: Release,
+  api: { tag: object; schemas: Record<string, z.ZodType>; paths: object },
+): object {
   return {
     openapi: '3.1.0',
     info: {
@@ -27,71 +47,9 @@ export function openapiDocument(release: Release): object {
         'Stores a date of birth per user name and greets people by it. Errors are RFC 9457 problem documents; their `instance` is the request id, as in the log.',
     },
     servers: [{ url: '/' }],
-    tags: [
-      { name: 'Birthdays', description: 'Save, greet, forget.' },
-      { name: 'Service', description: 'For load balancers and operators.' },
-    ],
+    tags: [api.tag, { name: 'Service', description: 'For load balancers and operators.' }],
     paths: {
-      '/hello/{username}': {
-        parameters: [username],
-        get: {
-          tags: ['Birthdays'],
-          operationId: 'greet',
-          summary: 'Greet a user',
-          security: read,
-          responses: {
-            200: json('The greeting, with the days until the next birthday.', Greeting),
-            ...problems(
-              'invalid-username',
-              'unauthorized',
-              'unknown-user',
-              'internal-error',
-              'store-unavailable',
-            ),
-          },
-        },
-        put: {
-          tags: ['Birthdays'],
-          operationId: 'saveBirthday',
-          summary: 'Save or replace a date of birth',
-          description: `The body may have at most ${BODY_LIMIT_BYTES} bytes. The date must be before today.`,
-          security: write,
-          requestBody: {
-            required: true,
-            content: { 'application/json': { schema: ref(Birthday) } },
-          },
-          responses: {
-            204: { description: 'Saved.' },
-            ...problems(
-              'invalid-birthday',
-              'unauthorized',
-              'forbidden',
-              'request-timeout',
-              'body-too-large',
-              'unsupported-media-type',
-              'internal-error',
-              'store-unavailable',
-            ),
-          },
-        },
-        delete: {
-          tags: ['Birthdays'],
-          operationId: 'forget',
-          summary: 'Forget a user',
-          security: write,
-          responses: {
-            204: { description: 'Forgotten.' },
-            ...problems(
-              'invalid-username',
-              'unauthorized',
-              'forbidden',
-              'unknown-user',
-              'internal-error',
-              'store-unavailable',
-            ),
-          },
-        },
-      },
+      ...api.paths,
       '/hc': {
         get: {
           tags: ['Service'],
@@ -101,8 +59,8 @@ export function openapiDocument(release: Release): object {
             '`ok` from the first answer of the store since boot until the service begins to stop.',
           security: [],
           responses: {
-            200: json('Send requests.', Health),
-            503: json('Starting or draining: send none.', Health),
+            200: json('Send requests.', 'Health'),
+            503: json('Starting or draining: send none.', 'Health'),
           },
         },
       },
@@ -112,13 +70,16 @@ export function openapiDocument(release: Release): object {
           operationId: 'version',
           summary: 'Which release runs here',
           security: [],
-          responses: { 200: json('The release.', Version) },
+          responses: { 200: json('The release.', 'Version') },
         },
       },
     },
     components: {
       schemas: Object.fromEntries(
-        Object.entries(components).map(([name, schema]) => [name, jsonSchema(schema)]),
+        Object.entries<z.ZodType>({ ...api.schemas, ...schemas }).map(([name, schema]) => [
+          name,
+          jsonSchema(schema),
+        ]),
       ),
       securitySchemes: {
         token: {
@@ -133,29 +94,29 @@ export function openapiDocument(release: Release): object {
 }
 
 /** Problems of one status share one entry of the document. */
-function problems(...types: ProblemType[]): Record<string, object> {
+export function problems(...types: ProblemType[]): Record<string, object> {
   const entries = types.map((type) => {
     const [status, title] = problemTypes[type]
     const headers = {
       ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
       ...(status === 503 && { 'Retry-After': { schema: { type: 'integer' } } }),
     }
-    const content = { 'application/problem+json': { schema: ref(ProblemDetails) } }
+    const content = { 'application/problem+json': { schema: ref('Problem') } }
     return [String(status), { description: `${title} (\`${type}\`).`, headers, content }]
   })
   return Object.fromEntries(entries)
 }
 
-function json(description: string, schema: z.ZodType): object {
+/** A response with the schema of that name. */
+export function json(description: string, schema: string): object {
   return { description, content: { 'application/json': { schema: ref(schema) } } }
 }
 
-function ref(schema: z.ZodType): object {
-  const [name] = Object.entries(components).find(([, component]) => component === schema) ?? []
-  return { $ref: `#/components/schemas/${name}` }
+export function ref(schema: string): object {
+  return { $ref: `#/components/schemas/${schema}` }
 }
 
-function jsonSchema(schema: z.ZodType): object {
+export function jsonSchema(schema: z.ZodType): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' })
   return rest
 }

@@ -3,11 +3,16 @@ import swaggerJs from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file'
 import docsJs from './docs.client.js' with { type: 'file' }
 import docsCss from './docs.css' with { type: 'file' }
 import docsHtml from './docs.html' with { type: 'file' }
-import type { EmbeddedFile } from './embedded.ts'
 import icon from './icon.svg' with { type: 'file' }
 import indexJs from './index.client.js' with { type: 'file' }
 import indexCss from './index.css' with { type: 'file' }
 import indexHtml from './index.html' with { type: 'file' }
+
+export interface EmbeddedFile {
+  /** Where Bun has embedded it, or where it is when run from source. */
+  path: string
+  mediaType: string
+}
 
 // These imports are typed as modules; with { type: 'file' } each is a path.
 const file = (path: unknown, mediaType: string): EmbeddedFile => ({
@@ -21,12 +26,12 @@ export const pageFiles = {
 }
 
 /** By name under /assets/. */
-export const assetFiles: Readonly<Record<string, EmbeddedFile | undefined>> = {
-  'index.css': file(indexCss, 'text/css'),
-  'index.js': file(indexJs, 'text/javascript'),
-  'docs.css': file(docsCss, 'text/css'),
-  'docs.js': file(docsJs, 'text/javascript'),
-  'icon.svg': file(icon, 'image/svg+xml'),
-  'swagger-ui.css': file(swaggerCss, 'text/css'),
-  'swagger-ui.js': file(swaggerJs, 'text/javascript'),
-}
+export const assetFiles: ReadonlyMap<string, EmbeddedFile> = new Map([
+  ['index.css', file(indexCss, 'text/css')],
+  ['index.js', file(indexJs, 'text/javascript')],
+  ['docs.css', file(docsCss, 'text/css')],
+  ['docs.js', file(docsJs, 'text/javascript')],
+  ['icon.svg', file(icon, 'image/svg+xml')],
+  ['swagger-ui.css', file(swaggerCss, 'text/css')],
+  ['swagger-ui.js', file(swaggerJs, 'text/javascript')],
+])

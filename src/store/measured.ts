@@ -1,24 +1,22 @@
 import type { Metrics } from '../telemetry/metrics.ts'
-import type { Store } from './store.ts'
 
-/** `store`, with every operation and every failure counted. */
-export function measured(store: Store, metrics: Metrics): Store {
-  const counted = <A extends unknown[], R>(
-    operation: keyof Store,
-    verb: (...args: A) => Promise<R>,
-  ) => {
+/** `store`, with every operation in `operations` and every failure counted. */
+export function measured<T extends object>(
+  store: T,
+  operations: readonly (keyof T & string)[],
+  metrics: Metrics,
+): T {
+  const counted = operations.map((operation) => {
     const { succeeded, failed } = metrics.storeOperation(operation)
-    return (...args: A): Promise<R> => {
-      const result = verb(...args)
-      result.then(succeeded, failed)
-      return result
-    }
-  }
-  return {
-    birthdayOf: counted('birthdayOf', store.birthdayOf),
-    saveBirthday: counted('saveBirthday', store.saveBirthday),
-    forgetBirthday: counted('forgetBirthday', store.forgetBirthday),
-    ping: counted('ping', store.ping),
-    close: store.close,
-  }
+    const verb = store[operation] as (...args: unknown[]) => Promise<unknown>
+    return [
+      operation,
+      (...args: unknown[]) => {
+        const result = verb(...args)
+        result.then(succeeded, failed)
+        return result
+      },
+    ]
+  })
+  return { ...store, ...Object.fromEntries(counted) }
 }

@@ -10,6 +10,12 @@ export interface Log {
 
 export type LogFields = { event: string; err?: unknown } & Record<string, unknown>
 
+/**
+ * journald splits longer lines only at 48 KiB, but `journalctl --output json` shows null in place of a message of 4 KiB, and
+ * numbers in place of one with a character that cannot be printed.
+ */
+const LINE_MAX_CHARS = 4000
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
@@ -30,7 +36,7 @@ export function createLog(
     return (fields) => {
       const { err } = fields
       const own = JSON.stringify(err === undefined ? fields : { ...fields, err: describe(err) })
-      write(`{"level":"${name}","time":"${time()}",${constant},${own.slice(1)}\n`)
+      write(plain(`{"level":"${name}","time":"${time()}",${constant},${own.slice(1)}`))
     }
   }
   const log = {
@@ -60,4 +66,30 @@ function describe(error: unknown): object {
   if (!(error instanceof Error)) return { message: String(error) }
   const { name, message, stack, cause } = error
   return { name, message, stack, ...(cause !== undefined && { cause: describe(cause) }) }
+}
+
+/** `line`, which is JSON, as printable ASCII of bounded length; nearly every line is that already. */
+function plain(line: string): string {
+  if (
+    line.length < LINE_MAX_CHARS &&
+    Buffer.byteLength(line) === line.length &&
+    !line.includes('\x7f')
+  )
+    return `${line}\n`
+  const fields = JSON.parse(line)
+  for (let max = LINE_MAX_CHARS; max > 1; max /= 4) {
+    const shorter = ascii(fields, max)
+    if (shorter.length < LINE_MAX_CHARS) return `${shorter}\n`
+  }
+  const { level, time, event } = fields
+  return `${ascii({ level, time, event, cut: true }, LINE_MAX_CHARS / 4)}\n`
+}
+
+function ascii(value: object, max: number): string {
+  const cut = (_: string, value: unknown) =>
+    typeof value === 'string' && value.length > max ? `${value.slice(0, max)}…` : value
+  return JSON.stringify(value, cut).replace(
+    /[\x7f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

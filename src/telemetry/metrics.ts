@@ -22,6 +22,31 @@ export function createRegistry(): Registry {
   return registry
 }
 
+/** Which time zone rules are in use, and until when the certificate, if any, is valid. */
+export function registerMachine(
+  registry: Registry,
+  facts: {
+    zone: string
+    tzdata: string
+    from: string
+    certificate: { expiresAtSeconds: number } | undefined
+  },
+): void {
+  const { zone, tzdata, from, certificate } = facts
+  new Gauge({
+    name: 'time_zone_info',
+    help: 'Always 1; the labels say by which rules it is today.',
+    labelNames: ['zone', 'tzdata', 'from'],
+    registers: [registry],
+  }).set({ zone, tzdata, from }, 1)
+  if (!certificate) return
+  new Gauge({
+    name: 'tls_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate that is in use expires.',
+    registers: [registry],
+  }).set(certificate.expiresAtSeconds)
+}
+
 /** The metrics of the service, in `registry`. */
 export function createMetrics(release: Release, registry: Registry): Metrics {
   const duration = new Histogram({

@@ -67,6 +67,10 @@ export function isTransient(error: unknown): boolean {
   return kind === 'throttled' || kind === 'network' || (status !== undefined && status >= 500)
 }
 
+/** Whether the network works, and has no such host: mostly a mistyped region. */
+export const isUnknownHost = (error: unknown): boolean =>
+  /^(ENOTFOUND|DNSException)$/.test((error as { code?: string }).code ?? (error as Error).name)
+
 /** How often the SDK sent the call: after more than one attempt, an earlier one may have been carried out. */
 export const attemptsOf = (error: unknown): number =>
   (error as { $metadata?: { attempts?: number } })?.$metadata?.attempts ?? 1

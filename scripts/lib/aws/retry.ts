@@ -1,6 +1,10 @@
-import { explain, isTransient } from './errors.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { explain, isTransient, isUnknownHost } from './errors.ts'
 
 const LONGEST_PAUSE_MS = 30_000
+
+/** No call lasts longer, with the SDK's own retries; what does was interrupted by a suspended machine. */
+const LONGEST_CALL_MS = 240_000
 
 /** How an AWS call that gets no answer is retried. */
 export interface RetryPolicy {
@@ -9,6 +13,15 @@ export interface RetryPolicy {
   patienceMs: number
   signal: AbortSignal
   note: (text: string) => void
+  /** Fails at once if there is no such host, as with a mistyped region: nothing was started that must be followed. */
+  demandsHost?: boolean
+}
+
+/** Ctrl-C, or another signal that ends a command. */
+export class Interrupted extends Stop {
+  constructor() {
+    super('interrupted', EXIT.interrupted)
+  }
 }
 
 /** Sleeps, but not past an abort. */
@@ -25,20 +38,25 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 /**
  * Retries `call` through throttling and network failures, with pauses that double from the poll interval up to half a
- * minute, until `patienceMs` runs out; then, and for any other error, throws. Undefined when aborted.
+ * minute, until `patienceMs` runs out; then, and for any other error, throws. Throws `Interrupted` when aborted. While the
+ * machine sleeps, patience lasts.
  */
 export async function withRetry<T>(
   call: () => Promise<T>,
-  { pollMs, patienceMs, signal, note }: RetryPolicy,
-): Promise<T | undefined> {
-  const deadline = Date.now() + patienceMs
+  { pollMs, patienceMs, signal, note, demandsHost }: RetryPolicy,
+): Promise<T> {
+  let spent = 0
   for (let wait = pollMs; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
+    const began = Date.now()
     try {
       const value = await call()
-      return signal.aborted ? undefined : value
+      if (signal.aborted) throw new Interrupted()
+      return value
     } catch (error) {
-      if (signal.aborted) return undefined
-      if (!isTransient(error) || Date.now() + wait > deadline) throw error
+      if (signal.aborted) throw new Interrupted()
+      spent += wait + Math.min(Date.now() - began, LONGEST_CALL_MS)
+      if (!isTransient(error) || spent > patienceMs || (demandsHost && isUnknownHost(error)))
+        throw error
       note(
         `no answer from AWS yet, trying again in ${(wait / 1000).toFixed(1)} s: ${explain(error)}`,
       )

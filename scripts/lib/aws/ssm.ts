@@ -72,7 +72,7 @@ export async function runOnEach(
   const deadline = Date.now() + options.timeoutMs
   const batches: Batch[] = []
   for (const some of chunks(ids, IDS_LIMIT))
-    batches.push(...(await ask(aws, some, options, deadline)))
+    batches.push(...(await sendInParts(aws, some, options, deadline)))
   const asked = batches.filter((batch) => 'commandId' in batch)
   const refused = batches.filter((batch) => 'refusal' in batch)
   if (asked.length === 0 && refused[0]) throw refused[0].refusal
@@ -95,7 +95,8 @@ export async function runDocument(
   return outcome as CommandOutcome
 }
 
-async function ask(
+/** One command, or if SSM does not know an instance, as many as it takes to leave only that one out. */
+async function sendInParts(
   aws: Aws,
   ids: string[],
   options: CommandOptions,
@@ -104,13 +105,13 @@ async function ask(
   try {
     return [{ ids, commandId: await send(aws, ids, options, deadline) }]
   } catch (refusal) {
-    // SSM refuses a whole command because of one instance that it does not know, and does not always name it.
+    // SSM does not always name it.
     if ((refusal as Error).name !== 'InvalidInstanceId' || ids.length === 1) {
       return [{ ids, refusal }]
     }
     const half = Math.ceil(ids.length / 2)
-    const first = await ask(aws, ids.slice(0, half), options, deadline)
-    return [...first, ...(await ask(aws, ids.slice(half), options, deadline))]
+    const first = await sendInParts(aws, ids.slice(0, half), options, deadline)
+    return [...first, ...(await sendInParts(aws, ids.slice(half), options, deadline))]
   }
 }
 

@@ -1,4 +1,6 @@
 import { EXIT, Stop, usageError } from './errors.ts'
+import { fileProblem } from './files.ts'
+import { printable } from './format.ts'
 import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
 
 /** A command, run as scripts/NAME. */
@@ -40,7 +42,13 @@ export function readCall<T extends OptionTable>(
 ): Call<T> {
   const cut = command.passesOn ? argv.indexOf('--') : -1
   const own = cut < 0 ? argv : argv.slice(0, cut)
-  const { values, words } = readOptions(command.options, own, env, command.environmentPrefix)
+  const { values, words, remarks } = readOptions(
+    command.options,
+    own,
+    env,
+    command.environmentPrefix,
+  )
+  for (const remark of remarks) console.error(`${command.name}: ${remark}`)
   const limit = command.words ?? 0
   if (words.length > limit) {
     const extra = words[limit]
@@ -66,8 +74,10 @@ export async function runCommand<T extends OptionTable>(
     process.exit(await run(readCall(command, argv, process.env)))
   } catch (error) {
     const code = error instanceof Stop ? error.exitCode : EXIT.refused
-    const message = error instanceof Stop ? error.message : command.explain(error)
-    console.error(`${name}: ${message}${code === EXIT.usage ? ` (scripts/${name} --help)` : ''}`)
+    const message =
+      error instanceof Stop ? error.message : (fileProblem(error) ?? command.explain(error))
+    const hint = code === EXIT.usage ? ` (scripts/${name} --help)` : ''
+    console.error(printable(`${name}: ${message}${hint}`))
     process.exit(code)
   }
 }

@@ -21,6 +21,12 @@ export function table(rows: string[][], { figures = false } = {}): string[] {
   return rows.map((row) => row.map(padded).join('  ').trimEnd())
 }
 
+/** Others' text without the characters that move the cursor or hide what follows; line breaks and tabs stay. */
+export const printable = (text: string): string => text.replaceAll(/[^\P{C}\n\t]/gu, ' ')
+
+/** The same in one line. */
+export const oneLine = (text: string): string => printable(text).trim().replaceAll(/\s+/g, ' ')
+
 /** A release id short enough for a table: twelve digits, and whether the tree was dirty. */
 export const shortRelease = (release: string | undefined): string =>
   release ? release.replace(/^([0-9a-f]{12})[0-9a-f]+/, '$1') : 'unknown'
@@ -46,4 +52,16 @@ export function age(now: Date, then: Date | undefined): string {
   if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} d`
   if (seconds >= 7_200) return `${Math.floor(seconds / 3_600)} h`
   return seconds >= 120 ? `${Math.floor(seconds / 60)} min` : `${seconds} s`
+}
+
+/** Lines of at most `columns`, unless a word is longer; none of an empty text. */
+export function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ').filter(Boolean)) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + word.length < columns)
+      lines.push(`${lines.pop()} ${word}`)
+    else lines.push(word)
+  }
+  return lines
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { usageError } from './errors.ts'
+import { wrapped } from './format.ts'
 
 /** One option of a command: how it is parsed, its default and its help. */
 export interface Option<T> {
@@ -10,6 +11,8 @@ export interface Option<T> {
   /** The fallback as shown in the help, if different. */
   readonly shownFallback?: string
   readonly short?: string
+  /** Its name until it was renamed, which is still accepted. */
+  readonly formerly?: string
   readonly multiple?: boolean
   /** Heading above this option in the help. */
   readonly heading?: string
@@ -67,18 +70,25 @@ export function number(help: string, fallback: number, limits?: Limits): Option<
 export function number(
   help: string,
   fallback: undefined,
-  limits: Limits & { shown: string },
+  limits: Limits & { shown: string; formerly?: string },
 ): Option<number | undefined>
 export function number(
   help: string,
   fallback: number | undefined,
-  { min = 0, max = 1e9, whole = false, shown }: Limits & { shown?: string } = {},
+  {
+    min = 0,
+    max = 1e9,
+    whole = false,
+    shown,
+    formerly,
+  }: Limits & { shown?: string; formerly?: string } = {},
 ): Option<number | undefined> {
   return {
     placeholder: 'N',
     help,
     fallback,
     ...(shown !== undefined && { shownFallback: shown }),
+    ...(formerly !== undefined && { formerly }),
     parse(texts, name) {
       const value = last(texts).trim() === '' ? Number.NaN : Number(last(texts))
       if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value
@@ -128,28 +138,37 @@ export function under<T extends OptionTable>(heading: string, table: T): T {
 
 /**
  * The options of `table` as set by `argv`, and its positional arguments. An option that is not given is read from the
- * environment variable named after it, such as PREFIX_POLL_SECONDS. Throws a usage error for anything invalid.
+ * environment variable named after it, such as PREFIX_POLL_SECONDS; `remarks` says which variables with that prefix name
+ * no option. Throws a usage error for anything invalid.
  */
 export function readOptions<T extends OptionTable>(
   table: T,
   argv: string[],
   env: Record<string, string | undefined> = {},
   prefix?: string,
-): { values: Values<T>; words: string[] } {
+): { values: Values<T>; words: string[]; remarks: string[] } {
   const { given, words } = parseWords(table, argv)
+  const variableOf = (name: string): string =>
+    `${prefix}_${name.replaceAll('-', '_').toUpperCase()}`
+  const known = new Set<string>()
   const values = Object.entries(table).map(([name, option]) => {
-    const variable = `${prefix}_${name.replaceAll('-', '_').toUpperCase()}`
-    const fromEnvironment = prefix === undefined ? undefined : env[variable]
-    const texts = given[name]
-    if (texts) return [camelCase(name), option.parse(texts, `--${name}`)]
-    if (!fromEnvironment) return [camelCase(name), option.fallback]
-    if (option.placeholder === undefined && !/^(0|1|true|false)$/.test(fromEnvironment)) {
-      throw usageError(`${variable} needs 1 or 0, got '${fromEnvironment}'`)
+    const names = [name, ...(option.formerly ? [option.formerly] : [])]
+    for (const each of names) known.add(variableOf(each))
+    const used = names.find((each) => given[each])
+    if (used) return [camelCase(name), option.parse(given[used] as string[], `--${used}`)]
+    const variable = names.map(variableOf).find((each) => prefix !== undefined && env[each])
+    if (!variable) return [camelCase(name), option.fallback]
+    const text = env[variable] as string
+    if (option.placeholder === undefined && !/^(0|1|true|false)$/.test(text)) {
+      throw usageError(`${variable} needs 1 or 0, got '${text}'`)
     }
-    const parts = option.multiple ? fromEnvironment.split(',') : [fromEnvironment]
-    return [camelCase(name), option.parse(parts, variable)]
+    return [camelCase(name), option.parse(option.multiple ? text.split(',') : [text], variable)]
   })
-  return { values: Object.fromEntries(values) as Values<T>, words }
+  const unknown = Object.keys(env).filter(
+    (each) => prefix !== undefined && each.startsWith(`${prefix}_`) && !known.has(each),
+  )
+  const remarks = unknown.map((each) => `${each} is ignored: there is no such option`)
+  return { values: Object.fromEntries(values) as Values<T>, words, remarks }
 }
 
 function parseWords(
@@ -157,14 +176,11 @@ function parseWords(
   argv: string[],
 ): { given: Record<string, string[] | undefined>; words: string[] } {
   const options = Object.fromEntries(
-    Object.entries(table).map(([name, { placeholder, short }]) => [
-      name,
-      {
-        type: placeholder ? 'string' : 'boolean',
-        multiple: true,
-        ...(short && { short }),
-      } as const,
-    ]),
+    Object.entries(table).flatMap(([name, { placeholder, short, formerly }]) => {
+      const type = placeholder ? 'string' : 'boolean'
+      const option = { type, multiple: true, ...(short && { short }) } as const
+      return [[name, option], ...(formerly ? [[formerly, option]] : [])]
+    }),
   )
   try {
     const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
@@ -186,7 +202,8 @@ const HELP_COLUMNS = 118
 /** The options as lines of a help text. */
 export function optionLines(table: OptionTable): string[] {
   const rows = Object.entries(table).map(([name, option]) => {
-    const { placeholder, short, help, heading, fallback, shownFallback } = option
+    const { placeholder, short, heading, fallback, shownFallback, formerly } = option
+    const help = option.help + (formerly ? `; --${formerly} is its former name` : '')
     const shown = shownFallback ?? (typeof fallback === 'boolean' ? '' : (fallback ?? ''))
     return {
       heading,
@@ -203,15 +220,4 @@ export function optionLines(table: OptionTable): string[] {
       ...more.map((line) => ' '.repeat(width) + line),
     ]
   })
-}
-
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1)
-    if (line !== undefined && line.length + word.length < columns)
-      lines.push(`${lines.pop()} ${word}`)
-    else lines.push(word)
-  }
-  return lines
 }

@@ -4,10 +4,10 @@ import { type Command, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
 import { flag, oneOf, text } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
+import { provenanceOf } from '../provenance/attested.ts'
 import { bump, listReleases } from '../release/bump.ts'
 import { choose } from '../release/choose.ts'
 import { RELEASE_FILE, readReleaseFile } from '../release/file.ts'
-import { provenanceOf } from '../release/provenance.ts'
 import { service } from '../service.ts'
 
 const options = {

@@ -55,8 +55,8 @@ await runCommand(command, async ({ options }) => {
   const configuration = noPlan
     ? 'left out'
     : await readConfiguration(group, { limitMs, planLimitMs })
-  const told = typeof configuration === 'string' ? undefined : configuration.outputs.region
-  const aws = connectAccount(region ?? told)
+  const regionApplied = typeof configuration === 'string' ? undefined : configuration.outputs.region
+  const aws = connectAccount(region ?? regionApplied)
   const environment = new Environment(aws, { group, url, configuration })
   await refuseIfHopeless(environment, limitMs)
 
@@ -65,7 +65,7 @@ await runCommand(command, async ({ options }) => {
   const results = await examine(environment, {
     names,
     limitOf: (name) => (name === 'plan' ? planLimitMs : limitMs),
-    tell: (some) => report.tell(some),
+    show: (some) => report.show(some),
     wait: (some) => report.wait(some),
   })
   report.end(results)

@@ -86,8 +86,8 @@ await runCommand(command, async ({ options, words }) => {
     timeoutMs: timeoutSeconds * 1000,
     signal,
     print: (line: string) => console.log(line),
-    say: (line: string) => console.error(line),
-    complain: (line: string) => console.error(line),
+    note: (line: string) => console.error(line),
+    warn: (line: string) => console.error(line),
   }
   return await operate(ops, await watch.snapshot(), { ...options, verb, instances })
 })

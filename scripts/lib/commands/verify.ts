@@ -4,14 +4,14 @@ import { explain } from '../aws/errors.ts'
 import { type Command, runCommand } from '../cli/command.ts'
 import { EXIT, usageError } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { commitOf } from '../cli/git.ts'
 import { flag, number, oneOf, text, under } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
 import { readReceiptKeys, readTrustedBuilders, TRUSTED_BUILDERS } from '../provenance/trust.ts'
+import { readReceipt } from '../receipt/signed.ts'
 import { root, service } from '../service.ts'
 import { examineChain } from '../verify/chain.ts'
-import { commitOf } from '../verify/commit.ts'
-import { readReceipt } from '../verify/receipt.ts'
-import { chainLines, holds, summary } from '../verify/report.ts'
+import { chainLines, holds, summary } from '../verify/link.ts'
 
 const options = {
   ...under('what is believed', {
@@ -51,7 +51,7 @@ usage: scripts/verify RELEASE [options]
        scripts/verify RECEIPT [options]
        scripts/verify RELEASE RECEIPT [options]
 
-Tells the chain from a commit to what runs, a line for each link, without believing what it can compare:
+Examines the chain from a commit to what runs, a line for each finding, without believing what it can compare:
 
   commit            is in the clone, on main
   statement         a trusted builder signed that it made executable, bill of materials and image from the commit
@@ -98,7 +98,7 @@ await runCommand(command, async ({ options, words }) => {
     group: options.group ?? receipt?.content.group ?? `${service.name}-production`,
     pollMs: pollSeconds * 1000,
     timeoutMs: timeoutSeconds * 1000,
-    say: (line: string) => console.error(line),
+    note: (line: string) => console.error(line),
   }
   const links = await examineChain(question, offline ? undefined : connect(region))
   const stream = json ? process.stderr : process.stdout

@@ -4,9 +4,9 @@ import {
   type MetricAlarm,
   paginateDescribeAlarms,
 } from '@aws-sdk/client-cloudwatch'
+import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, problem, problemsOr } from './finding.ts'
 import { MetricSearch, type Sight, type Watched } from './metrics.ts'
 
 interface Alarms {
@@ -58,20 +58,20 @@ async function checkMetrics(
   const deaf = new Map<string, { sight: Sight; names: string[] }>()
   for (const alarm of alarms) {
     for (const metric of metricsOf(alarm)) {
-      const sight = await search.look(metric)
+      const sight = await search.find(metric)
       if (!sight.todo && !sight.exists) silent.add(metric.name)
       if (!sight.todo) continue
-      // A metric that is wrong for one node of the store is wrong for all: one line tells it.
+      // A metric that is wrong for one node of the store is wrong for all: one line says it.
       const key = `${metric.namespace} ${metric.name}`
       const known = deaf.get(key) ?? { sight, names: [] }
       deaf.set(key, { ...known, names: [...known.names, alarm.AlarmName ?? ''] })
     }
   }
-  const told = [...deaf.values()].map(({ sight: { text, todo = '' }, names }) => {
+  const findings = [...deaf.values()].map(({ sight: { text, todo = '' }, names }) => {
     const others = names.length > 1 ? ` and ${names.length - 1} more` : ''
     return problem(`${names[0]}${others} can never ring: ${text}`, todo)
   })
-  return { deaf: told, silent: [...silent] }
+  return { deaf: findings, silent: [...silent] }
 }
 
 /** The topics that the environment's alarms tell. */

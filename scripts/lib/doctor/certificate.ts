@@ -1,6 +1,6 @@
 import { type CertificateDetail, DescribeCertificateCommand } from '@aws-sdk/client-acm'
+import { type Finding, ok, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem, problemsOr } from './finding.ts'
 
 const DAY_MS = 86_400_000
 
@@ -26,12 +26,12 @@ export async function checkCertificate(environment: Environment): Promise<Findin
   const { hostname } = new URL(await url())
   const days = Math.floor(((Certificate.NotAfter?.getTime() ?? 0) - Date.now()) / DAY_MS)
   return problemsOr(
-    judge(Certificate, { hostname, days, listener: secure.ListenerArn }),
+    problemsOf(Certificate, { hostname, days, listener: secure.ListenerArn }),
     `${hostname} until ${Certificate.NotAfter?.toISOString().slice(0, 10)}, in ${days} days; ACM renews it`,
   )
 }
 
-function judge(
+function problemsOf(
   certificate: CertificateDetail,
   {
     hostname,

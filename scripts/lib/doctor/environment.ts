@@ -67,14 +67,15 @@ export class Environment {
   readonly url = once(async (): Promise<string> => {
     if (this.options.url) return this.options.url
     const { configuration } = this
-    const told = typeof configuration === 'string' ? undefined : configuration.outputs.url
-    return told ?? (await findUrl(this.aws, await this.fleet(), recordedUrl))
+    const recorded = typeof configuration === 'string' ? undefined : configuration.outputs.url
+    return recorded ?? (await findUrl(this.aws, await this.fleet(), recordedUrl))
   })
 
   /** What the group's instances run at boot: it names all that they look up. */
   readonly userData = once(async (): Promise<string> => {
-    const { fleet, versions } = await this.survey()
-    return versions.find(({ number }) => number === fleet.version)?.userData ?? ''
+    const { fleet, templateVersions } = await this.survey()
+    const saved = templateVersions.find(({ number }) => number === fleet.templateVersion)
+    return saved?.userData ?? ''
   })
 }
 

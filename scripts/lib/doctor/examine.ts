@@ -1,9 +1,9 @@
 import { explain } from '../aws/errors.ts'
 import { Stop } from '../cli/errors.ts'
+import { type Finding, unknown } from '../verify/finding.ts'
 import { checkAlarms } from './alarms.ts'
 import { checkCertificate } from './certificate.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, unknown } from './finding.ts'
 import { checkImages } from './images.ts'
 import { checkAgents, checkInstances } from './instances.ts'
 import { checkJournal } from './journal.ts'
@@ -55,16 +55,16 @@ export interface Examination {
   names: CheckName[]
   /** How long each check may take, in milliseconds. */
   limitOf: (name: CheckName) => number
-  /** Told the results of each check, in the order of `names`, as soon as those before have been told. */
-  tell: (results: Result[]) => void
-  /** Told which checks are still waited for. */
+  /** Called with the results of each check in the order of `names`. */
+  show: (results: Result[]) => void
+  /** Called with the checks that are still waited for. */
   wait: (names: CheckName[]) => void
 }
 
 /** Makes all checks at once. A check that fails or takes too long is unknown and keeps nothing from the others. */
 export async function examine(
   environment: Environment,
-  { names, limitOf, tell, wait }: Examination,
+  { names, limitOf, show, wait }: Examination,
 ): Promise<Result[]> {
   const waiting = new Set(names)
   const all = names.map(async (name) => {
@@ -85,7 +85,7 @@ export async function examine(
   for (const made of all) {
     const some = await made
     results.push(...some)
-    tell(some)
+    show(some)
   }
   return results
 }

@@ -1,14 +1,14 @@
 import { shortRelease } from '../cli/format.ts'
 import { findImage } from '../fleet/images.ts'
+import { type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, problem, problemsOr } from './finding.ts'
 
 /** How many releases must be there to go back to, with the newest. */
 const RELEASES = 3
 
 /** Whether the AMIs of the last releases are still there to launch from. */
 export async function checkImages({ aws, survey }: Environment): Promise<Finding[]> {
-  const { versions } = await survey()
+  const { templateVersions: versions } = await survey()
   const releases = [...new Set(versions.map(({ release }) => release))].slice(0, RELEASES)
   const problems: Finding[] = []
   for (const release of releases) {

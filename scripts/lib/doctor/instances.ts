@@ -1,9 +1,10 @@
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
 import { age, releaseCounts } from '../cli/format.ts'
-import { countReleases, inService, isHealthy, isRunning } from '../fleet/fleet.ts'
+import { countReleases, inService, isHealthy } from '../fleet/fleet.ts'
+import { isRunning } from '../fleet/status.ts'
+import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, problem, problemsOr } from './finding.ts'
 
 /** How long a failed launch stays worth a word, in milliseconds. */
 const RECENT_MS = 3_600_000

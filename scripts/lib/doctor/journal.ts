@@ -1,8 +1,8 @@
 import { DescribeLogStreamsCommand, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
 import { age } from '../cli/format.ts'
 import { inService } from '../fleet/fleet.ts'
+import { count, type Finding, problem, problemsOr, unknown } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, problem, problemsOr, unknown } from './finding.ts'
 
 /** A timer leaves a line in every journal each minute; the agent and CloudWatch take another. */
 const FRESH_MS = 5 * 60_000

@@ -26,13 +26,13 @@ export interface Sight {
   todo: string | undefined
 }
 
-/** Looks for metrics in CloudWatch, which lists those of the last two weeks. */
+/** Finds metrics in CloudWatch, which lists those of the last two weeks. */
 export class MetricSearch {
   private readonly listed = new Map<string, Promise<Metric[]>>()
 
   constructor(private readonly aws: Account) {}
 
-  async look({ namespace, name, dimensions }: Watched): Promise<Sight> {
+  async find({ namespace, name, dimensions }: Watched): Promise<Sight> {
     const near = await this.list(namespace, Object.entries(dimensions)[0])
     const alike = near.filter((metric) => hasExactly(metric, dimensions))
     if (alike.some(({ MetricName }) => MetricName === name)) {
@@ -59,18 +59,18 @@ export class MetricSearch {
   /** Metrics with one dimension in common: all of one load balancer, or of one cluster. */
   private list(namespace: string, dimension: [string, string] | undefined): Promise<Metric[]> {
     const key = JSON.stringify([namespace, dimension])
-    const known = this.listed.get(key) ?? this.ask(namespace, undefined, dimension)
+    const known = this.listed.get(key) ?? this.request(namespace, undefined, dimension)
     this.listed.set(key, known)
     return known
   }
 
   /** The sets of dimension names under which a metric exists. */
   private async shapes(namespace: string, name: string): Promise<string[]> {
-    const metrics = await this.ask(namespace, name, undefined)
+    const metrics = await this.request(namespace, name, undefined)
     return [...new Set(metrics.map((metric) => Object.keys(dimensionsOf(metric)).join(' + ')))]
   }
 
-  private async ask(
+  private async request(
     Namespace: string,
     MetricName: string | undefined,
     dimension: [string, string] | undefined,

@@ -4,8 +4,8 @@ import {
   type VpcEndpoint,
 } from '@aws-sdk/client-ec2'
 import { inService } from '../fleet/fleet.ts'
+import { count, type Finding, ok, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, ok, problem, problemsOr } from './finding.ts'
 
 /** As in terraform/network.tf: without a public address, an instance has no other way to AWS. */
 export const ENDPOINTS = ['ssm', 'ssmmessages', 'logs']

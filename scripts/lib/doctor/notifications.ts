@@ -1,7 +1,7 @@
 import { paginateListSubscriptionsByTopic, type Subscription } from '@aws-sdk/client-sns'
+import { type Finding, ok, problem } from '../verify/finding.ts'
 import { alarmTopics } from './alarms.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem } from './finding.ts'
 
 /** Whether anybody hears of an alarm. */
 export async function checkNotifications(environment: Environment): Promise<Finding[]> {
@@ -9,11 +9,11 @@ export async function checkNotifications(environment: Environment): Promise<Find
   if (topics.length === 0) {
     return [problem('no alarm names a topic: nobody hears of any', 'run terraform apply')]
   }
-  const found = await Promise.all(topics.map((topic) => judge(environment, topic)))
+  const found = await Promise.all(topics.map((topic) => checkTopic(environment, topic)))
   return found.flat()
 }
 
-async function judge({ aws }: Environment, topic: string): Promise<Finding[]> {
+async function checkTopic({ aws }: Environment, topic: string): Promise<Finding[]> {
   const name = topic.split(':').at(-1)
   const subscriptions: Subscription[] = []
   const pages = paginateListSubscriptionsByTopic({ client: aws.sns }, { TopicArn: topic })

@@ -1,6 +1,6 @@
 import { DescribeParametersCommand } from '@aws-sdk/client-ssm'
+import { type Finding, problem, problemsOr, unknown } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, problem, problemsOr, unknown } from './finding.ts'
 
 /** Whether the secrets that an instance looks up at boot are there. Their values are not read. */
 export async function checkParameters({ aws, userData }: Environment): Promise<Finding[]> {

@@ -1,9 +1,9 @@
 import { GetRoleCommand } from '@aws-sdk/client-iam'
 import { $ } from 'bun'
 import { root } from '../service.ts'
+import { type Finding, ok, problem, unknown } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem, unknown } from './finding.ts'
 
 /** The roles of terraform/bootstrap/github.tf, by the end of their names. */
 export const ROLES = ['plan', 'bake', 'deploy', 'rollback']
@@ -28,7 +28,7 @@ export async function checkPipelines({ aws, group }: Environment): Promise<Findi
     problem(`there is no role ${group}-github-${role}`, 'apply terraform/bootstrap'),
   )
   const claims = await claimsHere()
-  return [...problems, claims ? judgeToken(claims, roles) : await judgeRepository(roles)]
+  return [...problems, claims ? checkToken(claims, roles) : await checkRepository(roles)]
 }
 
 async function trustOf({ iam }: Account, RoleName: string): Promise<Trust | undefined> {
@@ -57,7 +57,7 @@ async function claimsHere(): Promise<Record<string, string> | undefined> {
   return JSON.parse(Buffer.from(value.split('.')[1] ?? '', 'base64url').toString())
 }
 
-function judgeToken(claims: Record<string, string>, roles: (readonly [string, Trust])[]): Finding {
+function checkToken(claims: Record<string, string>, roles: (readonly [string, Trust])[]): Finding {
   const { sub = '', repository_owner_id, repository_id } = claims
   const wanting = ([, trust]: readonly [string, Trust]): string[] =>
     Object.keys(trust).filter((claim) => !trust[claim]?.includes(claims[claim] ?? ''))
@@ -79,16 +79,16 @@ function judgeToken(claims: Record<string, string>, roles: (readonly [string, Tr
   )
 }
 
-async function judgeRepository(roles: (readonly [string, Trust])[]): Promise<Finding> {
+async function checkRepository(roles: (readonly [string, Trust])[]): Promise<Finding> {
   const repository = process.env.GITHUB_REPOSITORY ?? (await remote())
   if (!repository) return unknown('this clone has no remote on github.com to compare with')
-  const strangers = roles.filter(([, { sub = [] }]) => !sub.some((each) => isOf(each, repository)))
-  if (strangers.length === 0) {
+  const untrusting = roles.filter(([, { sub = [] }]) => !sub.some((each) => isOf(each, repository)))
+  if (untrusting.length === 0) {
     return ok(`${roles.map(([name]) => name).join(', ')} trust ${repository}`)
   }
-  const trusted = [...new Set(strangers.flatMap(([, { sub = [] }]) => sub.map(nameIn)))]
+  const trusted = [...new Set(untrusting.flatMap(([, { sub = [] }]) => sub.map(nameIn)))]
   return problem(
-    `${strangers.map(([name]) => name).join(', ')} trust ${trusted.join(', ') || 'nobody'}, not ${repository}`,
+    `${untrusting.map(([name]) => name).join(', ')} trust ${trusted.join(', ') || 'nobody'}, not ${repository}`,
     'after renaming or transferring a repository, apply terraform/bootstrap again',
   )
 }

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../cli/errors.ts'
-import { OF_A_RELEASE } from '../release/apply.ts'
+import { RELEASE_RESOURCES } from '../release/apply.ts'
 import type { Change, Terraform } from '../release/terraform.ts'
+import { count, type Finding, ok, problem, unknown } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, ok, problem, unknown } from './finding.ts'
 
 /** How many differences are named. */
 const MOST_NAMED = 5
@@ -23,7 +23,7 @@ export async function checkPlan({ configuration }: Environment): Promise<Finding
   const plan = join(folder, 'doctor.tfplan')
   try {
     if (!(await terraform.differs(plan))) return [ok('terraform plan would change nothing')]
-    return [judge(await changesOf(terraform, plan))]
+    return [summarize(await changesOf(terraform, plan))]
   } catch (error) {
     if (!(error instanceof Stop)) throw error
     const text = firstError(error.message)
@@ -39,7 +39,7 @@ export async function checkPlan({ configuration }: Environment): Promise<Finding
 const changesOf = async (terraform: Terraform, plan: string): Promise<Change[]> =>
   (await terraform.changes(plan)).sort((a, b) => a.address.localeCompare(b.address))
 
-function judge(changes: Change[]): Finding {
+function summarize(changes: Change[]): Finding {
   if (changes.length === 0) {
     return problem('terraform plan would change outputs only', 'run terraform apply')
   }
@@ -50,7 +50,7 @@ function judge(changes: Change[]): Finding {
       `in terraform/store.tf, write store_access as AWS does: ${JSON.stringify(first.before?.access_string)}`,
     )
   }
-  const others = changes.filter(({ address }) => !OF_A_RELEASE.includes(address))
+  const others = changes.filter(({ address }) => !RELEASE_RESOURCES.includes(address))
   if (others.length === 0) {
     return changes.some(({ address }) => address.startsWith('aws_launch_template.'))
       ? problem(

@@ -3,10 +3,11 @@ import {
   GetAWSDefaultServiceQuotaCommand,
   GetServiceQuotaCommand,
 } from '@aws-sdk/client-service-quotas'
+import { unless } from '../aws/errors.ts'
 import { INSTANCES_A_PAGE } from '../fleet/fleet.ts'
+import { count, type Finding, ok, problem, unknown } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, ok, problem, unknown } from './finding.ts'
 import { DOUBLED } from './network.ts'
 
 interface Quota {
@@ -53,7 +54,7 @@ async function checkVcpus({ aws, group, fleet }: Environment): Promise<Finding[]
     .reduce((sum, each) => sum + vcpusOf(each), 0)
   const needed = most * vcpusOf(one)
   const beside = others > 0 ? `, and ${others} run besides` : ''
-  return await judge(
+  return await compareWithQuota(
     aws,
     STANDARD_VCPUS,
     needed + others,
@@ -63,7 +64,7 @@ async function checkVcpus({ aws, group, fleet }: Environment): Promise<Finding[]
 
 async function checkTargets({ aws, fleet }: Environment): Promise<Finding[]> {
   const { MaxSize = 0 } = (await fleet()).group
-  return await judge(
+  return await compareWithQuota(
     aws,
     TARGETS,
     DOUBLED * MaxSize,
@@ -71,7 +72,12 @@ async function checkTargets({ aws, fleet }: Environment): Promise<Finding[]> {
   )
 }
 
-async function judge(aws: Account, quota: Quota, needed: number, why: string): Promise<Finding[]> {
+async function compareWithQuota(
+  aws: Account,
+  quota: Quota,
+  needed: number,
+  why: string,
+): Promise<Finding[]> {
   const value = await limitOf(aws, quota)
   if (value === undefined) return [unknown(`Service Quotas has no value for ${quota.name}`)]
   if (needed <= value) return [ok(`${value} ${quota.name}; ${why}`)]
@@ -85,17 +91,15 @@ async function judge(aws: Account, quota: Quota, needed: number, why: string): P
 
 async function limitOf(aws: Account, { service, code }: Quota): Promise<number | undefined> {
   const input = { ServiceCode: service, QuotaCode: code }
-  const applied = await aws.quotas.send(new GetServiceQuotaCommand(input)).catch(unlessNone)
+  const applied = await aws.quotas
+    .send(new GetServiceQuotaCommand(input))
+    .catch(unless('NoSuchResourceException'))
   if (applied?.Quota?.Value !== undefined) return applied.Quota.Value
   // One that nobody has ever raised may exist only as a default.
   const byDefault = await aws.quotas
     .send(new GetAWSDefaultServiceQuotaCommand(input))
-    .catch(unlessNone)
+    .catch(unless('NoSuchResourceException'))
   return byDefault?.Quota?.Value
-}
-
-function unlessNone(error: Error): undefined {
-  if (error.name !== 'NoSuchResourceException') throw error
 }
 
 /** All on-demand instances of the account in this region. */

@@ -1,15 +1,14 @@
-import { painter } from '../cli/format.ts'
+import { oneLine, painter } from '../cli/format.ts'
+import { count, type Status } from '../verify/finding.ts'
 import type { CheckName, Result } from './examine.ts'
 import { CHECKS } from './examine.ts'
-import { count, type Status } from './finding.ts'
 
-const COLOURS = { ok: 'green', problem: 'red', unknown: 'yellow' } as const
+const COLOURS = { ok: 'green', problem: 'red', unknown: 'yellow', 'not asked': 'dim' } as const
 
 const WIDTH = Math.max(...Object.keys(CHECKS).map(({ length }) => length))
 
 /** What to do follows what is wrong, in one line, whatever AWS said. */
-const sentence = ({ text, todo }: Result): string =>
-  (todo ? `${text}: ${todo}` : text).replaceAll(/\s+/g, ' ')
+const sentence = ({ text, todo }: Result): string => oneLine(todo ? `${text}: ${todo}` : text)
 
 /** How results are shown: a line each, which a terminal wraps with an indent, and there the checks still waited for. */
 export class Report {
@@ -20,7 +19,7 @@ export class Report {
     this.paint = painter(stream)
   }
 
-  tell(results: Result[]): void {
+  show(results: Result[]): void {
     this.erase()
     for (const result of results) this.stream.write(`${this.line(result)}\n`)
   }

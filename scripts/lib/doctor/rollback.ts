@@ -1,12 +1,11 @@
 import { Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
-import { findImage } from '../fleet/images.ts'
-import { previousVersion } from '../fleet/previous.ts'
+import { obstacleTo, previousVersion } from '../fleet/previous.ts'
 import type { Survey } from '../fleet/survey.ts'
 import { preflight } from '../rollout/preflight.ts'
+import { type Finding, ok, problem, problemsOr } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem, problemsOr } from './finding.ts'
 
 /** Whether 'scripts/rollout rollback' could start now, and where it would lead. */
 export async function checkRollback({ aws, survey }: Environment): Promise<Finding[]> {
@@ -26,15 +25,19 @@ export async function checkRollback({ aws, survey }: Environment): Promise<Findi
           "follow it with 'scripts/rollout watch'",
         ),
       ]
+    case 'recycling':
+      return [
+        ok('a refresh that only replaces instances is running: a rollback would stop it first'),
+        ...(await fromRest(aws, { ...seen, fleet: { ...fleet, refresh: undefined } })),
+      ]
     case 'stopped': {
-      const back = seen.versions.find(({ number }) => number === direction.back)
-      const image = back?.imageId ? await findImage(aws, back.imageId) : undefined
+      const obstacle = await obstacleTo(aws, fleet, direction.back)
       return [
         problem(
-          `the newest change ended early: not every instance has version ${fleet.version}`,
-          image?.state === 'available'
+          `the newest change ended early: not every instance has version ${fleet.templateVersion}`,
+          obstacle === undefined
             ? `'scripts/rollout rollback' leads to ${nameOf(direction.back)}; a new deploy goes on`
-            : `deploy a release whose AMI exists: that of ${nameOf(direction.back)} does not`,
+            : `deploy a release whose AMI exists: ${obstacle}`,
         ),
       ]
     }
@@ -44,8 +47,8 @@ export async function checkRollback({ aws, survey }: Environment): Promise<Findi
 }
 
 async function fromRest(aws: Account, seen: Survey): Promise<Finding[]> {
-  const { fleet, versions, releaseOf, direction } = seen
-  const releases = new Set(versions.map(({ release }) => release))
+  const { fleet, templateVersions, releaseOf, direction } = seen
+  const releases = new Set(templateVersions.map(({ release }) => release))
   if (releases.size === 1) {
     return [ok('nothing to go back to yet: the group has had one release only')]
   }
@@ -57,11 +60,11 @@ async function fromRest(aws: Account, seen: Survey): Promise<Finding[]> {
     return [problem('there is no way back', version.message)]
   }
   const { problems } = await preflight(aws, fleet, {
-    launchTemplateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
-    launchTemplateVersion: version,
+    templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
+    templateVersion: version,
     release: releaseOf(version),
     // A rollback waits for no alarm.
-    alarms: [],
+    alarm: [],
     ignoreAlarms: true,
     checkpoints: [],
     checkpointDelaySeconds: undefined,
@@ -71,7 +74,7 @@ async function fromRest(aws: Account, seen: Survey): Promise<Finding[]> {
       ? '; since the newest change is undone already, that takes --further'
       : ''
   return problemsOr(
-    problems.map((text) => ({ status: 'problem' as const, text })),
+    problems,
     `could start now, to version ${version}, release ${shortRelease(releaseOf(version))}${further}`,
   )
 }

@@ -1,8 +1,8 @@
 import { shortRelease } from '../cli/format.ts'
 import { countReleases } from '../fleet/fleet.ts'
 import { service } from '../service.ts'
+import { type Finding, ok, problem } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
-import { type Finding, ok, problem } from './finding.ts'
 
 const PATIENCE_MS = 10_000
 
@@ -10,18 +10,18 @@ const PATIENCE_MS = 10_000
 export async function checkService(environment: Environment): Promise<Finding[]> {
   const url = await environment.url()
   const { health, version } = service
-  const asked = await Promise.all([ask(url + health.path), ask(url + version.path)]).catch(
+  const answers = await Promise.all([get(url + health.path), get(url + version.path)]).catch(
     (error: Error) => error.message || error.name,
   )
-  if (typeof asked === 'string') {
+  if (typeof answers === 'string') {
     return [
       problem(
-        `${url} does not answer (${asked})`,
+        `${url} does not answer (${answers})`,
         "check that the DNS records in 'terraform -chdir=terraform output dns_records' exist and that ingress_cidrs lets this address in; then see the lines below",
       ),
     ]
   }
-  const [healthAnswer, versionAnswer] = asked
+  const [healthAnswer, versionAnswer] = answers
   if (healthAnswer.status !== 200 || !health.isRight(healthAnswer.body)) {
     return [
       problem(
@@ -30,8 +30,8 @@ export async function checkService(environment: Environment): Promise<Finding[]>
       ),
     ]
   }
-  const told = version.read(versionAnswer.body)
-  if (!told) {
+  const answered = version.read(versionAnswer.body)
+  if (!answered) {
     return [
       problem(
         `${url}${version.path} answers ${versionAnswer.status} without a release`,
@@ -40,18 +40,18 @@ export async function checkService(environment: Environment): Promise<Finding[]>
     ]
   }
   const expected = Object.keys(countReleases(await environment.fleet()))
-  if (!expected.includes(told.release)) {
+  if (!expected.includes(answered.release)) {
     return [
       problem(
-        `${url} answers with release ${shortRelease(told.release)}, but the instances in service run ${expected.map(shortRelease).join(' and ') || 'none'}`,
+        `${url} answers with release ${shortRelease(answered.release)}, but the instances in service run ${expected.map(shortRelease).join(' and ') || 'none'}`,
         'check where the address leads: it may be another environment',
       ),
     ]
   }
-  return [ok(`${url} is healthy and answers with release ${shortRelease(told.release)}`)]
+  return [ok(`${url} is healthy and answers with release ${shortRelease(answered.release)}`)]
 }
 
-async function ask(url: string): Promise<{ status: number; body: string }> {
+async function get(url: string): Promise<{ status: number; body: string }> {
   const response = await fetch(url, {
     redirect: 'manual',
     signal: AbortSignal.timeout(PATIENCE_MS),

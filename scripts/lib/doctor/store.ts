@@ -1,8 +1,9 @@
 import { DescribeReplicationGroupsCommand } from '@aws-sdk/client-elasticache'
 import { DescribeClustersCommand } from '@aws-sdk/client-memorydb'
+import { unless } from '../aws/errors.ts'
+import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
-import { count, type Finding, problem, problemsOr } from './finding.ts'
 
 interface Store {
   engine: string
@@ -68,9 +69,3 @@ async function findElastiCache({ elastiCache }: Account, name: string): Promise<
   )
   return { engine: 'ElastiCache', status: found.Status ?? 'unknown', nodes }
 }
-
-const unless =
-  (name: string) =>
-  (error: Error): undefined => {
-    if (error.name !== name) throw error
-  }

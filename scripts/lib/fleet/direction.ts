@@ -1,7 +1,7 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
-import { isRunning } from './fleet.ts'
+import { isRunning, isTurnedRound } from './status.ts'
 
-/** What the direction depends on in an instance refresh. */
+/** What the direction depends on in an instance refresh. Versions are those of the group's launch template. */
 export interface Refresh {
   id: string
   status: InstanceRefreshStatus
@@ -16,11 +16,11 @@ export interface GroupHistory {
   /** The version saved on the group: a rollback returns to it, and a successful refresh replaces it. */
   saved: number
   /** Versions of the instances that serve or are starting to. */
-  versions: (number | undefined)[]
+  present: (number | undefined)[]
   /** Those that AWS still remembers, newest first. */
   refreshes: Refresh[]
   /** The version that was saved when the newest rollout started, as recorded then. */
-  noted?: number | undefined
+  recorded?: number | undefined
 }
 
 /** Where a group comes from, where it is going, and whether that is back. */
@@ -29,6 +29,8 @@ export type Direction =
   | { kind: 'settled'; undone: number | undefined }
   /** No refresh runs, and not every instance has the saved version; `back` is the version that undoes the newest change. */
   | { kind: 'stopped'; left: number | undefined; back: number }
+  /** A refresh replaces instances by others of their own version: no change, and nothing to undo. */
+  | { kind: 'recycling'; refreshId: string; status: InstanceRefreshStatus }
   | { kind: 'forward'; refreshId: string; from: number; to: number; status: InstanceRefreshStatus }
   /** By a refresh to an older version, or by one that was reversed (`turnedRound`). */
   | {
@@ -39,15 +41,6 @@ export type Direction =
       status: InstanceRefreshStatus
       turnedRound: boolean
     }
-
-/** Whether a refresh with this status was reversed. */
-export function isTurnedRound(status: InstanceRefreshStatus): boolean {
-  return (
-    status === 'RollbackInProgress' ||
-    status === 'RollbackSuccessful' ||
-    status === 'RollbackFailed'
-  )
-}
 
 /** A refresh and the version that was saved when it began; undefined if AWS no longer knows. */
 interface Step extends Refresh {
@@ -61,23 +54,25 @@ interface Step extends Refresh {
  * The refreshes with the version that each came from, oldest first. Launch template versions only increase: a refresh to
  * an older one goes back, and so does one to the saved version after a change that ended early.
  */
-function stepsOf({ saved, refreshes, noted }: GroupHistory): Step[] {
+function stepsOf({ saved, refreshes, recorded }: GroupHistory): Step[] {
   const oldestFirst = refreshes.toReversed()
-  const lastSuccess = oldestFirst.findLastIndex(({ status }) => status === 'Successful')
-  let current: number | undefined
+  // What failed, or named no version, left the saved version as it was.
+  const isChange = ({ status, desired }: Refresh): boolean =>
+    status === 'Successful' && desired !== undefined
+  const lastChange = oldestFirst.findLastIndex(isChange)
+  const isOnlyChange = oldestFirst.findIndex(isChange) === refreshes.length - 1
+  let current = isOnlyChange ? recorded : undefined
   let before: Step | undefined
   return oldestFirst.map((refresh, index) => {
-    const former = current ?? (index === refreshes.length - 1 ? noted : undefined)
-    const from = index > lastSuccess ? saved : former
+    const from = index > lastChange ? saved : current
     const to = refresh.desired ?? from ?? saved
-    if (refresh.status === 'Successful') current = to
+    if (isChange(refresh)) current = to
     const step: Step = { ...refresh, from, to, leaves: leftBy(from, to, before) }
     if (!isRecycling(step)) before = step
     return step
   })
 }
 
-/** Whether it replaces instances by others of their own version: no change, and nothing to undo. */
 const isRecycling = ({ desired, from, to, leaves }: Step): boolean =>
   leaves === undefined && (desired === undefined || from === to)
 
@@ -95,11 +90,12 @@ function leftBy(
 
 /** Where the group is going, according to AWS only. */
 export function directionOf(history: GroupHistory): Direction {
-  const { saved, versions } = history
+  const { saved, present } = history
   const steps = stepsOf(history)
   const running = steps.at(-1)
   if (running && isRunning(running.status)) {
     const { id: refreshId, to, status } = running
+    if (isRecycling(running)) return { kind: 'recycling', refreshId, status }
     if (isTurnedRound(status)) {
       return { kind: 'back', refreshId, from: to, to: saved, status, turnedRound: true }
     }
@@ -110,7 +106,7 @@ export function directionOf(history: GroupHistory): Direction {
   const newest = steps.findLast((step) => !isRecycling(step))
   // After a release was shipped, another version is a straggler's, back from standby: the release is undone next.
   const hasShipped = newest?.status === 'Successful' && newest.leaves === undefined
-  if (!hasShipped && versions.some((version) => version !== saved)) {
+  if (!hasShipped && present.some((version) => version !== saved)) {
     // A way back that ended early is still the way back.
     const back = newest?.leaves === undefined ? saved : newest.to
     return { kind: 'stopped', left: newest && (newest.leaves ?? newest.to), back }
@@ -125,9 +121,9 @@ export function versionsBefore(history: GroupHistory): number[] {
     .map(({ from }) => from)
     .filter((version) => version !== undefined && version !== history.saved)
     .reverse()
-  const noted =
-    history.noted === undefined || history.noted === history.saved ? [] : [history.noted]
-  return [...new Set([...(served as number[]), ...noted])]
+  const recorded =
+    history.recorded === undefined || history.recorded === history.saved ? [] : [history.recorded]
+  return [...new Set([...(served as number[]), ...recorded])]
 }
 
 /** The version that `step`, which has ended, left behind or did not bring into service. */

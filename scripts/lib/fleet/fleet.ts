@@ -3,7 +3,6 @@ import {
   DescribeAutoScalingGroupsCommand,
   DescribeInstanceRefreshesCommand,
   type InstanceRefresh,
-  type InstanceRefreshStatus,
 } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstances } from '@aws-sdk/client-ec2'
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2'
@@ -20,8 +19,8 @@ export const INSTANCES_A_PAGE = 1000
 export interface Member {
   id: string
   zone: string
-  /** Launch template version it was launched from. */
-  version: number | undefined
+  /** What it was launched from. */
+  templateVersion: number | undefined
   release: string | undefined
   privateIp: string | undefined
   launchedAt: Date | undefined
@@ -40,8 +39,8 @@ export interface Fleet {
   group: AutoScalingGroup
   name: string
   desired: number
-  /** Version saved on the group: what new instances get and what a rollback returns to. */
-  version: number | undefined
+  /** Saved on the group: what new instances get and what a rollback returns to. */
+  templateVersion: number | undefined
   members: Member[]
   /** The newest refresh, or the one requested, running or not. */
   refresh: InstanceRefresh | undefined
@@ -80,7 +79,7 @@ export class FleetWatch {
         }),
       ),
       this.targets(group),
-      this.learn(ids).catch((error) => {
+      this.fetchFacts(ids).catch((error) => {
         if (!this.tolerates(error)) throw error
       }),
     ])
@@ -89,11 +88,11 @@ export class FleetWatch {
       group,
       name: this.name,
       desired: group.DesiredCapacity ?? 0,
-      version: toVersion(group.LaunchTemplate?.Version),
+      templateVersion: toTemplateVersion(group.LaunchTemplate?.Version),
       members: (group.Instances ?? []).map((instance) => ({
         id: instance.InstanceId as string,
         zone: instance.AvailabilityZone ?? '',
-        version: toVersion(instance.LaunchTemplate?.Version),
+        templateVersion: toTemplateVersion(instance.LaunchTemplate?.Version),
         lifecycle: instance.LifecycleState ?? 'Unknown',
         health: instance.HealthStatus ?? 'Unknown',
         ...(this.facts.get(instance.InstanceId as string) ?? NOTHING_KNOWN),
@@ -129,9 +128,8 @@ export class FleetWatch {
     return this.toleratesDenied && classifyError(error) === 'denied'
   }
 
-  private async learn(ids: string[]): Promise<void> {
-    const strangers = ids.filter((id) => !this.facts.get(id)?.privateIp)
-    if (strangers.length === 0) return
+  private async fetchFacts(ids: string[]): Promise<void> {
+    if (ids.every((id) => this.facts.get(id)?.privateIp)) return
     // A filter, unlike InstanceIds, does not fail the whole call for an instance that EC2 does not know yet.
     const Filters = [{ Name: 'tag:aws:autoscaling:groupName', Values: [this.name] }]
     const pages = paginateDescribeInstances(
@@ -159,28 +157,15 @@ const NOT_A_TARGET = {
   port: undefined,
 }
 
-/** Whether a refresh with this status is still running; undefined: there is none. */
-export function isRunning(status: InstanceRefreshStatus | undefined): boolean {
-  switch (status) {
-    case 'Pending':
-    case 'InProgress':
-    case 'Baking':
-    case 'Cancelling':
-    case 'RollbackInProgress':
-      return true
-    case undefined:
-    case 'Successful':
-    case 'Failed':
-    case 'Cancelled':
-    case 'RollbackSuccessful':
-    case 'RollbackFailed':
-      return false
-  }
-}
-
 /** The processes of the group that somebody, or AWS, has suspended. */
 export const suspendedProcesses = ({ group }: Fleet): string[] =>
   (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
+
+/** The same as a line of a report; none if nothing is suspended. */
+export function suspendedLine(fleet: Fleet): string[] {
+  const names = suspendedProcesses(fleet)
+  return names.length > 0 ? [`suspended   ${names.join(', ')}`] : []
+}
 
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
@@ -203,19 +188,16 @@ export function countReleases(fleet: Fleet): Record<string, number> {
   return counted
 }
 
-/** The releases marked on the group as rolled back, newest last. */
-export const markedReleases = (group: Pick<AutoScalingGroup, 'Tags'>): string[] =>
-  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
-
-/** Who is at the newest refresh, and since when, as far as scripts/rollout recorded it. */
-export const operatorOf = (group: Pick<AutoScalingGroup, 'Tags'>): string | undefined =>
-  tagValue(group.Tags, TAG.operator)
-
-const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
-
-/** The version that was running when the newest rollout started, as recorded then. */
-export const previousVersion = (group: Pick<AutoScalingGroup, 'Tags'>): number | undefined =>
-  toVersion(tagValue(group.Tags, TAG.previous))
+/** The release that a move to `templateVersion` replaces: of the instances in service, the saved version's first. */
+export function releaseReplacedBy(
+  fleet: Fleet,
+  templateVersion: number | undefined,
+): string | undefined {
+  const serving = inService(fleet)
+  const others = serving.filter((member) => member.templateVersion !== templateVersion)
+  const saved = others.find((member) => member.templateVersion === fleet.templateVersion)
+  return (saved ?? others[0] ?? serving[0])?.release
+}
 
 function unknownGroup(name: string): Stop {
   return new Stop(
@@ -224,6 +206,6 @@ function unknownGroup(name: string): Stop {
 }
 
 /** The number of a launch template version; undefined for $Latest and $Default. */
-export function toVersion(text: string | undefined): number | undefined {
+export function toTemplateVersion(text: string | undefined): number | undefined {
   return text && /^\d+$/.test(text) ? Number(text) : undefined
 }

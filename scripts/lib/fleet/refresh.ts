@@ -1,7 +1,5 @@
 import {
   CancelInstanceRefreshCommand,
-  CreateOrUpdateTagsCommand,
-  DeleteTagsCommand,
   DescribeInstanceRefreshesCommand,
   type InstanceRefresh,
   paginateDescribeInstanceRefreshes,
@@ -9,17 +7,17 @@ import {
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
 } from '@aws-sdk/client-auto-scaling'
-import { callerName } from '../aws/caller.ts'
 import type { Aws } from '../aws/clients.ts'
 import { attemptsOf, isTransient, LostAnswer } from '../aws/errors.ts'
 import { type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { type Fleet, markedReleases, toVersion } from './fleet.ts'
-import { TAG } from './tags.ts'
+import { Stop } from '../cli/errors.ts'
+import { type Fleet, type FleetWatch, toTemplateVersion } from './fleet.ts'
+import { byOperator } from './marks.ts'
 
 export interface RefreshPlan {
   group: string
   templateId: string
-  version: number
+  templateVersion: number
   desired: number
   minHealthy: number
   maxHealthy: number
@@ -59,10 +57,14 @@ export function batchesOf(checkpoints: number[], desired: number, maxHealthy: nu
 }
 
 /** The launch template version that a refresh rolls out; undefined: the group's own. */
-export const desiredVersion = ({ DesiredConfiguration }: InstanceRefresh): number | undefined =>
-  toVersion(DesiredConfiguration?.LaunchTemplate?.Version)
+export const targetOf = ({ DesiredConfiguration }: InstanceRefresh): number | undefined =>
+  toTemplateVersion(DesiredConfiguration?.LaunchTemplate?.Version)
 
-/** All refreshes that AWS still remembers (it keeps them for six weeks), newest first. */
+/** Why it went back, or is where it is; empty if AWS says nothing. */
+export const reasonOf = (refresh: InstanceRefresh | undefined): string =>
+  refresh?.RollbackDetails?.RollbackReason ?? refresh?.StatusReason ?? ''
+
+/** All refreshes that AWS still remembers (it keeps them for six weeks), newest first. That is AWS's own order: one that is pending may have no time. */
 export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRefresh[]> {
   const found: InstanceRefresh[] = []
   const pages = paginateDescribeInstanceRefreshes(
@@ -70,7 +72,7 @@ export async function listRefreshes(aws: Aws, group: string): Promise<InstanceRe
     { AutoScalingGroupName: group },
   )
   for await (const { InstanceRefreshes = [] } of pages) found.push(...InstanceRefreshes)
-  return found.sort((a, b) => (b.StartTime?.getTime() ?? 0) - (a.StartTime?.getTime() ?? 0))
+  return found
 }
 
 /** The newest refresh; undefined if there was none in six weeks. */
@@ -105,7 +107,7 @@ export async function startRefresh(
   const command = new StartInstanceRefreshCommand({
     AutoScalingGroupName: plan.group,
     DesiredConfiguration: {
-      LaunchTemplate: { LaunchTemplateId: plan.templateId, Version: String(plan.version) },
+      LaunchTemplate: { LaunchTemplateId: plan.templateId, Version: String(plan.templateVersion) },
     },
     Preferences: preferences,
   })
@@ -121,7 +123,7 @@ export async function startRefresh(
 
 /** How long AWS may take to list a refresh that it has started, in milliseconds. */
 const LISTED_MS = 60_000
-const LOOK_MS = 5_000
+const LIST_AGAIN_MS = 5_000
 
 /**
  * The refresh that was started although its answer was lost, if there is one: the attempt ended in a network error, or the
@@ -135,23 +137,35 @@ async function startedDespite(
 ): Promise<string | undefined> {
   const isRefused = error.name.startsWith('InstanceRefreshInProgress')
   if (isRefused ? attemptsOf(error) < 2 : !isTransient(error)) return undefined
-  const look = () => listRefreshes(aws, plan.group)
   for (let deadline: number | undefined; ; ) {
-    const seen = await withRetry(look, retryPolicy).catch(() => undefined)
+    const seen = await withRetry(() => listRefreshes(aws, plan.group), retryPolicy).catch(
+      () => undefined,
+    )
     if (!seen) throw new LostAnswer(error)
     const before = seen.findIndex(({ InstanceRefreshId }) => InstanceRefreshId === plan.newest)
     const since = before < 0 ? seen : seen.slice(0, before)
     if (since.length > 0) {
-      return since.find((each) => desiredVersion(each) === plan.version)?.InstanceRefreshId
+      return since.find((each) => targetOf(each) === plan.templateVersion)?.InstanceRefreshId
     }
     deadline ??= Date.now() + LISTED_MS
     if (Date.now() >= deadline) return undefined
-    await Bun.sleep(LOOK_MS)
+    await Bun.sleep(LIST_AGAIN_MS)
   }
 }
 
-export async function cancelRefresh(aws: Aws, group: string): Promise<void> {
-  await aws.autoScaling.send(new CancelInstanceRefreshCommand({ AutoScalingGroupName: group }))
+/** Has AWS cancel the running refresh. A refusal because `id` is being cancelled is no error: an earlier attempt may have done so. */
+export async function cancelRefresh(
+  aws: Aws,
+  group: string,
+  id: string | undefined,
+): Promise<void> {
+  const command = new CancelInstanceRefreshCommand({ AutoScalingGroupName: group })
+  await aws.autoScaling.send(command).catch(async (error: Error) => {
+    if (!error.name.startsWith('ActiveInstanceRefreshNotFound')) throw error
+    const newest = await newestRefresh(aws, group)
+    const isStopping = newest?.Status === 'Cancelling' || newest?.Status === 'Cancelled'
+    if (id === undefined || newest?.InstanceRefreshId !== id || !isStopping) throw error
+  })
 }
 
 /** Rolls a running refresh back to the version saved on the group. */
@@ -159,50 +173,21 @@ export async function rollBackRefresh(aws: Aws, group: string): Promise<void> {
   await aws.autoScaling.send(new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group }))
 }
 
-/** AWS's limit for a tag's value, in characters. */
-const MOST_CHARACTERS = 256
-
-/** Marks `release` on the group as rolled back, in addition to those already marked. */
-export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
-  const marks = [...markedReleases(group).filter((each) => each !== release), release]
-  while (marks.join(' ').length > MOST_CHARACTERS) marks.shift()
-  await writeMarks(aws, name, marks)
+/** A refresh began between a decision and its execution. */
+export class Overtaken extends Stop {
+  constructor({ name, group }: Fleet) {
+    super(
+      `another rollout of ${name} started in the meantime${byOperator(group)}: see 'scripts/rollout status'. Nothing was started.`,
+    )
+  }
 }
 
-/** Removes the mark of `release`, if it has one. */
-export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
-  const marked = markedReleases(group)
-  if (!marked.includes(release)) return
-  await writeMarks(
-    aws,
-    name,
-    marked.filter((each) => each !== release),
-  )
+/**
+ * Throws `Overtaken` if a refresh began since the snapshot `fleet`. AWS has no conditional start, so this is checked
+ * last: the remaining gap is one call wide.
+ */
+export async function assertNotOvertaken(aws: Aws, watch: FleetWatch, fleet: Fleet): Promise<void> {
+  const newest = await newestRefresh(aws, fleet.name)
+  if (newest?.InstanceRefreshId === fleet.refresh?.InstanceRefreshId) return
+  throw new Overtaken(await watch.snapshot())
 }
-
-/** Records the running version on the group, for a rollback after AWS has forgotten it. */
-export async function recordPrevious(aws: Aws, { name, version }: Fleet): Promise<void> {
-  if (version !== undefined) await writeTag(aws, name, TAG.previous, String(version))
-}
-
-/** Records on the group who started, rolled back or cancelled its newest refresh. */
-export async function recordOperator(aws: Aws, { name }: Fleet): Promise<void> {
-  const who = await callerName(aws)
-  await writeTag(aws, name, TAG.operator, `${who} at ${new Date().toISOString()}`)
-}
-
-async function writeTag(aws: Aws, group: string, key: string, value: string): Promise<void> {
-  const tag = { ...tagOf(group, key), Value: value, PropagateAtLaunch: false }
-  await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
-}
-
-async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
-  if (releases.length > 0) return await writeTag(aws, group, TAG.rolledBack, releases.join(' '))
-  await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group, TAG.rolledBack)] }))
-}
-
-const tagOf = (group: string, Key: string) => ({
-  ResourceId: group,
-  ResourceType: 'auto-scaling-group',
-  Key,
-})

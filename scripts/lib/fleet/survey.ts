@@ -9,9 +9,10 @@ import {
   rolledBackReleases,
   versionsBefore,
 } from './direction.ts'
-import { type Fleet, FleetWatch, markedReleases, present, previousVersion } from './fleet.ts'
+import { type Fleet, FleetWatch, present } from './fleet.ts'
 import { listVersions, type TemplateVersion } from './images.ts'
-import { desiredVersion, listRefreshes } from './refresh.ts'
+import { markedReleases, recordedPrevious } from './marks.ts'
+import { listRefreshes, targetOf } from './refresh.ts'
 
 /** A group with all that shows where it is going and where it must not go. */
 export interface Survey {
@@ -22,36 +23,36 @@ export interface Survey {
   /** All that AWS still remembers, newest first. */
   refreshes: InstanceRefresh[]
   /** Of the group's launch template, newest first. */
-  versions: TemplateVersion[]
+  templateVersions: TemplateVersion[]
   /** Releases that were rolled back and not shipped since. */
   rolledBack: string[]
-  releaseOf(version: number | undefined): string | undefined
-  /** The AMI of a version. */
-  imageOf(version: number | undefined): string | undefined
+  releaseOf(templateVersion: number | undefined): string | undefined
+  imageOf(templateVersion: number | undefined): string | undefined
 }
 
 /** Collects all of this from AWS. Throws `Stop` when there is no such group. */
 export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const { fleet, refreshes } = await consistentSnapshot(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
-  const versions = templateId ? await versionsOf(aws, watch, templateId) : []
-  const find = (version: number | undefined) => versions.find(({ number }) => number === version)
-  const releaseOf = (version: number | undefined) => find(version)?.release
+  const templateVersions = templateId ? await versionsOf(aws, watch, templateId) : []
+  const find = (wanted: number | undefined) =>
+    templateVersions.find(({ number }) => number === wanted)
+  const releaseOf = (wanted: number | undefined) => find(wanted)?.release
   const history: GroupHistory = {
-    saved: fleet.version ?? 0,
-    versions: present(fleet).map(({ version }) => version),
+    saved: fleet.templateVersion ?? 0,
+    present: present(fleet).map(({ templateVersion }) => templateVersion),
     refreshes: refreshes.filter((each) => isOf(each, templateId)).map(toRefresh),
-    noted: previousVersion(fleet.group),
+    recorded: recordedPrevious(fleet.group),
   }
   return {
     fleet,
     refreshes,
     direction: directionOf(history),
     before: versionsBefore(history),
-    versions,
+    templateVersions,
     rolledBack: rolledBackReleases(history, releaseOf, markedReleases(fleet.group)),
     releaseOf,
-    imageOf: (version) => find(version)?.imageId,
+    imageOf: (wanted) => find(wanted)?.imageId,
   }
 }
 
@@ -108,6 +109,6 @@ export async function findRolledBack(aws: Aws, group: string): Promise<string[]>
 const toRefresh = (refresh: InstanceRefresh): Refresh => ({
   id: refresh.InstanceRefreshId ?? '',
   status: refresh.Status ?? 'Pending',
-  desired: desiredVersion(refresh),
+  desired: targetOf(refresh),
   wasTurnedRound: refresh.RollbackDetails !== undefined,
 })

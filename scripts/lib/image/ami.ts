@@ -26,13 +26,13 @@ export interface AmiBake {
   force: boolean
   /** A folder for the upload. */
   work: string
-  say(line: string): void
+  note(line: string): void
   interrupted: AbortSignal
 }
 
 /** Has Packer bake `release` into an AMI, unless it has one. */
 export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
-  const { root, arch, release, force, say, interrupted } = bake
+  const { root, arch, release, force, note, interrupted } = bake
   const aws = connect(bake.region)
   const region = await aws.ec2.config.region()
 
@@ -42,7 +42,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
       .map(({ id }) => id)
   const [existing] = await baked()
   if (existing && !force) {
-    say(`already baked in ${region} (--force bakes it again)`)
+    note(`already baked in ${region} (--force bakes it again)`)
     return { release: release.id, arch, region, ami: existing, already: true }
   }
 
@@ -57,7 +57,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   // Packer leaves an image that it could not wait for, and then refuses to make another with its name.
   for (const left of await imagesWith(aws, [unfinished(release.id)])) {
     if (left.arch !== arch || left.state === 'pending') continue
-    say(`removing ${left.id}, which a failed bake left`)
+    note(`removing ${left.id}, which a failed bake left`)
     await removeImage(aws, left.id, left.snapshots)
   }
   const folder = join(root, 'packer', 'aws')
@@ -68,8 +68,8 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
       stderr: 'pipe',
       env: { ...process.env, ...env },
     })
-  say('packer build packer/aws')
-  await runPacker({ command: ['init', folder], start: packer, say, interrupted })
+  note('packer build packer/aws')
+  await runPacker({ command: ['init', folder], start: packer, note, interrupted })
   const variables = {
     region,
     arch,
@@ -80,13 +80,19 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     commit_time: String(release.commitTime),
     name_suffix: existing ? `-${Math.floor(Date.now() / 1000)}` : '',
   }
-  // Which one it made, Packer says. Of others with the tags of the release, even newer ones, nobody knows the maker.
+  // Packer names the one it made. Of others with the tags of the release, even newer ones, nobody knows the maker.
   const made: string[] = []
-  const hear = (line: string) => {
+  const record = (line: string) => {
     if (line.startsWith(`${region}: ami-`)) made.push(line.slice(`${region}: `.length))
-    say(line)
+    note(line)
   }
-  await runPacker({ command: ['build', folder], variables, start: packer, say: hear, interrupted })
+  await runPacker({
+    command: ['build', folder],
+    variables,
+    start: packer,
+    note: record,
+    interrupted,
+  })
   const ami = made.at(-1)
   if (!ami || !(await baked()).includes(ami)) {
     throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)

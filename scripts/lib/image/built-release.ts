@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { $ } from 'bun'
 import { Stop } from '../cli/errors.ts'
+import { git } from '../cli/git.ts'
 import type { Arch } from '../fleet/images.ts'
-import { executableName, sbomName } from './artifacts.ts'
+import { executableName, sbomName, sha256Of } from './artifacts.ts'
 
 export interface BuiltRelease {
   /** The full SHA of the commit. */
@@ -21,17 +21,15 @@ export interface BuiltRelease {
 
 /** The commit of the tree at `root`, built for `arch`. Throws `Stop` when the tree is dirty or it is not built. */
 export async function readBuiltRelease(root: string, arch: Arch): Promise<BuiltRelease> {
-  const changed = (await $`git -C ${root} status --porcelain`.text())
-    .trimEnd()
-    .split('\n')
-    .filter(Boolean)
+  const { stdout } = await git(root, 'status', '--porcelain')
+  const changed = stdout.split('\n').filter(Boolean)
   if (changed.length > 0) {
     const [first, ...rest] = changed
     const more = rest.length > 0 ? ` and ${rest.length} more` : ''
     throw new Stop(`uncommitted changes (${first?.slice(3)}${more}): commit them, then build`)
   }
-  const id = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
-  const commitTime = Number(await $`git -C ${root} show -s --format=%ct HEAD`.text())
+  const { stdout: id } = await git(root, 'rev-parse', 'HEAD')
+  const commitTime = Number((await git(root, 'show', '-s', '--format=%ct', 'HEAD')).stdout)
 
   const build = `run scripts/build --arch ${arch}`
   const name = executableName(arch)
@@ -55,7 +53,7 @@ function readListed(root: string, name: string, build: string) {
   const path = join(root, 'dist', name)
   if (!existsSync(path)) throw new Stop(`there is no dist/${name}: ${build}`)
   const bytes = readFileSync(path)
-  const sha256 = new Bun.CryptoHasher('sha256').update(bytes).digest('hex')
+  const sha256 = sha256Of(bytes)
   if (listedSum(root, name) !== sha256) {
     throw new Stop(`dist/${name} does not match dist/SHA256SUMS: ${build}`)
   }

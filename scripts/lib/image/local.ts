@@ -68,12 +68,12 @@ export async function bakeLocally(
   root: string,
   arch: Arch,
   release: BuiltRelease,
-  say: (line: string) => void,
+  note: (line: string) => void,
   interrupted: AbortSignal,
 ): Promise<LocalImage> {
   const images = join(root, 'packer', '.images')
   mkdirSync(images, { recursive: true })
-  const base = await makeBase(root, images, say)
+  const base = await makeBase(root, images, note)
   interrupted.throwIfAborted()
 
   const work = mkdtempSync(join(images, `.${release.id.slice(0, 12)}-`))
@@ -97,7 +97,7 @@ export async function bakeLocally(
     const container = await bootContainer({ root: target, name, log })
     try {
       await untilActive(container, 'ssh.service', log)
-      say('packer build packer/local')
+      note('packer build packer/local')
       await runPacker({
         command: ['build', join(root, 'packer', 'local')],
         variables: {
@@ -108,14 +108,14 @@ export async function bakeLocally(
           ssh_private_key_file: key,
         },
         start: (command, env) => container.beside(command, env),
-        say,
+        note,
         interrupted,
       })
     } finally {
       await container.stop()
     }
 
-    say('packing the image')
+    note('packing the image')
     const packed = join(work, 'root.tar.zst')
     await settleTimes(target, release.commitTime)
     await $`tar -C ${target} --sort=name --numeric-owner --xattrs --pax-option=delete=atime,delete=ctime --use-compress-program=${'zstd -1 -q -T2'} -cf ${packed} .`
@@ -142,7 +142,7 @@ async function settleTimes(folder: string, time: number): Promise<void> {
 async function makeBase(
   root: string,
   images: string,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): Promise<string> {
   const script = join(root, 'scripts', 'lib', 'image', 'base.sh')
   const version = new Bun.CryptoHasher('sha256')
@@ -151,7 +151,7 @@ async function makeBase(
     .slice(0, 12)
   const base = join(images, `debian-12-${version}.tar`)
   if (existsSync(base)) return base
-  say('making the Debian 12 root file system (once, about a minute)')
+  note('making the Debian 12 root file system (once, about a minute)')
   const { exitCode, stderr } = await $`${script} ${base}`.nothrow().quiet()
   if (exitCode !== 0) throw new Stop(`debootstrap failed: ${stderr.toString().trim()}`)
   return base

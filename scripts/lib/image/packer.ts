@@ -5,7 +5,7 @@ interface PackerRun {
   command: [string, string]
   variables?: Record<string, string>
   start(command: string[], env: Record<string, string>): Bun.Subprocess<'ignore', 'pipe', 'pipe'>
-  say(line: string): void
+  note(line: string): void
   /** Makes Packer cancel the build and clean up. */
   interrupted: AbortSignal
 }
@@ -15,21 +15,21 @@ interface PackerRun {
  * instance. Throws `Stop` when it fails.
  */
 export async function runPacker(run: PackerRun): Promise<void> {
-  const { command, variables = {}, start, say, interrupted } = run
+  const { command, variables = {}, start, note, interrupted } = run
   interrupted.throwIfAborted()
   const [verb, folder] = command
   const options = Object.entries(variables).flatMap(([name, value]) => ['-var', `${name}=${value}`])
   if (verb === 'build') options.unshift('-color=false')
   const child = start(['packer', verb, ...options, folder], { CHECKPOINT_DISABLE: '1' })
   const cancel = () => {
-    say('interrupted: waiting for Packer to clean up')
+    note('interrupted: waiting for Packer to clean up')
     // Not SIGINT: Packer's outer process expects a terminal to send that to the whole group, and does not pass it on.
     child.kill('SIGTERM')
   }
   interrupted.addEventListener('abort', cancel)
   const [, , exitCode] = await Promise.all([
-    passOn(child.stdout, say),
-    passOn(child.stderr, say),
+    passOn(child.stdout, note),
+    passOn(child.stderr, note),
     child.exited,
   ])
   interrupted.removeEventListener('abort', cancel)
@@ -39,14 +39,14 @@ export async function runPacker(run: PackerRun): Promise<void> {
 
 async function passOn(
   stream: ReadableStream<Uint8Array>,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): Promise<void> {
   let rest = ''
   const decoder = new TextDecoder()
   for await (const chunk of stream) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) if (line.trim()) say(line.trimEnd())
+    for (const line of lines) if (line.trim()) note(line.trimEnd())
   }
-  if (rest.trim()) say(rest.trimEnd())
+  if (rest.trim()) note(rest.trimEnd())
 }

@@ -19,12 +19,12 @@ export async function logs(
       comment: ops.comment,
       pollMs: ops.pollMs,
       timeoutMs: ops.timeoutMs,
-      note: ops.say,
+      note: ops.note,
     })
     for (const { id, status, stdout, stderr } of outcomes) {
       if (status !== 'Success') {
         allAnswered = false
-        ops.complain(`${id}: logs ended with status ${status} ${stderr}`.trim())
+        ops.warn(`${id}: logs ended with status ${status} ${stderr}`.trim())
         continue
       }
       const now = stdout.split('\n').filter(Boolean)

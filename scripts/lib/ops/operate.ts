@@ -62,7 +62,7 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
     comment,
     pollMs,
     timeoutMs,
-    note: ops.say,
+    note: ops.note,
   })
   for (const { id, status, stdout, stderr } of outcomes) {
     const file = join(out, `${id}.txt`)
@@ -73,11 +73,11 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
 }
 
 /** A release that has since been replaced must not serve again. */
-function refuseOldRelease({ version, name }: Fleet, members: Member[]): void {
-  const old = members.find((member) => member.version !== version)
+function refuseOldRelease({ templateVersion, name }: Fleet, members: Member[]): void {
+  const old = members.find((member) => member.templateVersion !== templateVersion)
   if (!old) return
   throw new Stop(
-    `${old.id} has launch template version ${old.version ?? 'unknown'}, and ${name} runs version ${version}: it would serve an old release. Terminate it instead`,
+    `${old.id} has launch template version ${old.templateVersion ?? 'unknown'}, and ${name} runs version ${templateVersion}: it would serve an old release. Terminate it instead`,
   )
 }
 

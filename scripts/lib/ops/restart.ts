@@ -3,7 +3,8 @@ import { explain, isTransient } from '../aws/errors.ts'
 import { withRetry } from '../aws/retry.ts'
 import { runDocument } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { type Fleet, inService, isHealthy, isRunning, type Member } from '../fleet/fleet.ts'
+import { type Fleet, inService, isHealthy, type Member } from '../fleet/fleet.ts'
+import { isRunning } from '../fleet/status.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']
@@ -29,9 +30,9 @@ export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promis
   try {
     for (const [index, member] of members.entries()) {
       if (ops.signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
-      ops.say(`${member.id}: restarting (${index + 1} of ${members.length})`)
+      ops.note(`${member.id}: restarting (${index + 1} of ${members.length})`)
       await restartOne(ops, member.id)
-      ops.say(`${member.id}: healthy`)
+      ops.note(`${member.id}: healthy`)
     }
   } finally {
     await resume(ops, processes)
@@ -40,10 +41,10 @@ export async function restart(ops: Ops, fleet: Fleet, members: Member[]): Promis
 
 /** Retries through throttling and network failures: with health checks suspended, a group replaces no dead instance. */
 async function resume(
-  { aws, group, pollMs, complain }: Ops,
+  { aws, group, pollMs, warn }: Ops,
   processes: { AutoScalingGroupName: string; ScalingProcesses: string[] },
 ): Promise<void> {
-  const policy = { pollMs, patienceMs: RESUME_MS, signal: NO_INTERRUPTION, note: complain }
+  const policy = { pollMs, patienceMs: RESUME_MS, signal: NO_INTERRUPTION, note: warn }
   const command = () => aws.autoScaling.send(new ResumeProcessesCommand(processes))
   await withRetry(command, policy).catch((error) => {
     throw new Stop(
@@ -67,7 +68,7 @@ function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
 }
 
 async function restartOne(ops: Ops, id: string): Promise<void> {
-  const { aws, group, comment, pollMs, timeoutMs, complain } = ops
+  const { aws, group, comment, pollMs, timeoutMs, warn } = ops
   const options = { group, verb: 'restart' as const, comment, pollMs, timeoutMs }
   const outcome = await runDocument(aws, id, options)
   if (outcome.status !== 'Success') {
@@ -77,7 +78,7 @@ async function restartOne(ops: Ops, id: string): Promise<void> {
     )
   }
   const deadline = Date.now() + timeoutMs
-  const policy = { pollMs, patienceMs: timeoutMs, signal: NO_INTERRUPTION, note: complain }
+  const policy = { pollMs, patienceMs: timeoutMs, signal: NO_INTERRUPTION, note: warn }
   for (;;) {
     const fleet = await withRetry(() => ops.watch.snapshot(), policy)
     const member = fleet?.members.find((each) => each.id === id)

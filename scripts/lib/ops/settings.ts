@@ -31,7 +31,7 @@ export interface Ops {
   /** A line of the result, on stdout. */
   print: (line: string) => void
   /** Progress, on stderr. */
-  say: (line: string) => void
+  note: (line: string) => void
   /** Problems, on stderr. */
-  complain: (line: string) => void
+  warn: (line: string) => void
 }

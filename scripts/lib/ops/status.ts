@@ -7,17 +7,17 @@ import {
   inService,
   isHealthy,
   type Member,
-  markedReleases,
-  suspendedProcesses,
+  suspendedLine,
 } from '../fleet/fleet.ts'
+import { markedReleases } from '../fleet/marks.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */
 export interface Report extends Member {
   /** From /etc/app/release. */
-  saidRelease: string | undefined
+  reportedRelease: string | undefined
   /** Status of the local /hc. */
-  saidHealth: string | undefined
+  reportedHealth: string | undefined
 }
 
 /** Asks each instance that is up. One that cannot be asked is reported without an answer. */
@@ -25,27 +25,22 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   // One that is booting or terminating cannot answer.
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
-  const { aws, group, comment, pollMs, timeoutMs, say: note } = ops
+  const { aws, group, comment, pollMs, timeoutMs, note } = ops
   const options = { group, verb: 'status' as const, comment, pollMs, timeoutMs, note }
   const outcomes = await runOnEach(aws, ids, options).catch((error) => {
-    ops.complain(`the instances could not be asked over SSM: ${explain(error)}`)
+    ops.warn(`the instances could not be asked over SSM: ${explain(error)}`)
     return []
   })
   for (const { id, status, stdout, stderr } of outcomes) {
-    if (status === NOT_ASKED) ops.complain(`${id} could not be asked over SSM: ${stderr}`)
-    else if (!stdout) ops.complain(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
+    if (status === NOT_ASKED) ops.warn(`${id} could not be asked over SSM: ${stderr}`)
+    else if (!stdout) ops.warn(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
   }
   return members.map((member) => {
-    const said = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
+    const output = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
     const value = (name: string): string | undefined =>
-      new RegExp(`^${name}=(.+)$`, 'm').exec(said)?.[1]
-    return { ...member, saidRelease: value('release'), saidHealth: value('health') }
+      new RegExp(`^${name}=(.+)$`, 'm').exec(output)?.[1]
+    return { ...member, reportedRelease: value('release'), reportedHealth: value('health') }
   })
-}
-
-function suspendedLine(fleet: Fleet): string[] {
-  const names = suspendedProcesses(fleet)
-  return names.length > 0 ? [`suspended processes: ${names.join(', ')}`] : []
 }
 
 export function statusLines(fleet: Fleet, reports: Report[]): string[] {
@@ -61,11 +56,11 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     'ADDRESS',
   ]
   // Below the others, where they are seen in a long table.
-  const unsound = (each: Report): boolean => !isHealthy(each) || each.saidHealth !== '200'
+  const unsound = (each: Report): boolean => !isHealthy(each) || each.reportedHealth !== '200'
   const sorted = reports.toSorted((a, b) => Number(unsound(a)) - Number(unsound(b)))
   const rows = sorted.map((each) => {
-    const differs = each.saidRelease !== undefined && each.saidRelease !== each.release
-    const release = shortRelease(each.saidRelease ?? each.release)
+    const differs = each.reportedRelease !== undefined && each.reportedRelease !== each.release
+    const release = shortRelease(each.reportedRelease ?? each.release)
     return [
       each.id,
       each.zone,
@@ -73,14 +68,14 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
       age(fleet.at, each.launchedAt),
       each.lifecycle,
       paint(each.target === 'healthy' ? 'green' : 'red', each.target),
-      each.saidHealth ?? '-',
+      each.reportedHealth ?? '-',
       each.privateIp ?? '-',
     ]
   })
   const { refresh } = fleet
   const marked = markedReleases(fleet.group)
   return [
-    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.version ?? 'none'}`,
+    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.templateVersion ?? 'none'}`,
     `in service: ${releaseCounts(countReleases(fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
     ...suspendedLine(fleet),

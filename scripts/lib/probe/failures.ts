@@ -63,17 +63,17 @@ export class Comparison {
 /** The share of the new release among the last `size` requests. */
 class Share {
   private readonly last: boolean[] = []
-  private news = 0
+  private ofNew = 0
 
   constructor(private readonly size: number) {}
 
   get value(): number {
-    return this.news / Math.max(1, this.last.length)
+    return this.ofNew / Math.max(1, this.last.length)
   }
 
   add(isNew: boolean): void {
     this.last.push(isNew)
-    if (isNew) this.news++
-    if (this.last.length > this.size && this.last.shift()) this.news--
+    if (isNew) this.ofNew++
+    if (this.last.length > this.size && this.last.shift()) this.ofNew--
   }
 }

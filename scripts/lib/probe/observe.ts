@@ -37,11 +37,11 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const seen = new Set<string>()
   for (;;) {
     const ids = await options.inService()
-    const answers = await askRound(url, Math.min(MOST_AT_ONCE, Math.max(4, ids.length * 2)))
+    const answers = await fetchVersions(url, Math.min(MOST_AT_ONCE, Math.max(4, ids.length * 2)))
     const others = answers.filter((answer) => answer.release !== release)
     if (others.length > 0) seen.clear()
     else for (const { instance } of answers) seen.add(instance)
-    const problem = judge(ids, seen, others, answers.length)
+    const problem = whatIsMissing(ids, seen, others, answers.length)
     if (!problem || Date.now() >= deadline) {
       return { seen: [...seen], inService: ids.length, ok: !problem, problem }
     }
@@ -49,7 +49,12 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   }
 }
 
-function judge(ids: string[], seen: Set<string>, others: Answer[], answered: number): string {
+function whatIsMissing(
+  ids: string[],
+  seen: Set<string>,
+  others: Answer[],
+  answered: number,
+): string {
   if (ids.length === 0) return 'no instance is in service'
   const [other] = others
   if (other) return `${other.instance} still answers ${service.version.path} with ${other.release}`
@@ -65,12 +70,12 @@ function judge(ids: string[], seen: Set<string>, others: Answer[], answered: num
 }
 
 /** The readable answers; failures are left to the probe. */
-async function askRound(url: string, times: number): Promise<Answer[]> {
-  const asked = await Promise.allSettled(Array.from({ length: times }, () => ask(url)))
-  return asked.filter((each) => each.status === 'fulfilled').map(({ value }) => value)
+async function fetchVersions(url: string, times: number): Promise<Answer[]> {
+  const answers = await Promise.allSettled(Array.from({ length: times }, () => fetchVersion(url)))
+  return answers.filter((each) => each.status === 'fulfilled').map(({ value }) => value)
 }
 
-async function ask(url: string): Promise<Answer> {
+async function fetchVersion(url: string): Promise<Answer> {
   const response = await fetch(url + service.version.path, {
     keepalive: false,
     signal: AbortSignal.timeout(3_000),

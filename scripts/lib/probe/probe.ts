@@ -47,7 +47,7 @@ export class Probe {
   private readonly latency = new LatencyComparison()
   private readonly alone = new LoneRelease()
   /** Whether the service names its release in each response. */
-  private saysRelease = false
+  private namesRelease = false
   private newNamesItself = false
   private oldIsNameless = false
   private readonly tally = new Tally(Date.now())
@@ -95,7 +95,7 @@ export class Probe {
 
   /** How often it was answered since the rollout began; undefined if responses do not name a release. */
   get answers(): Answers | undefined {
-    if (!this.saysRelease) return undefined
+    if (!this.namesRelease) return undefined
     const { requests, others } = this.comparison.counts
     return { ofNew: requests, ofAll: requests + others }
   }
@@ -110,12 +110,12 @@ export class Probe {
     const request = this.round.pop() as CanaryRequest
     const { phase } = this
     const began = performance.now()
-    const asked = this.ask(request).then((outcome) => {
+    const sent = this.sendAndCheck(request).then((outcome) => {
       const ms = performance.now() - began
       this.tally.add({ at: Date.now(), ms, phase, ...outcome })
-      this.pending.delete(asked)
+      this.pending.delete(sent)
     })
-    this.pending.add(asked)
+    this.pending.add(sent)
   }
 
   /** In random order: with a fixed one, a round-robin load balancer would send the same request to the same instance. */
@@ -130,15 +130,15 @@ export class Probe {
       .map(({ request }) => request)
   }
 
-  /** Sends a request and judges what comes back. Never rejects. */
-  private async ask(request: CanaryRequest): Promise<Outcome> {
+  /** Never rejects. */
+  private async sendAndCheck(request: CanaryRequest): Promise<Outcome> {
     const name = `${request.method} ${request.path}`
     const sentAt = new Date()
     const began = performance.now()
     try {
       const response = await this.send(request)
       const body = await response.text()
-      const failure = this.judge(request, response, body, sentAt)
+      const failure = this.failureIn(request, response, body, sentAt)
       const ms = performance.now() - began
       this.compare(response, failure !== undefined, { request: name, ms })
       return (
@@ -155,7 +155,7 @@ export class Probe {
     }
   }
 
-  private judge(
+  private failureIn(
     request: CanaryRequest,
     response: Response,
     body: string,
@@ -177,8 +177,8 @@ export class Probe {
     timing: { request: string; ms: number },
   ): void {
     const release = headers.get(service.releaseHeader)
-    this.saysRelease ||= release !== null
-    if (this.phase !== 'during' || !this.saysRelease || !this.options.release) return
+    this.namesRelease ||= release !== null
+    if (this.phase !== 'during' || !this.namesRelease || !this.options.release) return
     const isNew = this.authorOf(release, status, failed)
     // Without an author it counts for nobody, unless nobody else is left.
     this.alone.add({ at: Date.now(), isNew: isNew ?? true, failed })

@@ -2,9 +2,10 @@ import type { KeyObject } from 'node:crypto'
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { Stop } from '../cli/errors.ts'
+import { readJson } from '../cli/files.ts'
 import { shortRelease } from '../cli/format.ts'
 import type { Arch, Digests } from '../fleet/images.ts'
-import { executableName, sbomName } from '../image/artifacts.ts'
+import { executableName, sbomName, shortSum } from '../image/artifacts.ts'
 import { type Artifact, amiArtifact, keyId, opened } from '../receipt/envelope.ts'
 import { attestation } from './github.ts'
 import { findKept, keptAt } from './kept.ts'
@@ -27,10 +28,11 @@ export interface Attested {
 }
 
 /**
- * The statement about an AMI, verified: by a builder of scripts/trusted-builders.json, of the commit that the AMI's tag
- * names, and with the checksums that its other tags name. Throws `Stop` with the first thing that is not so, and what to do.
+ * In words, who vouches that the AMI was made from the commit that its tag names, with the checksums that its other tags
+ * name; or if `unattested`, that nobody was asked. Throws `Stop` with the first thing that is not so, and what to do.
  */
-export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
+export async function provenanceOf(aws: Aws, image: Claimed, unattested: boolean): Promise<string> {
+  if (unattested) return 'not checked (--unattested)'
   const builders = readTrustedBuilders()
   if (builders.length === 0) {
     throw new Stop(
@@ -38,12 +40,12 @@ export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
     )
   }
   try {
-    const found = await verified(aws, image, builders)
+    const { builder, signer } = await statementOf(aws, image, builders)
     for (const tag of ['executable', 'sbom'] as const) {
       // Without one there is nothing that the statement could contradict.
       if (!image[tag]) throw new Stop(`the AMI ${image.ami_id} has no tag '${tag}'`)
     }
-    return found
+    return `signed by ${builder} (${signer})`
   } catch (error) {
     const why = error instanceof Stop ? error.message : explain(error).replace(/\.$/, '')
     throw new Stop(
@@ -52,7 +54,8 @@ export async function attested(aws: Aws, image: Claimed): Promise<Attested> {
   }
 }
 
-export async function verified(
+/** The statement about an AMI, in AWS or on GitHub, verified. Throws `Stop` when no builder made one that agrees. */
+export async function statementOf(
   aws: Aws,
   image: Claimed,
   builders: TrustedBuilder[],
@@ -71,8 +74,15 @@ export async function verified(
   return await signedOnGitHub(image, workflows)
 }
 
-/** The statement in an envelope, once the key of one of the builders has verified it. Throws `Stop` as `checkStatement`. */
-export function signedWithKey(
+/** The statement of a commit in a file, verified by the key of one of the builders. Throws `Stop` as `statementOf`. */
+export const statementIn = (path: string, commit: string, builders: TrustedBuilder[]): Attested =>
+  signedWithKey(
+    readJson(path),
+    builders.filter((each) => 'key' in each),
+    { commit, artifacts: [] },
+  )
+
+function signedWithKey(
   envelope: unknown,
   builders: (TrustedBuilder & { key: KeyObject })[],
   expected: Omit<Expected, 'builder'>,
@@ -86,7 +96,7 @@ export function signedWithKey(
   return {
     statement: checkStatement(statement, { builder, ...expected }),
     builder,
-    signer: `key ${keyId(key).slice(0, 12)}`,
+    signer: `key ${shortSum(keyId(key))}`,
   }
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { oneLine } from '../cli/format.ts'
 import { PREDICATE_TYPE } from './statement.ts'
 
 const LIMIT_MS = 60_000
@@ -28,8 +29,8 @@ export async function attestation(
   }
   const folder = mkdtempSync(join(tmpdir(), 'attestation-'))
   try {
-    // The subject is an AMI by its id: a file with the id has the same checksum.
-    const subject = join(folder, ami)
+    // The subject is an AMI by its id: a file with the id has the same checksum, whatever its name.
+    const subject = join(folder, 'subject')
     writeFileSync(subject, ami)
     const child = Bun.spawn(
       [
@@ -45,7 +46,10 @@ export async function attestation(
       child.exited,
     ])
     if (child.signalCode) throw new Stop(`gh did not answer within ${LIMIT_MS / 1000} s`)
-    if (code !== 0) throw new Stop(`gh does not verify it: ${oneLine(complaint)}`)
+    if (code !== 0)
+      throw new Stop(
+        `gh does not verify it: ${oneLine(complaint.trim().replaceAll(/\s*\n\s*/g, '; ')) || 'it does not say why'}`,
+      )
     return statementIn(out)
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -58,13 +62,7 @@ function statementIn(out: string): unknown {
     const [first] = Results.parse(JSON.parse(out))
     return first?.verificationResult.statement
   } catch {
-    const printed = out.trim().slice(0, 200) || 'nothing'
+    const printed = oneLine(out).slice(0, 200) || 'nothing'
     throw new Stop(`gh attestation verify printed no verified attestation, but ${printed}`)
   }
 }
-
-const oneLine = (text: string): string =>
-  text
-    .trim()
-    .split(/\s*\n\s*/)
-    .join('; ') || 'it does not say why'

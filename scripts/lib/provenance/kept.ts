@@ -1,14 +1,39 @@
-import { GetParameterCommand } from '@aws-sdk/client-ssm'
+import {
+  DeleteParameterCommand,
+  GetParameterCommand,
+  PutParameterCommand,
+} from '@aws-sdk/client-ssm'
 import type { Aws } from '../aws/clients.ts'
 import { unless } from '../aws/errors.ts'
+import type { Envelope } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
 
 /** Where the statement of an AMI is kept: a parameter of SSM. The place is not trusted, only signatures are. */
 export const keptAt = (ami: string): string => `/${service.name}/provenance/${ami}`
+
+/** Keeps the signed statement of an AMI. AWS refuses when there is one already. */
+export async function keep(aws: Aws, ami: string, envelope: Envelope): Promise<void> {
+  await aws.ssm.send(
+    new PutParameterCommand({
+      Name: keptAt(ami),
+      Value: JSON.stringify(envelope),
+      Type: 'String',
+      // A standard parameter, which costs nothing, holds 4096 characters; a statement has some 1400.
+      Tier: 'Intelligent-Tiering',
+      Overwrite: false,
+    }),
+  )
+}
 
 /** What is kept for an AMI, not verified, in JSON; undefined when nothing is. */
 export async function findKept(aws: Aws, ami: string): Promise<string | undefined> {
   const command = new GetParameterCommand({ Name: keptAt(ami) })
   const answer = await aws.ssm.send(command).catch(unless('ParameterNotFound'))
   return answer?.Parameter?.Value
+}
+
+/** Deletes the statement of an AMI, if one is kept. */
+export async function forget(aws: Aws, ami: string): Promise<void> {
+  const command = new DeleteParameterCommand({ Name: keptAt(ami) })
+  await aws.ssm.send(command).catch(unless('ParameterNotFound'))
 }

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { readJson } from '../cli/files.ts'
 import { parsePublicKey } from '../receipt/envelope.ts'
 import { root } from '../service.ts'
 
@@ -59,13 +59,7 @@ export const readReceiptKeys = (path = TRUSTED_BUILDERS): KeyObject[] =>
 const placeOf = (path: string, index: number): string => `${path}, entry ${index + 1}`
 
 function parse(path: string): z.infer<typeof Entries> {
-  let content: unknown
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new Stop(`${path}: ${(error as Error).message}, expected a JSON list of trusted builders`)
-  }
-  const { success, data, error } = Entries.safeParse(content)
+  const { success, data, error } = Entries.safeParse(readJson(path))
   if (success) return data
   const { path: where = [] } = error.issues[0] ?? {}
   const what = where.length > 0 ? `entry ${Number(where[0]) + 1}` : 'the content'

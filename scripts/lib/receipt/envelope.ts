@@ -6,9 +6,9 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { readNamed } from '../cli/files.ts'
 
 /** What every in-toto statement is, whatever it states. */
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
@@ -39,17 +39,14 @@ const Envelope = z.object({
 export type Envelope = z.infer<typeof Envelope>
 
 /** A private key from a PEM file, Ed25519 or ECDSA on P-256. Throws `Stop` for anything else. */
-export const readPrivateKey = (path: string): KeyObject => readKey(path, createPrivateKey)
+export function readPrivateKey(path: string): KeyObject {
+  const pem = readNamed(path)
+  return suitable(path, () => createPrivateKey(pem))
+}
 
-/** A public key from a PEM file, Ed25519 or ECDSA on P-256. Throws `Stop` for anything else. */
-export const readPublicKey = (path: string): KeyObject => readKey(path, createPublicKey)
-
-/** The same from a text in PEM, found at `place`. */
+/** A public key from a text in PEM, found at `place`. Throws `Stop` as `readPrivateKey`. */
 export const parsePublicKey = (pem: string, place: string): KeyObject =>
   suitable(place, () => createPublicKey(pem))
-
-const readKey = (path: string, parse: (pem: Buffer) => KeyObject): KeyObject =>
-  suitable(path, () => parse(readFileSync(path)))
 
 function suitable(place: string, parse: () => KeyObject): KeyObject {
   let key: KeyObject

@@ -22,6 +22,8 @@ export interface Receipt {
   release: string | undefined
   previousRelease: string | undefined
   launchTemplateVersion: number | undefined
+  /** Whether the aim was to go back. */
+  isRollback: boolean
   /** The AMI of that version. */
   ami: string | undefined
   refreshId: string | undefined
@@ -40,7 +42,7 @@ export interface Receipt {
 export function receiptLines(receipt: Receipt): string[] {
   const { observed, probe, evidence } = receipt
   const lines = [
-    `verdict     ${receipt.verdict}${receipt.reason ? `: ${receipt.reason}` : ''}`,
+    `verdict     ${verdictText(receipt)}${receipt.reason ? `: ${receipt.reason}` : ''}`,
     `group       ${receipt.group}`,
     `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}, ${receipt.ami ?? 'AMI unknown'}`,
     `took        ${clockTime(receipt.seconds)}`,
@@ -56,6 +58,10 @@ export function receiptLines(receipt: Receipt): string[] {
   if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
   return lines
 }
+
+/** What a person calls it. */
+const verdictText = ({ verdict, isRollback, release }: Receipt): string =>
+  verdict === 'shipped' && isRollback ? `back on ${shortRelease(release)}` : verdict
 
 function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
   const failures = failuresText(probe)
@@ -77,8 +83,8 @@ function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
 /** The receipt of a rollout that was not started. */
 export function emptyReceipt(
   group: string,
-  rollout: Pick<Receipt, 'ami' | 'release' | 'previousRelease' | 'notes'> & {
-    version: number | undefined
+  rollout: Pick<Receipt, 'ami' | 'release' | 'previousRelease' | 'isRollback' | 'notes'> & {
+    templateVersion: number | undefined
   },
 ): Receipt {
   const now = new Date().toISOString()
@@ -89,7 +95,8 @@ export function emptyReceipt(
     group,
     release: rollout.release,
     previousRelease: rollout.previousRelease,
-    launchTemplateVersion: rollout.version,
+    launchTemplateVersion: rollout.templateVersion,
+    isRollback: rollout.isRollback,
     ami: rollout.ami,
     refreshId: undefined,
     startedAt: now,

@@ -1,23 +1,51 @@
 import type { KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { readJson } from '../cli/files.ts'
+import { AmiId, GroupName, ReleaseId, Sha256, Timestamp } from '../fleet/forms.ts'
 import { service } from '../service.ts'
 import { amiArtifact, type Envelope, open, STATEMENT_TYPE, seal } from './envelope.ts'
 import type { Receipt } from './receipt.ts'
 
 const PREDICATE_TYPE = `urn:${service.name}:rollout-receipt`
 
+/** What others go by in a receipt that names a release. */
+const Content = z.looseObject({
+  verdict: z.string().regex(/^[a-z ]{1,30}$/),
+  group: GroupName,
+  release: ReleaseId,
+  launchTemplateVersion: z.int().positive().optional(),
+  ami: AmiId.optional(),
+  endedAt: Timestamp,
+})
+
 const Statement = z.object({
   _type: z.literal(STATEMENT_TYPE),
-  subject: z.tuple([z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })]),
+  subject: z.tuple([z.object({ name: AmiId, digest: z.object({ sha256: Sha256 }) })]),
   predicateType: z.literal(PREDICATE_TYPE),
-  predicate: z.looseObject({ verdict: z.string(), release: z.string(), ami: z.string() }),
+  predicate: Content.required({ ami: true }),
 })
+
+/** A receipt as it is in its file, which anybody may have edited. */
+export interface Unverified {
+  path: string
+  content: Receipt & { release: string }
+}
+
+/** Reads a receipt of scripts/rollout, without believing it. Throws `Stop` when it is none that names a release. */
+export function readReceipt(path: string): Unverified {
+  const { success, data, error } = Content.safeParse(readJson(path))
+  if (success) return { path, content: data as unknown as Receipt & { release: string } }
+  const field = error.issues[0]?.path.join('.')
+  throw new Stop(
+    `${path} is no receipt of scripts/rollout that names a release${field && `: its ${field} is none`}`,
+  )
+}
 
 /** Where the signed receipt is: beside the one at `path`, which ends with .json. */
 export const signedPath = (path: string): string => path.replace(/(\.json)?$/, '.intoto.json')
 
-/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if AWS did not tell the AMI. */
+/** The receipt as a signed in-toto statement about the AMI that was rolled out. Throws `Stop` if its AMI is unknown. */
 export function signReceipt(receipt: Receipt, key: KeyObject): Envelope {
   const { ami, launchTemplateVersion: version = 'unknown' } = receipt
   if (!ami)

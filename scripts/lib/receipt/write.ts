@@ -12,35 +12,37 @@ export interface Output {
   receiptKey: KeyObject | undefined
 }
 
-/** Prints the receipt, and writes it to a file if requested, signed beside it if there is a key. */
+/**
+ * Prints the receipt, and then writes it to a file if requested, signed beside it if there is a key. Never rejects: what
+ * cannot be signed or written becomes a note, for the rollout has ended as the receipt says.
+ */
 export async function writeReceipt(output: Output, receipt: Receipt): Promise<void> {
-  if (output.receipt) await writeSigned(signedPath(output.receipt), receipt, output.receiptKey)
-  const json = asJson(receipt)
-  if (output.receipt) await Bun.write(output.receipt, json)
-  if (output.json) process.stdout.write(json)
+  const { receipt: path, receiptKey } = output
   const stream = output.json ? process.stderr : process.stdout
-  const paint = painter(stream)
-  const [first = '', ...rest] = receiptLines(receipt)
-  const colour = COLOURS[receipt.verdict]
-  stream.write(`\n${paint(colour, first)}\n${rest.join('\n')}\n`)
-}
-
-const asJson = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`
-
-/** Leaves none of an earlier rollout. One that cannot be signed gets a note: the rollout has ended as it says. */
-async function writeSigned(
-  path: string,
-  receipt: Receipt,
-  key: KeyObject | undefined,
-): Promise<void> {
-  await rm(path, { force: true })
-  if (!key) return
+  let signed: string | undefined
   try {
-    await Bun.write(path, asJson(signReceipt(receipt, key)))
+    if (path && receiptKey) signed = asJson(signReceipt(receipt, receiptKey))
   } catch (error) {
     receipt.notes.push((error as Error).message)
   }
+  const json = asJson(receipt)
+  if (output.json) process.stdout.write(json)
+  const paint = painter(stream)
+  const [first = '', ...rest] = receiptLines(receipt)
+  stream.write(`\n${paint(COLOURS[receipt.verdict], first)}\n${rest.join('\n')}\n`)
+  if (!path) return
+  try {
+    // None of an earlier rollout is left.
+    await rm(signedPath(path), { force: true })
+    await Bun.write(path, json)
+    if (signed) await Bun.write(signedPath(path), signed)
+  } catch (error) {
+    const why = (error as Error).message
+    stream.write(`note        the receipt could not be written to ${path}: ${why}\n`)
+  }
 }
+
+const asJson = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`
 
 const COLOURS: Record<Verdict, 'green' | 'yellow' | 'red'> = {
   shipped: 'green',

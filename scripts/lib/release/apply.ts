@@ -57,11 +57,11 @@ export async function apply(
 }
 
 /** What a release changes: the launch template, and the rollout that follows. */
-export const OF_A_RELEASE = ['aws_launch_template.main', 'terraform_data.rollout']
+export const RELEASE_RESOURCES = ['aws_launch_template.main', 'terraform_data.rollout']
 
 function refuseOthers(changes: Change[]): void {
   const others = changes.filter(
-    ({ address, actions }) => !OF_A_RELEASE.includes(address) || actions.join() === 'delete',
+    ({ address, actions }) => !RELEASE_RESOURCES.includes(address) || actions.join() === 'delete',
   )
   if (others.length === 0) return
   const lines = others.map(({ address, actions }) => `- ${address}: ${actions.join(' and ')}`)
@@ -87,15 +87,15 @@ async function applyPlan(
       EXIT.interrupted,
     )
   }
-  const told = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
-  if (code !== 0 && !told) {
+  const written = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
+  if (code !== 0 && !written) {
     throw new Stop('terraform apply failed before the rollout had a verdict')
   }
   // The rollout may have succeeded and something else failed.
-  if (code !== 0 && told?.verdict === 'shipped') {
+  if (code !== 0 && written?.verdict === 'shipped') {
     throw new Stop('the fleet runs the release, but terraform apply failed (above)')
   }
-  return told
+  return written
 }
 
 async function agreed(): Promise<boolean> {

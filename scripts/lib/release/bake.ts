@@ -6,12 +6,12 @@ import { explain } from '../aws/errors.ts'
 import { Stop, usageError } from '../cli/errors.ts'
 import type { Arch } from '../fleet/images.ts'
 import { type BakedAmi, bakeAmi } from '../image/ami.ts'
+import { sha256Of } from '../image/artifacts.ts'
 import { readBuiltRelease } from '../image/built-release.ts'
 import { bakeLocally, findLocalImage } from '../image/local.ts'
 import { needImagePackages } from '../image/packages.ts'
-import { keep } from '../provenance/keep.ts'
-import { keptAt } from '../provenance/kept.ts'
-import { stateOrigin } from '../provenance/origin.ts'
+import { keep, keptAt } from '../provenance/kept.ts'
+import { writeStatement } from '../provenance/statement.ts'
 import { type Artifact, amiArtifact, type Envelope, readPrivateKey } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
 
@@ -32,7 +32,7 @@ export interface BakeOptions {
 
 const started = performance.now()
 
-function say(line: string): void {
+function note(line: string): void {
   console.error(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`)
 }
 
@@ -55,25 +55,25 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   const state = (made: boolean, image: () => Artifact) => {
     if (!builder) return undefined
     if (!made) {
-      say('no statement: this bake did not make the image (--force bakes it again)')
+      note('no statement: this bake did not make the image (--force bakes it again)')
       return undefined
     }
-    const stated = stateOrigin({ release, arch, image: image(), builder, key })
-    say(`stated in ${stated.path}`)
+    const stated = writeStatement({ release, arch, image: image(), builder, key })
+    note(`stated in ${stated.path}`)
     return stated
   }
-  say(`release ${release.id}, ${arch}`)
+  note(`release ${release.id}, ${arch}`)
   if (local) {
     const found = force ? undefined : findLocalImage(root, release.id)
-    if (found) say('already baked (--force bakes it again)')
+    if (found) note('already baked (--force bakes it again)')
     else await needImagePackages(root)
-    const image = found ?? (await bakeLocally(root, arch, release, say, interrupted))
+    const image = found ?? (await bakeLocally(root, arch, release, note, interrupted))
     state(!found, () => archiveArtifact(image.archive))
     return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
   }
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
-    const baked = await bakeAmi({ root, arch, release, region, force, work, say, interrupted })
+    const baked = await bakeAmi({ root, arch, release, region, force, work, note, interrupted })
     const stated = state(!baked.already, () => amiArtifact(baked.ami))
     if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
     return json ? JSON.stringify(baked, null, 2) : baked.ami
@@ -93,7 +93,7 @@ async function keepWith({ ami, region }: BakedAmi, path: string, envelope: Envel
   }
 }
 
-function archiveArtifact(path: string): Artifact {
-  const sha256 = new Bun.CryptoHasher('sha256').update(readFileSync(path)).digest('hex')
-  return { name: basename(path), sha256 }
-}
+const archiveArtifact = (path: string): Artifact => ({
+  name: basename(path),
+  sha256: sha256Of(readFileSync(path)),
+})

@@ -1,7 +1,7 @@
-import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { commitOf } from '../cli/git.ts'
 import { type Arch, type Digests, type Image, listImages } from '../fleet/images.ts'
 import { findRolledBack } from '../fleet/survey.ts'
 import { root } from '../service.ts'
@@ -26,7 +26,7 @@ export interface Wanted {
 /** Finds the wanted release and its AMI, and refuses one that does not exist. */
 export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
   if (wanted.previous) return await findPrevious(aws, file, wanted.group)
-  const release = await commitOf(wanted.release ?? 'HEAD')
+  const release = await commitOf(root, wanted.release ?? 'HEAD')
   return single(await listBaked(aws, release), release, wanted.arch)
 }
 
@@ -74,15 +74,4 @@ function single(baked: Baked[], release: string, arch: Arch | undefined): Baked 
     )
   }
   return newest
-}
-
-async function commitOf(name: string): Promise<string> {
-  const found = await $`git -C ${root} rev-parse --verify --quiet ${`${name}^{commit}`}`
-    .quiet()
-    .nothrow()
-  const commit = found.stdout.toString().trim()
-  if (found.exitCode === 0 && commit) return commit
-  // A clone may lack commits that are baked.
-  if (/^[0-9a-f]{40}$/.test(name)) return name
-  throw new Stop(`'${name}' is not a commit in this clone: give a commit id, a tag or a branch`)
 }

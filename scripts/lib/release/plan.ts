@@ -2,19 +2,13 @@ import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
-import {
-  countReleases,
-  type Fleet,
-  FleetWatch,
-  inService,
-  isHealthy,
-  isRunning,
-} from '../fleet/fleet.ts'
-import { findImage, listVersions } from '../fleet/images.ts'
+import { countReleases, type Fleet, FleetWatch, inService, isHealthy } from '../fleet/fleet.ts'
+import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
-import { survey } from '../fleet/survey.ts'
-import { checkpointDelayFor } from '../rollout/alarm-check.ts'
-import { bakeSecondsFor, checkpointsFor, MAX_HEALTHY, type Settings } from '../rollout/settings.ts'
+import { isRunning } from '../fleet/status.ts'
+import { type Survey, survey } from '../fleet/survey.ts'
+import { checkpointsFor, MAX_HEALTHY, type Settings, watchSecondsFor } from '../rollout/options.ts'
+import { checkpointDelayFor } from '../rollout/preflight.ts'
 import { root } from '../service.ts'
 import type { Baked } from './choose.ts'
 
@@ -25,7 +19,7 @@ const LEAVE_SECONDS = 45
 const COMMITS_SHOWN = 15
 
 /** How fast the rollout will go. */
-export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'bakeSeconds'>
+export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'watchSeconds'>
 
 export interface PlanOptions {
   /** Undefined before the first apply. */
@@ -60,13 +54,14 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     ]
     return { lines, wasRolledBack: false }
   }
-  const { fleet, rolledBack } = await survey(aws, new FleetWatch(aws, group))
+  const seen = await survey(aws, new FleetWatch(aws, group))
+  const { fleet, rolledBack } = seen
   const releases = countReleases(fleet)
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
   const [commits, alarms, wayBack] = await Promise.all([
     commitLines(from, next.release),
     options.alarms.length > 0 ? findAlarms(aws, options.alarms) : [],
-    wayBackLine(aws, fleet),
+    wayBackLine(aws, seen),
   ])
   const wasRolledBack = rolledBack.includes(next.release)
   const lines = [
@@ -87,18 +82,18 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
 
 function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {
   const checkpoints = fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired)
-  const bakeSeconds = pace.bakeSeconds ?? bakeSecondsFor(alarms)
+  const watchSeconds = pace.watchSeconds ?? watchSecondsFor(alarms)
   const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
   const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =
     batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
     checkpoints.length * (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) +
-    bakeSeconds
+    watchSeconds
   const stops =
     checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
   return [
     `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
-    `expected    about ${clockTime(seconds)} minutes, including ${clockTime(bakeSeconds)} watching the alarms at the end`,
+    `expected    about ${clockTime(seconds)} minutes, including ${clockTime(watchSeconds)} watching the alarms at the end`,
   ]
 }
 
@@ -140,13 +135,10 @@ function refreshLine({ refresh }: Fleet): string {
   return `refresh     one is running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %): the rollout is refused until it has ended`
 }
 
-async function wayBackLine(aws: Aws, fleet: Fleet): Promise<string> {
-  const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
-  const versions = templateId ? await listVersions(aws, templateId) : []
-  const own = versions.find(({ number }) => number === fleet.version)
-  const image = own?.imageId ? await findImage(aws, own.imageId) : undefined
-  if (image?.state === 'available') {
-    return `way back    version ${own?.number}, release ${shortRelease(own?.release)}: its AMI ${own?.imageId} can be launched`
-  }
-  return `way back    none: the AMI of version ${fleet.version ?? 'unknown'}, which runs now, no longer exists`
+async function wayBackLine(aws: Aws, { fleet, releaseOf, imageOf }: Survey): Promise<string> {
+  const { templateVersion: saved } = fleet
+  if (saved === undefined) return 'way back    none: the group launches $Latest or $Default'
+  const obstacle = await obstacleTo(aws, fleet, saved)
+  if (obstacle !== undefined) return `way back    none: ${obstacle}, and it runs now`
+  return `way back    version ${saved}, release ${shortRelease(releaseOf(saved))}: its AMI ${imageOf(saved)} can be launched`
 }

@@ -1,18 +1,20 @@
-import { isTurnedRound, type Refresh } from '../fleet/direction.ts'
-import { type Fleet, isHealthy, isRunning, present } from '../fleet/fleet.ts'
+import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
+import { type Fleet, isHealthy, present } from '../fleet/fleet.ts'
+import { reasonOf } from '../fleet/refresh.ts'
+import { isLaunching, isReversible, isRunning, isTurnedRound } from '../fleet/status.ts'
 import type { Answers } from '../probe/probe.ts'
 import type { Ending } from './verdict.ts'
 
 /** What is being followed, and what may be done about it. */
 export interface Goal {
   /** The launch template version that the fleet should reach. */
-  version: number | undefined
+  templateVersion: number | undefined
   /** Undefined: there is no refresh; the instances are followed until they are healthy. */
   refreshId: string | undefined
   /** Whether this is a way back, which marks no release. */
   isRollback: boolean
   /** Whether a bad or stalled refresh is rolled back: only one that `start` started. */
-  guarded: boolean
+  isGuarded: boolean
   /** When to stop following, in milliseconds since the epoch. */
   deadline: number
   /** How long to wait for another new instance to become healthy, in milliseconds. */
@@ -61,7 +63,7 @@ export type Action =
 /** How long AWS has to turn a refresh round before it is asked again. */
 const ASK_AGAIN_MS = 30_000
 
-/** When a checkpoint is judged, as a fraction of its delay: late, but before the refresh continues. */
+/** When a checkpoint's answers are counted, as a fraction of its delay: late, but before the refresh continues. */
 const LATE_AT_A_STOP = 0.8
 
 export const firstMemory = (now: number): Memory => ({
@@ -83,15 +85,18 @@ export function step(
   const next = { ...memory }
   const actions: Action[] = []
 
-  if (!goal.isRollback && !next.marked && status && isTurnedRound(status)) {
+  if (!goal.isRollback && !next.marked && isTurnedRound(status)) {
     next.marked = true
     actions.push({ kind: 'mark' })
   }
   if (status && !isRunning(status)) {
-    actions.push({ kind: 'end', ending: { status, reason: reasonOf(fleet), blame: next.blame } })
+    actions.push({
+      kind: 'end',
+      ending: { status, reason: reasonOf(fleet.refresh), blame: next.blame },
+    })
     return { memory: next, actions }
   }
-  if (!status && hasSettled(fleet, goal.version)) {
+  if (!status && hasSettled(fleet, goal.templateVersion)) {
     actions.push({ kind: 'end', ending: { status: 'Successful', reason: '' } })
     return { memory: next, actions }
   }
@@ -109,8 +114,8 @@ export function step(
     actions.push({ kind: 'end', ending: { status: 'Failed', reason: stall } })
     return { memory: next, actions }
   }
-  if (goal.guarded) next.blame ??= blame ?? silence(goal, next, now, answers) ?? stall
-  const mayTurnRound = goal.guarded && status && !isTurnedRound(status) && status !== 'Cancelling'
+  if (goal.isGuarded) next.blame ??= blame ?? silence(goal, next, now, answers) ?? stall
+  const mayTurnRound = goal.isGuarded && isReversible(status)
   // Until it is turned round: what was refused or lost once is asked for again.
   if (next.blame !== undefined && mayTurnRound && now >= next.askAgainAt) {
     next.askAgainAt = now + ASK_AGAIN_MS
@@ -124,13 +129,15 @@ function stallOf(
   goal: Goal,
   next: Memory,
   fleet: Fleet,
-  status: Refresh['status'] | undefined,
+  status: InstanceRefreshStatus | undefined,
   now: number,
 ): string | undefined {
-  const fresh = present(fleet).filter(({ version }) => version === goal.version)
+  const fresh = present(fleet).filter(
+    ({ templateVersion }) => templateVersion === goal.templateVersion,
+  )
   const healthy = fresh.filter(isHealthy).length
   const struggles = fresh.length === 0 || healthy < fresh.length
-  if (healthy > next.mostHealthy || !struggles || !waitsForInstances(status)) {
+  if (healthy > next.mostHealthy || !struggles || (status && !isLaunching(status))) {
     next.mostHealthy = Math.max(next.mostHealthy, healthy)
     next.progressAt = now
   }
@@ -169,38 +176,18 @@ function silence(
 }
 
 /** Of the refresh being followed; one that AWS does not list yet is pending. */
-export function statusOf({ refresh }: Fleet): Refresh['status'] {
+export function statusOf({ refresh }: Fleet): InstanceRefreshStatus {
   return refresh?.Status ?? 'Pending'
 }
 
-/** Whether a refresh is waiting for new instances: not while it bakes, is cancelled or rolls back. */
-function waitsForInstances(status: Refresh['status'] | undefined): boolean {
-  switch (status) {
-    case undefined:
-    case 'Pending':
-    case 'InProgress':
-      return true
-    case 'Baking':
-    case 'Cancelling':
-    case 'RollbackInProgress':
-    case 'Successful':
-    case 'Failed':
-    case 'Cancelled':
-    case 'RollbackSuccessful':
-    case 'RollbackFailed':
-      return false
-  }
-}
-
 /** Whether, without a refresh, all the desired instances are healthy on `version`. */
-function hasSettled(fleet: Fleet, version: number | undefined): boolean {
+function hasSettled(fleet: Fleet, templateVersion: number | undefined): boolean {
   const members = present(fleet)
   const up = members.filter(
-    (member) => member.version === version && member.lifecycle === 'InService' && isHealthy(member),
+    (member) =>
+      member.templateVersion === templateVersion &&
+      member.lifecycle === 'InService' &&
+      isHealthy(member),
   )
   return up.length === members.length && up.length >= fleet.desired
-}
-
-function reasonOf({ refresh }: Fleet): string {
-  return refresh?.RollbackDetails?.RollbackReason ?? refresh?.StatusReason ?? ''
 }

@@ -6,7 +6,6 @@ import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { runDocument } from '../aws/ssm.ts'
 import type { Fleet, Member } from '../fleet/fleet.ts'
-import { type Finding, likelyCause } from './cause.ts'
 
 /** A few failed instances speak for all of them. */
 const MOST_INSTANCES = 5
@@ -23,8 +22,8 @@ export interface EvidenceOptions {
 export interface Evidence {
   /** Where it is; `none` if there is none. */
   readonly folder: string
-  /** Collects from a few of the members that run `version`: unhealthy ones, or with `all` any that still exist. */
-  consider(fleet: Fleet, version: number, all: boolean): void
+  /** Collects from a few of the members that run `templateVersion`: unhealthy ones, or with `all` any that still exist. */
+  consider(fleet: Fleet, templateVersion: number, all: boolean): void
   /** Waits for pending collections, adds launches that failed since `since`, and returns the likely cause. */
   conclude(since: Date, statusReason: string): Promise<string>
   /** Removes what was collected; for a rollout that succeeded after all. */
@@ -59,11 +58,11 @@ export class EvidenceFolder implements Evidence {
     await rm(this.path, { recursive: true, force: true })
   }
 
-  consider(fleet: Fleet, version: number, all: boolean): void {
+  consider(fleet: Fleet, templateVersion: number, all: boolean): void {
     for (const member of fleet.members) {
       const failing = member.health === 'Unhealthy' || member.target === 'unhealthy'
       if (this.findings.size >= MOST_INSTANCES) return
-      if (member.version !== version || this.findings.has(member.id)) continue
+      if (member.templateVersion !== templateVersion || this.findings.has(member.id)) continue
       if (all || failing) this.findings.set(member.id, this.pull(member))
     }
   }
@@ -81,7 +80,7 @@ export class EvidenceFolder implements Evidence {
     const { target, targetReason, targetDescription, ...rest } = member
     const facts = { ...rest, target, targetReason, targetDescription }
     await this.keep(`${member.id}/instance.json`, `${JSON.stringify(facts, undefined, 2)}\n`)
-    const text = await this.ask(member.id)
+    const text = await this.bundleOf(member.id)
     await this.keep(`${member.id}/bundle.txt`, text)
     return {
       id: member.id,
@@ -98,7 +97,7 @@ export class EvidenceFolder implements Evidence {
     })
   }
 
-  private async ask(id: string): Promise<string> {
+  private async bundleOf(id: string): Promise<string> {
     const { group, pollMs, timeoutMs } = this.options
     try {
       const { status, stdout, stderr } = await runDocument(this.aws, id, {
@@ -125,5 +124,74 @@ export class EvidenceFolder implements Evidence {
       ({ StatusCode, StartTime }) => StatusCode === 'Failed' && (StartTime ?? since) >= since,
     )
     return [...new Set(failed.map(({ StatusMessage }) => StatusMessage ?? 'no message'))]
+  }
+}
+
+/** What is known about one failed instance. */
+export interface Finding {
+  id: string
+  targetReason: string
+  targetDescription: string
+  /** What the instance returned over SSM: unit status and journal. */
+  text: string
+}
+
+const SIGNS: [RegExp, string][] = [
+  [
+    /status=78|exit(ed|\s+code)?[^\n]{0,20}\b78\b|EX_CONFIG/i,
+    'the service rejects its configuration (exit 78): the journal lists every invalid variable',
+  ],
+  [
+    /status=203|203\/EXEC|Exec format error/i,
+    'the executable cannot be run: wrong architecture, or missing from the image',
+  ],
+  [
+    /oom-kill|Out of memory|status=9\/KILL/i,
+    'the service was killed for using too much memory: raise MemoryMax, or use a larger instance type',
+  ],
+  [
+    /AccessDenied[^\n]*ssm|ssm[^\n]*AccessDenied|not authorized to perform: ssm/i,
+    'the instance role is not allowed to read its secrets from SSM Parameter Store',
+  ],
+  [/ParameterNotFound/i, 'a secret is missing from SSM Parameter Store: run scripts/secrets'],
+  [
+    /(redis|store)[^\n]*(ECONNREFUSED|ETIMEDOUT|ENOTFOUND|timed out|unreachable|not answer)|WRONGPASS|NOAUTH/i,
+    'the store cannot be reached or rejects the password: /hc returns 503 until the first round trip succeeds',
+  ],
+  [/EADDRINUSE|PORT: \d+ is taken/i, 'the port is taken by another process on the instance'],
+  [
+    /"status":\s*"starting"/i,
+    'the service has had no successful round trip to its store since boot',
+  ],
+]
+
+/** The likeliest cause in one sentence, from what the instances, the load balancer and AWS reported. */
+export function likelyCause(
+  findings: Finding[],
+  launchFailures: string[],
+  statusReason: string,
+): string {
+  const text = findings.map((finding) => finding.text).join('\n')
+  const sign = SIGNS.find(([pattern]) => pattern.test(text))
+  if (sign) return sign[1]
+  const [launch] = launchFailures
+  if (launch) return `instances could not be launched: ${launch}`
+  if (/alarm/i.test(statusReason)) return `an alarm stopped it: ${statusReason}`
+  const target = findings.find(({ targetReason }) => targetReason)
+  if (target) return targetCause(target)
+  return statusReason || 'the collected evidence does not show it'
+}
+
+function targetCause({ targetReason, targetDescription }: Finding): string {
+  const said = targetDescription ? ` (${targetDescription})` : ''
+  switch (targetReason) {
+    case 'Target.ResponseCodeMismatch':
+      return `/hc does not return 200${said}`
+    case 'Target.Timeout':
+      return `/hc does not answer in time${said}: the service hangs, or a security group blocks the requests`
+    case 'Target.FailedHealthChecks':
+      return `nothing answers on the service's port${said}: the unit is not running, or listens elsewhere`
+    default:
+      return `the load balancer reports ${targetReason}${said}`
   }
 }

@@ -1,24 +1,27 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { isTurnedRound } from '../fleet/direction.ts'
+import { Interrupted, pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { type Fleet, type FleetWatch, inService, type Member } from '../fleet/fleet.ts'
-import { markRolledBack, rollBackRefresh } from '../fleet/refresh.ts'
+import { markRolledBack } from '../fleet/marks.ts'
+import { rollBackRefresh } from '../fleet/refresh.ts'
+import { isGivenUp } from '../fleet/status.ts'
 import type { Probe } from '../probe/probe.ts'
 import { type Action, firstMemory, type Goal, type Memory, statusOf, step } from './decide.ts'
 import type { Evidence } from './evidence.ts'
+import type { Settings } from './options.ts'
 import type { Progress } from './progress.ts'
 import type { Ending } from './verdict.ts'
 
 export interface FollowOptions {
   aws: Aws
   watch: FleetWatch
+  settings: Pick<Settings, 'failureBudget'>
   goal: Goal
   /** Of the goal's version. */
   release: string | undefined
+  /** Of the version that the group keeps if the refresh does not succeed. */
+  savedRelease: string | undefined
   startedAt: Date
-  /** How many failed probe requests are accepted. */
-  failureBudget: number
   probe: Probe | undefined
   progress: Progress
   evidence: Evidence
@@ -27,25 +30,27 @@ export interface FollowOptions {
 
 /** Follows the goal to its end. Undefined when interrupted; a refresh keeps running. */
 export async function follow(options: FollowOptions): Promise<Ending | undefined> {
-  const { goal, retryPolicy, progress, startedAt, release } = options
+  const { watch, goal, retryPolicy, progress, startedAt, release, probe } = options
+  const { templateVersion } = goal
+  const { failureBudget } = options.settings
   let memory = firstMemory(Date.now())
   for (;;) {
-    const fleet = await withRetry(() => options.watch.snapshot(goal.refreshId), retryPolicy).catch(
-      (error) => giveUp(options, memory, error),
+    const fleet = await withRetry(() => watch.snapshot(goal.refreshId), retryPolicy).catch(
+      (error) => (error instanceof Interrupted ? undefined : giveUp(options, memory, error)),
     )
     if (!fleet) return undefined
-    const figures = options.probe?.figures()
-    progress.update({ startedAt, fleet, release, version: goal.version, figures })
-    inform(options, fleet)
-    gather(options, fleet)
-    const next = step(goal, memory, {
+    const figures = probe?.figures()
+    if (probe) informProbe(probe, options, fleet)
+    collectEvidence(options, fleet)
+    const { memory: next, actions } = step(goal, memory, {
       now: Date.now(),
       fleet,
-      blame: options.probe?.blame(options.failureBudget),
-      answers: options.probe?.answers,
+      blame: probe?.blame(failureBudget),
+      answers: probe?.answers,
     })
-    memory = next.memory
-    for (const action of next.actions) {
+    memory = next
+    progress.update({ startedAt, fleet, release, templateVersion, figures })
+    for (const action of actions) {
       if (action.kind === 'end') return action.ending
       await carryOut(options, fleet, action)
     }
@@ -55,9 +60,9 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
 
 /** When AWS cannot be asked any longer: a release that the probe blames is rolled back unseen, for nobody may be left to. */
 async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): Promise<never> {
-  const { goal, aws, watch, probe, failureBudget, progress } = options
-  const why = blame ?? probe?.blame(failureBudget)
-  if (goal.guarded && goal.refreshId && why !== undefined) {
+  const { goal, aws, watch, probe, settings, progress } = options
+  const why = blame ?? probe?.blame(settings.failureBudget)
+  if (goal.isGuarded && goal.refreshId && why !== undefined) {
     progress.note(`${why}: rolling back`)
     await rollBackRefresh(aws, watch.name).catch(() => {})
   }
@@ -66,21 +71,22 @@ async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): 
 
 /** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */
 async function carryOut(
-  { aws, release, progress, retryPolicy }: FollowOptions,
+  { aws, release, savedRelease, progress, retryPolicy }: FollowOptions,
   fleet: Fleet,
   action: Exclude<Action, { kind: 'end' }>,
 ): Promise<void> {
   const attempt = async (done: string, act: () => Promise<void>): Promise<void> => {
     try {
       await withRetry(act, retryPolicy)
-      if (!retryPolicy.signal.aborted) progress.note(done)
+      progress.note(done)
     } catch (error) {
-      progress.note(`not done: ${done}. ${explain(error)}`)
+      if (!(error instanceof Interrupted)) progress.note(`not done: ${done}. ${explain(error)}`)
     }
   }
   switch (action.kind) {
     case 'mark':
-      if (!release || isKept(fleet, release)) return
+      // Of two versions of one release a setting was rolled back, and not the release.
+      if (!release || release === savedRelease) return
       return await attempt(`release ${release} is marked on the group as rolled back`, () =>
         markRolledBack(aws, fleet, release),
       )
@@ -90,34 +96,25 @@ async function carryOut(
   }
 }
 
-/** Whether the saved version is of this release too: then a setting was rolled back, and not the release. */
-const isKept = ({ members, version }: Fleet, release: string): boolean =>
-  members.some((member) => member.version === version && member.release === release)
-
-/** What the fleet tells of the responses that the probe may get. */
-function inform({ probe, release, goal }: FollowOptions, fleet: Fleet): void {
-  if (!probe) return
+/** What the fleet says about who may answer the probe. */
+function informProbe(probe: Probe, { release, goal }: FollowOptions, fleet: Fleet): void {
   const releases = fleet.members.map((member) => member.release)
-  const known = releases.every((each) => each !== undefined) && release !== undefined
+  const areKnown = releases.every((each) => each !== undefined) && release !== undefined
   // Includes releases of instances that are gone since the last snapshot: they may have answered in between.
-  probe.expected = known
+  probe.expected = areKnown
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
-  const [news, others] = [true, false].map((isNew) =>
-    inService(fleet).filter(({ version }) => (version === goal.version) === isNew),
-  ) as [Member[], Member[]]
-  const zones = new Set(news.map(({ zone }) => zone))
+  const isNew = (member: Member): boolean => member.templateVersion === goal.templateVersion
+  const fresh = inService(fleet).filter(isNew)
+  const zones = new Set(fresh.map(({ zone }) => zone))
+  const others = inService(fleet).filter((member) => !isNew(member))
   probe.isSpread = others.every(({ zone }) => zones.has(zone))
-  probe.newInstances = news.length
+  probe.newInstances = fresh.length
 }
 
 /** Collects evidence from failing instances, and once the new version is given up, from all that have it. */
-function gather({ evidence, goal }: FollowOptions, fleet: Fleet): void {
-  if (goal.version === undefined || goal.isRollback) return
-  const status = goal.refreshId ? statusOf(fleet) : undefined
-  const isGivenUp =
-    status !== undefined &&
-    (isTurnedRound(status) || /^(Failed|Cancel)/.test(status)) &&
-    status !== 'RollbackSuccessful'
-  evidence.consider(fleet, goal.version, isGivenUp)
+function collectEvidence({ evidence, goal }: FollowOptions, fleet: Fleet): void {
+  if (goal.templateVersion === undefined || goal.isRollback) return
+  const all = goal.refreshId !== undefined && isGivenUp(statusOf(fleet))
+  evidence.consider(fleet, goal.templateVersion, all)
 }

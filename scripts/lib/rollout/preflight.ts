@@ -1,18 +1,23 @@
 import type { Aws } from '../aws/clients.ts'
 import { shortRelease } from '../cli/format.ts'
-import { type Fleet, inService, isHealthy, isRunning, suspendedProcesses } from '../fleet/fleet.ts'
+import { type Alarm, findAlarms } from '../fleet/alarms.ts'
+import { type Fleet, inService, isHealthy, suspendedProcesses } from '../fleet/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../fleet/images.ts'
-import { checkAlarms } from './alarm-check.ts'
-import type { Settings } from './settings.ts'
-import { by } from './snapshot.ts'
+import { byOperator } from '../fleet/marks.ts'
+import { obstacleTo } from '../fleet/previous.ts'
+import { isRunning } from '../fleet/status.ts'
+import type { Checkpoints } from './decide.ts'
+import type { Settings } from './options.ts'
+
+type AlarmSettings = Pick<
+  Settings,
+  'alarm' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'
+>
 
 /** What a rollout should deploy. */
-export type Target = Pick<
-  Settings,
-  'alarms' | 'ignoreAlarms' | 'checkpoints' | 'checkpointDelaySeconds'
-> & {
-  launchTemplateId: string
-  launchTemplateVersion: number
+export interface Target extends AlarmSettings {
+  templateId: string
+  templateVersion: number
   /** Undefined accepts any release that the version has. */
   release: string | undefined
 }
@@ -29,16 +34,16 @@ export interface Preflight {
 
 /** Finds, before anything is started, whatever would make a refresh fail or would go unnoticed by AWS. */
 export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
-  const [version, alarms, wayBack] = await Promise.all([
-    checkVersion(aws, fleet, target),
+  const [templateVersion, alarms, wayBack] = await Promise.all([
+    checkTemplateVersion(aws, fleet, target),
     checkAlarms(aws, target),
     checkWayBack(aws, fleet),
   ])
   const problems = [
     ...checkRefresh(fleet),
     ...suspensions(fleet),
-    ...checkVersionNumber(fleet),
-    ...version,
+    ...checkSaved(fleet),
+    ...templateVersion,
     ...alarms.problems,
   ]
   const serving = inService(fleet).filter(isHealthy).length
@@ -46,14 +51,14 @@ export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise
   if (serving < fleet.desired) {
     notes.push(`only ${serving} of ${fleet.desired} instances are healthy at the start`)
   }
-  const { usable, checkpointDelaySeconds } = alarms
+  const { alarms: usable, checkpointDelaySeconds } = alarms
   return { problems, notes, alarms: usable, checkpointDelaySeconds }
 }
 
 function checkRefresh({ refresh, name, group }: Fleet): string[] {
   if (!isRunning(refresh?.Status)) return []
   return [
-    `a refresh is already running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %)${by(group)}: follow it with 'scripts/rollout watch --group ${name}', or stop it with 'scripts/rollout cancel --group ${name}'`,
+    `a refresh is already running (${refresh?.Status}, ${refresh?.PercentageComplete ?? 0} %)${byOperator(group)}: follow it with 'scripts/rollout watch --group ${name}', undo it with 'scripts/rollout rollback --group ${name}', or stop it where it is with 'scripts/rollout cancel --group ${name}'`,
   ]
 }
 
@@ -76,47 +81,42 @@ export function suspensions(fleet: Fleet): string[] {
   ]
 }
 
-function checkVersionNumber({ version, name }: Fleet): string[] {
-  if (version !== undefined) return []
+function checkSaved({ templateVersion, name }: Fleet): string[] {
+  if (templateVersion !== undefined) return []
   return [
     `${name} launches $Latest or $Default of its launch template: AWS could not roll back to it, so give the group a version's number first`,
   ]
 }
 
-async function checkVersion(aws: Aws, fleet: Fleet, target: Target): Promise<string[]> {
+async function checkTemplateVersion(aws: Aws, fleet: Fleet, target: Target): Promise<string[]> {
+  const { templateId, templateVersion, release } = target
   const own = fleet.group.LaunchTemplate?.LaunchTemplateId
-  if (own !== target.launchTemplateId) {
+  if (own !== templateId) {
     return [
-      `the group uses launch template ${own ?? 'none'}, not ${target.launchTemplateId}: check --launch-template-id and --group`,
+      `the group uses launch template ${own ?? 'none'}, not ${templateId}: check --launch-template-id and --group`,
     ]
   }
-  const version = await findVersion(aws, target.launchTemplateId, target.launchTemplateVersion)
-  if (!version) {
+  const found = await findVersion(aws, templateId, templateVersion)
+  if (!found) {
     return [
-      `launch template ${target.launchTemplateId} has no version ${target.launchTemplateVersion}: check --launch-template-version`,
+      `launch template ${templateId} has no version ${templateVersion}: check --launch-template-version`,
     ]
   }
-  return await checkImage(aws, version, target.release)
+  return await checkImage(aws, found, release)
 }
 
 /** Checks what AWS would launch in a rollback, while there is no hurry. */
-async function checkWayBack(aws: Aws, { group, version }: Fleet): Promise<string[]> {
-  const id = group.LaunchTemplate?.LaunchTemplateId
-  const saved = id && version !== undefined ? await findVersion(aws, id, version) : undefined
-  if (!saved?.imageId) return []
-  const image = await findImage(aws, saved.imageId)
-  if (image?.state === 'available') return []
-  return [
-    `there is no way back: the AMI ${saved.imageId} of version ${version}, which runs now, no longer exists`,
-  ]
+async function checkWayBack(aws: Aws, fleet: Fleet): Promise<string[]> {
+  if (fleet.templateVersion === undefined) return []
+  const obstacle = await obstacleTo(aws, fleet, fleet.templateVersion)
+  return obstacle === undefined ? [] : [`there is no way back: ${obstacle}, and it runs now`]
 }
 
 async function checkImage(
   aws: Aws,
-  version: TemplateVersion,
+  { imageId, number }: TemplateVersion,
   release: string | undefined,
 ): Promise<string[]> {
-  const { imageId, number } = version
   if (!imageId?.startsWith('ami-')) {
     return [
       `version ${number} names the image '${imageId ?? ''}', not a fixed AMI id: AWS could not roll back from it`,
@@ -137,4 +137,82 @@ async function checkImage(
     ]
   }
   return []
+}
+
+/** AWS's limit for one refresh. */
+const MOST_ALARMS = 10
+
+/** Load balancer metrics arrive once a minute, and the alarm is evaluated after that. */
+const METRICS_SECONDS = 60
+
+/** Long enough for the probe to get a few hundred answers from the new release. */
+const SHORTEST_DELAY_SECONDS = 120
+
+/** Checks whether the alarms can watch a refresh, and how long a checkpoint must wait for them. */
+export async function checkAlarms(aws: Aws, settings: AlarmSettings): Promise<Preflight> {
+  const { alarm: names, ignoreAlarms, checkpoints, checkpointDelaySeconds: wish } = settings
+  const tooMany = names.length > MOST_ALARMS
+  const found = names.length > 0 && !tooMany ? await findAlarms(aws, names) : []
+  const missing = names.filter((name) => !tooMany && !found.some((alarm) => alarm.name === name))
+  const unfit = found
+    .filter(({ state }) => state !== 'OK')
+    .map(({ name, state, reason }) => `${name} is in ${state}${reason ? `: ${reason}` : ''}`)
+  const usable = found.filter(({ state }) => state === 'OK')
+  const delay = wish ?? checkpointDelayFor(usable)
+  const stops = checkpoints === undefined || checkpoints.length > 0
+  const late = stops ? usable.filter((alarm) => neededFor(alarm) > delay) : []
+  return {
+    problems: [
+      ...(tooMany ? [`AWS accepts at most ${MOST_ALARMS} alarms, got ${names.length}`] : []),
+      ...missing.map((name) => `there is no alarm '${name}': check --alarm and --region`),
+      ...(ignoreAlarms ? [] : unfit).map(
+        (text) =>
+          `${text}. AWS would refuse the refresh or roll it back immediately: wait until it is OK, or leave it out with --ignore-alarms`,
+      ),
+      ...late.map(
+        (alarm) =>
+          `a checkpoint of ${delay} s ends before ${alarm.name} can trigger, which takes ${neededFor(alarm)} s: set --checkpoint-delay-seconds to ${checkpointDelayFor(usable)} or more, or omit it`,
+      ),
+    ],
+    notes: (ignoreAlarms ? unfit : []).map((text) => `${text}; it is ignored`),
+    alarms: usable.map(({ name }) => name),
+    checkpointDelaySeconds: delay,
+  }
+}
+
+/** The default checkpoint delay: long enough for a problem to trigger the slowest alarm. */
+export function checkpointDelayFor(alarms: Alarm[]): number {
+  return Math.max(SHORTEST_DELAY_SECONDS, ...alarms.map(neededFor))
+}
+
+const neededFor = ({ seconds }: Alarm): number =>
+  seconds === undefined ? 0 : seconds + METRICS_SECONDS
+
+/** Refuses a probe so slow that a good release could hardly give the answers that its checkpoints require. */
+export function tooFewAnswers(
+  { percentages: [first], delayMs, answers }: Checkpoints,
+  desired: number,
+  { rate, noProbe }: Settings,
+): string[] {
+  if (noProbe || first === undefined || answers === 0) return []
+  // While one instance is new, all the old ones may still be serving.
+  const share = Math.ceil((desired * first) / 100) / (desired + 1)
+  const expected = Math.floor((delayMs / 1000) * rate * share)
+  if (expected >= 2 * answers) return []
+  return [
+    `a checkpoint requires ${answers} answers from the new release, but the probe would get only about ${expected}: raise --rate (${rate} per second) or --checkpoint-delay-seconds, or pass --checkpoint-answers 0`,
+  ]
+}
+
+/** Refuses pauses so long that the rollout would be left before its end, with nobody to judge the release. */
+export function tooLittleTime(
+  { percentages, delayMs }: Checkpoints,
+  watchSeconds: number,
+  { timeoutSeconds, beforeSeconds }: Settings,
+): string[] {
+  const seconds = beforeSeconds + (percentages.length * delayMs) / 1000 + watchSeconds
+  if (seconds < timeoutSeconds) return []
+  return [
+    `the checkpoints and the time of watching alone take ${Math.ceil(seconds)} s, but --timeout-seconds is ${timeoutSeconds}: raise it, or lower --checkpoint-delay-seconds or --watch-seconds`,
+  ]
 }

@@ -1,5 +1,7 @@
-import { clockTime, painter, shortRelease, table } from '../cli/format.ts'
+import { age, clockTime, painter, shortRelease, table, wrapped } from '../cli/format.ts'
 import type { Fleet, Member } from '../fleet/fleet.ts'
+import { reasonOf } from '../fleet/refresh.ts'
+import { isGivenUp, isRunning } from '../fleet/status.ts'
 import type { Figures } from '../probe/figures.ts'
 
 /** What to show at one moment. */
@@ -8,8 +10,10 @@ export interface View {
   fleet: Fleet
   /** Where the fleet is going. */
   release: string | undefined
-  version: number | undefined
-  figures: Figures | undefined
+  templateVersion: number | undefined
+  figures?: Figures | undefined
+  /** What comes next, and when; undefined: that is not known. */
+  outlook?: string | undefined
 }
 
 /** Shows how a rollout progresses: `update` with every snapshot, `note` for what a person should read once. */
@@ -34,7 +38,7 @@ function drawing(stream: NodeJS.WriteStream): Progress {
   return {
     update: (view) => {
       const columns = stream.columns || 80
-      const rows = frame(view, paint).map((row) => Bun.sliceAnsi(row, 0, columns - 1))
+      const rows = frame(view, columns - 1, paint)
       // A frame taller than the terminal could not be erased.
       const shown = rows.slice(0, Math.max(3, (stream.rows || 24) - 1))
       erase()
@@ -53,27 +57,27 @@ function drawing(stream: NodeJS.WriteStream): Progress {
 
 function lines(stream: NodeJS.WriteStream): Progress {
   let lastHead = ''
-  let lastTold = 0
-  const told = new Map<string, string>()
+  let headAt = 0
+  const printed = new Map<string, string>()
   return {
     update: (view) => {
       const at = clockTime((view.fleet.at.getTime() - view.startedAt.getTime()) / 1000)
       for (const member of view.fleet.members) {
-        const text = [member.lifecycle, member.health, member.target, member.targetReason].join(' ')
-        if (told.get(member.id) === text) continue
-        told.set(member.id, text)
-        stream.write(`${at} ${memberCells(member, view).join(' ')}\n`)
+        const text = `${member.health} ${stateOf(member)}`
+        if (printed.get(member.id) === text) continue
+        printed.set(member.id, text)
+        stream.write(`${at} ${memberCells(member, view.fleet).join(' ')}\n`)
       }
-      for (const id of told.keys()) {
+      for (const id of printed.keys()) {
         if (view.fleet.members.some((member) => member.id === id)) continue
-        told.delete(id)
+        printed.delete(id)
         stream.write(`${at} ${id} gone\n`)
       }
       const head = headline(view)
-      const due = Date.now() - lastTold > 60_000
+      const due = Date.now() - headAt > 60_000
       if (head === lastHead && !due) return
       lastHead = head
-      lastTold = Date.now()
+      headAt = Date.now()
       stream.write(`${at} ${head}${view.figures ? `, ${probeText(view.figures)}` : ''}\n`)
     },
     note: (text) => {
@@ -85,61 +89,59 @@ function lines(stream: NodeJS.WriteStream): Progress {
 
 type Paint = ReturnType<typeof painter>
 
-function frame(view: View, paint: Paint): string[] {
-  const { fleet, figures } = view
+/** At most `columns` wide. */
+export function frame(view: View, columns: number, paint: Paint): string[] {
+  const { fleet, figures, outlook } = view
+  const { refresh, name } = fleet
   const elapsed = clockTime((fleet.at.getTime() - view.startedAt.getTime()) / 1000)
-  const percent = fleet.refresh?.PercentageComplete ?? 0
-  const status = fleet.refresh?.Status ?? 'no refresh'
-  const rolling = /Rollback|Failed|Cancel/.test(status)
+  const percent = refresh?.PercentageComplete ?? 0
   const rows = [
-    `${paint('bold', fleet.name)}  to ${shortRelease(view.release)}, launch template version ${view.version ?? 'unknown'}  ${elapsed}`,
-    `${paint(rolling ? 'red' : 'cyan', status)} ${bar(percent)} ${percent} %  ${paint('dim', fleet.refresh?.StatusReason ?? '')}`,
+    `${paint('bold', name)}  to ${shortRelease(view.release)}, version ${view.templateVersion ?? 'unknown'}  ${elapsed}`,
+    `${paint(isGivenUp(refresh?.Status) ? 'red' : 'cyan', refresh?.Status ?? 'no refresh')} ${bar(percent)} ${percent} %`,
+    ...wrapped(reasonOf(refresh), columns).map((row) => paint('dim', row)),
+    ...(outlook ? wrapped(outlook, columns) : []),
+    ...(isRunning(refresh?.Status) ? [`undo it: scripts/rollout rollback --group ${name}`] : []),
     '',
-    ...memberTable(view, paint),
+    ...memberTable(fleet, view.templateVersion, paint),
   ]
   if (figures) {
     const text = probeText(figures)
     rows.push('', `probe  ${figures.failed > 0 ? paint('red', text) : paint('green', text)}`)
   }
-  return rows
+  return rows.map((row) => Bun.sliceAnsi(row, 0, columns))
 }
 
-/** The instances as a table with a heading, the oldest first. */
-export function memberTable(view: View, paint: Paint): string[] {
-  const heading = ['INSTANCE', 'ZONE', 'RELEASE', 'LIFECYCLE', 'TARGET HEALTH', 'SECONDS']
-  const members = [...view.fleet.members].sort(
+/** The instances as a table with a heading, the oldest first; those of `templateVersion` stand out. */
+export function memberTable(
+  fleet: Fleet,
+  templateVersion: number | undefined,
+  paint: Paint,
+): string[] {
+  const members = [...fleet.members].sort(
     (a, b) => (a.launchedAt?.getTime() ?? Infinity) - (b.launchedAt?.getTime() ?? Infinity),
   )
   const rows = members.map((member) => {
-    const [id, zone, release, lifecycle, target, seconds] = memberCells(member, view) as string[]
-    const isNew = member.version !== undefined && member.version === view.version
-    return [
-      id ?? '',
-      zone ?? '',
-      isNew ? paint('cyan', release ?? '') : (release ?? ''),
-      lifecycle ?? '',
-      paint(targetColour(member), target ?? ''),
-      seconds ?? '',
-    ]
+    const [id = '', release = '', launched = '', state = ''] = memberCells(member, fleet)
+    const isNew = member.templateVersion === templateVersion && templateVersion !== undefined
+    const colour = targetColour(member)
+    return [id, isNew ? paint('cyan', release) : release, launched, paint(colour, state)]
   })
-  return table([heading, ...rows])
+  return table([['INSTANCE', 'RELEASE', 'AGE', 'STATE'], ...rows])
 }
 
-function memberCells(member: Member, { fleet }: View): string[] {
-  const seconds = member.launchedAt
-    ? Math.max(0, Math.round((fleet.at.getTime() - member.launchedAt.getTime()) / 1000))
-    : undefined
-  const health = member.health === 'Healthy' ? '' : ` ${member.health}`
+const memberCells = (member: Member, { at }: Fleet): string[] => [
+  member.id,
+  shortRelease(member.release),
+  age(at, member.launchedAt),
+  stateOf(member),
+]
+
+/** `healthy`, `unhealthy (FailedHealthChecks)`, `Pending, unused`: the lifecycle only if it is not the usual one. */
+function stateOf({ lifecycle, health, target, targetReason }: Member): string {
+  const unusual = [lifecycle === 'InService' ? '' : lifecycle, health === 'Healthy' ? '' : health]
   const reason =
-    member.targetReason && member.target !== 'healthy' ? ` (${member.targetReason})` : ''
-  return [
-    member.id,
-    member.zone,
-    shortRelease(member.release),
-    `${member.lifecycle}${health}`,
-    `${member.target}${reason}`,
-    seconds === undefined ? '-' : String(seconds),
-  ]
+    targetReason && target !== 'healthy' ? ` (${targetReason.replace('Target.', '')})` : ''
+  return `${[...unusual, target].filter(Boolean).join(', ')}${reason}`
 }
 
 function targetColour({ target, health }: Member): 'green' | 'red' | 'yellow' {
@@ -150,7 +152,7 @@ function targetColour({ target, health }: Member): 'green' | 'red' | 'yellow' {
 function headline({ fleet }: View): string {
   const { refresh } = fleet
   if (!refresh) return `${fleet.members.length} of ${fleet.desired} instances`
-  const reason = refresh.StatusReason ? `: ${refresh.StatusReason}` : ''
+  const reason = reasonOf(refresh) ? `: ${reasonOf(refresh)}` : ''
   return `${refresh.Status} ${refresh.PercentageComplete ?? 0} %, ${refresh.InstancesToUpdate ?? 0} to replace${reason}`
 }
 

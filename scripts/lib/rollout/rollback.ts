@@ -1,51 +1,47 @@
-import { classifyError } from '../aws/errors.ts'
+import { classifyError, isTransient, LostAnswer } from '../aws/errors.ts'
 import { pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { runAutomation } from '../fleet/automation.ts'
-import { countReleases, type Fleet, isRunning } from '../fleet/fleet.ts'
+import { countReleases, type Fleet } from '../fleet/fleet.ts'
+import { markRolledBack, recordPrevious } from '../fleet/marks.ts'
 import { previousVersion } from '../fleet/previous.ts'
-import { markRolledBack, recordPrevious, rollBackRefresh, startRefresh } from '../fleet/refresh.ts'
-import type { Survey } from '../fleet/survey.ts'
-import { emptyReceipt } from '../receipt/receipt.ts'
-import { suspensions } from './preflight.ts'
-import { type Context, runRollout } from './run.ts'
-import { MAX_HEALTHY, MIN_HEALTHY } from './settings.ts'
 import {
   assertNotOvertaken,
+  cancelRefresh,
   Overtaken,
-  patiently,
-  probing,
-  signIn,
-  snapshot,
-  stopRefresh,
-  surveyed,
-} from './snapshot.ts'
+  rollBackRefresh,
+  startRefresh,
+} from '../fleet/refresh.ts'
+import { isRunning } from '../fleet/status.ts'
+import type { Survey } from '../fleet/survey.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
+import { type Context, noteOperator, surveyed, untilFleet, withUrl } from './context.ts'
+import { MAX_HEALTHY, MIN_HEALTHY } from './options.ts'
+import { suspensions } from './preflight.ts'
+import { runRollout } from './run.ts'
 
 /** Undoes the newest change that is not yet undone; follows one that is being undone. */
 export async function rollback(context: Context): Promise<number> {
+  const { progress, retryPolicy, deadline } = context
   context.watch.toleratesDenied = true
   for (;;) {
     try {
       return await undo(context)
     } catch (error) {
       if (!(error instanceof Overtaken)) throw error
-      context.progress.note('another rollout began meanwhile: deciding again')
-      await pause(context.retryPolicy.pollMs, context.retryPolicy.signal)
+      if (Date.now() > deadline) throw new Stop(error.message, EXIT.timedOut)
+      progress.note('another rollout began meanwhile: deciding again')
+      await pause(retryPolicy.pollMs, retryPolicy.signal)
     }
   }
 }
 
 async function undo(context: Context): Promise<number> {
-  const { settings, progress, retryPolicy } = context
-  let seen = await surveyed(context)
-  // A refresh that is being cancelled can neither be reversed nor followed to its target.
-  for (; isCancelling(seen); seen = await surveyed(context)) {
-    progress.note('waiting for AWS to cancel the refresh')
-    await pause(retryPolicy.pollMs, retryPolicy.signal)
-  }
+  const { settings, progress } = context
+  const seen = await settled(context)
   const { direction, fleet } = seen
-  if (fleet.version === undefined) throw noNumber(settings.group)
+  if (fleet.templateVersion === undefined) throw noNumber(settings.group)
   switch (direction.kind) {
     case 'forward':
       progress.note(`reversing the running refresh, back to version ${direction.from}`)
@@ -61,11 +57,23 @@ async function undo(context: Context): Promise<number> {
         direction.from,
         async () => direction.refreshId,
       )
+    case 'recycling': {
+      progress.note(
+        'stopping a refresh that only replaces instances by others of their own version',
+      )
+      const { aws, watch, retryPolicy } = context
+      await withRetry(async () => {
+        await assertNotOvertaken(aws, watch, fleet)
+        await cancelRefresh(aws, settings.group, direction.refreshId)
+      }, retryPolicy)
+      await untilEnded(context)
+      return await undo(context)
+    }
     case 'stopped': {
       const { back, left } = direction
       progress.note(`rolling back to version ${back}, which not every instance has`)
       // On an unfinished way back the leftovers are good: it is the saved version that is being left.
-      const bad = back === fleet.version ? left : fleet.version
+      const bad = back === fleet.templateVersion ? left : fleet.templateVersion
       return await goBack(context, seen, back, bad, () => startBack(context, seen, back))
     }
     case 'settled': {
@@ -74,16 +82,27 @@ async function undo(context: Context): Promise<number> {
         return await nothingToUndo(context, seen, undone)
       const target = await previousVersion(context.aws, seen)
       progress.note(
-        `rolling back from version ${fleet.version} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
+        `rolling back from version ${fleet.templateVersion} to version ${target}, release ${shortRelease(seen.releaseOf(target))}`,
       )
-      return await goBack(context, seen, target, fleet.version, () =>
+      return await goBack(context, seen, target, fleet.templateVersion, () =>
         startBack(context, seen, target),
       )
     }
   }
 }
 
-const isCancelling = ({ fleet }: Survey): boolean => fleet.refresh?.Status === 'Cancelling'
+/** The group once no refresh is being cancelled: that one can neither be reversed nor followed to its target. */
+async function settled(context: Context): Promise<Survey> {
+  for (;;) {
+    const seen = await surveyed(context)
+    if (seen.fleet.refresh?.Status !== 'Cancelling') return seen
+    context.progress.note('waiting for AWS to cancel the refresh')
+    await untilEnded(context)
+  }
+}
+
+const untilEnded = (context: Context): Promise<Fleet> =>
+  untilFleet(context, 'cancelling the refresh', ({ refresh }) => !isRunning(refresh?.Status))
 
 async function goBack(
   context: Context,
@@ -93,19 +112,21 @@ async function goBack(
   start: () => Promise<string | undefined>,
 ): Promise<number> {
   const notes = suspensions(fleet)
-  const measured = await probing(context, fleet, notes)
   const [good, left] = [releaseOf(to), releaseOf(bad)]
-  return await runRollout(measured, {
-    version: to,
+  return await runRollout(await withUrl(context, fleet, notes), {
+    templateVersion: to,
     ami: imageOf(to),
     release: good,
     previousRelease: left,
+    savedRelease: releaseOf(fleet.templateVersion),
     isRollback: true,
-    guarded: false,
+    isGuarded: false,
     probing: 'from now',
     notes,
     start: async () => {
-      const id = await start()
+      const id = await start().catch((error: Error) => {
+        throw isRunning(fleet.refresh?.Status) && isTransient(error) ? new LostAnswer(error) : error
+      })
       // A straggler's older version is no release that is being left.
       if (left && left !== good && bad !== undefined && bad > to) {
         const mark = () => markRolledBack(context.aws, fleet, left)
@@ -125,19 +146,19 @@ async function turnRound(
   to: number,
   refreshId: string,
 ): Promise<string | undefined> {
-  const { aws, settings, progress } = context
+  const { aws, watch, settings, progress, retryPolicy } = context
   try {
-    await patiently(context, async () => {
-      await assertNotOvertaken(context, seen.fleet)
+    await withRetry(async () => {
+      await assertNotOvertaken(aws, watch, seen.fleet)
       await rollBackRefresh(aws, settings.group)
-    })
-    void signIn(context, seen.fleet, [])
+    }, retryPolicy)
+    noteOperator(context, seen.fleet)
     return refreshId
   } catch (error) {
     const { name } = error as Error
     if (name.startsWith('IrreversibleInstanceRefresh')) {
       progress.note('AWS cannot reverse this refresh: cancelling it, then rolling back')
-      await patiently(context, () => stopRefresh(context))
+      await withRetry(() => cancelRefresh(aws, settings.group, refreshId), retryPolicy)
     } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
     // It may have ended, or been reversed, since the survey.
     const now = await untilEnded(context)
@@ -147,43 +168,38 @@ async function turnRound(
   }
 }
 
-async function untilEnded(context: Context): Promise<Fleet> {
-  const { retryPolicy } = context
-  for (;;) {
-    const fleet = await snapshot(context)
-    if (!isRunning(fleet.refresh?.Status)) return fleet
-    await pause(retryPolicy.pollMs, retryPolicy.signal)
-  }
-}
-
 /** Starts a refresh that goes back. No alarms, which may well be in ALARM now, and no rollback to what is being left. */
-async function startBack(context: Context, { fleet }: Survey, version: number): Promise<string> {
-  const { aws, settings, retryPolicy } = context
+async function startBack(
+  context: Context,
+  { fleet }: Survey,
+  templateVersion: number,
+): Promise<string> {
+  const { aws, watch, settings, retryPolicy } = context
   await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch(() => {})
   const plan = {
     group: settings.group,
     templateId: fleet.group.LaunchTemplate?.LaunchTemplateId ?? '',
-    version,
+    templateVersion,
     desired: fleet.desired,
     minHealthy: MIN_HEALTHY,
     maxHealthy: MAX_HEALTHY,
     // The old release has proved itself: checkpoints would only keep the bad one longer.
     checkpoints: settings.checkpoints ?? [],
     checkpointDelaySeconds: settings.checkpointDelaySeconds ?? 0,
-    bakeSeconds: settings.bakeSeconds ?? 0,
+    bakeSeconds: settings.watchSeconds ?? 0,
     alarms: [],
     autoRollback: false,
     newest: fleet.refresh?.InstanceRefreshId,
   }
   try {
-    const id = await patiently(context, async () => {
-      await assertNotOvertaken(context, fleet)
+    const id = await withRetry(async () => {
+      await assertNotOvertaken(aws, watch, fleet)
       return await startRefresh(aws, plan, retryPolicy).catch((error: Error) => {
         if (classifyError(error) !== 'denied') throw error
-        return startByRunbook(context, version)
+        return startByRunbook(context, templateVersion)
       })
-    })
-    void signIn(context, fleet, [])
+    }, retryPolicy)
+    noteOperator(context, fleet)
     return id
   } catch (error) {
     // By a refresh that AWS may not list yet.
@@ -194,13 +210,15 @@ async function startBack(context: Context, { fleet }: Survey, version: number): 
 }
 
 /** People on duty may not launch instances: the runbook that Terraform makes has a role that may. */
-async function startByRunbook(context: Context, version: number): Promise<string> {
+async function startByRunbook(context: Context, templateVersion: number): Promise<string> {
   const { aws, settings, progress, retryPolicy } = context
-  progress.note('starting the rollback by the runbook, without checkpoints and bake time')
+  progress.note(
+    'starting the rollback by the runbook, without checkpoints and without watching at the end',
+  )
   const outputs = await runAutomation(aws, {
     group: settings.group,
     verb: 'rollback',
-    parameters: { LaunchTemplateVersion: [String(version)] },
+    parameters: { LaunchTemplateVersion: [String(templateVersion)] },
     subject: settings.group,
     pollMs: retryPolicy.pollMs,
     timeoutMs: retryPolicy.patienceMs,
@@ -215,16 +233,17 @@ const noNumber = (group: string): Stop =>
 
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
   const { fleet, releaseOf, imageOf } = seen
-  const { settings } = context
+  const { templateVersion } = fleet
   await context.deliver({
-    ...emptyReceipt(settings.group, {
-      version: fleet.version,
-      ami: imageOf(fleet.version),
-      release: releaseOf(fleet.version),
+    ...emptyReceipt(context.settings.group, {
+      templateVersion,
+      ami: imageOf(templateVersion),
+      release: releaseOf(templateVersion),
       previousRelease: releaseOf(undone),
+      isRollback: true,
       notes: [],
     }),
-    reason: `nothing to undo: no instance has version ${undone} any longer. 'scripts/rollout rollback --further' goes back beyond version ${fleet.version}`,
+    reason: `nothing to undo: no instance has version ${undone} any longer. 'scripts/rollout rollback --further' goes back beyond version ${templateVersion}`,
     releases: countReleases(fleet),
   })
   return EXIT.ok

@@ -1,79 +1,33 @@
-import type { Aws } from '../aws/clients.ts'
 import { explain, LostAnswer } from '../aws/errors.ts'
-import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
+import { Interrupted, pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { countReleases, type Fleet, FleetWatch, inService } from '../fleet/fleet.ts'
-import { unmarkRolledBack } from '../fleet/refresh.ts'
+import { countReleases, inService } from '../fleet/fleet.ts'
+import { unmarkRolledBack } from '../fleet/marks.ts'
 import { failuresText } from '../probe/figures.ts'
 import { type Observation, observe } from '../probe/observe.ts'
 import { Probe } from '../probe/probe.ts'
-import { emptyReceipt, type Receipt } from '../receipt/receipt.ts'
-import { writeReceipt } from '../receipt/write.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
 import { service } from '../service.ts'
+import { type Context, whereItGoesOn } from './context.ts'
 import type { Checkpoints, Goal } from './decide.ts'
-import { type Evidence, EvidenceFolder } from './evidence.ts'
+import type { Evidence } from './evidence.ts'
 import { follow } from './follow.ts'
-import { type Progress, progressOn } from './progress.ts'
-import type { Settings } from './settings.ts'
-import { type Ending, exitCodeOf, judge } from './verdict.ts'
+import { type Ending, exitCodeOf, hasArrived, verdictOf } from './verdict.ts'
 
-/** What every verb uses. */
-export interface Context {
-  aws: Aws
-  settings: Settings
-  watch: FleetWatch
-  progress: Progress
-  retryPolicy: RetryPolicy
-  /** Begins to collect evidence from failing instances, for one rollout. */
-  collectEvidence(): Evidence
-  /** The service's URL as Terraform knows it, for the group of this name. */
-  recordedUrl(group: string): Promise<string | undefined>
-  /** Outputs the receipt. */
-  deliver(receipt: Receipt): Promise<void>
-}
-
-export function createContext(
-  aws: Aws,
-  settings: Settings,
-  signal: AbortSignal,
-  recordedUrl: Context['recordedUrl'],
-): Context {
-  const progress = progressOn(settings.json ? process.stderr : process.stdout)
-  return {
-    aws,
-    settings,
-    watch: new FleetWatch(aws, settings.group),
-    progress,
-    retryPolicy: {
-      pollMs: settings.pollSeconds * 1000,
-      patienceMs: settings.patienceSeconds * 1000,
-      signal,
-      note: (text) => progress.note(text),
-    },
-    collectEvidence: () =>
-      new EvidenceFolder(aws, {
-        group: settings.group,
-        folder: settings.evidence,
-        pollMs: Math.min(1, settings.pollSeconds) * 1000,
-        timeoutMs: 30_000,
-      }),
-    recordedUrl,
-    deliver: (receipt) => writeReceipt(settings, receipt),
-  }
-}
-
-/** A move of the fleet to a version: how it starts, and what it means when it ends. */
+/** A move of the fleet to a launch template version: how it starts, and what it means when it ends. */
 export interface Rollout {
-  version: number | undefined
+  templateVersion: number | undefined
   ami: string | undefined
   release: string | undefined
   previousRelease: string | undefined
+  /** Of the version that the group keeps if the refresh does not succeed. */
+  savedRelease: string | undefined
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
   start: () => Promise<string | undefined>
   /** Whether the aim is to go back. */
   isRollback: boolean
   /** Whether it is rolled back when it is bad or stalls: only what `start` started. */
-  guarded: boolean
+  isGuarded: boolean
   /** Where it pauses, and what the probe must see there. */
   checkpoints?: Checkpoints
   /**
@@ -86,8 +40,8 @@ export interface Rollout {
 
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
-  const { settings, retryPolicy, progress } = context
-  const { probing, release } = rollout
+  const { settings, retryPolicy, progress, deadline } = context
+  const { templateVersion, isRollback, isGuarded, checkpoints, probing, release } = rollout
   const startedAt = new Date()
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
   const evidence = context.collectEvidence()
@@ -101,46 +55,32 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     })
     const refreshId = started instanceof LostAnswer ? undefined : started
     const goal: Goal = {
-      version: rollout.version,
+      templateVersion,
       refreshId,
-      isRollback: rollout.isRollback,
-      guarded: rollout.guarded,
-      deadline: startedAt.getTime() + settings.timeoutSeconds * 1000,
+      isRollback,
+      isGuarded,
+      deadline,
       stallMs: settings.stallSeconds * 1000,
-      checkpoints: rollout.checkpoints,
+      checkpoints,
     }
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
       ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started.lost)}`)
-      : follow({
-          ...context,
-          goal,
-          release,
-          startedAt,
-          failureBudget: settings.failureBudget,
-          probe,
-          evidence,
-        }).catch((error: Error) => {
-          if (!refreshId || error instanceof Stop) throw error
-          return lost(explain(error))
-        }))
-    if (!end) throw interrupted(stillRunning(settings))
+      : follow({ ...context, ...rollout, goal, startedAt, probe, evidence }).catch(
+          (error: Error) => {
+            if (!refreshId || error instanceof Stop) throw error
+            return lost(explain(error))
+          },
+        ))
+    if (!end) throw interrupted(whereItGoesOn(settings.group))
     if (probe) probe.phase = 'after'
     const { observed, ending } = await observeEnd(context, rollout, end)
     if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
     if (probe) await measureAfter(context, probe, observed?.ok ? release : undefined)
     await probe?.stop()
     progress.end()
-    return await conclude({
-      context,
-      rollout,
-      ending,
-      observed,
-      probe,
-      evidence,
-      startedAt,
-      refreshId,
-    })
+    const outcome = { context, rollout, ending, observed, probe, evidence, startedAt, refreshId }
+    return await conclude(outcome)
   } finally {
     await probe?.stop()
   }
@@ -203,13 +143,12 @@ async function observeEnd(
   rollout: Rollout,
   ending: Ending,
 ): Promise<{ observed: Observation | undefined; ending: Ending }> {
-  const { status } = ending
-  const arrived = status === 'Successful' || (rollout.isRollback && status === 'RollbackSuccessful')
-  const nothing = { observed: undefined, ending }
-  if (!arrived) return nothing
+  if (!hasArrived(ending, rollout.isRollback)) return { observed: undefined, ending }
   try {
     return { observed: await observeRelease(context, rollout), ending }
   } catch (error) {
+    if (error instanceof Interrupted)
+      throw interrupted('The refresh has ended, and nobody has asked the instances.')
     if (error instanceof Stop) throw error
     const reason = `AWS reports success, but the fleet could not be observed: ${explain(error)}`
     return { observed: undefined, ending: { status: 'lost sight', reason, hasEnded: true } }
@@ -222,11 +161,7 @@ async function observeRelease(
 ): Promise<Observation | undefined> {
   const { url, noProbe, observeSeconds, pollSeconds } = settings
   if (noProbe || !url || !release) return undefined
-  const snapshot = async (): Promise<Fleet> => {
-    const fleet = await withRetry(() => watch.snapshot(), retryPolicy)
-    if (!fleet) throw interrupted('The refresh has ended, and nobody has asked the instances.')
-    return fleet
-  }
+  const snapshot = () => withRetry(() => watch.snapshot(), retryPolicy)
   if ((await snapshot()).desired === 0) return undefined
   return await observe({
     url,
@@ -252,7 +187,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   const { context, rollout, ending, observed, probe, evidence, startedAt } = outcome
   const { settings, watch, aws } = context
   const figures = probe?.figures()
-  const { verdict, reason } = judge(
+  const { verdict, reason } = verdictOf(
     ending,
     observed,
     figures,
@@ -300,10 +235,7 @@ async function conclude(outcome: Outcome): Promise<number> {
 const goesOn = ({ status, hasEnded }: Ending): boolean =>
   !hasEnded && (status === 'timed out' || status === 'lost sight')
 
-const whereTo = (settings: Settings, refreshId: string | undefined): string =>
-  refreshId ? stillRunning(settings) : `See 'scripts/rollout status --group ${settings.group}'.`
-
-const stillRunning = ({ group }: Settings): string =>
-  `The refresh continues. Follow it with 'scripts/rollout watch --group ${group}', or stop it with 'scripts/rollout cancel --group ${group}'.`
+const whereTo = ({ group }: Context['settings'], refreshId: string | undefined): string =>
+  refreshId ? whereItGoesOn(group) : `See 'scripts/rollout status --group ${group}'.`
 
 const interrupted = (text: string): Stop => new Stop(`interrupted. ${text}`, EXIT.interrupted)

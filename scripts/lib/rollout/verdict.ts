@@ -26,20 +26,19 @@ export interface Ending {
 
 export const exitCodeOf = (verdict: Verdict): number => EXIT_CODES[verdict]
 
-/**
- * The verdict from what was observed. With `isRollback`, AWS's RollbackSuccessful is a success, since it was requested,
- * and requests that failed on the way back are the fault of the release being left.
- */
-export function judge(
+/** Whether AWS says that the fleet is where it should be: with `isRollback`, RollbackSuccessful was asked for. */
+export const hasArrived = ({ status }: Ending, isRollback: boolean): boolean =>
+  status === 'Successful' || (isRollback && status === 'RollbackSuccessful')
+
+/** The verdict from what was observed. Requests that failed on a way back are the fault of the release being left. */
+export function verdictOf(
   ending: Ending,
   observed: Observation | undefined,
   probe: Figures | undefined,
   budget: number,
   isRollback: boolean,
 ): { verdict: Verdict; reason: string } {
-  const arrived =
-    ending.status === 'Successful' || (isRollback && ending.status === 'RollbackSuccessful')
-  if (!arrived)
+  if (!hasArrived(ending, isRollback))
     return { verdict: verdictWithoutSuccess(ending.status), reason: ending.reason || ending.status }
   if (ending.blame !== undefined) {
     return { verdict: 'failed', reason: `AWS reports success, but ${ending.blame}` }

@@ -3,16 +3,20 @@ import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { type Fleet, FleetWatch } from '../fleet/fleet.ts'
+import { ARCHITECTURES } from '../fleet/images.ts'
+import { type Attested, statementIn, statementOf } from '../provenance/attested.ts'
+import { statementPaths } from '../provenance/statement.ts'
 import type { TrustedBuilder } from '../provenance/trust.ts'
+import type { Unverified } from '../receipt/signed.ts'
 import { type Build, type BuildQuestion, examineBuild } from './build.ts'
+import { type Finding, notAsked, problem } from './finding.ts'
 import { examineInstances, examineVersion, imageOf } from './fleet.ts'
 import { examineAmi, examineAmiOffline, examineFolder, findAmi } from './image.ts'
-import { type Link, linkOf, notAsked, wrong } from './link.ts'
-import { examineReceipt, type Told } from './receipt.ts'
-import { type Stated, statedInFile, statedOfAmi, statementPath } from './statement.ts'
+import { type Link, linksOf } from './link.ts'
+import { examineReceipt } from './receipt.ts'
 
 export interface Question extends BuildQuestion {
-  receipt: Told | undefined
+  receipt: Unverified | undefined
   trusted: TrustedBuilder[]
   /** Of those whose receipts are believed. */
   receiptKeys: KeyObject[]
@@ -36,25 +40,27 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
   // A receipt of another release is about another image.
   const own = receipt?.content.release === commit ? receipt.content : undefined
   const fleet = aws && new FleetWatch(aws, group).snapshot()
-  // Whoever awaits it is told, perhaps much later.
+  // It rejects for whoever awaits it, perhaps much later.
   fleet?.catch(() => {})
   const ami = own?.ami ?? (aws && fleet && (await findServed(aws, fleet, commit)))
-  const build = await examineBuild(question, () => findStated(question, aws, ami))
+  const build = await examineBuild(question, () => findStatement(question, aws, ami))
   const { stated } = build
 
   const links = [
     ...build.links,
-    await linkOf('image', () => {
-      if (aws) return ami ? examineAmi(aws, ami, commit, stated) : wrong(noAmi(commit))
+    ...(await linksOf('image', () => {
+      if (aws) return ami ? examineAmi(aws, ami, commit, stated) : problem(noAmi(commit))
       return ami && stated ? examineAmiOffline(ami, stated) : OFFLINE
-    }),
+    })),
   ]
   if (folder) {
     const examine = () => (stated ? examineFolder(folder, stated) : notAsked('nothing is stated'))
-    links.push(await linkOf('image folder', examine))
+    links.push(...(await linksOf('image folder', examine)))
   }
   if (aws && fleet) {
-    const version = own ? own.launchTemplateVersion : (await fleet.catch(() => undefined))?.version
+    const version = own
+      ? own.launchTemplateVersion
+      : (await fleet.catch(() => undefined))?.templateVersion
     links.push(...(await examineFleet(question, { aws, fleet, version, ami, build })))
   } else {
     links.push({ name: 'launch template', ...OFFLINE }, { name: 'instances', ...OFFLINE })
@@ -63,7 +69,7 @@ export async function examineChain(question: Question, aws: Aws | undefined): Pr
     receipt
       ? examineReceipt(receipt, receiptKeys, { commit, ami, group })
       : notAsked('none was given')
-  return [...links, await linkOf('receipt', examine)]
+  return [...links, ...(await linksOf('receipt', examine))]
 }
 
 /** The AMI of the commit: the one that the group launches, if it has others, too. */
@@ -73,7 +79,7 @@ async function findServed(
   commit: string,
 ): Promise<string | undefined> {
   const launched = await fleet
-    .then((seen) => imageOf(aws, seen, seen.version))
+    .then((seen) => imageOf(aws, seen, seen.templateVersion))
     .catch(() => undefined)
   return await findAmi(aws, commit, launched)
 }
@@ -91,27 +97,44 @@ async function examineFleet(
   { aws, fleet, version, ami, build }: Deployed,
 ): Promise<Link[]> {
   return [
-    await linkOf('launch template', async () =>
+    ...(await linksOf('launch template', async () =>
       ami ? await examineVersion(aws, await fleet, version, ami) : notAsked('there is no AMI'),
-    ),
-    await linkOf('instances', async () =>
+    )),
+    ...(await linksOf('instances', async () =>
       examineInstances(aws, await fleet, { ...question, version, sums: build.sums }),
-    ),
+    )),
   ]
 }
 
-async function findStated(
+async function findStatement(
   { source, commit, statement, arch, trusted }: Question,
   aws: Aws | undefined,
   ami: string | undefined,
-): Promise<Stated> {
+): Promise<Attested | Finding> {
   if (trusted.length === 0) {
-    throw new Stop('no builder is trusted yet: name a file of trusted builders with --trusted')
+    const none = 'no builder is trusted yet: name a file of trusted builders with --trusted'
+    return aws || statement ? problem(none) : notAsked(none)
   }
-  if (statement) return statedInFile(statement, commit, trusted)
-  if (!aws) return statedInFile(statementPath(source, commit, arch), commit, trusted)
+  if (statement) return statementIn(statement, commit, trusted)
+  if (!aws) {
+    const [path, other] = statementPaths(source, commit, arch)
+    if (other)
+      throw new Stop(
+        `there are statements for ${ARCHITECTURES.join(' and ')}: say which with --arch`,
+      )
+    return path
+      ? statementIn(path, commit, trusted)
+      : notAsked(`there is none in ${source}/dist/provenance: name one with --statement`)
+  }
   if (!ami) throw new Stop(`nothing is stated: ${noAmi(commit)}`)
-  return await statedOfAmi(aws, ami, commit, trusted)
+  const image = {
+    ami_id: ami,
+    release: commit,
+    arch: undefined,
+    executable: undefined,
+    sbom: undefined,
+  }
+  return await statementOf(aws, image, trusted)
 }
 
 const noAmi = (commit: string): string =>

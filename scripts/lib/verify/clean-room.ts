@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { EXIT } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { copyCommit } from '../cli/git.ts'
 import type { Arch } from '../fleet/images.ts'
+import { type Sums, sumsIn } from '../image/artifacts.ts'
 import { service } from '../service.ts'
-import { type Sums, sumsIn } from './sums.ts'
 
-/** Of a build that fails, so many lines are told. */
-const TOLD_LINES = 5
+/** How many lines of a build that fails are shown. */
+const LAST_LINES = 5
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -21,7 +22,7 @@ export async function rebuild(
   source: string,
   commit: string,
   arch: Arch,
-  say: (line: string) => void,
+  note: (line: string) => void,
 ): Promise<Sums> {
   const folder = mkdtempSync(join(tmpdir(), `${service.name}-verify-`))
   const remove = () => rmSync(folder, { recursive: true, force: true })
@@ -31,20 +32,18 @@ export async function rebuild(
   }
   for (const signal of SIGNALS) process.on(signal, leave)
   try {
-    say(`building ${shortRelease(commit)} for ${arch} in a clean clone`)
+    note(`building ${shortRelease(commit)} for ${arch} in a clean clone`)
     const clone = join(folder, 'clone')
-    await $`git clone --quiet --shared --no-checkout ${source} ${clone}`.quiet()
-    await $`git -C ${clone} checkout --quiet --detach ${commit}`.quiet()
+    await copyCommit(source, commit, clone)
     const { exitCode, stdout, stderr } = await $`scripts/build --arch ${arch}`
       .cwd(clone)
       .nothrow()
       .quiet()
-    if (exitCode === 0) return await sumsIn(join(clone, 'dist'), arch)
-    throw new Error(`the commit could not be built here: ${lastLines(`${stdout}${stderr}`)}`)
+    if (exitCode === 0) return sumsIn(join(clone, 'dist'), arch)
+    const lines = `${stdout}${stderr}`.trim().split('\n').slice(-LAST_LINES)
+    throw new Error(`the commit could not be built here: ${lines.join('; ')}`)
   } finally {
     for (const signal of SIGNALS) process.off(signal, leave)
     remove()
   }
 }
-
-const lastLines = (text: string): string => text.trim().split('\n').slice(-TOLD_LINES).join('; ')

@@ -3,9 +3,9 @@ import { type CommandOutcome, commentFor, runOnEach } from '../aws/ssm.ts'
 import { shortRelease } from '../cli/format.ts'
 import { type Fleet, inService } from '../fleet/fleet.ts'
 import { findVersion } from '../fleet/images.ts'
+import { type Sums, shortSum } from '../image/artifacts.ts'
 import { service } from '../service.ts'
-import { type Finding, notAsked, ok, problemsOr, wrong } from './link.ts'
-import { type Sums, short } from './sums.ts'
+import { type Finding, notAsked, ok, problem, problemsOr } from './finding.ts'
 
 /** The AMI that a version of the group's launch template names. */
 export async function imageOf(
@@ -25,11 +25,11 @@ export async function examineVersion(
   version: number | undefined,
   ami: string,
 ): Promise<Finding> {
-  if (version === undefined) return wrong(`${fleet.name} launches no version with a number`)
+  if (version === undefined) return problem(`${fleet.name} launches no version with a number`)
   const image = await imageOf(aws, fleet, version)
   const named = `version ${version} of ${fleet.name}`
   if (image === ami) return ok(`${named} launches ${ami}`)
-  return wrong(image ? `${named} launches ${image}, not ${ami}` : `${named} does not exist`)
+  return problem(image ? `${named} launches ${image}, not ${ami}` : `${named} does not exist`)
 }
 
 export interface InstanceQuestion {
@@ -39,34 +39,34 @@ export interface InstanceQuestion {
   sums: Sums | undefined
   pollMs: number
   timeoutMs: number
-  say: (line: string) => void
+  note: (line: string) => void
 }
 
-/** Asks each instance in service over SSM what it has installed, what it runs, and which release that says it is. */
+/** Has each instance in service report over SSM what is installed, what runs, and which release that says it is. */
 export async function examineInstances(
   aws: Aws,
   fleet: Fleet,
   question: InstanceQuestion,
-): Promise<Finding> {
-  const { commit, version, sums, pollMs, timeoutMs, say } = question
-  if (version !== fleet.version) {
-    return notAsked(`${fleet.name} has gone on to version ${fleet.version ?? 'unknown'}`)
+): Promise<Finding[]> {
+  const { commit, version, sums, pollMs, timeoutMs, note } = question
+  if (version !== fleet.templateVersion) {
+    return [notAsked(`${fleet.name} has gone on to version ${fleet.templateVersion ?? 'unknown'}`)]
   }
   const members = inService(fleet)
   const ids = members.map(({ id }) => id)
-  if (ids.length === 0) return wrong(`${fleet.name} has no instance in service`)
-  say(`asking ${ids.length} instances over SSM`)
+  if (ids.length === 0) return [problem(`${fleet.name} has no instance in service`)]
+  note(`asking ${ids.length} instances over SSM`)
   const outcomes = await runOnEach(aws, ids, {
     group: fleet.name,
     verb: 'checksum',
     comment: await commentFor(aws, 'checksum', 'scripts/verify'),
     pollMs,
     timeoutMs,
-    note: say,
+    note,
   })
   const strays = members
-    .filter((member) => member.version !== version)
-    .map(({ id, version: other }) => `${id} has version ${other ?? 'unknown'}`)
+    .filter((member) => member.templateVersion !== version)
+    .map(({ id, templateVersion: other }) => `${id} has version ${other ?? 'unknown'}`)
   const problems = outcomes.flatMap((outcome) => problemsOf(outcome, commit, sums))
   const what = sums ? 'have installed and run the stated executable and answer' : 'answer'
   return problemsOr(
@@ -86,7 +86,7 @@ function problemsOf(
     [...stdout.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value)
   const problems: string[] = []
   const expect = (what: string, found: string[], expected: string) => {
-    if (found.length === 0) problems.push(`${id} did not tell ${what}`)
+    if (found.length === 0) problems.push(`${id} did not report ${what}`)
     const other = found.find((value) => value !== expected)
     if (other !== undefined) {
       problems.push(`${what} of ${id} is ${shortOf(other)}, expected ${shortOf(expected)}`)
@@ -103,4 +103,4 @@ function problemsOf(
 }
 
 const shortOf = (text: string): string =>
-  /^[0-9a-f]{64}$/.test(text) ? short(text) : shortRelease(text)
+  /^[0-9a-f]{64}$/.test(text) ? shortSum(text) : shortRelease(text)

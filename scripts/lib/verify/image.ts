@@ -2,13 +2,15 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
+import { readNamed } from '../cli/files.ts'
 import { shortRelease } from '../cli/format.ts'
 import { findImage, listImages } from '../fleet/images.ts'
-import { type Finding, ok, problemsOr, wrong } from './link.ts'
-import { isAbout, type Stated } from './statement.ts'
-import { type Sums, sha256Of, short } from './sums.ts'
+import { type Sums, sha256Of, shortSum } from '../image/artifacts.ts'
+import { isAbout, sumOf } from '../provenance/statement.ts'
+import type { Stated } from './build.ts'
+import { type Finding, ok, problem, problemsOr } from './finding.ts'
 
-/** The AMI to look at: `running`, if its tags name the commit, otherwise the newest whose tags do. */
+/** The AMI to examine: `running`, if its tags name the commit, otherwise the newest whose tags do. */
 export async function findAmi(
   aws: Aws,
   commit: string,
@@ -24,20 +26,20 @@ export async function examineAmi(
   ami: string,
   commit: string,
   stated: Stated | undefined,
-): Promise<Finding> {
+): Promise<Finding[]> {
   const image = await findImage(aws, ami)
-  if (!image) return wrong(`${ami} does not exist (any more) in this account and region`)
+  if (!image) return [problem(`${ami} does not exist (any more) in this account and region`)]
   const problems = image.state === 'available' ? [] : [`${ami} is ${image.state}, not available`]
   if (image.release !== commit) {
     problems.push(`the tags of ${ami} say release ${shortRelease(image.release)}`)
   }
-  if (stated && !isAbout(stated, ami)) problems.push(`the statement does not name ${ami}`)
+  if (stated && !isAbout(stated.statement, ami)) problems.push(`the statement does not name ${ami}`)
   for (const what of ['executable', 'sbom'] as const) {
     const [tag, sum] = [image[what], stated?.sums[what]]
     if (!tag) problems.push(`the AMI ${ami} has no tag '${what}'`)
     else if (sum && tag !== sum) {
       problems.push(
-        `the tag '${what}' of ${ami} is ${short(tag)}, the statement says ${short(sum)}`,
+        `the tag '${what}' of ${ami} is ${shortSum(tag)}, the statement says ${shortSum(sum)}`,
       )
     }
   }
@@ -46,42 +48,42 @@ export async function examineAmi(
 
 /** Without AWS: whether the AMI of a receipt is one that is stated. */
 export const examineAmiOffline = (ami: string, stated: Stated): Finding =>
-  isAbout(stated, ami)
+  isAbout(stated.statement, ami)
     ? ok(`the statement names ${ami}; AWS was not asked`)
-    : wrong(`the receipt is about ${ami}, which the statement does not name`)
+    : problem(`the receipt is about ${ami}, which the statement does not name`)
 
 /** The checksums of what an image directory has installed. */
-export const findInImage = async (folder: string): Promise<Sums> => ({
-  executable: await sumInImage(folder, 'usr/local/bin/app'),
-  sbom: await sumInImage(folder, 'usr/local/lib/app/sbom.cdx.json'),
+export const findInImage = (folder: string): Sums => ({
+  executable: sumInImage(folder, 'usr/local/bin/app'),
+  sbom: sumInImage(folder, 'usr/local/lib/app/sbom.cdx.json'),
 })
 
-async function sumInImage(folder: string, name: string): Promise<string> {
+function sumInImage(folder: string, name: string): string {
   const path = join(folder, name)
   // Followed here, a link leads to another file than when the image is booted.
   if (existsSync(path) && realpathSync(path) !== join(realpathSync(folder), name)) {
     throw new Stop(`${path} is behind a link`)
   }
-  return await sha256Of(path)
+  return sha256Of(readNamed(path))
 }
 
 /** Whether the image directory of scripts/bake --local, and the archive beside it, hold what is stated. */
-export async function examineFolder(folder: string, stated: Stated): Promise<Finding> {
+export function examineFolder(folder: string, stated: Stated): Finding[] {
   const archive = join(dirname(folder), 'root.tar.zst')
-  const { executable, sbom } = await findInImage(folder)
+  const { executable, sbom } = findInImage(folder)
   const found: [string, string, string][] = [
     ['the executable', executable, stated.sums.executable],
     ['the bill of materials', sbom, stated.sums.sbom],
   ]
-  const sumOfArchive = stated.sumOf(basename(archive))
+  const sumOfArchive = sumOf(stated.statement, basename(archive))
   if (sumOfArchive && existsSync(archive)) {
-    found.push(['the archive', await sha256Of(archive), sumOfArchive])
+    found.push(['the archive', sha256Of(readNamed(archive)), sumOfArchive])
   }
   const problems = found
     .filter(([, sum, expected]) => sum !== expected)
     .map(
       ([what, sum, expected]) =>
-        `${what} of ${folder} has the checksum ${short(sum)}, the statement says ${short(expected)}`,
+        `${what} of ${folder} has the checksum ${shortSum(sum)}, the statement says ${shortSum(expected)}`,
     )
   return problemsOr(problems, `${found.map(([what]) => what).join(', ')} in ${folder}`)
 }

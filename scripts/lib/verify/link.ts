@@ -1,56 +1,51 @@
-import { explain } from '../aws/errors.ts'
-import { Stop } from '../cli/errors.ts'
+import { oneLine, painter } from '../cli/format.ts'
+import { attempt, type Finding, type Status } from './finding.ts'
 
-/** `not asked`: nobody wanted to know; `unknown`: there was no answer. */
-export type Status = 'ok' | 'wrong' | 'not asked' | 'unknown'
-
-export interface Finding {
-  status: Status
-  /** What was compared and found, or why it was not. */
-  text: string
-}
-
-/** One link of the chain from the commit to the receipt. */
+/** A finding about one link of the chain from the commit to the receipt. */
 export interface Link extends Finding {
   name: string
 }
 
-export const ok = (text: string): Finding => ({ status: 'ok', text })
-
-export const wrong = (text: string): Finding => ({ status: 'wrong', text })
-
-export const notAsked = (why: string): Finding => ({ status: 'not asked', text: why })
-
-/** The problems in one sentence, or if there are none, that it holds. */
-export const problemsOr = (problems: string[], well: string): Finding =>
-  problems.length > 0 ? wrong(problems.join('; ')) : ok(well)
-
-/** What `look` returns, if it returns anything, and what `tell` makes of it. */
-export async function lookFor<T>(
-  look: () => Promise<T>,
-  tell: (value: T) => Finding,
-): Promise<{ value: T | undefined; finding: Finding }> {
-  const found: { value: T | undefined } = { value: undefined }
-  const finding = await findingOf(async () => {
-    const value = await look()
-    found.value = value
-    return tell(value)
-  })
-  return { ...found, finding }
+/** What `examine` finds about the link `name`. */
+export async function linksOf(
+  name: string,
+  examine: () => Promise<Finding[] | Finding> | Finding[] | Finding,
+): Promise<Link[]> {
+  const { value, failure } = await attempt(examine)
+  return [failure ?? value].flat().map((finding) => ({ name, ...finding }))
 }
 
-/** The link with what `look` finds; see `findingOf`. */
-export const linkOf = async (
-  name: string,
-  look: () => Promise<Finding> | Finding,
-): Promise<Link> => ({ name, ...(await findingOf(look)) })
+const SHOWN = {
+  ok: ['ok', 'green'],
+  problem: ['WRONG', 'red'],
+  'not asked': ['not asked', 'dim'],
+  unknown: ['unknown', 'yellow'],
+} as const satisfies Record<Status, readonly [string, string]>
 
-/** What `look` finds. What it refuses is wrong; what nobody answers is unknown. */
-export async function findingOf(look: () => Promise<Finding> | Finding): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    if (error instanceof Stop) return wrong(error.message)
-    return { status: 'unknown', text: explain(error) }
-  }
+const widest = (texts: string[]): number => Math.max(...texts.map(({ length }) => length))
+
+/** The chain for people, a line for each finding, coloured for `stream`. */
+export function chainLines(links: Link[], stream: NodeJS.WriteStream): string[] {
+  const paint = painter(stream)
+  const [left, right] = [
+    widest(Object.values(SHOWN).map(([word]) => word)),
+    widest(links.map(({ name }) => name)),
+  ]
+  return links.map(({ status, name, text }) => {
+    const [word, colour] = SHOWN[status]
+    return `${paint(colour, word.padEnd(left))}  ${name.padEnd(right)}  ${oneLine(text)}`
+  })
+}
+
+/** Whether nothing is wrong, and nothing that was asked is without an answer. */
+export const holds = (links: Link[]): boolean =>
+  links.every(({ status }) => status === 'ok' || status === 'not asked')
+
+/** `the chain holds: 6 ok, 2 not asked`. */
+export function summary(links: Link[]): string {
+  const counted = (Object.keys(SHOWN) as Status[])
+    .map((status) => [links.filter((link) => link.status === status).length, status] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, status]) => `${count} ${status === 'problem' ? 'wrong' : status}`)
+  return `${holds(links) ? 'the chain holds' : 'the chain does not hold'}: ${counted.join(', ')}`
 }

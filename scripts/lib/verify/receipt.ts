@@ -1,43 +1,29 @@
 import type { KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { Stop } from '../cli/errors.ts'
+import { readJson } from '../cli/files.ts'
 import { shortRelease } from '../cli/format.ts'
+import { shortSum } from '../image/artifacts.ts'
 import { keyId, opened } from '../receipt/envelope.ts'
-import type { Receipt } from '../receipt/receipt.ts'
-import { openReceipt, signedPath } from '../receipt/signed.ts'
-import { type Finding, problemsOr, wrong } from './link.ts'
-import { readJson } from './statement.ts'
-
-/** A receipt as its file tells it, which anybody may have edited. */
-export interface Told {
-  path: string
-  content: Receipt & { release: string }
-}
-
-/** Reads a receipt of scripts/rollout, without believing it. Throws `Stop` when it is none. */
-export function readReceipt(path: string): Told {
-  const content = readJson(path) as Receipt
-  const { release = '', verdict } = content ?? {}
-  if (!/^[0-9a-f]{40}(-dirty)?$/.test(release) || typeof verdict !== 'string') {
-    throw new Stop(`${path} is no receipt of scripts/rollout that names a release`)
-  }
-  return { path, content: { ...content, release } }
-}
+import { openReceipt, signedPath, type Unverified } from '../receipt/signed.ts'
+import { type Finding, problem, problemsOr } from './finding.ts'
 
 /** Whether a trusted key signed the receipt, as it is, and it says that the release of the chain was shipped. */
 export function examineReceipt(
-  { path, content }: Told,
+  { path, content }: Unverified,
   keys: KeyObject[],
   { commit, ami, group }: { commit: string; ami: string | undefined; group: string },
-): Finding {
+): Finding[] {
   const beside = signedPath(path)
   if (!existsSync(beside)) {
-    return wrong(`${path} is not signed: there is no ${beside} (scripts/rollout --receipt-key)`)
+    return [problem(`${path} is not signed: there is no ${beside} (scripts/rollout --receipt-key)`)]
   }
   const envelope = readJson(beside)
   if (keys.length === 0) throw new Stop('nobody is trusted with receipts: see --trusted')
   const signed = openReceipt(envelope, keys)
-  if (!Bun.deepEquals(signed, content)) return wrong(`${path} was edited: ${beside} says otherwise`)
+  if (!Bun.deepEquals(signed, content)) {
+    return [problem(`${path} was edited: ${beside} says otherwise`)]
+  }
   const { verdict, reason, release, observed, probe } = signed
   const problems: string[] = []
   if (release !== commit)
@@ -52,6 +38,6 @@ export function examineReceipt(
   const { key } = opened(envelope, keys)
   return problemsOr(
     problems,
-    `shipped to ${group} at ${signed.endedAt}: ${seen}, ${requests} (key ${keyId(key).slice(0, 12)})`,
+    `shipped to ${group} at ${signed.endedAt}: ${seen}, ${requests} (key ${shortSum(keyId(key))})`,
   )
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, service } from '../../../scripts/lib/service.ts'
-import { run } from './cores.ts'
-import type { Sending } from './floor-store.ts'
-import type { ContenderName } from './options.ts'
-import { TOKENS } from './requests.ts'
+import { TOKENS } from './load.ts'
+import { run } from './machine.ts'
+
+export const CONTENDERS = ['service', 'gin', 'rueidis', 'limit', 'alone'] as const
+export type ContenderName = (typeof CONTENDERS)[number]
 
 export interface Contender {
   name: ContenderName
@@ -12,11 +13,9 @@ export interface Contender {
   /** The command that serves on `port`. */
   command(port: number): string[]
   environment: Record<string, string>
-  /** One process for all of the server's cores; otherwise one for each. */
-  threads: boolean
 }
 
-const peers = join(root, 'test/lab/bench')
+const here = join(root, 'test/lab/bench')
 
 /** Makes every contender of `names` ready to run; executables of the peers go to `folder`. */
 export async function prepareContenders(
@@ -26,7 +25,8 @@ export async function prepareContenders(
 ): Promise<Contender[]> {
   const all: Record<ContenderName, () => Promise<Contender>> = {
     service: async () => {
-      const executable = await serviceExecutable()
+      const executable = join(root, `dist/${service.name}-linux-${process.arch}`)
+      if (!existsSync(executable)) await run([join(root, 'scripts/build')])
       const version = await run([executable, '--version'])
       return {
         name: 'service',
@@ -36,51 +36,37 @@ export async function prepareContenders(
           ...{ ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', DRAIN_SECONDS: '0' },
           ...(production && { TOKENS }),
         },
-        threads: false,
       }
     },
     gin: () => goPeer('gin', 'gin with its logger and recovery, go-redis', folder),
-    plain: () => goPeer('plain', 'net/http, rueidis, no log, no metrics', folder),
-    floor: async () =>
-      floor('floor', 'batched', 'ioredis, one pipeline per turn of the event loop'),
-    single: async () => floor('single', 'single', 'ioredis, each command by itself'),
-    native: async () => floor('native', 'native', "Bun's Redis client, which batches by itself"),
-    'native-single': async () =>
-      floor('native-single', 'native-single', "Bun's Redis client, each command by itself"),
+    rueidis: () => goPeer('rueidis', 'net/http, rueidis, no log, no metrics', folder),
+    limit: async () => bare('limit', 'the same bytes, headers and keys, nothing else'),
+    alone: async () => bare('alone', 'the same bytes without a store'),
   }
   const contenders: Contender[] = []
   for (const name of names) contenders.push(await all[name]())
   return contenders
 }
 
-async function serviceExecutable(): Promise<string> {
-  const executable = join(root, `dist/${service.name}-linux-${process.arch}`)
-  if (!existsSync(executable)) await run([join(root, 'scripts/build')])
-  return executable
-}
-
-function floor(name: ContenderName, sending: Sending, what: string): Contender {
+function bare(name: ContenderName, what: string): Contender {
   return {
     name,
     what: `bare Bun.serve, ${what}; bun ${Bun.version}`,
-    command: (port) => [process.execPath, join(peers, 'floor.ts'), String(port), sending],
+    command: (port) => [process.execPath, join(here, 'limit.ts'), String(port), name],
     environment: { NODE_ENV: 'production' },
-    threads: false,
   }
 }
 
-async function goPeer(name: 'gin' | 'plain', what: string, folder: string): Promise<Contender> {
+async function goPeer(name: 'gin' | 'rueidis', what: string, folder: string): Promise<Contender> {
   if (!Bun.which('go')) {
     throw new Error('go is not on PATH: install Go 1.26 or later from https://go.dev/dl')
   }
   const executable = join(folder, name)
-  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], { cwd: peers })
-  const version = (await run(['go', 'env', 'GOVERSION'], { cwd: peers })).trim()
+  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], here)
   return {
     name,
-    what: `${what}; ${version}`,
+    what: `${what}; ${(await run(['go', 'env', 'GOVERSION'], here)).trim()}`,
     command: (port) => [executable, String(port)],
-    environment: {},
-    threads: true,
+    environment: { GOMAXPROCS: '1' },
   }
 }

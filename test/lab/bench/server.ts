@@ -2,92 +2,58 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../support/process.ts'
 import type { Contender } from './contenders.ts'
-import { onCores, owned } from './cores.ts'
-import { PATH } from './requests.ts'
-import type { Setup } from './setup.ts'
+import { PATH, READ, type Running, SAVE } from './load.ts'
+import { onServerCore, owned } from './machine.ts'
 
 const START_TIMEOUT_MS = 10_000
 const STOP_TIMEOUT_MS = 5_000
 const POLL_MS = 1
-/** In a row, on a connection each: then a worker that is not ready is missed less than once in a thousand starts. */
-const ANSWERS_PER_WORKER = 8
 
-export interface Server {
-  /** One for each worker, or one for all of them. */
-  pids: number[]
-  url: string
-  /** From the start of the process to its first success, in milliseconds. */
+export interface Server extends Running {
+  /** From the start of the process to its first successful round trip to the store, in milliseconds. */
   firstAnswerMs: number
   stop(): Promise<void>
 }
 
-/**
- * Starts `contender` on the server's cores, with its output in a file; resolves when `request`, a round trip to the
- * store, has first succeeded.
- */
+/** Starts `contender` on its core, with its output in a file of `folder`; resolves when it answers from the store. */
 export async function startServer(
   contender: Contender,
-  { cores, folder, store }: Setup,
-  request: RequestInit,
+  folder: string,
+  store: Record<string, string>,
 ): Promise<Server> {
   const port = freePort()
   const logFile = join(folder, `${contender.name}.log`)
   const log = openSync(logFile, 'w')
   const start = performance.now()
-  const workers = contender.threads ? [cores.server] : cores.server.map((core) => [core])
-  const children = workers.map((on) =>
-    owned(
-      Bun.spawn(onCores(on, contender.command(port)), {
-        // The caller's environment must not configure a contender.
-        env: {
-          PATH: process.env.PATH ?? '',
-          ...(contender.threads && { GOMAXPROCS: String(on.length) }),
-          ...contender.environment,
-          ...store.environment,
-        },
-        cwd: folder,
-        stdin: 'ignore',
-        stdout: log,
-        stderr: log,
-      }),
-    ),
+  const child = owned(
+    Bun.spawn(onServerCore(contender.command(port)), {
+      // The caller's environment must not configure a contender.
+      env: { PATH: process.env.PATH ?? '', ...contender.environment, ...store },
+      cwd: folder,
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+    }),
   )
   closeSync(log)
   const url = `http://127.0.0.1:${port}`
   const stop = async () => {
-    for (const child of children) child.kill('SIGTERM')
-    const kill = setTimeout(() => {
-      for (const child of children) child.kill('SIGKILL')
-    }, STOP_TIMEOUT_MS)
-    await Promise.all(children.map((child) => child.exited))
+    child.kill('SIGTERM')
+    const kill = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+    await child.exited
     clearTimeout(kill)
   }
-  let firstAnswerMs = 0
-  // The kernel chooses which worker answers, and each must be ready.
-  const wanted = children.length === 1 ? 1 : ANSWERS_PER_WORKER * children.length
-  for (let inARow = 0; inARow < wanted; ) {
-    if (await succeeds(url + PATH, request)) {
-      firstAnswerMs ||= performance.now() - start
-      inARow++
-      continue
-    }
-    inARow = 0
+  // The first of all contenders finds an empty store.
+  while (!(await succeeds(url + PATH, READ)) && !(await succeeds(url + PATH, SAVE))) {
     const waited = performance.now() - start
-    if (children.some(({ exitCode }) => exitCode !== null) || waited > START_TIMEOUT_MS) {
+    if (child.exitCode !== null || waited > START_TIMEOUT_MS) {
       await stop()
       const output = await Bun.file(logFile).text()
-      throw new Error(
-        `${contender.name} did not answer ${request.method} ${PATH} successfully within ${Math.round(waited)} ms:\n${output}`,
-      )
+      throw new Error(`no answer to ${PATH} within ${Math.round(waited)} ms:\n${output}`)
     }
     await Bun.sleep(POLL_MS)
   }
-  return {
-    pids: children.map(({ pid }) => pid),
-    url,
-    firstAnswerMs,
-    stop,
-  }
+  return { pid: child.pid, url, firstAnswerMs: performance.now() - start, stop }
 }
 
 async function succeeds(url: string, request: RequestInit): Promise<boolean> {

@@ -115,9 +115,9 @@ async function render(
     )
   }
   const init = await workspace.terraform(['init', '-backend=false', '-no-color'], at)
-  if (init.status !== 0) throw new NoProvider(init.output)
+  if (init.code !== 0) throw new NoProvider(init.output)
   const test = await workspace.terraform(['test', '-json', '-verbose', `-filter=${file}`], at)
-  if (test.status !== 0) throw new Error(test.output)
+  if (test.code !== 0) throw new Error(test.output)
   return attached(stateIn(test.output))
 }
 

@@ -4,23 +4,23 @@ import { interruption, runCommand } from '../../../scripts/lib/cli/command.ts'
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { painter } from '../../../scripts/lib/cli/format.ts'
 import { root } from '../../../scripts/lib/service.ts'
-import type { Assignment } from './assignment.ts'
-import { MARGIN_SECONDS } from './balancer-lag.ts'
-import { withNames } from './dns.ts'
-import { claimMachine, noteProcess, sweep } from './leftovers.ts'
-import { buildChecker } from './linearizability.ts'
-import { type LagMap, mapLines, marginOf } from './map.ts'
-import { mapPage } from './map-page.ts'
+import { withNames } from './balancer/dns.ts'
+import { MARGIN_SECONDS } from './balancer/lag.ts'
+import { claimMachine, noteProcess, sweep } from './fleet/leftovers.ts'
+import { inNetwork, makeNetwork } from './fleet/network.ts'
+import { makeReleases, type Release, type ReleaseName } from './fleet/releases.ts'
+import { buildChecker } from './load/linearizability.ts'
+import { type LagMap, mapLines, marginOf } from './map/map.ts'
+import { mapPage } from './map/page.ts'
 import { RUN_FOLDER } from './names.ts'
-import { inNetwork, makeNetwork } from './network.ts'
 import { command, type Options, refuseContradictions } from './options.ts'
-import { pageOf } from './page.ts'
-import { receiptLines } from './receipt-lines.ts'
-import { makeReleases, type Release, type ReleaseName } from './releases.ts'
-import type { Result } from './result.ts'
-import type { ScenarioName } from './scenario-names.ts'
-import { SCENARIOS } from './scenarios.ts'
-import { type Summary, summarize } from './totals.ts'
+import { pageOf } from './report/page.ts'
+import { receiptLines } from './report/receipt-lines.ts'
+import type { Result } from './report/result.ts'
+import { type Summary, summarize } from './report/totals.ts'
+import type { Assignment } from './scenarios/assignment.ts'
+import type { ScenarioName } from './scenarios/names.ts'
+import { SCENARIOS } from './scenarios/scenarios.ts'
 
 const lastFolder = join(root, '.rehearsal', 'last')
 let interrupted: AbortSignal
@@ -55,7 +55,7 @@ async function drawMap({ from, json, html }: Options): Promise<number> {
   const executable = join(release.image, 'usr', 'local', 'bin', 'app')
   const resultPath = join(lastFolder, 'map.json')
   const words = [executable, release.id, resultPath]
-  await runInside([join(import.meta.dir, 'run-map.ts'), ...words], 'the map')
+  await runInside([join(import.meta.dir, 'map', 'run.ts'), ...words], 'the map')
   const map = (await Bun.file(resultPath).json()) as LagMap
   const page = html ?? join(lastFolder, 'map.html')
   await Bun.write(page, mapPage(map))
@@ -118,7 +118,7 @@ async function play(
   await Bun.write(assignmentPath, JSON.stringify(assignment))
 
   say(`scenario ${scenario}`)
-  const words = [join(import.meta.dir, 'run-scenario.ts'), assignmentPath, resultPath]
+  const words = [join(import.meta.dir, 'scenarios', 'run.ts'), assignmentPath, resultPath]
   await runInside(words, `scenario ${scenario}`)
   return (await Bun.file(resultPath).json()) as Result
 }

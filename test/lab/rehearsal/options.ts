@@ -2,9 +2,9 @@ import { explain } from '../../../scripts/lib/aws/errors.ts'
 import type { Command } from '../../../scripts/lib/cli/command.ts'
 import { usageError } from '../../../scripts/lib/cli/errors.ts'
 import { flag, number, parsed, text } from '../../../scripts/lib/cli/options.ts'
-import { MARGIN_SECONDS } from './balancer-lag.ts'
+import { MARGIN_SECONDS } from './balancer/lag.ts'
 import { NAMESPACE } from './names.ts'
-import { SCENARIO_NAMES, type ScenarioName } from './scenario-names.ts'
+import { SCENARIO_NAMES, type ScenarioName } from './scenarios/names.ts'
 
 const options = {
   scenario: {

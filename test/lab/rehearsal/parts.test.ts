@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { type Latencies, note, percentileOf } from '../../../scripts/lib/probe/histogram.ts'
 import { canary, greeting as expectedGreeting, root } from '../../../scripts/lib/service.ts'
-import { daysUntilBirthday, greeting, parseDate } from '../../../src/birthday.ts'
-import { ALARM_MINUTES } from './alarm-watch.ts'
-import { RULES } from './balancer-configuration.ts'
-import { GROUP_RULES } from './cloud.ts'
-import { ExpectedUser } from './expected-user.ts'
+import { daysUntilBirthday, greeting, parseDate } from '../../../src/birthdays/birthday.ts'
+import { RULES } from './balancer/configuration.ts'
+import { ALARM_MINUTES } from './fleet/alarm-watch.ts'
+import { GROUP_RULES } from './fleet/cloud.ts'
+import { ExpectedUser } from './load/expected-user.ts'
 
 /** The number that `name` is set to in a file of terraform/. */
 async function terraform(file: string, name: string): Promise<number> {

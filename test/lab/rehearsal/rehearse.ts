@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { cgroupsNamed } from '../../../scripts/lib/image/cgroup.ts'
 import { cgroupOf } from '../../../scripts/lib/image/container.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import { ended, type Ran } from '../support/command.ts'
 import { CONTAINER_PREFIX, NAMESPACE, RUN_FOLDER } from './names.ts'
-import type { Result } from './result.ts'
-import type { Summary } from './totals.ts'
+import type { Result } from './report/result.ts'
+import type { Summary } from './report/totals.ts'
 
 /** A scenario with the images it needs takes up to four minutes, longer on a slow machine. */
 export const SCENARIO_TIMEOUT_MS = 480_000
@@ -20,21 +21,9 @@ export const cannotRehearse =
         ? undefined
         : 'terraform, which renders the user data, is not installed'
 
-export interface Ran {
-  code: number
-  out: string
-  err: string
-}
-
 /** Runs scripts/rehearse to completion. */
-export async function rehearse(words: string[]): Promise<Ran> {
-  const child = start(words)
-  const [out, err] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { code: child.exitCode ?? -1, out, err }
+export function rehearse(words: string[]): Promise<Ran> {
+  return ended(start(words))
 }
 
 /** In a process group of its own, as a shell would start it. */

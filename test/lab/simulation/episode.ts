@@ -1,9 +1,11 @@
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { FleetWatch } from '../../../scripts/lib/fleet/fleet.ts'
 import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import { cancel } from '../../../scripts/lib/rollout/cancel.ts'
+import type { Context } from '../../../scripts/lib/rollout/context.ts'
 import { rollback } from '../../../scripts/lib/rollout/rollback.ts'
-import type { Context } from '../../../scripts/lib/rollout/run.ts'
-import { cancel, start, watch } from '../../../scripts/lib/rollout/verbs.ts'
+import { start } from '../../../scripts/lib/rollout/start.ts'
+import { watch } from '../../../scripts/lib/rollout/watch.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import { randomOf } from '../support/random.ts'
@@ -178,6 +180,7 @@ class Episode {
         signal: process.signal,
         note() {},
       },
+      deadline: time.now + settings.timeoutSeconds * 1000,
       collectEvidence: () => ({
         folder: 'none',
         consider() {},

@@ -1,4 +1,4 @@
-import type { Settings } from '../../../scripts/lib/rollout/settings.ts'
+import type { Settings } from '../../../scripts/lib/rollout/options.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import { wallClock } from '../aws-double/clock.ts'
 import { ControlPlane } from '../aws-double/control-plane.ts'
@@ -99,11 +99,12 @@ export function settingsOf(
 ): Settings {
   return {
     group: GROUP,
+    region: undefined,
     url: verb === 'start' ? url : undefined,
     launchTemplateId: TEMPLATE,
     launchTemplateVersion: version,
     release: verb === 'start' ? releaseOf(version) : undefined,
-    alarms: alarms ? ['errors'] : [],
+    alarm: alarms ? ['errors'] : [],
     ignoreAlarms: false,
     retry: retry === true,
     further: further === true,
@@ -111,7 +112,7 @@ export function settingsOf(
     checkpoints: undefined,
     checkpointDelaySeconds: undefined,
     checkpointAnswers: 10,
-    bakeSeconds: undefined,
+    watchSeconds: undefined,
     stallSeconds: 600,
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,

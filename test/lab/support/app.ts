@@ -1,11 +1,13 @@
 import { createApp } from '../../../src/app.ts'
+import type { Store } from '../../../src/birthdays/store.ts'
+import type { TlsConfig } from '../../../src/config/config.ts'
 import type { TokenHash } from '../../../src/config/tokens.ts'
 import type { Health } from '../../../src/health.ts'
-import type { Store } from '../../../src/store/store.ts'
 import type { Log, LogFields } from '../../../src/telemetry/log.ts'
 import type { Metrics } from '../../../src/telemetry/metrics.ts'
 
-const noMetrics: Metrics = {
+/** Counts nothing. */
+export const noMetrics: Metrics = {
   request() {},
   storeOperation: () => ({ succeeded() {}, failed() {} }),
   text: async () => '',
@@ -36,23 +38,25 @@ export function testApp({
   status = 'ok' as Health['status'],
   tokens = undefined as TokenHash[] | undefined,
   log = memoryLog() as Log,
-  timeZone = 'UTC',
+  currentDay = () => Temporal.PlainDate.from('2026-11-30'),
+  tls = undefined as TlsConfig | undefined,
+  metrics = noMetrics,
   requestTimeoutSeconds = 5,
 } = {}) {
   const serve = createApp({
     config: {
       environment: 'test',
-      instance: 'i-test',
-      timeZone,
-      tokens,
+      instanceId: 'i-test',
       requestTimeoutSeconds,
-      tls: undefined,
+      ...(tokens && { tokens }),
+      ...(tls && { tls }),
     },
     release: { id: 'release', commit: 'commit', builtAt: '2026-01-02T03:04:05Z' },
     store,
     health: { status, ready: Promise.resolve(), drain() {} },
     log,
-    metrics: noMetrics,
+    currentDay,
+    metrics,
   })
   return {
     request: (path: string, init: RequestInit = {}) =>

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { name as service } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { type Ran, run } from './command.ts'
 import { end, eventually, temporaryFolder } from './process.ts'
 
 /** The architecture under test: this machine's unless scripts/test says otherwise. */
@@ -28,15 +29,15 @@ export interface RunningService extends AsyncDisposable {
 
 const BASE_ENV = { PATH: process.env.PATH, ADMIN_PORT: '0', DRAIN_SECONDS: '0' }
 
-/** Starts the real executable on a free loopback port, in its own empty folder; resolves once it listens. */
+/** Starts the real executable on a free loopback port, in its own empty folder, `under` a command that runs it; resolves once it listens. */
 export async function startService(
-  env: Record<string, string> = {},
-  { environment = 'local', port = 0 } = {},
+  env: Record<string, string | undefined> = {},
+  { environment = 'local', port = 0, under = [] as string[] } = {},
 ): Promise<RunningService> {
   const folder = temporaryFolder()
   const out = join(folder.path, 'out.log')
   const err = join(folder.path, 'err.log')
-  const child = Bun.spawn([...command, String(port), environment], {
+  const child = Bun.spawn([...under, ...command, String(port), environment], {
     cwd: folder.path,
     env: { ...BASE_ENV, BIND_ADDRESS: '127.0.0.1', ...env },
     stdin: 'ignore',
@@ -75,23 +76,11 @@ export async function healthy({ url }: { url: string }, withinMs = 10_000): Prom
 }
 
 /** Runs the executable to completion. */
-export async function run(
+export function runExecutable(
   args: string[],
   { env = {}, cwd = '/' }: { env?: Record<string, string>; cwd?: string } = {},
-): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn([...command, ...args], {
-    cwd,
-    env: { PATH: process.env.PATH, ...env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [exitCode, stdout, stderr] = await Promise.all([
-    child.exited,
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { exitCode, stdout, stderr }
+): Promise<Ran> {
+  return run([...command, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
 }
 
 /** PUTs a date of birth. */

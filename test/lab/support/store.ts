@@ -1,8 +1,8 @@
+import type { Store } from '../../../src/birthdays/store.ts'
+import { storeBirthdaysIn } from '../../../src/birthdays/store.ts'
 import type { RedisConfig } from '../../../src/config/config.ts'
-import { storeBirthdaysIn } from '../../../src/store/birthdays.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'
-import type { Store } from '../../../src/store/store.ts'
 import { memoryLog } from './app.ts'
 import { eventually } from './process.ts'
 

@@ -10,8 +10,9 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { root, service } from '../../../scripts/lib/service.ts'
+import { type Ran, run } from './command.ts'
 import { stubCommand } from './stub.ts'
-import { cache, install, type Ran, run } from './tools.ts'
+import { cache, install } from './tools.ts'
 
 /** The script that builds the validate-only provider, if it exists. */
 export const offline = resolve(root, '../shared/terraform-offline/install')
@@ -38,7 +39,10 @@ export class Workspace implements Disposable {
   }
 
   terraform(args: string[], folder = '.'): Promise<Ran> {
-    return run(['terraform', ...args], join(this.module, folder), this.env)
+    return run(['terraform', ...args], {
+      cwd: join(this.module, folder),
+      env: { ...process.env, NO_COLOR: '1', CHECKPOINT_DISABLE: '1', ...this.env },
+    })
   }
 
   write(name: string, text: string): void {

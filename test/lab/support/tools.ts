@@ -1,34 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
+import { succeed } from './command.ts'
 
 export const cache = join(root, 'test/.cache')
-
-export interface Ran {
-  status: number
-  /** Standard output and standard error together. */
-  output: string
-}
-
-/** Runs a command to completion, in `cwd`, with `env` on top of this process's environment. */
-export async function run(
-  command: string[],
-  cwd: string,
-  env: Record<string, string> = {},
-): Promise<Ran> {
-  const child = Bun.spawn(command, {
-    cwd,
-    env: { ...process.env, NO_COLOR: '1', CHECKPOINT_DISABLE: '1', ...env },
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [out, err, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { status, output: out + err }
-}
 
 /** Installs a tool from PyPI into its own virtual environment; returns the path of its command. */
 export async function pythonTool(name: string, version: string): Promise<string> {
@@ -51,6 +26,5 @@ export async function goTool(name: string, module: string, version: string): Pro
 export async function install(command: string[], env: Record<string, string> = {}): Promise<void> {
   mkdirSync(cache, { recursive: true })
   const alone = Bun.which('flock') ? ['flock', join(cache, '.installing')] : []
-  const { status, output } = await run([...alone, ...command], root, env)
-  if (status !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
+  await succeed([...alone, ...command], { cwd: root, env: { ...process.env, ...env } })
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
+import { succeed } from './command.ts'
 import { temporaryFolder } from './process.ts'
 
 const TEMPLATE = join(root, 'terraform/user-data/instance.sh.tftpl')
@@ -14,20 +15,12 @@ export async function renderUserData(variables: {
 }): Promise<string> {
   using folder = temporaryFolder()
   await Bun.write(join(folder.path, 'variables.json'), JSON.stringify(variables))
-  const child = Bun.spawn(['terraform', 'console'], {
+  const { out } = await succeed(['terraform', 'console'], {
     cwd: folder.path,
     env: { ...process.env, CHECKPOINT_DISABLE: '1', TF_CLI_CONFIG_FILE: '/dev/null' },
     stdin: new Blob([
       `base64encode(templatefile("${TEMPLATE}", jsondecode(file("variables.json"))))\n`,
     ]),
-    stdout: 'pipe',
-    stderr: 'pipe',
   })
-  const [out, err, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  if (status !== 0) throw new Error(`terraform console: ${err || out}`)
   return Buffer.from(JSON.parse(out), 'base64').toString()
 }

@@ -13,8 +13,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { root, service } from '../../../scripts/lib/service.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { NEW, NEW_IMAGE, OLD, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
-import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -129,7 +130,7 @@ describe('bump refuses', () => {
   test('a name that is not a commit', async () => {
     const { code, err } = await bump('no-such-branch')
     expect(code).toBe(1)
-    expect(err).toContain("'no-such-branch' is not a commit in this clone")
+    expect(err).toContain(`'no-such-branch' is not a commit in ${root}: `)
   })
 
   test('to guess between two architectures', async () => {

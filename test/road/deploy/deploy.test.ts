@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { accountOf } from '../../lab/aws-double/account.ts'
 import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
 import {
   ALARM,
@@ -27,7 +28,7 @@ import {
   TEMPLATE,
   until,
 } from './fixtures/scene.ts'
-import { ended, environment, PATIENCE_MS, type Ran } from './fixtures/script.ts'
+import { environment, PATIENCE_MS } from './fixtures/script.ts'
 import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -128,7 +129,7 @@ describe('deploy --plan', () => {
   test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
-      HELLO_ROLLOUT_BAKE_SECONDS: '900',
+      HELLO_ROLLOUT_WATCH_SECONDS: '900',
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
@@ -165,7 +166,7 @@ describe('deploy', () => {
   })
 
   test('exits with 3 when the release was rolled back, and no apply without --retry tries it again', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     scene.plane.setAlarm(ALARM, 'ALARM')
     const first = await ended(child)
@@ -192,7 +193,7 @@ describe('deploy', () => {
   })
 
   test('waits at Ctrl-C until Terraform has stopped, and says that the refresh goes on', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     process.kill(-child.pid, 'SIGINT')
     const { code, err } = await ended(child)
@@ -288,12 +289,9 @@ describe('deploy', () => {
   test('is undone by a rollback that finds the URL of an HTTPS service in terraform output', async () => {
     expect((await run(['HEAD', '--yes'])).code).toBe(0)
     scene.plane.group.https = true
-    const back = await ended(
-      Bun.spawn([join(project, 'scripts/rollout'), 'rollback'], {
-        env: environment({ ...scene.as('rollback'), ...QUICK }),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
-    )
+    const back = await runCommand([join(project, 'scripts/rollout'), 'rollback'], {
+      env: environment({ ...scene.as('rollback'), ...QUICK }),
+    })
     expect(back.out).toContain('observed    2 of 2 instances')
     expect(back.code).toBe(0)
   })

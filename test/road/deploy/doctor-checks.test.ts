@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { CHECKS, type CheckName } from '../../../scripts/lib/doctor/examine.ts'
-import type { Finding } from '../../../scripts/lib/doctor/finding.ts'
+import type { Finding } from '../../../scripts/lib/verify/finding.ts'
 import type { Instance } from '../../lab/aws-double/model.ts'
 import { useWard, ward } from './fixtures/environment.ts'
 import { NEW_IMAGE, OLD_IMAGE, until } from './fixtures/scene.ts'

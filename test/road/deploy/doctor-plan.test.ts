@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { Environment } from '../../../scripts/lib/doctor/environment.ts'
-import type { Finding } from '../../../scripts/lib/doctor/finding.ts'
 import { checkPlan } from '../../../scripts/lib/doctor/plan.ts'
 import { Terraform } from '../../../scripts/lib/release/terraform.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import type { Finding } from '../../../scripts/lib/verify/finding.ts'
+import { run } from '../../lab/support/command.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { startWard, type Ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
-import { ended, environment, PATIENCE_MS } from './fixtures/script.ts'
+import { environment, PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -47,12 +48,9 @@ describe('scripts/doctor with Terraform', () => {
   afterAll(async () => await ward.stop())
 
   const doctor = async (extra: Record<string, string> = {}) =>
-    await ended(
-      Bun.spawn([join(project, 'scripts/doctor')], {
-        env: environment({ ...ward.scene.env, ...extra }),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
-    )
+    await run([join(project, 'scripts/doctor')], {
+      env: environment({ ...ward.scene.env, ...extra }),
+    })
 
   test('says so where nothing was applied from here, and goes on', async () => {
     const { code, out } = await doctor()

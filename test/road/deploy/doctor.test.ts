@@ -6,9 +6,10 @@ import { CHECKS } from '../../../scripts/lib/doctor/examine.ts'
 import { Report } from '../../../scripts/lib/doctor/report.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { denied, expired, type Fault, throttled } from '../../lab/aws-double/faults.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { useWard, ward } from './fixtures/environment.ts'
 import { GROUP } from './fixtures/scene.ts'
-import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -74,7 +75,7 @@ describe('doctor', () => {
     expect(stripVTControlCharacters(written)).toBe('waiting for store, plan')
     written = ''
     const text = 'terraform plan would change 1 resource:\nterraform_data.store, update of input'
-    report.tell([{ check: 'plan', status: 'problem', text, todo: 'apply', counts: true }])
+    report.show([{ check: 'plan', status: 'problem', text, todo: 'apply', counts: true }])
     expect(written).toStartWith('\r\x1b[2K')
     expect(stripVTControlCharacters(written).trimStart().split('\n')).toEqual([
       'problem  plan           terraform plan would change 1',

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { name } from '../../../package.json'
 import { classifyError, explain, isTransient } from '../../../scripts/lib/aws/errors.ts'
 import { denied, expired, type Fault, throttled } from '../../lab/aws-double/faults.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { freePort } from '../../lab/support/process.ts'
 import { NEW, QUICK, type Scene, startScene, toNew } from './fixtures/scene.ts'
-import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

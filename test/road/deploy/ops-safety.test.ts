@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { throttled } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import { GROUP, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -39,7 +40,7 @@ test('a restart that cannot resume health checks says how to do so', async () =>
   expect(err).toContain(
     `aws autoscaling resume-processes --auto-scaling-group-name ${GROUP} --scaling-processes HealthCheck`,
   )
-  expect((await ops('status')).out).toContain('suspended processes: HealthCheck')
+  expect((await ops('status')).out).toContain('suspended   HealthCheck')
   scene.plane.group.suspended.clear()
 })
 

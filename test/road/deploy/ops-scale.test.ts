@@ -9,6 +9,7 @@ import { listImages, listVersions } from '../../../scripts/lib/fleet/images.ts'
 import { listRefreshes } from '../../../scripts/lib/fleet/refresh.ts'
 import { denied, throttled } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import {
   credentialsOf,
   GROUP,
@@ -20,7 +21,7 @@ import {
   TEMPLATE,
   until,
 } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 

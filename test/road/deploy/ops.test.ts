@@ -7,16 +7,10 @@ import { age } from '../../../scripts/lib/cli/format.ts'
 import { unseen } from '../../../scripts/lib/ops/logs.ts'
 import type { Instance } from '../../lab/aws-double/model.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { OLD, OLD_IMAGE, type Scene, startScene, until } from './fixtures/scene.ts'
-import {
-  ended,
-  environment,
-  PATIENCE_MS,
-  type Ran,
-  runScript,
-  spawnScript,
-} from './fixtures/script.ts'
+import { environment, PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -68,7 +62,7 @@ describe('ops status', () => {
   test('prints JSON with --json', async () => {
     const reports = JSON.parse((await ops('status', '--json')).out)
     expect(reports).toHaveLength(3)
-    expect(reports[0]).toMatchObject({ release: OLD, saidRelease: OLD, saidHealth: '200' })
+    expect(reports[0]).toMatchObject({ release: OLD, reportedRelease: OLD, reportedHealth: '200' })
   })
 
   test('still shows what AWS knows when the instances cannot be asked', async () => {

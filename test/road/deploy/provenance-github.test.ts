@@ -81,7 +81,7 @@ exit "$code"
       .trim()
       .split('\n')
       .slice(2)
-    expect(subject).toEndWith(`/${NEW_IMAGE}`)
+    expect(subject).toEndWith('/subject')
     expect(rest).toEqual([
       ...['--repo', 'acme/notes'],
       ...['--cert-identity', WORKFLOW],

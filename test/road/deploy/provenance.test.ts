@@ -194,7 +194,7 @@ describe('a bump refuses', () => {
   })
 
   test.each<[string, string, string]>([
-    ['no JSON', '[', 'expected a JSON list of trusted builders'],
+    ['no JSON', '[', 'trusted-builders.json is not JSON'],
     ['no list', '{}', 'the content is no trusted builder, expected { "builder": URI, "key": '],
     ['a builder without a key', `[{"builder":"${BUILDER}"}]`, 'entry 1 is no trusted builder'],
     [

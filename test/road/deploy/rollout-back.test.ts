@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-
+import { ended } from '../../lab/support/command.ts'
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
 import {
   ALARM,
@@ -12,7 +12,7 @@ import {
   toNew,
   until,
 } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -67,7 +67,7 @@ describe('rollout rollback', () => {
   test('has no checkpoints and no bake time unless given', async () => {
     await begin()
     runs(2)
-    const { HELLO_ROLLOUT_BAKE_SECONDS: _, ...pace } = QUICK
+    const { HELLO_ROLLOUT_WATCH_SECONDS: _, ...pace } = QUICK
     const ran = await runScript('rollout', args(), { ...scene.as('rollback'), ...pace })
     expect(ran.code).toBe(0)
     const { checkpointPercentages, bakeTime } = scene.plane.refreshes[0]?.preferences ?? {}
@@ -99,7 +99,7 @@ describe('rollout rollback', () => {
 
   test('reverses a running refresh', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'], {
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'], {
       HELLO_ROLLOUT_RECEIPT: '',
     })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
@@ -165,7 +165,9 @@ describe('rollout watch', () => {
 
   test('leaves the refresh running on Ctrl-C and says how to continue', async () => {
     await begin()
-    const first = rollout([...toNew(scene), '--bake-seconds', '400'], { HELLO_ROLLOUT_RECEIPT: '' })
+    const first = rollout([...toNew(scene), '--watch-seconds', '400'], {
+      HELLO_ROLLOUT_RECEIPT: '',
+    })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
     const calls = scene.double.calls.length
     const child = rollout(['watch', '--url', scene.fleet.url])

@@ -1,9 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { denied, throttled } from '../../lab/aws-double/faults.ts'
+import { ended } from '../../lab/support/command.ts'
 import { begin, receipt, releases, rollout, scene, ship, useRollout } from './fixtures/rollout.ts'
 import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, TEMPLATE, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS } from './fixtures/script.ts'
+import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -45,7 +46,7 @@ describe('rollback, run twice', () => {
   test('and interrupted halfway the first time, follows the way back and marks the release it leaves', async () => {
     await begin()
     await ship()
-    const first = rollout(['rollback', '--bake-seconds', '500'], scene.as('deploy'))
+    const first = rollout(['rollback', '--watch-seconds', '500'], scene.as('deploy'))
     await until(() => status() === 'Baking', 'the way back bakes')
     first.kill('SIGINT')
     expect((await ended(first)).code).toBe(130)
@@ -110,7 +111,7 @@ describe('rollback', () => {
 
   test('while AWS rolls back on its own, follows it', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
     scene.behave(OLD_IMAGE, { bootMs: 2500 })
     scene.plane.rollBackRefresh()
@@ -178,7 +179,7 @@ test('rollout list shows past rollouts with status and reason', async () => {
 describe('rolled-back releases are remembered', () => {
   test('even if nobody followed: the next start skips what AWS rolled back', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
     child.kill('SIGKILL')
     await child.exited

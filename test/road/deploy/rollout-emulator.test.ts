@@ -18,8 +18,9 @@ import {
 } from '@aws-sdk/client-ec2'
 import { name } from '../../../package.json'
 import { type Ministack, startMinistack } from '../../lab/aws-double/ministack.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { awsEnvironment, credentialsOf, GROUP, NEW, OLD } from './fixtures/scene.ts'
-import { type Ran, runScript } from './fixtures/script.ts'
+import { runScript } from './fixtures/script.ts'
 
 // The first run installs the emulator.
 setDefaultTimeout(180_000)

@@ -7,8 +7,8 @@ import {
   Tally,
 } from '../../../scripts/lib/probe/figures.ts'
 import type { Observation } from '../../../scripts/lib/probe/observe.ts'
-import { type Finding, likelyCause } from '../../../scripts/lib/rollout/cause.ts'
-import { type Ending, judge } from '../../../scripts/lib/rollout/verdict.ts'
+import { type Finding, likelyCause } from '../../../scripts/lib/rollout/evidence.ts'
+import { type Ending, verdictOf } from '../../../scripts/lib/rollout/verdict.ts'
 
 describe('checkpoints', () => {
   test.each([
@@ -90,7 +90,7 @@ describe('the verdict', () => {
     options: { observed?: Observation; failed?: number; budget?: number; back?: boolean } = {},
   ) => {
     const { observed = good, failed = 0, budget = 0, back = false } = options
-    return judge({ status, reason: 'why' }, observed, figures(failed), budget, back).verdict
+    return verdictOf({ status, reason: 'why' }, observed, figures(failed), budget, back).verdict
   }
 
   test.each([

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { throttled } from '../../lab/aws-double/faults.ts'
+import { ended, type Ran } from '../../lab/support/command.ts'
 import {
   ALARM,
   GROUP,
@@ -15,7 +16,7 @@ import {
   toNew,
   until,
 } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS, type Ran, runScript, spawnScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript, spawnScript } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -55,7 +56,7 @@ describe('usage', () => {
     const { code, out } = await rollout(['--help'])
     expect(code).toBe(0)
     expect(out).toContain('exit codes: 0 shipped')
-    expect(out).toContain('HELLO_ROLLOUT_BAKE_SECONDS')
+    expect(out).toContain('HELLO_ROLLOUT_WATCH_SECONDS')
   })
 
   test.each([
@@ -149,8 +150,8 @@ describe('rollout start refuses', () => {
   })
 
   test('pauses that take longer than it may be followed', async () => {
-    expect(await refusal([...toNew(scene), '--bake-seconds', '10000'])).toContain(
-      'the checkpoints and the bake time alone take 102',
+    expect(await refusal([...toNew(scene), '--watch-seconds', '10000'])).toContain(
+      'the checkpoints and the time of watching alone take 102',
     )
   })
 
@@ -200,7 +201,7 @@ describe('with a running refresh', () => {
     const none = await rollout(['cancel'])
     expect(none.code).toBe(1)
     expect(none.err).toContain('No in progress or pending Instance Refresh')
-    const first = spawnScript('rollout', [...toNew(scene), '--bake-seconds', '2000'], {
+    const first = spawnScript('rollout', [...toNew(scene), '--watch-seconds', '2000'], {
       ...quick,
     })
     await until(() => scene.plane.refreshes[0]?.status === 'InProgress', 'the refresh runs')
@@ -218,7 +219,7 @@ describe('with a running refresh', () => {
     scene.plane.group.version = 1
     scene.plane.group.tags = {}
     const once = { AWS_MAX_ATTEMPTS: '1' }
-    const child = spawnScript('rollout', [...toNew(scene), '--bake-seconds', '100'], {
+    const child = spawnScript('rollout', [...toNew(scene), '--watch-seconds', '100'], {
       ...quick,
       ...once,
     })
@@ -258,7 +259,7 @@ describe('with a running refresh', () => {
       description: '',
     })
     const args = [...but('--launch-template-version', String(version)), '--patience-seconds', '0.5']
-    const child = spawnScript('rollout', [...args, '--bake-seconds', '2000'], {
+    const child = spawnScript('rollout', [...args, '--watch-seconds', '2000'], {
       ...quick,
       AWS_MAX_ATTEMPTS: '1',
     })

@@ -7,6 +7,7 @@ import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
 import { openReceipt } from '../../../scripts/lib/receipt/signed.ts'
 import { denied } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
+import { ended } from '../../lab/support/command.ts'
 import {
   begin,
   evidence,
@@ -19,7 +20,7 @@ import {
   useRollout,
 } from './fixtures/rollout.ts'
 import { ALARM, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
-import { ended, PATIENCE_MS } from './fixtures/script.ts'
+import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
 
@@ -129,7 +130,7 @@ describe('rollout start', () => {
         },
       },
     })
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
     scene.plane.setAlarm(ALARM, 'ALARM', 'too many errors')
     const ran = await ended(child)
@@ -183,7 +184,7 @@ describe('rollout start', () => {
 
   test('exits with 4 when AWS fails the refresh', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '2000'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
     const refresh = scene.plane.refreshes[0]
     if (refresh) refresh.preferences.autoRollback = false
@@ -206,7 +207,7 @@ describe('rollout start', () => {
   test('exits with 5 when its time is up, and leaves the refresh running', async () => {
     await begin()
     scene.behave(NEW_IMAGE, { healthStatus: 503 })
-    const quick = ['--checkpoints', 'none', '--bake-seconds', '0', '--before-seconds', '0']
+    const quick = ['--checkpoints', 'none', '--watch-seconds', '0', '--before-seconds', '0']
     const ran = await ship([...quick, '--timeout-seconds', '2'])
     expect(ran.code).toBe(5)
     expect(ran.out).toContain(`scripts/rollout watch --group ${name}-production`)
@@ -215,7 +216,7 @@ describe('rollout start', () => {
 
   test('exits with 4 when requests failed, although every instance serves the release', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--bake-seconds', '100'])
+    const child = rollout([...toNew(scene), '--watch-seconds', '100'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
     scene.fleet.outage = 502
     await Bun.sleep(200)
@@ -234,7 +235,7 @@ describe('rollout start', () => {
 
   test('accepts failures within the budget', async () => {
     await begin()
-    const child = rollout([...toNew(scene), '--failure-budget', 'any', '--bake-seconds', '100'])
+    const child = rollout([...toNew(scene), '--failure-budget', 'any', '--watch-seconds', '100'])
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes')
     scene.fleet.outage = 503
     await Bun.sleep(100)

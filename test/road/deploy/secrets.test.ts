@@ -3,8 +3,9 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { name } from '../../../package.json'
 import { parseTokenHashes, scopeOf } from '../../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from '../../lab/aws-double/ministack.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { awsEnvironment, credentialsOf } from './fixtures/scene.ts'
-import { type Ran, runScript } from './fixtures/script.ts'
+import { runScript } from './fixtures/script.ts'
 
 /** The prefix of every token. */
 const tokenPrefix = name.replaceAll('-', '_')

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import type { Ran } from '../../lab/support/command.ts'
 import { freePort } from '../../lab/support/process.ts'
-import { PATIENCE_MS, type Ran, runScript } from './fixtures/script.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
 import { type Service, startService } from './fixtures/service.ts'
 
 setDefaultTimeout(PATIENCE_MS)

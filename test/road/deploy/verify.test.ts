@@ -1,9 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { keptAt } from '../../../scripts/lib/provenance/kept.ts'
+import { readReceipt } from '../../../scripts/lib/receipt/signed.ts'
 import { service } from '../../../scripts/lib/service.ts'
-import { readReceipt } from '../../../scripts/lib/verify/receipt.ts'
-import { chainLines } from '../../../scripts/lib/verify/report.ts'
+import { chainLines } from '../../../scripts/lib/verify/link.ts'
 import { accountOf } from '../../lab/aws-double/account.ts'
 import { entryOf, receiptsOf } from '../../lab/support/attestation.ts'
 import { OLD_IMAGE } from './fixtures/scene.ts'
@@ -15,11 +15,11 @@ import {
   keys,
   names,
   receive,
+  reportChecksums,
   rolling,
   scene,
   source,
   state,
-  tellChecksums,
   useChain,
   write,
 } from './fixtures/verify.ts'
@@ -59,10 +59,11 @@ describe('scripts/verify', () => {
     const words = [commit, '--offline', '--no-rebuild', '--source', source, '--json']
     const { code, out } = await runScript('verify', words)
     const { release, holds, links } = JSON.parse(out)
-    expect([release, holds, code]).toEqual([commit, false, 1])
+    expect([release, holds, code]).toEqual([commit, true, 0])
+    // As in a new clone, where nothing is configured.
     expect(links[1].text).toContain('no builder is trusted yet')
     expect(names(links, 'not asked')).toEqual([
-      ...['executable', 'sbom', 'image', 'launch template', 'instances', 'receipt'],
+      ...['statement', 'executable', 'sbom', 'image', 'launch template', 'instances', 'receipt'],
     ])
   })
 
@@ -70,7 +71,7 @@ describe('scripts/verify', () => {
     scene.plane.group.version = 2
     const links = await chain({ receipt: readReceipt(receive()) })
     scene.plane.group.version = 1
-    expect(names(links, 'wrong')).toEqual([])
+    expect(names(links, 'problem')).toEqual([])
     expect(links.find(({ name }) => name === 'instances')?.text).toContain('gone on to version 2')
   })
 
@@ -78,15 +79,15 @@ describe('scripts/verify', () => {
     const group = `${service.name}-nowhere`
     const receipt = readReceipt(receive({ group }))
     const links = await chain({ receipt, group, rebuilds: true })
-    expect(names(links, 'wrong')).toEqual(['launch template', 'instances'])
+    expect(names(links, 'problem')).toEqual(['launch template', 'instances'])
     expect(links.at(-2)?.text).toContain('there is no Auto Scaling group')
   })
 
   test('prints nothing that could write over its other lines', async () => {
     // To the first column, up a line, and hidden from here.
-    tellChecksums({ version: '\x1b[1A\x1b[1Gok  instances  \x9b8m\u202e' })
+    reportChecksums({ version: '\x1b[1A\x1b[1Gok  instances  \x9b8m\u202e' })
     const lines = chainLines(await chain(), process.stdout)
-    tellChecksums({})
+    reportChecksums({})
     expect(lines[6]).toStartWith('WRONG      instances ')
     expect(lines.join('')).not.toMatch(/\p{C}/u)
   })

@@ -9,8 +9,7 @@ import { bakeAmi } from '../../../scripts/lib/image/ami.ts'
 import { readBuiltRelease } from '../../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../../scripts/lib/image/packer.ts'
 import { unfinished } from '../../../scripts/lib/image/unfinished.ts'
-import { keep } from '../../../scripts/lib/provenance/keep.ts'
-import { findKept } from '../../../scripts/lib/provenance/kept.ts'
+import { findKept, keep } from '../../../scripts/lib/provenance/kept.ts'
 import { checkStatement } from '../../../scripts/lib/provenance/statement.ts'
 import { amiArtifact, open } from '../../../scripts/lib/receipt/envelope.ts'
 import { bake } from '../../../scripts/lib/release/bake.ts'
@@ -24,7 +23,7 @@ import { stubCommand } from '../../lab/support/stub.ts'
 import { registerAmi, registerUnfinished, startEmulatedAws } from './emulated-aws.ts'
 
 const never = new AbortController().signal
-const QUIET = { say: () => {}, interrupted: never }
+const QUIET = { note: () => {}, interrupted: never }
 
 describe('a release', () => {
   test('is read with its id, checksum and time', async () => {
@@ -112,7 +111,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
           ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' },
           env: { ...process.env, DONE: done },
         }),
-      say: (line) => {
+      note: (line) => {
         said.push(line)
         if (line === 'started') controller.abort()
       },
@@ -131,7 +130,7 @@ for ((i = 0; i < 100; i++)); do sleep 0.1; done
     const run = runPacker({
       command: ['build', '.'],
       start,
-      say: () => {},
+      note: () => {},
       interrupted: AbortSignal.abort(),
     })
     expect(run).rejects.toThrow('aborted')

@@ -9,12 +9,12 @@ import {
   ModifyImageAttributeCommand,
 } from '@aws-sdk/client-ec2'
 import { name } from '../../../package.json'
-import { keep } from '../../../scripts/lib/provenance/keep.ts'
-import { findKept } from '../../../scripts/lib/provenance/kept.ts'
+import { findKept, keep } from '../../../scripts/lib/provenance/kept.ts'
 import { seal } from '../../../scripts/lib/receipt/envelope.ts'
 import { imagesInUse } from '../../../scripts/lib/release/images-in-use.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { noMinistack } from '../../lab/aws-double/ministack.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import {
@@ -92,19 +92,10 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     await cloud?.[Symbol.asyncDispose]()
   })
 
-  async function gc(...options: string[]) {
-    const child = Bun.spawn([join(root, 'scripts/gc'), '--file', releases, ...options], {
+  const gc = (...options: string[]) =>
+    run([join(root, 'scripts/gc'), '--file', releases, ...options], {
       env: { ...process.env, ...cloud.env },
-      stdout: 'pipe',
-      stderr: 'pipe',
     })
-    const [stdout, stderr, exitCode] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ])
-    return { stdout, stderr, exitCode }
-  }
 
   async function left() {
     const images = await cloud.aws.ec2.send(
@@ -130,9 +121,9 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
 
   test('says why each image stays, and changes nothing', async () => {
     const before = await left()
-    const { stdout, stderr, exitCode } = await gc('--keep', '2', '--json')
-    expect(exitCode).toBe(0)
-    const said = reasons(stdout)
+    const { out, err, code } = await gc('--keep', '2', '--json')
+    expect(code).toBe(0)
+    const said = reasons(out)
     const of = (index: number) => said[amis[index]?.ami as string]
     expect(of(0)).toBe(`${name}-production version 1`)
     expect(of(1)).toMatch(/^instance i-/)
@@ -147,27 +138,27 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     expect(of(10)).toBe('releases.json')
     expect(said[orphan]).toBeUndefined()
     expect(Object.keys(said)).not.toContain(foreign)
-    expect(stderr).toContain('3 can go: scripts/gc --yes removes them')
+    expect(err).toContain('3 can go: scripts/gc --yes removes them')
     expect(await left()).toEqual(before)
   })
 
   test('prints a table by default', async () => {
-    const { stdout } = await gc('--keep', '2')
-    expect(stdout).toMatch(new RegExp(`^${amis[3]?.ami} +333333333333 +\\S+ +can go$`, 'm'))
-    expect(stdout).toMatch(new RegExp(`^${amis[8]?.ami} +888888888888 +\\S+ +stays: young$`, 'm'))
+    const { out } = await gc('--keep', '2')
+    expect(out).toMatch(new RegExp(`^${amis[3]?.ami} +333333333333 +\\S+ +can go$`, 'm'))
+    expect(out).toMatch(new RegExp(`^${amis[8]?.ami} +888888888888 +\\S+ +stays: young$`, 'm'))
   })
 
   test('with --yes removes exactly what can go, with its snapshots and statement', async () => {
     const before = await left()
-    const { stdout, stderr, exitCode } = await gc('--keep', '2', '--yes', '--json')
-    expect(stderr).toContain('removed 3 of 3')
-    const removed = JSON.parse(stdout).remains.filter((each: { removed: boolean }) => each.removed)
+    const { out, err, code } = await gc('--keep', '2', '--yes', '--json')
+    expect(err).toContain('removed 3 of 3')
+    const removed = JSON.parse(out).remains.filter((each: { removed: boolean }) => each.removed)
     expect(removed.map((each: { reason?: string }) => each.reason)).toEqual([
       undefined,
       undefined,
       undefined,
     ])
-    expect(exitCode).toBe(0)
+    expect(code).toBe(0)
     const gone = [amis[3], amis[7]] as FakeAmi[]
     const snapshots = [...gone.map(({ snapshot }) => snapshot), orphan]
     const after = await left()
@@ -185,7 +176,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
 
   test('finds nothing more to remove the second time', async () => {
     const before = await left()
-    expect((await gc('--keep', '2', '--yes')).stderr).toContain('removed 0 of 0')
+    expect((await gc('--keep', '2', '--yes')).err).toContain('removed 0 of 0')
     expect(await left()).toEqual(before)
   })
 
@@ -212,7 +203,7 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     const { ec2 } = cloud.aws
     const failed = await registerUnfinished(ec2, 'e'.repeat(40))
     const alone = await makeSnapshot(ec2, tagsOf({ Name: `packer ${name} ${'d'.repeat(12)}` }))
-    const young = reasons((await gc('--json')).stdout)
+    const young = reasons((await gc('--json')).out)
     // The emulator's images have no creation date.
     expect([young[failed.ami], young[alone]]).toEqual([undefined, 'young'])
     await gc('--older-than', '0', '--keep', '1000', '--yes')
@@ -231,26 +222,22 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     [['everything'], /takes no arguments, got 'everything'/],
     [['--all'], /Unknown option '--all'/],
   ])('refuses %p', async (options, message) => {
-    const { stderr, exitCode } = await gc(...options)
-    expect(exitCode).toBe(2)
-    expect(stderr).toMatch(message)
-    expect(stderr).toEndWith(' (scripts/gc --help)\n')
+    const { err, code } = await gc(...options)
+    expect(code).toBe(2)
+    expect(err).toMatch(message)
+    expect(err).toEndWith(' (scripts/gc --help)\n')
   })
 
   test('says in a sentence that AWS cannot be reached', async () => {
-    const child = Bun.spawn([join(root, 'scripts/gc')], {
+    const { code, err } = await run([join(root, 'scripts/gc')], {
       env: {
         ...process.env,
         ...cloud.env,
         AWS_ENDPOINT_URL: 'http://127.0.0.1:1',
         AWS_MAX_ATTEMPTS: '1',
       },
-      stdout: 'pipe',
-      stderr: 'pipe',
     })
-    expect(await new Response(child.stderr).text()).toMatch(
-      /^gc: AWS cannot be reached at http:\/\/127.0.0.1:1/,
-    )
-    expect(await child.exited).toBe(1)
+    expect(err).toMatch(/^gc: AWS cannot be reached at http:\/\/127.0.0.1:1/)
+    expect(code).toBe(1)
   })
 })

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
-import { root, service } from '../../../scripts/lib/service.ts'
-import { SETTINGS } from '../../../src/config/settings.ts'
+import { root } from '../../../scripts/lib/service.ts'
+import { SYSTEMD } from '../../../src/config/settings.ts'
 import { DRAIN_SECONDS, REQUEST_TIMEOUT_SECONDS } from '../../../src/config/timeouts.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 
@@ -11,40 +11,6 @@ const systemd = join(root, 'systemd')
 const unit = readFileSync(join(systemd, 'app@.service'), 'utf8')
 
 /** What systemd sets for a worker, and what the unit reads itself. */
-const SET_BY_SYSTEMD = [
-  'ADMIN_PORT',
-  'STATE_DIRECTORY',
-  'RUNTIME_DIRECTORY',
-  'NOTIFY_SOCKET',
-  'WATCHDOG_USEC',
-]
-const READ_BY_UNIT = ['PORT', 'ENVIRONMENT', 'WORKERS']
-
-describe('the example environment file', () => {
-  const example = readFileSync(join(systemd, 'app.env.example'), 'utf8')
-  const lines = [...example.matchAll(/^#?([A-Z_0-9]+)=(.*)$/gm)].map(([, name, value]) => ({
-    name,
-    value: value?.replace('NAME', service.name),
-  }))
-
-  test('lists every variable that the service reads, once each, and no other', () => {
-    const wanted = Object.keys(SETTINGS).filter((name) => !SET_BY_SYSTEMD.includes(name))
-    expect(lines.map(({ name }) => name).sort()).toEqual([...wanted, ...READ_BY_UNIT].sort())
-    for (const name of SET_BY_SYSTEMD) expect(example).toContain(name)
-  })
-
-  test('has values that the service accepts, and the default where there is one', () => {
-    for (const { name, value } of lines) {
-      const setting = (SETTINGS as Record<string, (typeof SETTINGS)[keyof typeof SETTINGS]>)[
-        name as string
-      ]
-      if (!setting) continue
-      expect(setting.parse(value as string), `${name}=${value}`).toBeDefined()
-      if ('fallback' in setting) expect(value, name).toBe(setting.fallback)
-    }
-  })
-})
-
 describe('the unit of a worker', () => {
   const directive = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1]
 
@@ -128,6 +94,6 @@ describe('worker-condition', () => {
       exitCode: 255,
       stderr: `${name}: got "/else", but systemd sets it to "${value}": remove it from /etc/app/app.env\n`,
     })
-    expect(SET_BY_SYSTEMD).toContain(name)
+    expect(Object.keys(SYSTEMD)).toContain(name)
   })
 })

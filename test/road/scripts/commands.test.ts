@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
-import { SETTINGS } from '../../../src/config/settings.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 
@@ -232,15 +231,6 @@ const headingsOf = (text: string): string[] =>
   )
 
 describe('the documents', () => {
-  test('name every setting in src/README.md', async () => {
-    const settings = await Bun.file(join(root, 'src/README.md')).text()
-    const own = Object.keys(SETTINGS).filter(
-      (name) => !['NOTIFY_SOCKET', 'WATCHDOG_USEC'].includes(name),
-    )
-    const missing = own.filter((name) => !settings.includes(`\`${name}\``))
-    expect(missing).toEqual([])
-  })
-
   test('have no broken links', async () => {
     const documents = Bun.spawnSync(['git', 'ls-files', '*.md'], { cwd: root }).stdout.toString()
     for (const document of documents.trim().split('\n')) {

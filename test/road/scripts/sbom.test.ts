@@ -5,7 +5,8 @@ import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import { $ } from 'bun'
 import { dependencies, devDependencies, name as service } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
-import { executable, run } from '../../lab/support/executable.ts'
+import { run } from '../../lab/support/command.ts'
+import { executable, runExecutable } from '../../lab/support/executable.ts'
 
 interface Bill {
   serialNumber: string
@@ -33,7 +34,7 @@ const fullName = ({ group, name }: Bill['components'][number]) =>
 
 describe('the bill of materials', () => {
   test('is printed by the executable as it is beside it', async () => {
-    expect(await run(['sbom'])).toEqual({ exitCode: 0, stdout: text, stderr: '' })
+    expect(await runExecutable(['sbom'])).toMatchObject({ code: 0, out: text, err: '' })
   })
 
   test('is valid CycloneDX 1.6', async () => {
@@ -43,8 +44,8 @@ describe('the bill of materials', () => {
   })
 
   test('is of the release, with the commit time and nothing random', async () => {
-    const { stdout } = await run(['--version'])
-    const [, release, builtAt] = /^\S+ (\S+) built (\S+)Z bun/.exec(stdout) ?? []
+    const { out } = await runExecutable(['--version'])
+    const [, release, builtAt] = /^\S+ (\S+) built (\S+)Z bun/.exec(out) ?? []
     expect(bill.metadata.component).toMatchObject({ name: service, version: release as string })
     expect(bill.metadata.timestamp).toBe(`${builtAt}.000Z`)
     // Version 5: derived from a name.
@@ -82,28 +83,28 @@ describe('the bill of materials', () => {
   })
 
   test('names a licence for everything, whose text the executable prints', async () => {
-    const { stdout, exitCode } = await run(['licenses'])
-    expect(exitCode).toBe(0)
+    const { out, code } = await runExecutable(['licenses'])
+    expect(code).toBe(0)
     for (const component of bill.components) {
       const [license] = component.licenses
       if (!license) throw new Error(`${component.purl} has no licence`)
       const id = 'license' in license ? license.license.id : license.expression
       const entry = `${fullName(component)} ${component.version}`
-      expect(stdout).toContain(`${entry}: ${id}\n`)
-      expect(stdout).toContain(`\n${entry} (${id})\n`)
+      expect(out).toContain(`${entry}: ${id}\n`)
+      expect(out).toContain(`\n${entry} (${id})\n`)
     }
     for (const title of ['Apache License', 'MIT License', 'GNU LIBRARY GENERAL PUBLIC LICENSE']) {
-      expect(stdout).toContain(title)
+      expect(out).toContain(title)
     }
     // Of a library that is compiled into swagger-ui-bundle.js.
-    expect(stdout).toContain('Jed Watson')
+    expect(out).toContain('Jed Watson')
   })
 
   test('is not there when run from source, which is said', async () => {
-    const child = Bun.spawnSync([process.execPath, 'src/main.ts', 'sbom'], { cwd: root })
-    expect(child.exitCode).toBe(1)
-    expect(child.stdout.toString()).toBe('')
-    expect(child.stderr.toString()).toBe(
+    const ran = await run([process.execPath, 'src/main.ts', 'sbom'], { cwd: root })
+    expect(ran.code).toBe(1)
+    expect(ran.out).toBe('')
+    expect(ran.err).toBe(
       `${service}: run from source: only what scripts/build makes contains sbom.cdx.json\n`,
     )
   })

@@ -6,9 +6,9 @@ import { ACCOUNT } from '../../lab/aws-double/names.ts'
 import type { PolicyDocument } from '../../lab/iam/document.ts'
 import { OPTIONAL, READS } from '../../lab/iam/provider-calls.ts'
 import { type Attached, renderPolicies } from '../../lab/iam/render.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { Workspace } from '../../lab/support/terraform.ts'
-import type { Ran } from '../../lab/support/tools.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
 import { emulatorOverride, findRealProvider } from './real-provider.ts'
 
@@ -53,8 +53,8 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     workspace.terraform([...args, '-no-color', '-input=false'])
 
   async function init(at: string): Promise<void> {
-    const { status, output } = await workspace.terraform(['init', '-no-color', '-input=false'], at)
-    if (status !== 0) throw new Error(output)
+    const { code, output } = await workspace.terraform(['init', '-no-color', '-input=false'], at)
+    if (code !== 0) throw new Error(output)
   }
 
   /** The roles' policies by name, as they would be sent to IAM. */
@@ -66,8 +66,8 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
       (name) => `-target=aws_iam_role_policy.${name}`,
     )
     const apply = ['apply', '-auto-approve', '-var=repository=owner@1/name@2', ...targets]
-    const { status, output } = await workspace.terraform(apply, 'bootstrap')
-    if (status !== 0) throw new Error(output)
+    const { code, output } = await workspace.terraform(apply, 'bootstrap')
+    if (code !== 0) throw new Error(output)
     return await policiesOf('bootstrap', 'aws_iam_role_policy')
   }
 
@@ -186,9 +186,9 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     )
     autoScaling.destroy()
     emulator.calls.clear()
-    const { status, output } = await terraform('plan', '-detailed-exitcode')
+    const { code, output } = await terraform('plan', '-detailed-exitcode')
     expect(output).toContain('No changes.')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('that plan made no call but those that the roles are tested with', () => {
@@ -206,7 +206,7 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
 
     workspace.rolloutsEndWith(3)
     const failed = await terraform('apply', '-auto-approve', '-refresh=false')
-    expect(failed.status).toBe(1)
+    expect(failed.code).toBe(1)
     expect(failed.output).toContain('exit status 3')
     expect(workspace.rollouts().at(-1)).toContain(
       `--launch-template-version 2 --release ${NEW.release}`,

@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Ajv from 'ajv-draft-04'
-import { MAX_HEALTHY, MIN_HEALTHY } from '../../../scripts/lib/rollout/settings.ts'
+import { MAX_HEALTHY, MIN_HEALTHY } from '../../../scripts/lib/rollout/options.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { loadConfig } from '../../../src/config/config.ts'
 import { LOG_LEVELS } from '../../../src/telemetry/log.ts'
 import { createMetrics, createRegistry } from '../../../src/telemetry/metrics.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { providerEnvironment, Workspace } from '../../lab/support/terraform.ts'
-import { run } from '../../lab/support/tools.ts'
 import { agentSource } from './agent-source.ts'
 
 // The first run builds the provider.
@@ -40,9 +40,9 @@ describe('the user data', () => {
 
   test('is within the size limit of EC2, and a valid script', async () => {
     expect(Buffer.byteLength(script)).toBeLessThan(16_384)
-    const { status, output } = await run(['shellcheck', join(out, 'user-data.sh')], root)
+    const { code, output } = await run(['shellcheck', join(out, 'user-data.sh')], { cwd: root })
     expect(output).toBe('')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('references secrets by name and contains none', () => {
@@ -68,7 +68,7 @@ describe('the user data', () => {
       { ...env, TOKENS: `write:${'0'.repeat(64)}`, REDIS_PASSWORD: 'x', AWS_REGION: 'eu-west-1' },
     )
     expect(config.redis).toMatchObject({ mode: 'cluster', tls: true, username: MOCKED })
-    expect(config.instance).toBe(INSTANCE)
+    expect(config.instanceId).toBe(INSTANCE)
   })
 
   test('accepts the log levels that the service knows', () => {
@@ -92,7 +92,7 @@ describe('the user data', () => {
   test('writes units that pass systemd-analyze verify', async () => {
     const units = readdirSync(join(out, 'units')).map((name) => join(out, 'units', name))
     expect(units).toHaveLength(3)
-    const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], root)
+    const { output } = await run(['systemd-analyze', 'verify', '--man=no', ...units], { cwd: root })
     expect(output.split('\n').filter((line) => line.includes('app-journal'))).toEqual([])
   })
 
@@ -156,12 +156,12 @@ mkdir '${out}/units' '${out}/agent' && cp -r /etc/app '${out}/app'
 cp /etc/systemd/system/app-journal* '${out}/units' && cp /opt/aws/amazon-cloudwatch-agent/etc/app.json '${out}/agent'`
     mkdirSync(join(folder.path, 'mnt'))
     const isRoot = process.getuid?.() === 0
-    const { status, output } = await run(
+    const { code, output } = await run(
       // Root needs no user namespace, and could not create one in a chroot.
       ['unshare', ...(isRoot ? [] : ['--map-root-user']), '--mount', 'sh', '-c', around],
-      root,
+      { cwd: root },
     )
-    if (status !== 0) throw new Error(output)
+    if (code !== 0) throw new Error(output)
     return read('calls')
   }
 })
@@ -218,7 +218,9 @@ describe('the SSM documents', () => {
       const path = join(temporary.path, `${name}.sh`)
       writeFileSync(path, `#!/bin/sh\n${scriptOf(document)}`)
       // defaults.env exists only on the instance.
-      const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], temporary.path)
+      const { output } = await run(['shellcheck', '--exclude', 'SC1091', path], {
+        cwd: temporary.path,
+      })
       expect(output).toBe('')
     }
   })

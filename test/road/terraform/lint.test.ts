@@ -1,8 +1,9 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
-import { goTool, pythonTool, run } from '../../lab/support/tools.ts'
+import { goTool, pythonTool } from '../../lab/support/tools.ts'
 
 const CHECKOV = '3.3.30'
 const TFLINT = { module: 'github.com/terraform-linters/tflint', version: 'v0.64.0' }
@@ -14,7 +15,7 @@ const folder = join(root, 'terraform')
 
 test('the configuration passes checkov', async () => {
   const checkov = await pythonTool('checkov', CHECKOV)
-  const { status, output } = await run(
+  const { code, output } = await run(
     [
       checkov,
       '--directory',
@@ -25,10 +26,10 @@ test('the configuration passes checkov', async () => {
       '--compact',
       '--skip-download',
     ],
-    root,
+    { cwd: root },
   )
   expect(output).toMatch(/Passed checks: [1-9]\d{2,}, Failed checks: 0/)
-  expect(status).toBe(0)
+  expect(code).toBe(0)
 })
 
 const go = Bun.which('go')
@@ -36,7 +37,7 @@ sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not i
 
 test.skipIf(!go)('the configuration passes tflint', async () => {
   const tflint = await goTool('tflint', TFLINT.module, TFLINT.version)
-  const { status, output } = await run([tflint, '--chdir', folder, '--recursive'], root)
+  const { code, output } = await run([tflint, '--chdir', folder, '--recursive'], { cwd: root })
   expect(output).toBe('')
-  expect(status).toBe(0)
+  expect(code).toBe(0)
 })

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, service } from '../../../scripts/lib/service.ts'
+import type { Ran } from '../../lab/support/command.ts'
 import { providerEnvironment, RECEIPT, Workspace } from '../../lab/support/terraform.ts'
-import type { Ran } from '../../lab/support/tools.ts'
 import { watched } from '../deploy/fixtures/metrics.ts'
 
 // The first run builds the provider.
@@ -27,8 +27,8 @@ beforeAll(async () => {
   workspace = new Workspace(await providerEnvironment())
   workspace.env[RECEIPT] = join(workspace.path, 'receipt.json')
   for (const at of ['.', 'bootstrap']) {
-    const { status, output } = await workspace.terraform(['init', '-backend=false'], at)
-    if (status !== 0) throw new Error(output)
+    const { code, output } = await workspace.terraform(['init', '-backend=false'], at)
+    if (code !== 0) throw new Error(output)
   }
   plans = await workspace.terraform(['test', '-no-color', '-verbose'])
   // After a test that applies, everything is destroyed, which the configuration prevents.
@@ -51,23 +51,23 @@ function outputOf(run: string): string {
 
 describe('the configuration', () => {
   test('is formatted', async () => {
-    const { status, output } = await workspace.terraform(['fmt', '-check', '-recursive', folder])
+    const { code, output } = await workspace.terraform(['fmt', '-check', '-recursive', folder])
     expect(output).toBe('')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test.each(['.', 'bootstrap'])('is valid: %s', async (at) => {
-    const { status, output } = await workspace.terraform(['validate', '-no-color'], at)
+    const { code, output } = await workspace.terraform(['validate', '-no-color'], at)
     expect(output).toContain('The configuration is valid')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('passes its own tests', async () => {
     expect(plans.output).toMatch(/Success! \d{2,} passed, 0 failed\./)
-    expect(plans.status).toBe(0)
-    const { output, status } = await workspace.terraform(['test', '-no-color'], 'bootstrap')
+    expect(plans.code).toBe(0)
+    const { output, code } = await workspace.terraform(['test', '-no-color'], 'bootstrap')
     expect(output).toMatch(/Success! \d+ passed, 0 failed\./)
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('is only planned by its tests, which roll out nothing and leave no state', () => {

@@ -8,7 +8,7 @@ import {
   REDIS_COMMAND_TIMEOUT_MS,
   REQUEST_TIMEOUT_SECONDS,
 } from '../../../src/config/timeouts.ts'
-import { MARGIN_SECONDS } from '../../lab/rehearsal/balancer-lag.ts'
+import { MARGIN_SECONDS } from '../../lab/rehearsal/balancer/lag.ts'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const unit = read('systemd/app@.service')

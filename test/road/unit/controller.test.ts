@@ -10,10 +10,10 @@ import {
 } from '../../../scripts/lib/rollout/decide.ts'
 
 const GOAL: Goal = {
-  version: 2,
+  templateVersion: 2,
   refreshId: 'refresh',
   isRollback: false,
-  guarded: true,
+  isGuarded: true,
   deadline: 3_600_000,
   stallMs: 600_000,
   checkpoints: { percentages: [50, 100], delayMs: 120_000, answers: 20 },
@@ -22,7 +22,7 @@ const GOAL: Goal = {
 const member = (version: number, isHealthy = true): Member => ({
   id: `i-${version}`,
   zone: 'a',
-  version,
+  templateVersion: version,
   release: undefined,
   privateIp: undefined,
   launchedAt: undefined,
@@ -43,7 +43,7 @@ const fleet = (
   group: {} as Fleet['group'],
   name: 'group',
   desired: 2,
-  version: 1,
+  templateVersion: 1,
   members,
   refresh: { InstanceRefreshId: 'refresh', Status: status, PercentageComplete: percent },
 })
@@ -105,7 +105,7 @@ describe('a checkpoint', () => {
     ['that gave enough answers', GOAL, 23],
     ['where it cannot be told who answers', GOAL, undefined],
     ['of a goal without checkpoints', { ...GOAL, checkpoints: undefined }, 3],
-    ['of what start did not start', { ...GOAL, guarded: false }, 3],
+    ['of what start did not start', { ...GOAL, isGuarded: false }, 3],
   ])('%s lets the rollout go on', (_, goal, answers) => {
     const looks = [look(60, running(50), 3), look(170, running(50), answers)]
     expect(follow(goal, looks)).toEqual([])
@@ -146,6 +146,6 @@ test('only instances that do not become healthy make a stall, and only what is g
   expect(follow(GOAL, looks)).toEqual([
     { kind: 'roll back', why: 'no new instance became healthy for 600 s' },
   ])
-  expect(follow({ ...GOAL, guarded: false }, looks)).toEqual([])
+  expect(follow({ ...GOAL, isGuarded: false }, looks)).toEqual([])
   expect(follow(GOAL, [look(0, running(50)), look(601, running(50))])).toEqual([])
 })

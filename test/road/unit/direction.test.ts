@@ -16,8 +16,8 @@ const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}
 const release = (version: number): string => `release ${version}`
 
 describe('the direction of a group', () => {
-  const of = (saved: number, versions: number[], ...refreshes: Refresh[]) =>
-    directionOf({ saved, versions, refreshes })
+  const of = (saved: number, present: number[], ...refreshes: Refresh[]) =>
+    directionOf({ saved, present, refreshes })
 
   test.each([
     ['a new group', of(1, [1, 1]), { kind: 'settled', undone: undefined }],
@@ -101,9 +101,9 @@ describe('what is no change', () => {
   ])('%s is not what is undone next', (_, recycling) => {
     const history: GroupHistory = {
       saved: 2,
-      versions: [2, 2],
+      present: [2, 2],
       refreshes: [recycling, refresh('Successful', 2, 'the release')],
-      noted: 1,
+      recorded: 1,
     }
     expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
     expect(rolledBackReleases(history, release, [])).toEqual([])
@@ -112,9 +112,9 @@ describe('what is no change', () => {
   test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
     const history: GroupHistory = {
       saved: 2,
-      versions: [2, 2],
+      present: [2, 2],
       refreshes: [refresh('Successful', 2)],
-      noted: 3,
+      recorded: 3,
     }
     expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
     expect(rolledBackReleases(history, release, [])).toEqual(['release 3'])
@@ -124,9 +124,9 @@ describe('what is no change', () => {
     const sameRelease = (): string => 'release'
     const history: GroupHistory = {
       saved: 2,
-      versions: [2, 2],
+      present: [2, 2],
       refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
-      noted: 1,
+      recorded: 1,
     }
     expect(rolledBackReleases(history, sameRelease, [])).toEqual([])
   })
@@ -137,7 +137,7 @@ describe('releases that were rolled back', () => {
     rolledBackReleases(history, release, marked)
   const history = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
     saved,
-    versions: [saved],
+    present: [saved],
     refreshes,
   })
 
@@ -189,7 +189,7 @@ test('the versions before are those that were shipped or recorded, the last firs
     refresh('Cancelled', 3),
     refresh('Successful', 2),
   ]
-  expect(versionsBefore({ saved: 4, versions: [4], refreshes, noted: 1 })).toEqual([2, 1])
+  expect(versionsBefore({ saved: 4, present: [4], refreshes, recorded: 1 })).toEqual([2, 1])
 })
 
 describe('whatever was done to a group before', () => {
@@ -223,7 +223,7 @@ describe('whatever was done to a group before', () => {
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved + ahead }
         const direction = directionOf({
           saved,
-          versions: [saved],
+          present: [saved],
           refreshes: [running, ...refreshes],
         })
         expect(direction).toMatchObject({ kind: 'forward', from: saved, to: saved + ahead })
@@ -236,7 +236,7 @@ describe('whatever was done to a group before', () => {
       fc.property(histories, ({ saved, refreshes }) => {
         fc.pre(saved > 1)
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved - 1 }
-        const history = { saved, versions: [saved, saved - 1], refreshes: [running, ...refreshes] }
+        const history = { saved, present: [saved, saved - 1], refreshes: [running, ...refreshes] }
         expect(directionOf(history)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
         expect(rolledBackReleases(history, release, [])).toContain(release(saved))
       }),
@@ -251,7 +251,7 @@ describe('whatever was done to a group before', () => {
         const shipped: Refresh = { id: 'now', status: 'Successful', desired: next }
         const history = {
           saved: next,
-          versions: [next],
+          present: [next],
           refreshes: [shipped, ...refreshes],
         }
         expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })

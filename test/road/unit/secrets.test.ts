@@ -29,6 +29,17 @@ test('ssm: reads a SecureString, and says which parameter it could not read', as
   )
 })
 
+test('white space around a secret in a parameter is not part of it, as in a file', async () => {
+  await using server = startParameterStore({ '/one': 'the secret\n', '/blank': '\n' })
+  using _ = useEnvironment({
+    AWS_ENDPOINT_URL: String(server.url),
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  })
+  expect(await resolveSecret('ssm:/one', 'eu-west-1')).toBe('the secret')
+  expect(resolveSecret('ssm:/blank', 'eu-west-1')).rejects.toThrow('ssm:/blank is empty')
+})
+
 test('anything else is the secret itself', async () => {
   expect(await resolveSecret('plain', undefined)).toBe('plain')
 })

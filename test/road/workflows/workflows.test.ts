@@ -15,10 +15,11 @@ import { describeBuild } from '../../../scripts/lib/provenance/statement.ts'
 import { amiArtifact } from '../../../scripts/lib/receipt/envelope.ts'
 import { signedPath } from '../../../scripts/lib/receipt/signed.ts'
 import { root } from '../../../scripts/lib/service.ts'
+import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
-import { goTool, run } from '../../lab/support/tools.ts'
+import { goTool } from '../../lab/support/tools.ts'
 
 const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' }
 
@@ -75,9 +76,9 @@ sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is n
 describe('the workflows', () => {
   test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {
     const actionlint = await goTool('actionlint', ACTIONLINT.module, ACTIONLINT.version)
-    const { status, output } = await run([actionlint, '-no-color'], root)
+    const { code, output } = await run([actionlint, '-no-color'], { cwd: root })
     expect(output).toBe('')
-    expect(status).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('pin every action to a commit, and name its version', () => {
@@ -152,8 +153,9 @@ describe('the workflows', () => {
       mkdirSync(join(folder.path, '.github'), { recursive: true })
       if (text !== undefined) writeFileSync(join(folder.path, '.github/aws.env'), text)
       const command = ['bash', '-eo', 'pipefail', '-c', runs.steps[0]?.run as string]
-      const { status, output: told } = await run(command, folder.path, { GITHUB_OUTPUT: output })
-      return status === 0 ? readFileSync(output, 'utf8') : told
+      const env = { ...process.env, GITHUB_OUTPUT: output }
+      const { code, output: told } = await run(command, { cwd: folder.path, env })
+      return code === 0 ? readFileSync(output, 'utf8') : told
     }
     expect(await settings()).toContain('commit .github/aws.env')
     const good = [
@@ -196,11 +198,14 @@ describe('the workflows', () => {
     const require = steps.find(({ run }) => run?.includes('terraform/backend.tf'))?.run as string
     using folder = temporaryFolder()
     const bash = (script: string, env = {}) =>
-      run(['bash', '-eo', 'pipefail', '-c', script], folder.path, env)
+      run(['bash', '-eo', 'pipefail', '-c', script], {
+        cwd: folder.path,
+        env: { ...process.env, ...env },
+      })
     await bash('git init --quiet && mkdir terraform && touch terraform/backend.tf && git add .')
     expect((await bash(require)).output).toContain('commit terraform/.terraform.lock.hcl')
     await bash('touch terraform/.terraform.lock.hcl && git add .')
-    expect((await bash(require)).status).toBe(0)
+    expect((await bash(require)).code).toBe(0)
     const check = steps.find(({ env }) => env?.URL)?.run as string
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
@@ -210,12 +215,12 @@ describe('the workflows', () => {
       '#!/bin/sh\ncase "$*" in *output*) printf https://www.example.com ;; esac\n',
     )
     const PATH = `${bin}:${process.env.PATH}`
-    for (const [URL, status] of [
+    for (const [URL, code] of [
       ['https://www.example.com', 0],
       ['https://evil.example', 1],
       ['', 1],
     ] as const) {
-      expect((await bash(check, { URL, PATH })).status, URL).toBe(status)
+      expect((await bash(check, { URL, PATH })).code, URL).toBe(code)
     }
   })
 
@@ -341,12 +346,12 @@ describe('the workflows', () => {
     using folder = temporaryFolder()
     const git = async (...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-      const { status, output } = await run(['git', ...as, ...args], folder.path)
-      if (status !== 0) throw new Error(output)
+      const { code, output } = await run(['git', ...as, ...args], { cwd: folder.path })
+      if (code !== 0) throw new Error(output)
     }
     const refused = async () => {
       const command = ['bash', '-eo', 'pipefail', '-c', guard?.run as string]
-      return (await run(command, folder.path)).status
+      return (await run(command, { cwd: folder.path })).code
     }
     await git('init', '--quiet', '--initial-branch=main', '.')
     await git('commit', '--quiet', '--allow-empty', '--message', 'older')
@@ -387,8 +392,11 @@ describe('the workflows', () => {
     const script = async (step?: Step) => {
       writeFileSync(output, '')
       const command = ['bash', '-eo', 'pipefail', '-c', step?.run as string]
-      const environment = { RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
-      expect(await run(command, folder.path, environment)).toEqual({ status: 0, output: '' })
+      const environment = { ...process.env, RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
+      expect(await run(command, { cwd: folder.path, env: environment })).toMatchObject({
+        code: 0,
+        output: '',
+      })
       return readFileSync(output, 'utf8')
     }
     expect(await script(look)).toBe('')
@@ -445,11 +453,11 @@ describe('the workflows', () => {
     const found = async (RELEASE: string) => {
       rmSync(output, { force: true })
       const command = ['bash', '-eo', 'pipefail', '-c', find?.run as string]
-      const environment = { RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
-      const { status } = await run(command, root, environment)
-      return status === 0 ? readFileSync(output, 'utf8') : existsSync(output)
+      const environment = { ...process.env, RELEASE, GITHUB_OUTPUT: output, GITHUB_ENV: output }
+      const { code } = await run(command, { cwd: root, env: environment })
+      return code === 0 ? readFileSync(output, 'utf8') : existsSync(output)
     }
-    const head = (await run(['git', 'rev-parse', 'HEAD'], root)).output.trim()
+    const head = (await run(['git', 'rev-parse', 'HEAD'], { cwd: root })).output.trim()
     expect(await found('HEAD')).toBe(`commit=${head}\nRELEASE=${head}\n`)
     for (const option of ['--unattested', '--all', '--previous', '-h'])
       expect(await found(option), option).toBe(false)
@@ -474,8 +482,10 @@ describe('the workflows', () => {
     const at = (name: string) => join(folder.path, name)
     const git = async (of: string, ...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-      const { status, output } = await run(['git', ...as, '-C', at(of), ...args], folder.path)
-      if (status !== 0) throw new Error(output)
+      const { code, output } = await run(['git', ...as, '-C', at(of), ...args], {
+        cwd: folder.path,
+      })
+      if (code !== 0) throw new Error(output)
       return output.trim()
     }
     await git('.', 'init', '--quiet', '--bare', '--initial-branch=main', 'origin')
@@ -489,16 +499,20 @@ describe('the workflows', () => {
     mkdirSync(at('bin'))
     stubCommand(at('bin'), 'gh', `#!/bin/sh\necho "$*" >>'${at('calls')}'\n`)
     const proposing = () =>
-      run(['bash', '-eo', 'pipefail', '-c', script], at('job'), {
-        RELEASE: 'a'.repeat(40),
-        GITHUB_RUN_ID: '7',
-        GITHUB_STEP_SUMMARY: summary,
-        PATH: `${at('bin')}:${process.env.PATH}`,
+      run(['bash', '-eo', 'pipefail', '-c', script], {
+        cwd: at('job'),
+        env: {
+          ...process.env,
+          RELEASE: 'a'.repeat(40),
+          GITHUB_RUN_ID: '7',
+          GITHUB_STEP_SUMMARY: summary,
+          PATH: `${at('bin')}:${process.env.PATH}`,
+        },
       })
-    expect(await proposing()).toEqual({ status: 0, output: '' })
+    expect(await proposing()).toMatchObject({ code: 0, output: '' })
     expect(existsSync(at('calls'))).toBe(false)
     await Bun.write(join(at('job'), file), 'new')
-    expect((await proposing()).status).toBe(0)
+    expect((await proposing()).code).toBe(0)
     expect(await git('origin', 'log', '--format=%s', 'refs/heads/main')).toBe('first')
     expect(await git('origin', 'show', `refs/heads/ship/aaaaaaaaaaaa-7:${file}`)).toBe('new')
     expect(readFileSync(at('calls'), 'utf8')).toStartWith(

@@ -1,81 +1,88 @@
 import { describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { config, name as service } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
-import { executable, healthy, run, save, startService } from '../../lab/support/executable.ts'
+import { succeed } from '../../lab/support/command.ts'
+import {
+  executable,
+  healthy,
+  runExecutable,
+  save,
+  startService,
+} from '../../lab/support/executable.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 
 describe('the command line', () => {
   test('--version prints the release, its time and the Bun version', async () => {
-    const { stdout, exitCode } = await run(['--version'])
-    expect(stdout).toMatch(
+    const { out, code } = await runExecutable(['--version'])
+    expect(out).toMatch(
       new RegExp(
         `^${service} [0-9a-f]{40}(-dirty)? built \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ bun \\d+\\.\\d+\\.\\d+\\n$`,
       ),
     )
-    expect(exitCode).toBe(0)
+    expect(code).toBe(0)
   })
 
   test('--help prints the usage', async () => {
-    const { stdout, exitCode } = await run(['--help'])
-    expect(stdout).toStartWith(`usage: ${service} [PORT] [ENVIRONMENT]`)
-    expect(exitCode).toBe(0)
+    const { out, code } = await runExecutable(['--help'])
+    expect(out).toStartWith(`usage: ${service} [PORT] [ENVIRONMENT]`)
+    expect(code).toBe(0)
   })
 
   test.each([[['banana']], [['5000', 'local', 'x']], [['--inspect']], [['token', 'root']]])(
     '%j prints the usage and then the reason on stderr, and exits with 2',
     async (args) => {
-      const { stdout, stderr, exitCode } = await run(args)
-      expect(exitCode).toBe(2)
-      expect(stdout).toBe('')
-      expect(stderr).toMatch(new RegExp(`^usage: (?:.*\\n)+\\n${service}: got .*\\n$`))
+      const { out, err, code } = await runExecutable(args)
+      expect(code).toBe(2)
+      expect(out).toBe('')
+      expect(err).toMatch(new RegExp(`^usage: (?:.*\\n)+\\n${service}: got .*\\n$`))
     },
   )
 
   test('reports all invalid settings at once, without a stack trace, and exits with 78', async () => {
     const env = { DRAIN_SECONDS: 'long', TIMEZONE: 'Mars', REDIS_ENDPOINT: 'x', ADMIN_PORT: '-1' }
-    const { stderr, exitCode } = await run(['0', 'production'], { env })
-    expect(exitCode).toBe(78)
-    const lines = stderr.trimEnd().split('\n')
+    const { err, code } = await runExecutable(['0', 'production'], { env })
+    expect(code).toBe(78)
+    const lines = err.trimEnd().split('\n')
     expect(lines).toHaveLength(5)
     for (const name of [...Object.keys(env), 'TOKENS']) {
       expect(lines.some((line) => line.startsWith(`${service}: ${name}: `))).toBe(true)
     }
-    expect(stderr).not.toContain(' at ')
+    expect(err).not.toContain(' at ')
   })
 
   test('reports what cannot be opened in one sentence, and exits with 1', async () => {
     await using other = await startService()
     const port = new URL(other.adminUrl).port
-    const { stderr, exitCode } = await run(['0'], {
+    const { err, code } = await runExecutable(['0'], {
       env: { ADMIN_PORT: port, STATE_DIRECTORY: other.folder },
     })
-    expect(exitCode).toBe(1)
-    expect(stderr).toBe(
+    expect(code).toBe(1)
+    expect(err).toBe(
       `${service}: cannot start: ADMIN_PORT: ${port} is taken by another process, expected a free port (0 picks one)\n`,
     )
     using squatter = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-    const taken = await run([String(squatter.port)], {
+    const taken = await runExecutable([String(squatter.port)], {
       env: { ADMIN_PORT: '0', BIND_ADDRESS: '127.0.0.1', STATE_DIRECTORY: other.folder },
     })
-    expect(taken.stderr).toStartWith(
-      `${service}: cannot start: PORT: ${squatter.port} is taken by `,
-    )
-    const foreign = await run(['0'], {
+    expect(taken.err).toStartWith(`${service}: cannot start: PORT: ${squatter.port} is taken by `)
+    const foreign = await runExecutable(['0'], {
       env: { ADMIN_PORT: '0', BIND_ADDRESS: '192.0.2.7', STATE_DIRECTORY: other.folder },
     })
-    expect(foreign.stderr).toStartWith(
+    expect(foreign.err).toStartWith(
       `${service}: cannot start: BIND_ADDRESS: 192.0.2.7 is not an address `,
     )
-    const unwritable = await run(['0'], { env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' } })
-    expect(unwritable.exitCode).toBe(1)
-    expect(unwritable.stderr).toMatch(new RegExp(`^${service}: cannot start: .*/proc/none.*\\n$`))
+    const unwritable = await runExecutable(['0'], {
+      env: { ADMIN_PORT: '0', STATE_DIRECTORY: '/proc/none' },
+    })
+    expect(unwritable.code).toBe(1)
+    expect(unwritable.err).toMatch(new RegExp(`^${service}: cannot start: .*/proc/none.*\\n$`))
   })
 
   test('token creates a token that the service accepts', async () => {
-    const { stdout } = await run(['token', 'write'])
-    const [, token, entry] = /^token {3}(\S+)\nTOKENS {2}(\S+)\n$/.exec(stdout) ?? []
+    const { out } = await runExecutable(['token', 'write'])
+    const [, token, entry] = /^token {3}(\S+)\nTOKENS {2}(\S+)\n$/.exec(out) ?? []
     await using service = await startService({ TOKENS: entry ?? '' }, { environment: 'production' })
     await healthy(service)
     expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(401)
@@ -86,21 +93,21 @@ describe('the command line', () => {
 
   test('config prints the settings but no secret', async () => {
     const env = { REDIS_ENDPOINT: 'redis.example:6379', REDIS_PASSWORD: 'hunter2' }
-    const { stdout, exitCode } = await run(['config'], { env })
-    expect(exitCode).toBe(0)
-    expect(stdout).toContain('REDIS_ENDPOINT=redis.example:6379\n')
-    expect(stdout).toContain('REDIS_PASSWORD=(a secret)\n')
-    expect(stdout).not.toContain('hunter2')
+    const { out, code } = await runExecutable(['config'], { env })
+    expect(code).toBe(0)
+    expect(out).toContain('REDIS_ENDPOINT=redis.example:6379\n')
+    expect(out).toContain('REDIS_PASSWORD=(a secret)\n')
+    expect(out).not.toContain('hunter2')
   })
 
   test('healthcheck exits with 0 when healthy, else with 1', async () => {
     await using service = await startService()
     await healthy(service)
     const { port } = new URL(service.url)
-    expect(await run(['healthcheck', port])).toMatchObject({ exitCode: 0 })
+    expect(await runExecutable(['healthcheck', port])).toMatchObject({ code: 0 })
     service.child.kill('SIGKILL')
     await service.child.exited
-    expect(await run(['healthcheck', port])).toMatchObject({ exitCode: 1, stderr: '' })
+    expect(await runExecutable(['healthcheck', port])).toMatchObject({ code: 1, err: '' })
   })
 })
 
@@ -118,10 +125,10 @@ describe('the executable', () => {
       BUN_OPTIONS: `--preload ${join(folder.path, 'hostile.js')}`,
       NODE_OPTIONS: '--inspect',
     }
-    const plain = await run(['config'], { cwd: folder.path })
-    expect(plain.exitCode).toBe(0)
-    expect(plain.stdout).toContain(`ADMIN_PORT=${config.adminPort}\n`)
-    await run(['config'], { cwd: folder.path, env })
+    const plain = await runExecutable(['config'], { cwd: folder.path })
+    expect(plain.code).toBe(0)
+    expect(plain.out).toContain(`ADMIN_PORT=${config.adminPort}\n`)
+    await runExecutable(['config'], { cwd: folder.path, env })
     expect(await Bun.file(marker).exists()).toBe(false)
   })
 
@@ -140,26 +147,20 @@ describe('the executable', () => {
   test('is byte-identical when one commit is built twice, and says dirty when the tree is', async () => {
     using folder = temporaryFolder()
     const clone = join(folder.path, 'clone')
-    const git = (...args: string[]) => {
-      const done = Bun.spawnSync(['git', ...args], { cwd: folder.path })
-      if (done.exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${done.stderr}`)
+    await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
+    const build = async () => {
+      const { out } = await succeed(['scripts/build'], { cwd: clone })
+      return { out, sums: readFileSync(join(clone, 'dist/SHA256SUMS'), 'utf8') }
     }
-    git('clone', '--quiet', '--shared', root, clone)
-    const build = () => {
-      const built = Bun.spawnSync(['scripts/build'], { cwd: clone, env: process.env })
-      if (built.exitCode !== 0) throw new Error(`scripts/build: ${built.stderr}`)
-      const sums = Bun.spawnSync(['cat', 'dist/SHA256SUMS'], { cwd: clone }).stdout.toString()
-      return { sums, output: built.stdout.toString() }
-    }
-    const first = build()
-    expect(build()).toEqual(first)
+    const first = await build()
+    expect(await build()).toEqual(first)
     expect(first.sums).toMatch(
       new RegExp(
         `^[0-9a-f]{64} {2}${service}-linux-(x64|arm64)\\n[0-9a-f]{64} {2}${service}-linux-\\1\\.cdx\\.json\\n$`,
       ),
     )
-    expect(first.output).not.toContain('dirty')
+    expect(first.out).not.toContain('dirty')
     writeFileSync(join(clone, 'src', 'stray.ts'), '')
-    expect(build().output).toMatch(/^release [0-9a-f]{40}-dirty/)
+    expect((await build()).out).toMatch(/^release [0-9a-f]{40}-dirty/)
   }, 120_000)
 })

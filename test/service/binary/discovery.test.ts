@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
+import { hostname } from 'node:os'
 import { startEtcd } from '../../lab/support/etcd.ts'
 import { healthy, save, startService } from '../../lab/support/executable.ts'
-import { end, eventually } from '../../lab/support/process.ts'
+import { end, eventually, freePort } from '../../lab/support/process.ts'
 import { startRedis } from '../../lab/support/redis.ts'
 
 const LEASE_SECONDS = '2'
@@ -17,6 +18,7 @@ async function openEtcd() {
   }
   return {
     server,
+    ctl: etcdctl,
     put: (key: string, value: string) => etcdctl('put', key, value),
     /** Keys and values, alternating. */
     instances: () => etcdctl('get', '--prefix', '/hello/instances/'),
@@ -107,6 +109,73 @@ test('an etcd outage fails no request, and the instance registers again after it
   const events = (await service.log()).map(({ event }) => event)
   expect(events).not.toContain('unhandled-rejection')
 }, 60_000)
+
+test('an instance on a port that the kernel chose registers that port', async () => {
+  await using etcd = await openEtcd()
+  await using service = await startService(etcd.env)
+  const [, entry = ''] = await eventually('the instance is registered', () => {
+    const lines = etcd.instances()
+    return lines.length === 2 && lines
+  })
+  expect(JSON.parse(entry).address).toBe(`${hostname()}:${new URL(service.url).port}`)
+})
+
+test('an instance logs in to an etcd that has users, and asks the next endpoint where one does not answer', async () => {
+  await using etcd = await openEtcd()
+  for (const command of [
+    ['user', 'add', 'root:root'],
+    ['user', 'grant-role', 'root', 'root'],
+    ['role', 'add', 'app'],
+    ['role', 'grant-permission', 'app', '--prefix=true', 'readwrite', '/hello/'],
+    ['user', 'add', 'app:secret'],
+    ['user', 'grant-role', 'app', 'app'],
+    ['auth', 'enable'],
+  ])
+    etcd.ctl(...command)
+  const endpoints = `http://127.0.0.1:${freePort()},${etcd.server.endpoint}`
+  await using _service = await startService({
+    ...etcd.env,
+    ETCD_ENDPOINTS: endpoints,
+    ETCD_USERNAME: 'app',
+    ETCD_PASSWORD: 'secret',
+  })
+  await eventually('the instance is registered', () => {
+    const found = etcd.ctl('--user=root:root', 'get', '--prefix', '/hello/instances/')
+    return found.length === 2
+  })
+})
+
+test('a Redis endpoint in etcd that names a host which is not allowed is said, and never connected to', async () => {
+  await using etcd = await openEtcd()
+  await using redis = await startRedis()
+  let connections = 0
+  using stranger = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { data() {}, open: () => void connections++ },
+  })
+  const port = redis.endpoint.split(':')[1]
+  etcd.put('/hello/redis-endpoint', `localhost:${port}`)
+  await using service = await startService({
+    ...etcd.env,
+    ETCD_REDIS_HOSTS: 'localhost,*.example.com',
+  })
+  await healthy(service)
+  etcd.put('/hello/redis-endpoint', `localhost:${port},127.0.0.1:${stranger.port}`)
+  etcd.put('/hello/redis-endpoint', `127.0.0.1:${stranger.port}`)
+  etcd.put('/hello/redis-endpoint', `redis://app:hunter2@127.0.0.1:${stranger.port}`)
+  const said = async () =>
+    (await service.log()).filter(({ event }) => event === 'redis-endpoint-unusable')
+  await eventually('the last is said', async () =>
+    (await said()).some(({ expected }) => String(expected).startsWith('host:port')),
+  )
+  expect(await said()).toContainEqual(
+    expect.objectContaining({ expected: 'hosts of ETCD_REDIS_HOSTS' }),
+  )
+  expect(JSON.stringify(await said())).not.toContain('hunter2')
+  expect(connections).toBe(0)
+  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+})
 
 /** A stand-in for etcd that answers everything with `answer` and records the paths. */
 function startImpostor(answer: (path: string) => Promise<object> | object) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createToken } from '../../../src/config/tokens.ts'
+import { run } from '../../lab/support/command.ts'
 import { healthy, startService } from '../../lab/support/executable.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 
@@ -8,7 +9,7 @@ const EXAMPLES = '300'
 /** Runs schemathesis, which reads /openapi.json and tries what it allows and what it forbids. */
 async function fuzz(url: string, ...options: string[]) {
   using folder = temporaryFolder()
-  const child = Bun.spawn(
+  return await run(
     [
       ...['schemathesis', 'run', `${url}/openapi.json`, '--no-color', '--generation-deterministic'],
       ...['--max-examples', EXAMPLES, '--phases', 'examples,coverage,fuzzing', '--checks', 'all'],
@@ -16,18 +17,16 @@ async function fuzz(url: string, ...options: string[]) {
       ...['--exclude-checks', 'positive_data_acceptance'],
       ...options,
     ],
-    { stdout: 'pipe', stderr: 'pipe', cwd: folder.path },
+    { cwd: folder.path },
   )
-  const output = await new Response(child.stdout).text()
-  return { exitCode: await child.exited, output }
 }
 
 test('schemathesis finds no 5xx and no answer outside the OpenAPI document', async () => {
   await using service = await startService()
   await healthy(service)
-  const { exitCode, output } = await fuzz(service.url)
-  if (exitCode !== 0) console.log(output.slice(-4000))
-  expect(exitCode).toBe(0)
+  const { code, output } = await fuzz(service.url)
+  if (code !== 0) console.log(output.slice(-4000))
+  expect(code).toBe(0)
   expect(output).toMatch(/\d+ (test cases )?generated/)
 }, 300_000)
 
@@ -35,7 +34,7 @@ test('schemathesis with a token finds none either', async () => {
   const { token, entry } = createToken('write')
   await using service = await startService({ TOKENS: entry })
   await healthy(service)
-  const { exitCode, output } = await fuzz(service.url, '-H', `Authorization: Bearer ${token}`)
-  if (exitCode !== 0) console.log(output.slice(-4000))
-  expect(exitCode).toBe(0)
+  const { code, output } = await fuzz(service.url, '-H', `Authorization: Bearer ${token}`)
+  if (code !== 0) console.log(output.slice(-4000))
+  expect(code).toBe(0)
 }, 300_000)

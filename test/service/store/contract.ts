@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { name } from '../../../package.json'
-import { birthdayKey } from '../../../src/store/birthdays.ts'
+import type { Store } from '../../../src/birthdays/store.ts'
+import { birthdayKey } from '../../../src/birthdays/store.ts'
 import { UnreadableRecord } from '../../../src/store/key-value.ts'
-import type { Store } from '../../../src/store/store.ts'
 
 export interface StoreUnderTest {
   store: Store

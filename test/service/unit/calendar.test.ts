@@ -1,9 +1,10 @@
 import { afterEach, expect, setSystemTime, test } from 'bun:test'
-import { daysUntilBirthday } from '../../../src/birthday.ts'
-import { createCalendar } from '../../../src/calendar.ts'
+import { daysUntilBirthday } from '../../../src/birthdays/birthday.ts'
+import { createCalendar } from '../../../src/birthdays/calendar.ts'
 
 afterEach(() => setSystemTime())
 
+const utc = () => Temporal.Now.plainDateISO('UTC')
 const at = (time: string) => setSystemTime(new Date(time))
 
 test.each([
@@ -12,7 +13,7 @@ test.each([
   ['America/New_York', '2026-03-01T05:00:00Z', '2026-03-01'],
   ['Asia/Kathmandu', '2026-02-28T18:15:00Z', '2026-03-01'],
 ])('in %s the day changes at %s, not a millisecond sooner', (timeZone, time, day) => {
-  const { today } = createCalendar(timeZone)
+  const { today } = createCalendar(() => Temporal.Now.plainDateISO(timeZone))
   const midnight = Date.parse(time)
   setSystemTime(midnight - 1)
   expect(String(today())).toBe(String(Temporal.PlainDate.from(day).subtract({ days: 1 })))
@@ -21,7 +22,7 @@ test.each([
 })
 
 test('a clock that is set back is believed', () => {
-  const { today } = createCalendar('UTC')
+  const { today } = createCalendar(utc)
   at('2026-03-02T00:00:00Z')
   today()
   at('2026-03-01T23:59:59Z')
@@ -29,7 +30,7 @@ test('a clock that is set back is believed', () => {
 })
 
 test('the days until every birthday are those of daysUntilBirthday, also asked again and on the next day', () => {
-  const calendar = createCalendar('UTC')
+  const calendar = createCalendar(utc)
   const births = Array.from({ length: 800 }, (_, index) =>
     Temporal.PlainDate.from('1999-12-30').add({ days: index }),
   )

@@ -1,11 +1,20 @@
 import { describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
-import { ConfigError, describeConfig, loadConfig } from '../../../src/config/config.ts'
-import { SETTINGS } from '../../../src/config/settings.ts'
+import { root } from '../../../scripts/lib/service.ts'
+import {
+  ConfigError,
+  describeConfig,
+  loadConfig,
+  loadListener,
+} from '../../../src/config/config.ts'
+import { environmentExample, withSettingsTable } from '../../../src/config/documents.ts'
+import { SETTINGS, type Setting } from '../../../src/config/settings.ts'
 import { createToken } from '../../../src/config/tokens.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
+import { makeCertificate } from '../../lab/support/tls.ts'
 
 const load = (env: Record<string, string>, environment = 'local') =>
   loadConfig({ port: 5000, environment }, env)
@@ -46,6 +55,7 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
   ETCD_USERNAME: '',
   ETCD_PASSWORD: '',
   ETCD_LEASE_SECONDS: '1',
+  ETCD_REDIS_HOSTS: 'a/b',
   ADVERTISE_ADDRESS: 'here',
   AWS_REGION: 'Frankfurt',
   STATE_DIRECTORY: '',
@@ -54,18 +64,70 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
   WATCHDOG_USEC: 'often',
 }
 
+const WELL_FORMED = {
+  TOKENS: createToken('read').entry,
+  AUTH: 'tokens',
+  REDIS_ENDPOINT: 'a:1',
+  REDIS_MODE: 'cluster',
+  REDIS_SENTINEL_MASTER: 'master',
+  REDIS_TLS: 'true',
+  REDIS_USERNAME: 'u',
+  REDIS_PASSWORD: 'p',
+  REDIS_WAIT_REPLICAS: '1',
+  ETCD_ENDPOINTS: 'http://e:1',
+  ETCD_USERNAME: 'u',
+  ETCD_PASSWORD: 'p',
+  ETCD_REDIS_HOSTS: 'a',
+  ADVERTISE_ADDRESS: 'x:1',
+  AWS_REGION: 'eu-west-1',
+  RUNTIME_DIRECTORY: '/run/x',
+  NOTIFY_SOCKET: '/run/notify',
+  WATCHDOG_USEC: '10000000',
+}
+
 describe('the configuration', () => {
   test('has defaults that run one machine without anything else', async () => {
-    expect(await load({})).toMatchObject({
+    expect(await load({})).toEqual({
+      port: 5000,
+      environment: 'local',
       bindAddress: '0.0.0.0',
       adminPort: 9464,
-      timeZone: 'UTC',
-      tokens: undefined,
-      drainSeconds: 80,
-      sqliteFile: `data/${name}.db`,
-      redis: undefined,
-      etcd: undefined,
+      timezone: 'UTC',
+      drainSeconds: 0,
+      requestTimeoutSeconds: 5,
+      instanceId: hostname(),
+      logLevel: 'info',
+      stateDirectory: './data',
     })
+  })
+
+  test('drains where there is a load balancer, and in local only when told to', async () => {
+    expect(await load({ AUTH: 'none' }, 'production')).toMatchObject({ drainSeconds: 80 })
+    expect(await load({ DRAIN_SECONDS: '7' })).toMatchObject({ drainSeconds: 7 })
+    expect(describeConfig({}, 'local')).toContain('DRAIN_SECONDS=0\n')
+    expect(describeConfig({}, 'production')).toContain('DRAIN_SECONDS=80\n')
+  })
+
+  test('has every setting under its name, or in the object of its family', async () => {
+    using certificate = makeCertificate()
+    const env = {
+      ...WELL_FORMED,
+      TLS_CERT_FILE: certificate.certFile,
+      TLS_KEY_FILE: certificate.keyFile,
+      REDIS_TLS_CA_FILE: certificate.certFile,
+    }
+    const config = (await load(env)) as unknown as Record<string, Record<string, unknown>>
+    const camel = (name: string) =>
+      name.toLowerCase().replace(/_(.)/g, (_, letter) => letter.toUpperCase())
+    for (const setting of Object.keys(SETTINGS)) {
+      const [, family, rest] = /^(REDIS|ETCD|TLS)_(.*)$/.exec(setting) ?? []
+      const value =
+        family && rest
+          ? config[family.toLowerCase()]?.[camel(rest === 'ENDPOINT' ? 'ENDPOINTS' : rest)]
+          : config[camel(setting)]
+      expect([setting, value]).toEqual([setting, expect.anything()])
+    }
+    expect(config.redis).toMatchObject({ waitReplicas: 1, tls: true, mode: 'cluster' })
   })
 
   test.each(Object.entries(MALFORMED))('refuses %s=%j by name', async (name, value) => {
@@ -86,7 +148,6 @@ describe('the configuration', () => {
     ['two endpoints without a mode for them', { REDIS_ENDPOINT: 'a:1,b:2' }, /REDIS_ENDPOINT/],
     ['a Redis setting without Redis', { REDIS_MODE: 'cluster' }, /REDIS_MODE.*REDIS_ENDPOINT/],
     ['a user without a password', { REDIS_ENDPOINT: 'a:1', REDIS_USERNAME: 'u' }, /REDIS_USERNAME/],
-    ['a mistyped setting', { REDIS_ENDPIONT: 'a:1' }, /REDIS_ENDPIONT: there is no such setting/],
     [
       'a certificate without its key',
       { TLS_CERT_FILE: '/etc/hostname' },
@@ -135,9 +196,89 @@ describe('the configuration', () => {
     expect((await problemsOf(env as Record<string, string>)).join('\n')).toMatch(problem)
   })
 
+  test.each([
+    ['REDIS_ENDPIONT', 'REDIS_ENDPOINT'],
+    ['REDIS_TIMEOUT', 'there is no such setting'],
+    ['ETCD_HOSTS', 'there is no such setting'],
+    ['TLS_CERT', 'there is no such setting'],
+    ['DRAIN_SECOND', 'DRAIN_SECONDS'],
+    ['DRIAN_SECONDS', 'DRAIN_SECONDS'],
+    ['DRAIN_MS', 'there is no such setting'],
+    ['TOKEN', 'TOKENS'],
+    ['TIME_ZONE', 'TIMEZONE'],
+    ['timezone', 'TIMEZONE'],
+    ['LOGLEVEL', 'LOG_LEVEL'],
+    ['LOG_FORMAT', 'there is no such setting'],
+    ['AUHT', 'AUTH'],
+    ['BIND_ADRESS', 'BIND_ADDRESS'],
+    ['REQUEST_TIMEOUT_MS', 'there is no such setting'],
+    ['ADVERTISE_ADDR', 'there is no such setting'],
+    ['AWS_REGOIN', 'AWS_REGION'],
+  ])('refuses %s, which is no setting: %s', async (variable, hint) => {
+    expect(await problemsOf({ [variable]: 'x' })).toEqual([
+      expect.stringMatching(new RegExp(`^${variable}: there is no such setting.*`)),
+    ])
+    expect((await problemsOf({ [variable]: 'x' })).join()).toContain(hint)
+  })
+
+  test('leaves variables of others alone', async () => {
+    const others = [
+      ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TZ', 'TERM', 'PORT', 'ENVIRONMENT', 'WORKERS'],
+      ...['AWS_ACCESS_KEY_ID', 'AWS_DEFAULT_REGION', 'HTTP_PROXY', 'NO_PROXY', 'TZDIR'],
+      ...['WATCHDOG_PID', 'INVOCATION_ID', 'CONFIGURATION_DIRECTORY', 'LOGS_DIRECTORY'],
+      ...['CREDENTIALS_DIRECTORY', 'SYSTEMD_EXEC_PID', 'JOURNAL_STREAM', 'toString', 'constructor'],
+    ]
+    expect(await problemsOf(Object.fromEntries(others.map((other) => [other, 'x'])))).toEqual([])
+  })
+
+  test.each(['us-gov-west-1', 'eusc-de-east-1', 'us-isob-east-1', 'eu-isoe-west-1', 'cn-north-1'])(
+    'accepts AWS_REGION=%s',
+    async (region) => expect(await problemsOf({ AWS_REGION: region })).toEqual([]),
+  )
+
+  test.each([
+    'redis://app:hunter2@host:6379',
+    'app:hunter2@host:6379',
+    ':hunter2@host',
+    'rediss://app:a@hunter2@host:1,b:2',
+    'redis://host:1?password=hunter2',
+    'b:2,\nredis://app:hunter2@host',
+  ])('shows no password that stands in an endpoint, as in %j', async (text) => {
+    for (const name of ['REDIS_ENDPOINT', 'ETCD_ENDPOINTS', 'ADVERTISE_ADDRESS', 'TIMEZONE']) {
+      const problems = (await problemsOf({ [name]: text })).join()
+      expect(problems).toContain(`${name}: got `)
+      expect(problems).not.toContain('hunter2')
+    }
+  })
+
+  test("gives the store's password only to hosts that it names itself, over TLS, when etcd says where the store is", async () => {
+    const env = { ETCD_ENDPOINTS: 'http://e:1', REDIS_PASSWORD: 'x' }
+    expect(await problemsOf(env)).toEqual([
+      'REDIS_PASSWORD: is set, so ETCD_REDIS_HOSTS must be set too',
+      'REDIS_PASSWORD: is set along with ETCD_ENDPOINTS, so REDIS_TLS must be true',
+    ])
+    const allowed = { ...env, REDIS_TLS: 'true', ETCD_REDIS_HOSTS: '*.Example.com' }
+    expect((await load(allowed)).etcd?.redisHosts).toEqual(['*.example.com'])
+  })
+
+  test('of a healthcheck reads no secret, and only what it needs', async () => {
+    const env = { REDIS_PASSWORD: 'file:/nonexistent', DRAIN_SECONDS: 'x', BIND_ADDRESS: '::1' }
+    const command = { port: 1, environment: 'production' }
+    expect(await loadListener(command, env)).toMatchObject({ port: 1, bindAddress: '::1' })
+    expect(loadListener(command, { BIND_ADDRESS: 'x' })).rejects.toThrow('BIND_ADDRESS: got "x"')
+  })
+
+  test('refuses a key that is not that of the certificate', async () => {
+    using one = makeCertificate()
+    using other = makeCertificate()
+    const env = { TLS_CERT_FILE: one.certFile, TLS_KEY_FILE: other.keyFile }
+    expect(await problemsOf(env)).toEqual([expect.stringContaining('the key of another')])
+    expect(await problemsOf({ ...env, TLS_KEY_FILE: one.keyFile })).toEqual([])
+  })
+
   test('requires tokens in every environment but local, unless AUTH=none', async () => {
     expect((await problemsOf({}, 'production')).join()).toMatch(/TOKENS.*production.*AUTH=none/)
-    expect(await load({ AUTH: 'none' }, 'production')).toMatchObject({ tokens: undefined })
+    expect((await load({ AUTH: 'none' }, 'production')).tokens).toBeUndefined()
     const { entry } = createToken('write')
     expect((await load({ TOKENS: entry }, 'production')).tokens).toHaveLength(1)
   })
@@ -164,9 +305,26 @@ describe('the configuration', () => {
   test('never shows a secret, neither in a problem nor when printed', async () => {
     const secrets = { TOKENS: 'write:hunter2', REDIS_PASSWORD: 'hunter2', ETCD_PASSWORD: 'hunter2' }
     expect((await problemsOf(secrets)).join()).not.toContain('hunter2')
-    expect(describeConfig(secrets)).not.toContain('hunter2')
-    expect(describeConfig({ TOKENS: `ssm:/${name}/tokens` })).toContain(
+    expect(describeConfig(secrets, 'local')).not.toContain('hunter2')
+    expect(describeConfig({ TOKENS: `ssm:/${name}/tokens` }, 'local')).toContain(
       `TOKENS=ssm:/${name}/tokens`,
     )
   })
 })
+
+// bun src/config/documents.ts writes both.
+test('src/README.md and systemd/app.env.example say what the settings say', () => {
+  const read = (path: string) => readFileSync(join(root, path), 'utf8')
+  expect(read('systemd/app.env.example')).toBe(environmentExample())
+  const readme = read('src/README.md')
+  expect(withSettingsTable(readme)).toBe(readme)
+  for (const setting of Object.keys(SETTINGS)) expect(readme).toContain(`| \`${setting}\` |`)
+})
+
+test.each(Object.entries<Setting<unknown>>(SETTINGS))(
+  'the example and the defaults of %s are values that it accepts',
+  (_, { example, fallback, locally, parse, secret }) => {
+    const texts = [secret ? undefined : example?.replace('NAME', name), fallback, locally]
+    for (const text of texts) if (text !== undefined) expect(parse(text)).toBeDefined()
+  },
+)

@@ -1,0 +1,83 @@
+import {
+  type AutoScalingGroup,
+  CreateOrUpdateTagsCommand,
+  DeleteTagsCommand,
+} from '@aws-sdk/client-auto-scaling'
+import { callerName } from '../aws/caller.ts'
+import type { Aws } from '../aws/clients.ts'
+import { type Fleet, toTemplateVersion } from './fleet.ts'
+import { TAG, tagValue } from './tags.ts'
+
+type Tagged = Pick<AutoScalingGroup, 'Tags'>
+
+/** AWS's limit for a tag's value, in characters. */
+const MOST_CHARACTERS = 256
+
+/** The releases marked on the group as rolled back, newest last. */
+export const markedReleases = (group: Tagged): string[] =>
+  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
+
+const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
+
+/** Marks `release` on the group as rolled back, in addition to those already marked. */
+export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
+  const marks = [...markedReleases(group).filter((each) => each !== release), release]
+  while (marks.join(' ').length > MOST_CHARACTERS) marks.shift()
+  await writeMarks(aws, name, marks)
+}
+
+/** Removes the mark of `release`, if it has one. */
+export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
+  const marked = markedReleases(group)
+  if (!marked.includes(release)) return
+  await writeMarks(
+    aws,
+    name,
+    marked.filter((each) => each !== release),
+  )
+}
+
+/** The launch template version that was running when the newest rollout started, as recorded then. */
+export const recordedPrevious = (group: Tagged): number | undefined =>
+  toTemplateVersion(tagValue(group.Tags, TAG.previous))
+
+/** Records the running launch template version on the group, for a rollback after AWS has forgotten it. */
+export async function recordPrevious(aws: Aws, { name, templateVersion }: Fleet): Promise<void> {
+  if (templateVersion === undefined) return
+  await writeTag(aws, name, TAG.previous, String(templateVersion))
+}
+
+/** Who started, rolled back or cancelled the newest refresh, and when; undefined if nobody is recorded. */
+export function operatorOf(group: Tagged): { who: string; at: Date } | undefined {
+  const [, who = '', at = ''] =
+    /^(.+) at (\S+)$/.exec(tagValue(group.Tags, TAG.operator) ?? '') ?? []
+  return who ? { who, at: new Date(at) } : undefined
+}
+
+/** ` by alice at <time>`; empty if nobody is recorded. */
+export function byOperator(group: Tagged): string {
+  const operator = operatorOf(group)
+  return operator ? ` by ${operator.who} at ${operator.at.toISOString()}` : ''
+}
+
+/** Records on the group who started, rolled back or cancelled its newest refresh. */
+export async function recordOperator(aws: Aws, { name }: Fleet): Promise<void> {
+  const who = await callerName(aws)
+  await writeTag(aws, name, TAG.operator, `${who} at ${new Date().toISOString()}`)
+}
+
+async function writeTag(aws: Aws, group: string, key: string, value: string): Promise<void> {
+  const tag = { ...tagOf(group, key), Value: value, PropagateAtLaunch: false }
+  await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
+}
+
+async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
+  if (releases.length > 0) return await writeTag(aws, group, TAG.rolledBack, releases.join(' '))
+  await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group, TAG.rolledBack)] }))
+}
+
+const tagOf = (group: string, Key: string) => ({
+  ResourceId: group,
+  ResourceType: 'auto-scaling-group',
+  Key,
+})

@@ -1,0 +1,105 @@
+import { withRetry } from '../aws/retry.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { countReleases, inService, isHealthy, present, releaseReplacedBy } from '../fleet/fleet.ts'
+import { recordPrevious } from '../fleet/marks.ts'
+import { assertNotOvertaken, fittingCheckpoints, startRefresh } from '../fleet/refresh.ts'
+import { emptyReceipt } from '../receipt/receipt.ts'
+import { type Context, noteOperator, surveyed } from './context.ts'
+import { checkpointsFor, MAX_HEALTHY, MIN_HEALTHY, watchSecondsFor } from './options.ts'
+import { preflight, tooFewAnswers, tooLittleTime } from './preflight.ts'
+import { runRollout } from './run.ts'
+
+/** Checks, starts a refresh to the version asked for, and follows it. */
+export async function start(context: Context): Promise<number> {
+  const { aws, watch, settings, progress, retryPolicy } = context
+  const { launchTemplateId: templateId = '', release } = settings
+  const { launchTemplateVersion: templateVersion = 0 } = settings
+  const { fleet, rolledBack, releaseOf, imageOf } = await surveyed(context)
+  const rollout = {
+    templateVersion,
+    ami: imageOf(templateVersion),
+    release,
+    previousRelease: releaseReplacedBy(fleet, templateVersion),
+    savedRelease: releaseOf(fleet.templateVersion),
+    isRollback: false,
+    isGuarded: true,
+    notes: [] as string[],
+  }
+  if (release && rolledBack.includes(release) && !settings.retry) {
+    const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
+    if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
+    await context.deliver({
+      ...emptyReceipt(settings.group, rollout),
+      reason: text,
+      releases: countReleases(fleet),
+    })
+    return EXIT.ok
+  }
+  const percentages = settings.checkpoints ?? checkpointsFor(fleet.desired)
+  const checkpoints = fittingCheckpoints(percentages, fleet.desired)
+  // A new group launches this version on its own; so does one whose refresh succeeded before.
+  const isThere = [fleet, ...present(fleet)].every(
+    (each) => each.templateVersion === templateVersion,
+  )
+  const checked = await preflight(aws, fleet, {
+    ...settings,
+    // Alarms have nothing to stop, and those of a new group may not have data yet.
+    ignoreAlarms: settings.ignoreAlarms || isThere,
+    templateId,
+    templateVersion,
+  })
+  const stops = {
+    percentages: checkpoints,
+    delayMs: checked.checkpointDelaySeconds * 1000,
+    answers: settings.checkpointAnswers,
+  }
+  const watchSeconds = settings.watchSeconds ?? watchSecondsFor(checked.alarms)
+  const problems = [
+    ...checked.problems,
+    ...tooFewAnswers(stops, fleet.desired, settings),
+    ...tooLittleTime(stops, watchSeconds, settings),
+  ]
+  if (problems.length > 0) {
+    throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
+  }
+  for (const note of checked.notes) progress.note(`note: ${note}`)
+  rollout.notes.push(...checked.notes)
+  if (isThere) {
+    progress.note(`the group already launches version ${templateVersion}: nothing to replace`)
+    const serving = inService(fleet).filter(isHealthy).length
+    return await runRollout(context, {
+      ...rollout,
+      probing: serving < fleet.desired ? 'afterwards' : 'from now',
+      start: async () => undefined,
+    })
+  }
+  return await runRollout(context, {
+    ...rollout,
+    checkpoints: stops,
+    probing: 'throughout',
+    start: async () => {
+      await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch((error: Error) => {
+        rollout.notes.push(`could not record the running version: ${error.message}`)
+      })
+      await withRetry(() => assertNotOvertaken(aws, watch, fleet), retryPolicy)
+      const plan = {
+        group: settings.group,
+        templateId,
+        templateVersion,
+        desired: fleet.desired,
+        minHealthy: MIN_HEALTHY,
+        maxHealthy: MAX_HEALTHY,
+        checkpoints,
+        checkpointDelaySeconds: checked.checkpointDelaySeconds,
+        bakeSeconds: watchSeconds,
+        alarms: checked.alarms,
+        autoRollback: true,
+        newest: fleet.refresh?.InstanceRefreshId,
+      }
+      const id = await startRefresh(aws, plan, retryPolicy)
+      noteOperator(context, fleet, rollout.notes)
+      return id
+    },
+  })
+}

@@ -1,0 +1,80 @@
+import type { HonoRequest } from 'hono'
+import type { Config } from '../config/config.ts'
+import { authorize } from '../http/authorize.ts'
+import { jsonPointer, parsed } from '../http/parse.ts'
+import { type Invalid, Problem } from '../http/problem.ts'
+import type { Responder } from '../http/respond.ts'
+import type { Routes } from '../http/routes.ts'
+import { greeting, parseDate } from './birthday.ts'
+import { createCalendar } from './calendar.ts'
+import { Birthday, Username } from './schemas.ts'
+import type { Store } from './store.ts'
+
+/** Birthdays: save, greet, forget. */
+export function birthdayRoutes({
+  config: { tokens },
+  store,
+  currentDay,
+  respond,
+  jsonOf,
+}: {
+  config: Pick<Config, 'tokens'>
+  store: Store
+  currentDay: () => Temporal.PlainDate
+  respond: Responder
+  jsonOf: (request: HonoRequest) => Promise<unknown>
+}): Routes {
+  const { today, daysUntil } = createCalendar(currentDay)
+
+  return {
+    '/hello/:username': {
+      async GET(c) {
+        authorize(c, 'read', tokens)
+        const username = usernameFrom(c.req)
+        const birth = await store.birthdayOf(username)
+        if (!birth) throw unknownUser()
+        return respond.json(c, { message: greeting(username, daysUntil(birth)) })
+      },
+      async PUT(c) {
+        authorize(c, 'write', tokens)
+        const username = usernameFrom(c.req)
+        const date = dateFrom(await jsonOf(c.req), today())
+        await store.saveBirthday(username, date)
+        return respond.send(c, 204, null, {})
+      },
+      async DELETE(c) {
+        authorize(c, 'write', tokens)
+        if (!(await store.forgetBirthday(usernameFrom(c.req)))) throw unknownUser()
+        return respond.send(c, 204, null, {})
+      },
+    },
+  }
+}
+
+function usernameFrom(request: HonoRequest): string {
+  return parsed(
+    Username,
+    request.param('username'),
+    (errors) => new Problem('invalid-username', 'A user name has 1 to 64 letters.', { errors }),
+    () => ({ parameter: 'username' }),
+  )
+}
+
+function dateFrom(body: unknown, today: Temporal.PlainDate): Temporal.PlainDate {
+  const invalid = (errors: Invalid[]) =>
+    new Problem('invalid-birthday', 'Send {"dateOfBirth":"YYYY-MM-DD"}, a day before today.', {
+      errors,
+    })
+  const { dateOfBirth } = parsed(Birthday, body, invalid, (path) => ({
+    pointer: jsonPointer(path),
+  }))
+  const date = parseDate(dateOfBirth) as Temporal.PlainDate
+  if (Temporal.PlainDate.compare(date, today) >= 0) {
+    throw invalid([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
+  }
+  return date
+}
+
+function unknownUser(): Problem {
+  return new Problem('unknown-user', 'PUT a date of birth first.')
+}

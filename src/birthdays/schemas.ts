@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { parseDate } from './birthday.ts'
+
+/** Letters of any script, each with the combining marks that follow it. */
+const USERNAME_PATTERN = /^(?:\p{L}\p{M}*){1,64}$/u
+
+/** Before normalisation, whose cost grows with the square of a run of combining marks. */
+const USERNAME_CHARS_MAX = 256
+
+const LETTERS = '1 to 64 letters of any script, and nothing else'
+
+export const Username = z
+  .string()
+  .max(USERNAME_CHARS_MAX, {
+    error: `${LETTERS}, marks included at most ${USERNAME_CHARS_MAX} characters`,
+    abort: true,
+  })
+  .normalize('NFC')
+  .regex(USERNAME_PATTERN, { error: LETTERS, abort: true })
+  // Unicode calls some of them letters, such as U+3164, a blank.
+  .refine(
+    (name) => !/\p{Default_Ignorable_Code_Point}/u.test(name),
+    `${LETTERS}, none of them invisible`,
+  )
+  .meta({
+    description:
+      '1 to 64 letters of any script, none of them invisible; combining marks may follow a letter.',
+  })
+
+const DateOfBirth = z
+  .string('a date, YYYY-MM-DD')
+  .refine(
+    (text) => parseDate(text) !== undefined,
+    'a calendar date, YYYY-MM-DD, year 0001 or later',
+  )
+  .meta({ format: 'date', description: 'A date before today.', examples: ['1815-12-10'] })
+
+export const Birthday = z.strictObject(
+  { dateOfBirth: DateOfBirth },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'an object with dateOfBirth' : undefined) },
+)
+
+export const Greeting = z.strictObject({ message: z.string() }).meta({
+  examples: [{ message: 'Hello, Ada! Your birthday is in 5 day(s)' }],
+})

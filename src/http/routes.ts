@@ -1,0 +1,61 @@
+import { Hono } from 'hono'
+import { TrieRouter } from 'hono/router/trie-router'
+import { getPath } from 'hono/utils/url'
+import type { AppContext, AppEnv } from './exchange.ts'
+import { Problem } from './problem.ts'
+
+export type Handler = (c: AppContext) => Response | Promise<Response>
+
+/** Handlers by path and method. GET also serves HEAD. */
+export type Routes = Record<string, Partial<Record<'GET' | 'PUT' | 'DELETE', Handler>>>
+
+/** How much of a path is repeated to whoever asked for it. */
+const SHOWN_CHARS = 100
+
+/** An app that serves `routes`, and for everything else fails with the problem 404, or 405 with `Allow`. */
+export function createRouter(
+  routes: Routes,
+  onError: (error: Error, c: AppContext) => Response | Promise<Response>,
+): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ getPath: pathOf })
+  // Costs requests that match a route nothing.
+  const paths = new TrieRouter<{ route: string; allow: string }>()
+  for (const [route, handlers] of Object.entries(routes)) {
+    const methods = Object.keys(handlers).flatMap((method) =>
+      method === 'GET' ? ['GET', 'HEAD'] : [method],
+    )
+    paths.add('ALL', route, { route, allow: methods.join(', ') })
+    for (const [method, handler] of Object.entries(handlers)) {
+      app.on(method, route, (c) => {
+        c.env.route = route
+        return handler(c)
+      })
+    }
+  }
+  app.notFound((c) => {
+    const [[[path] = []]] = paths.match('ALL', c.req.path) as unknown as [
+      [{ route: string; allow: string }][],
+    ]
+    if (!path) throw unknownPath(c)
+    c.env.route = path.route
+    throw new Problem('method-not-allowed', `This path allows ${path.allow}.`, {
+      headers: { Allow: path.allow },
+    })
+  })
+  app.onError(onError)
+  return app
+}
+
+/** The problem of a path that does not exist. */
+export function unknownPath(c: AppContext): Problem {
+  const { path } = c.req
+  const shown = path.length > SHOWN_CHARS ? `${path.slice(0, SHOWN_CHARS)}…` : path
+  return new Problem('unknown-path', `There is no ${shown} here.`)
+}
+
+/** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */
+function pathOf(request: Request): string {
+  return request.url.startsWith('/')
+    ? getPath(new Request(`http://host${request.url}`))
+    : getPath(request)
+}

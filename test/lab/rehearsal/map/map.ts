@@ -1,0 +1,49 @@
+import type { Cell } from './cell.ts'
+
+/** The lags and drains that are combined, in seconds. */
+export const LAGS = [0, 20, 40, 60, 70, 100, 120]
+export const DRAINS = [0, 20, 40, 60, 80]
+
+/** Failed requests over lag and drain. */
+export interface LagMap {
+  release: string
+  /** Seconds from deregistration to the stop, while connections are open. */
+  deregistration: number
+  /** The drain that the service has by default, in seconds. */
+  defaultDrain: number
+  cells: Cell[]
+}
+
+export const failuresOf = ({ deregistered, restarted, other }: Cell): number =>
+  deregistered + restarted + other
+
+/** The largest lag up to which no request failed with a drain of `drain` seconds; undefined if one failed at once. */
+export function marginOf({ cells }: LagMap, drain: number): number | undefined {
+  let margin: number | undefined
+  for (const cell of cells.filter((each) => each.drain === drain).sort((a, b) => a.lag - b.lag)) {
+    if (failuresOf(cell) > 0) break
+    margin = cell.lag
+  }
+  return margin
+}
+
+/** Of a column in a terminal. */
+const WIDTH = 18
+
+/** The map for a terminal. */
+export function mapLines(map: LagMap): string[] {
+  const show = ({ deregistered, restarted, other }: Cell) =>
+    [deregistered, restarted, ...(other ? [other] : [])].join(' + ').padStart(WIDTH)
+  return [
+    'failed requests: to the deregistered + to the restarted instance (+ others)',
+    `${'drain \\ lag'.padEnd(12)}${LAGS.map((lag) => `${lag} s`.padStart(WIDTH)).join('')}`,
+    ...DRAINS.map((drain) => {
+      const row = LAGS.map((lag) =>
+        map.cells.find((cell) => cell.lag === lag && cell.drain === drain),
+      )
+      return `${`${drain} s`.padEnd(12)}${row.map((cell) => (cell ? show(cell) : ''.padStart(WIDTH))).join('')}`
+    }),
+    `requests per cell: at least ${Math.min(...map.cells.map(({ requests }) => requests)).toLocaleString('en-GB')}`,
+    `with the default drain of ${map.defaultDrain} s none fails while the load balancer is up to ${marginOf(map, map.defaultDrain) ?? 'no'} s late`,
+  ]
+}

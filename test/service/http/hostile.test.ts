@@ -1,0 +1,253 @@
+import { describe, expect, spyOn, test } from 'bun:test'
+import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
+import { memoryLog, noMetrics, testApp } from '../../lab/support/app.ts'
+
+const put = (body: unknown, headers: Record<string, string> = {}) => ({
+  method: 'PUT',
+  headers: { 'Content-Type': 'application/json', ...headers },
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+})
+
+/** A body of `bytes` bytes that is well-formed. */
+const padded = (bytes: number) => {
+  const body = '{"dateOfBirth":"2000-01-01"}'
+  return body + ' '.repeat(bytes - body.length)
+}
+
+const INHERITED = [...Object.getOwnPropertyNames(Object.prototype), 'prototype', 'length', 'name']
+
+test.each(INHERITED)("/assets/%s is not looked up in an object's prototype", async (name) => {
+  expect((await testApp().request(`/assets/${name}`)).status).toBe(404)
+})
+
+describe('a name', () => {
+  const marks = (count: number) => `a${'\u0301\u0323'.repeat(count / 2)}`
+
+  test('that is too long is refused before it is normalised, which takes 250 ms for 15 kB of marks', async () => {
+    using normalize = spyOn(String.prototype, 'normalize')
+    const { status } = await testApp().request(`/hello/${encodeURIComponent(marks(2500))}`)
+    expect(status).toBe(400)
+    expect(normalize).not.toHaveBeenCalled()
+    await testApp().request('/hello/Ada')
+    expect(normalize).toHaveBeenCalled()
+  })
+
+  test('may have marks, and with them as many characters as 64 letters with three each need', async () => {
+    const names = [`a${'\u0323\u0301'.repeat(100)}`, 'ก\u0e34\u0e48\u0e4c'.repeat(64)]
+    for (const name of names) {
+      const response = await testApp().request(`/hello/${encodeURIComponent(name)}`)
+      expect(response.status).toBe(404)
+    }
+  })
+
+  test.each([
+    ['a blank that is a letter', '\u3164'],
+    ['a filler', 'a\u115f'],
+    ['a filler of half the width', '\uffa0b'],
+    ['an invisible mark', 'a\u034f'],
+    ['a variation selector', 'a\ufe0f'],
+    ['a Mongolian variation selector', '\u1820\u180b'],
+    ['a variation selector of the supplement', 'a\u{e0100}'],
+    ['an invisible vowel', '\u1780\u17b4'],
+    ['a joiner', 'a\u200d'],
+    ['a soft hyphen', 'a\u00adb'],
+  ])('with %s is refused', async (_, name) => {
+    const response = await testApp().request(
+      `/hello/${encodeURIComponent(name)}`,
+      put({ dateOfBirth: '2000-01-01' }),
+    )
+    expect(response.status).toBe(400)
+  })
+
+  test('may be one that looks like another: they are two users', async () => {
+    const app = testApp()
+    await app.request('/hello/Ada', put({ dateOfBirth: '2000-01-01' }))
+    // Its first letter is Cyrillic.
+    expect((await app.request(`/hello/${encodeURIComponent('\u0410da')}`)).status).toBe(404)
+  })
+})
+
+describe('an answer is short, whatever was asked:', () => {
+  test('the first errors, and how many more there are', async () => {
+    const body = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1]))
+    const response = await testApp().request('/hello/Ada', put(body))
+    const { errors } = (await response.json()) as { errors: { detail: string }[] }
+    expect(errors).toHaveLength(6)
+    // The date is missing, and 1,000 properties do not exist.
+    expect(errors.at(-1)).toEqual({ detail: 'and 996 more' })
+  })
+
+  test.each([
+    ['a long property', { [`~${'/'.repeat(16_000)}`]: 1 }],
+    ['a property that JSON has to escape', { ['\u0000'.repeat(2000)]: 1 }],
+    ['a thousand properties', Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [i, i]))],
+    ['deep nesting', `${'['.repeat(8000)}${']'.repeat(8000)}`],
+  ])('%s', async (_, body) => {
+    const response = await testApp().request('/hello/Ada', put(body))
+    expect(response.status).toBe(400)
+    expect((await response.text()).length).toBeLessThan(2000)
+  })
+
+  test('a long path', async () => {
+    const response = await testApp().request(`/${'x'.repeat(16_000)}`)
+    expect(response.status).toBe(404)
+    expect((await response.text()).length).toBeLessThan(1000)
+  })
+})
+
+describe('the log has of a caller', () => {
+  test.each([
+    ['a trace id of 5 kB', `Root=${'1'.repeat(5000)}`],
+    ['one with other characters', 'Root=1"\\{}'],
+    ['one that is not ASCII', 'Root=1-ü'],
+  ])('not %s', async (_, id) => {
+    const log = memoryLog()
+    await testApp({ log }).request('/hello/Ada', { headers: { 'X-Amzn-Trace-Id': id } })
+    expect(log.lines).toMatchObject([{ event: 'request', traceId: undefined }])
+  })
+
+  test('a trace id with all its fields', async () => {
+    const log = memoryLog()
+    const id = 'Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678'
+    await testApp({ log }).request('/hello/Ada', { headers: { 'X-Amzn-Trace-Id': id } })
+    expect(log.lines).toMatchObject([{ traceId: id }])
+  })
+
+  test('the route of a method that it does not allow', async () => {
+    const log = memoryLog()
+    await testApp({ log }).request('/hello/Ada', { method: 'PATCH' })
+    expect(log.lines).toMatchObject([{ route: '/hello/:username', status: 405 }])
+  })
+})
+
+describe('a body', () => {
+  test.each([
+    [16 * 1024, 204],
+    [16 * 1024 + 1, 413],
+  ])('of %d bytes gets %d, with and without a length', async (bytes, status) => {
+    const app = testApp()
+    const body = padded(bytes)
+    const withLength = put(body, { 'Content-Length': String(bytes) })
+    for (const init of [withLength, put(body)]) {
+      expect((await app.request('/hello/Ada', init)).status).toBe(status)
+    }
+  })
+})
+
+describe('every response', () => {
+  test('forbids browsers to guess what it is', async () => {
+    for (const path of ['/', '/hc', '/hello/Ada', '/nope', '/openapi.json', '/assets/index.js']) {
+      const { headers } = await testApp().request(path)
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+    }
+  })
+
+  test('says HSTS with TLS, and only then', async () => {
+    const tls = { certFile: '', keyFile: '' }
+    const header = 'strict-transport-security'
+    expect((await testApp({ tls }).request('/hc')).headers.get(header)).toContain('max-age=')
+    expect((await testApp().request('/hc')).headers.get(header)).toBeNull()
+  })
+
+  test('to HEAD has the length that GET would have', async () => {
+    for (const path of ['/', '/docs', '/hc', '/version', '/openapi.json', '/nope']) {
+      const head = await testApp().request(path, { method: 'HEAD' })
+      const body = await (await testApp().request(path)).arrayBuffer()
+      expect(head.headers.get('content-length')).toBe(String(body.byteLength))
+    }
+  })
+})
+
+test('the metrics have seconds, and the log milliseconds, of the same time', async () => {
+  const log = memoryLog()
+  const seconds: number[] = []
+  const metrics = {
+    ...noMetrics,
+    request: (_: unknown, __: unknown, ___: unknown, took: number) => void seconds.push(took),
+  }
+  await testApp({ log, metrics }).request('/hello/Ada')
+  const [{ durationMs } = {}] = log.lines as unknown as { durationMs: number }[]
+  expect(durationMs).toBeGreaterThan(0)
+  expect((seconds[0] ?? 0) * 1000).toBeCloseTo(durationMs ?? 0, 2)
+})
+
+describe('a token', () => {
+  const { token, entry } = createToken('read')
+
+  test.each(['Bearer', 'bearer', 'BEARER'])('is accepted after %s', async (scheme) => {
+    const app = testApp({ tokens: parseTokenHashes(entry) })
+    const response = await app.request('/hello/Ada', {
+      headers: { Authorization: `${scheme} ${token}` },
+    })
+    expect(response.status).toBe(404)
+  })
+
+  test.each(['read first', 'write first'])(
+    'that is configured with both scopes has write: %s',
+    async (order) => {
+      const both = [entry, entry.replace('read:', 'write:')]
+      if (order === 'write first') both.reverse()
+      const app = testApp({ tokens: parseTokenHashes(both.join()) })
+      const init = put({ dateOfBirth: '2000-01-01' }, { Authorization: `Bearer ${token}` })
+      expect((await app.request('/hello/Ada', init)).status).toBe(204)
+    },
+  )
+})
+
+describe('a page that the client has', () => {
+  const paths = ['/', '/docs', '/openapi.json', '/assets/index.css']
+  const ask = async (path: string, headers: Record<string, string>, method = 'GET') =>
+    testApp().request(path, { method, headers })
+  const tagOf = async (path: string, encoding = 'identity') =>
+    (await ask(path, { 'Accept-Encoding': encoding })).headers.get('etag') ?? ''
+
+  test('is not sent again, when its tag is the only one, weak, in a list, or any', async () => {
+    for (const path of paths) {
+      const tag = await tagOf(path)
+      for (const known of [tag, `W/${tag}`, `"other", ${tag}`, `W/"x",W/${tag} , "y"`, '*']) {
+        for (const method of ['GET', 'HEAD']) {
+          const response = await ask(path, { 'If-None-Match': known }, method)
+          expect(response.status).toBe(304)
+          expect(response.headers.get('etag')).toBe(tag)
+          expect(response.headers.get('vary')).toBe('Accept-Encoding')
+          for (const header of ['content-length', 'content-type', 'content-encoding'])
+            expect(response.headers.get(header)).toBeNull()
+        }
+      }
+    }
+  })
+
+  test('is sent again to a client that has another', async () => {
+    for (const known of ['"other"', 'W/"other"', '', (await tagOf('/')).replaceAll('"', '')]) {
+      expect((await ask('/', { 'If-None-Match': known })).status).toBe(200)
+    }
+  })
+
+  test('has one tag for each encoding', async () => {
+    for (const path of paths) {
+      const compressed = await tagOf(path, 'gzip')
+      expect(compressed).not.toBe(await tagOf(path))
+      expect((await ask(path, { 'If-None-Match': compressed })).status).toBe(200)
+      const both = { 'If-None-Match': compressed, 'Accept-Encoding': 'gzip' }
+      expect((await ask(path, both)).status).toBe(304)
+    }
+  })
+
+  test.each([
+    ['gzip', true],
+    ['GZIP', true],
+    ['br, gzip;q=0.5', true],
+    ['x-gzip', true],
+    ['*', true],
+    ['gzip;q=0', false],
+    ['gzip; q=0.000', false],
+    ['*;q=0, gzip', true],
+    ['gzip;q=0, *', false],
+    ['identity', false],
+    ['notgzip', false],
+    ['', false],
+  ])('is compressed for Accept-Encoding: %s only where that says so: %p', async (accept, gzip) => {
+    const { headers } = await ask('/docs', { 'Accept-Encoding': accept })
+    expect(headers.get('content-encoding')).toBe(gzip ? 'gzip' : null)
+  })
+})
