@@ -67,12 +67,12 @@ output "store_endpoint" {
 }
 
 output "operator_policy_arn" {
-  description = "ARN of the on-call policy: the SSM documents, and nothing else"
+  description = "ARN of the on-call policy: the SSM documents, processes of the group, and the freeze of deploys"
   value       = aws_iam_policy.operator.arn
 }
 
 output "rollback_policy_arn" {
-  description = "ARN of the rollback policy: scripts/rollout except start, and nothing else"
+  description = "ARN of the rollback policy: scripts/rollout except start; it launches nothing itself"
   value       = aws_iam_policy.rollback.arn
 }
 
