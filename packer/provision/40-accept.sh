@@ -6,6 +6,9 @@ set -uo pipefail
 # shellcheck source=/dev/null
 source /usr/local/lib/app/defaults.env || exit 1
 
+# How long workers may take to start.
+: "${START_SECONDS:=10}"
+
 problems=0
 problem() {
   echo "not accepted: $*" >&2
@@ -77,7 +80,7 @@ check_hardening() {
 
 # Starts a worker on every core, with a temporary configuration.
 check_serving() {
-  local environment=/etc/app/app.env core worker body deadline=$((SECONDS + 10))
+  local environment=/etc/app/app.env core worker body deadline=$((SECONDS + START_SECONDS))
   [[ ! -e $environment ]] || problem "left over: $environment"
   printf 'ENVIRONMENT=bake\nAUTH=none\nDRAIN_SECONDS=0\n' >"$environment"
   systemctl start app.target
@@ -86,7 +89,7 @@ check_serving() {
     until systemctl --quiet is-active "$worker" || ((SECONDS >= deadline)); do sleep 0.5; done
     systemctl --quiet is-active "$worker" || problem "$(explain "$worker")"
   done
-  body=$(get hc --retry 5 --retry-delay 1 --retry-all-errors)
+  body=$(get hc --retry "$START_SECONDS" --retry-delay 1 --retry-all-errors)
   [[ $body == '{"status":"ok"}' ]] || problem "/hc says \"$body\""
   body=$(get version)
   [[ $body == *"\"version\":\"$RELEASE\""* ]] || problem "/version says \"$body\", expected release $RELEASE"

@@ -15,6 +15,7 @@ export type DocumentVerb =
   | 'restart'
   | 'bundle'
   | 'checksum'
+  | 'traffic'
   | 'drain'
   | 'undrain'
 

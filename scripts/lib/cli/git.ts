@@ -68,15 +68,16 @@ export async function commitOf(folder: string, name: string): Promise<string> {
   const places = /^(HEAD$|refs\/)/.test(base) ? [base] : PLACES.map((place) => place + base)
   const found = new Map<string, string>()
   for (const place of places) {
-    const commit = await resolved(folder, place + suffix)
-    if (commit) found.set(commit, found.get(commit) ?? place + suffix)
+    const commit = await resolved(folder, place)
+    if (commit) found.set(commit, found.get(commit) ?? place)
   }
-  if (found.size > 1) {
-    const meanings = [...found.values()].join(' or ')
+  const [place, other] = found.values()
+  if (other) {
+    const meanings = [...found.values()].map((each) => each + suffix).join(' or ')
     throw new Stop(`'${name}' is more than one commit in this clone: say ${meanings}`)
   }
-  const abbreviated = /^[0-9a-f]{4,39}$/.test(base) ? await resolved(folder, name) : undefined
-  const [commit = abbreviated] = found.keys()
+  const isId = /^[0-9a-f]{4,40}$/.test(base)
+  const commit = place || isId ? await resolved(folder, (place ?? base) + suffix) : undefined
   if (commit) return commit
   throw new Stop(
     `'${name}' is not a commit in ${resolve(folder)}: give a commit id, a tag or a branch`,

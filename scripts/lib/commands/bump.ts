@@ -54,7 +54,7 @@ await runCommand(command, async ({ options, words: [release] }) => {
     throw usageError('give only one of RELEASE, --previous and --list')
   }
   const aws = connect(options.region)
-  const file = await readReleaseFile(options.file)
+  const file = readReleaseFile(options.file)
   if (list) return await listReleases(aws, file, json)
   const chosen = await choose(aws, file, { release, previous, group, arch })
   console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)

@@ -1,5 +1,5 @@
 import { GetRoleCommand } from '@aws-sdk/client-iam'
-import { $ } from 'bun'
+import { git } from '../cli/git.ts'
 import { root } from '../service.ts'
 import { type Finding, ok, problem, unknown } from '../verify/finding.ts'
 import type { Account } from './account.ts'
@@ -95,8 +95,8 @@ async function checkRepository(roles: (readonly [string, Trust])[]): Promise<Fin
 
 /** OWNER/NAME of the remote `origin`, if it is on GitHub. */
 async function remote(): Promise<string | undefined> {
-  const asked = await $`git -C ${root} remote get-url origin`.quiet().nothrow()
-  return /github\.com[:/]([^/]+\/[^/]+?)(?:\.git)?\/?$/.exec(asked.stdout.toString().trim())?.[1]
+  const { stdout } = await git(root, 'remote', 'get-url', 'origin')
+  return /github\.com[:/]([^/]+\/[^/]+?)(?:\.git)?\/?$/.exec(stdout)?.[1]
 }
 
 /** OWNER/NAME in a subject, repo:OWNER/NAME:… or repo:OWNER@ID/NAME@ID:… */

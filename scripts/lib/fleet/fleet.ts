@@ -10,6 +10,7 @@ import type { Aws } from '../aws/clients.ts'
 import { classifyError } from '../aws/errors.ts'
 import { Stop } from '../cli/errors.ts'
 import { service } from '../service.ts'
+import { inForm, ReleaseId } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 /** As many as EC2 allows. It throttles unpaginated calls sooner. */
@@ -139,7 +140,7 @@ export class FleetWatch {
     for await (const { Reservations = [] } of pages) {
       for (const instance of Reservations.flatMap(({ Instances = [] }) => Instances)) {
         this.facts.set(instance.InstanceId as string, {
-          release: tagValue(instance.Tags, TAG.release),
+          release: inForm(ReleaseId, tagValue(instance.Tags, TAG.release)),
           privateIp: instance.PrivateIpAddress,
           launchedAt: instance.LaunchTime,
         })

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import type { Aws } from '../aws/clients.ts'
 import { service } from '../service.ts'
+import { inForm, ReleaseId, Sha256, Timestamp } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 export const ARCHITECTURES = ['x64', 'arm64'] as const
@@ -107,7 +108,7 @@ async function versions(
         found.push({
           number: VersionNumber,
           imageId: data?.ImageId,
-          release: tagValue(specification?.Tags, TAG.release),
+          release: inForm(ReleaseId, tagValue(specification?.Tags, TAG.release)),
           userData: Buffer.from(data?.UserData ?? '', 'base64').toString(),
           isDefault: DefaultVersion === true,
         })
@@ -125,11 +126,11 @@ function toImage(image: AwsImage): Image {
     id: image.ImageId ?? '',
     state: image.State ?? 'unknown',
     arch: Architecture === 'x86_64' ? 'x64' : ARCHITECTURES.find((arch) => arch === Architecture),
-    release: tagValue(image.Tags, TAG.release),
-    executable: tagValue(image.Tags, TAG.executable),
-    sbom: tagValue(image.Tags, TAG.sbom),
+    release: inForm(ReleaseId, tagValue(image.Tags, TAG.release)),
+    executable: inForm(Sha256, tagValue(image.Tags, TAG.executable)),
+    sbom: inForm(Sha256, tagValue(image.Tags, TAG.sbom)),
     createdAt: new Date(image.CreationDate ?? 0),
-    bakedAt: tagValue(image.Tags, TAG.bakedAt),
+    bakedAt: inForm(Timestamp, tagValue(image.Tags, TAG.bakedAt)),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }

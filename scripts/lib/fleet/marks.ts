@@ -6,6 +6,7 @@ import {
 import { callerName } from '../aws/caller.ts'
 import type { Aws } from '../aws/clients.ts'
 import { type Fleet, toTemplateVersion } from './fleet.ts'
+import { inForm, ReleaseId } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 type Tagged = Pick<AutoScalingGroup, 'Tags'>
@@ -15,9 +16,9 @@ const MOST_CHARACTERS = 256
 
 /** The releases marked on the group as rolled back, newest last. */
 export const markedReleases = (group: Tagged): string[] =>
-  tagValue(group.Tags, TAG.rolledBack)?.split(' ').filter(isRelease) ?? []
-
-const isRelease = (text: string): boolean => /^[0-9a-f]{40}(-dirty)?$/.test(text)
+  tagValue(group.Tags, TAG.rolledBack)
+    ?.split(' ')
+    .filter((each) => inForm(ReleaseId, each)) ?? []
 
 /** Marks `release` on the group as rolled back, in addition to those already marked. */
 export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {

@@ -10,6 +10,8 @@ import {
   suspendedLine,
 } from '../fleet/fleet.ts'
 import { markedReleases } from '../fleet/marks.ts'
+import { readCounters, sinceStart } from '../probe/counters.ts'
+import { type Answered, Sum } from '../probe/traffic.ts'
 import type { Ops } from './settings.ts'
 
 /** What an instance reports over SSM, alongside what AWS reports about it. */
@@ -18,6 +20,8 @@ export interface Report extends Member {
   reportedRelease: string | undefined
   /** Status of the local /hc. */
   reportedHealth: string | undefined
+  /** What its workers have answered since they started. */
+  traffic: Answered | undefined
 }
 
 /** Asks each instance that is up. One that cannot be asked is reported without an answer. */
@@ -26,21 +30,42 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
   const up = members.filter(({ lifecycle }) => /^(InService|Standby)$/.test(lifecycle))
   const ids = up.map(({ id }) => id)
   const { aws, group, comment, pollMs, timeoutMs, note } = ops
-  const options = { group, verb: 'status' as const, comment, pollMs, timeoutMs, note }
-  const outcomes = await runOnEach(aws, ids, options).catch((error) => {
-    ops.warn(`the instances could not be asked over SSM: ${explain(error)}`)
-    return []
-  })
+  const options = { group, comment, pollMs, timeoutMs, note }
+  const [outcomes, traffic] = await Promise.all([
+    runOnEach(aws, ids, { ...options, verb: 'status' }).catch((error) => {
+      ops.warn(`the instances could not be asked over SSM: ${explain(error)}`)
+      return []
+    }),
+    runOnEach(aws, ids, { ...options, verb: 'traffic' }).catch((error) => {
+      ops.warn(`what the instances have answered could not be read over SSM: ${explain(error)}`)
+      return []
+    }),
+  ])
   for (const { id, status, stdout, stderr } of outcomes) {
     if (status === NOT_ASKED) ops.warn(`${id} could not be asked over SSM: ${stderr}`)
     else if (!stdout) ops.warn(`${id} gave no answer over SSM: ${status} ${stderr}`.trim())
   }
   return members.map((member) => {
-    const output = outcomes.find(({ id }) => id === member.id)?.stdout ?? ''
+    const [output, counters] = [outcomes, traffic].map(
+      (each) => each.find(({ id }) => id === member.id)?.stdout ?? '',
+    ) as [string, string]
     const value = (name: string): string | undefined =>
       new RegExp(`^${name}=(.+)$`, 'm').exec(output)?.[1]
-    return { ...member, reportedRelease: value('release'), reportedHealth: value('health') }
+    return {
+      ...member,
+      reportedRelease: value('release'),
+      reportedHealth: value('health'),
+      traffic: answeredOf(counters),
+    }
   })
+}
+
+function answeredOf(text: string): Answered | undefined {
+  const counters = readCounters(text)
+  if (!counters) return undefined
+  const sum = new Sum()
+  sum.add(sinceStart(counters))
+  return sum.answered()
 }
 
 export function statusLines(fleet: Fleet, reports: Report[]): string[] {
@@ -54,6 +79,9 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     'TARGET HEALTH',
     '/HC',
     'ADDRESS',
+    'REQUESTS',
+    '5XX',
+    'P50/P99 MS',
   ]
   // Below the others, where they are seen in a long table.
   const unsound = (each: Report): boolean => !isHealthy(each) || each.reportedHealth !== '200'
@@ -70,6 +98,11 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
       paint(each.target === 'healthy' ? 'green' : 'red', each.target),
       each.reportedHealth ?? '-',
       each.privateIp ?? '-',
+      each.traffic ? String(each.traffic.requests) : '-',
+      each.traffic ? String(each.traffic.failed) : '-',
+      each.traffic?.p50 == null
+        ? '-'
+        : `${each.traffic.p50.toFixed(0)}/${each.traffic.p99?.toFixed(0)}`,
     ]
   })
   const { refresh } = fleet

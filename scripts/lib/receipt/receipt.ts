@@ -2,6 +2,7 @@ import { EXIT } from '../cli/errors.ts'
 import { clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
 import { type Figures, failuresText, type Phase } from '../probe/figures.ts'
 import type { Observation } from '../probe/observe.ts'
+import type { Answered, TrafficFigures } from '../probe/traffic.ts'
 import { service } from '../service.ts'
 
 export type Verdict =
@@ -34,13 +35,15 @@ export interface Receipt {
   releases: Record<string, number>
   observed: Observation | undefined
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
+  /** What all callers got from each release, the probe among them; undefined: not seen. */
+  traffic: TrafficFigures | undefined
   notes: string[]
   evidence: { folder: string; likelyCause: string } | undefined
 }
 
 /** The receipt for people, line by line, without colour. */
 export function receiptLines(receipt: Receipt): string[] {
-  const { observed, probe, evidence } = receipt
+  const { observed, probe, traffic, evidence } = receipt
   const lines = [
     `verdict     ${verdictText(receipt)}${receipt.reason ? `: ${receipt.reason}` : ''}`,
     `group       ${receipt.group}`,
@@ -54,6 +57,12 @@ export function receiptLines(receipt: Receipt): string[] {
     )
   }
   if (probe) lines.push(...probeLines(probe))
+  if (traffic) {
+    lines.push(
+      `users       of the new release: ${answeredText(traffic.ofNew)}`,
+      `            of the previous one: ${answeredText(traffic.ofOthers)}`,
+    )
+  }
   lines.push(...receipt.notes.map((note) => `note        ${note}`))
   if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
   return lines
@@ -62,6 +71,12 @@ export function receiptLines(receipt: Receipt): string[] {
 /** What a person calls it. */
 const verdictText = ({ verdict, isRollback, release }: Receipt): string =>
   verdict === 'shipped' && isRollback ? `back on ${shortRelease(release)}` : verdict
+
+function answeredText({ requests, failed, p50, p99 }: Answered): string {
+  const latency =
+    p50 === null || p99 === null ? '' : `, p50/p99 ${p50.toFixed(0)}/${p99.toFixed(0)} ms`
+  return `${requests} requests, ${failed} failed${latency}`
+}
 
 function probeLines(probe: NonNullable<Receipt['probe']>): string[] {
   const failures = failuresText(probe)
@@ -105,6 +120,7 @@ export function emptyReceipt(
     releases: {},
     observed: undefined,
     probe: undefined,
+    traffic: undefined,
     notes: rollout.notes,
     evidence: undefined,
   }

@@ -1,41 +1,48 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { readJson } from '../cli/files.ts'
+import { AmiId, ReleaseId, Timestamp } from '../fleet/forms.ts'
 import { root } from '../service.ts'
 
 /** The file Terraform reads the release and its AMI from. */
 export const RELEASE_FILE = join(root, 'terraform/release.auto.tfvars.json')
 
+const Pinned = z.object({ release: ReleaseId, ami_id: AmiId })
+const History = z.array(Pinned.extend({ bumped_at: Timestamp })).default([])
+/** Before the first deploy: empty, or zeros. */
+const Placeholder = z.object({
+  release: z.string().regex(/^0*$/).optional(),
+  ami_id: z
+    .string()
+    .regex(/^(ami-0*)?$/)
+    .optional(),
+  history: History,
+})
+const Content = z.union([
+  Placeholder.transform(({ history }) => ({ release: '', ami_id: '', history })),
+  Pinned.extend({ history: History }),
+])
+
 /** A release and the AMI baked from it. */
-export interface Pinned {
-  release: string
-  ami_id: string
-}
+export type Pinned = z.infer<typeof Pinned>
 
-/** A release that was replaced, and when. */
-export interface Past extends Pinned {
-  bumped_at: string
-}
-
-/** terraform/release.auto.tfvars.json: the release that Terraform runs. */
-export interface ReleaseFile extends Pinned {
-  /** Releases before this one, newest first. */
-  history: Past[]
-}
-
-const NONE: ReleaseFile = { release: '', ami_id: '', history: [] }
+/**
+ * terraform/release.auto.tfvars.json: the release that Terraform runs, and those before this one, newest first, with the
+ * time when each was replaced.
+ */
+export type ReleaseFile = z.output<typeof Content>
 
 /** Reads the file; a missing one, or one that was never deployed, has an empty release. */
-export async function readReleaseFile(path: string): Promise<ReleaseFile> {
-  if (!existsSync(path)) return NONE
-  const text = await Bun.file(path).text()
-  try {
-    const { release, ami_id, history = [] } = JSON.parse(text) as Partial<ReleaseFile>
-    if (!release || !ami_id || /^0+$/.test(release)) return { ...NONE, history }
-    return { release, ami_id, history }
-  } catch {
-    throw new Stop(`${path} is not JSON: restore it with 'git checkout ${path}'`)
-  }
+export function readReleaseFile(path: string): ReleaseFile {
+  const { success, data, error } = Content.safeParse(existsSync(path) ? readJson(path) : {})
+  if (success) return data
+  const place = error.issues.at(-1)
+  const [field] = (place?.code === 'invalid_union' ? place.errors.at(-1)?.[0] : place)?.path ?? []
+  throw new Stop(
+    `${path}: ${field === undefined ? 'its content' : `'${String(field)}'`} is not what scripts/bump writes: restore it with 'git checkout ${path}'`,
+  )
 }
 
 /** `file` with `next` as its release, and the former release on top of the history. */

@@ -9,6 +9,7 @@ import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { EXIT } from '../cli/errors.ts'
 import { shortRelease, table } from '../cli/format.ts'
+import { inForm, ReleaseId, Timestamp } from '../fleet/forms.ts'
 import { imagesWith, listImages, OURS } from '../fleet/images.ts'
 import { TAG, tagValue } from '../fleet/tags.ts'
 import { removeImage, unfinished } from '../image/unfinished.ts'
@@ -51,7 +52,7 @@ export interface GcOptions {
 export async function collectGarbage(aws: Aws, options: GcOptions): Promise<number> {
   const { yes, keep, olderThan, file, json } = options
   const inUse = await imagesInUse(aws, keep)
-  for (const ami of await chosenImages(file, keep)) {
+  for (const ami of chosenImages(file, keep)) {
     if (!inUse.has(ami)) inUse.set(ami, basename(file))
   }
   const remains = await listRemains(aws, inUse, Date.now() - olderThan * DAY_MS)
@@ -74,8 +75,8 @@ export async function collectGarbage(aws: Aws, options: GcOptions): Promise<numb
 }
 
 /** The AMIs that Terraform launches, or would after a manual rollback. */
-async function chosenImages(path: string, keep: number): Promise<string[]> {
-  const { ami_id, history } = await readReleaseFile(path)
+function chosenImages(path: string, keep: number): string[] {
+  const { ami_id, history } = readReleaseFile(path)
   return [ami_id, ...history.slice(0, keep).map((entry) => entry.ami_id)].filter(Boolean)
 }
 
@@ -103,9 +104,10 @@ async function listRemains(aws: Aws, inUse: InUse, youngAfterMs: number): Promis
   const orphans = [...(await snapshotsWith(aws, OURS)), ...(await snapshotsWith(aws, unfinished()))]
   for (const { SnapshotId = '', StartTime, Tags } of orphans) {
     if (held.has(SnapshotId)) continue
-    const release = tagValue(Tags, TAG.release) ?? ''
+    const release = inForm(ReleaseId, tagValue(Tags, TAG.release)) ?? ''
     // Without a release the bake did not get as far as the tags.
-    const bakedAt = tagValue(Tags, TAG.bakedAt) ?? (release ? '' : (StartTime?.toISOString() ?? ''))
+    const tagged = inForm(Timestamp, tagValue(Tags, TAG.bakedAt))
+    const bakedAt = tagged ?? (release ? '' : (StartTime?.toISOString() ?? ''))
     remains.push({
       ami: undefined,
       snapshots: [SnapshotId],

@@ -1,6 +1,6 @@
-import { $ } from 'bun'
 import type { Aws } from '../aws/clients.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
+import { git } from '../cli/git.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
 import { countReleases, type Fleet, FleetWatch, inService, isHealthy } from '../fleet/fleet.ts'
 import { obstacleTo } from '../fleet/previous.ts'
@@ -110,8 +110,9 @@ async function commitLines(from: string, to: string): Promise<string[]> {
 
 async function log(from: string, to: string): Promise<string[] | undefined> {
   const range = `${from.slice(0, 40)}..${to.slice(0, 40)}`
-  const found = await $`git -C ${root} log --oneline --no-decorate ${range}`.quiet().nothrow()
-  return found.exitCode === 0 ? found.stdout.toString().split('\n').filter(Boolean) : undefined
+  const words = ['--oneline', '--no-decorate', '--end-of-options', range]
+  const { exitCode, stdout } = await git(root, 'log', ...words)
+  return exitCode === 0 ? stdout.split('\n').filter(Boolean) : undefined
 }
 
 function indented(commits: string[]): string[] {

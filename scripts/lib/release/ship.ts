@@ -38,7 +38,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
   await terraform.init()
   const { group, alarms, region } = await terraform.outputs()
   const aws = connect(options.region ?? region)
-  const chosen = await readReleaseFile(RELEASE_FILE)
+  const chosen = readReleaseFile(RELEASE_FILE)
   const next = await choose(aws, chosen, { release, previous, group, arch })
   const provenance = await provenanceOf(aws, next, options.unattested)
   const plan = await describePlan(aws, {

@@ -1,15 +1,30 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
+import { GroupName, ReleaseId } from '../fleet/forms.ts'
 import { root } from '../service.ts'
 
-/** The outputs of terraform/outputs.tf. */
-export interface Outputs {
-  url: string | undefined
-  group: string | undefined
-  region: string | undefined
-  alarms: string[]
-}
+const output = <T extends z.ZodType>(value: T) => z.object({ value }).optional()
+
+/** Of the outputs in terraform/outputs.tf, those that are gone by. Whoever writes the state can write them. */
+const Outputs = z
+  .object({
+    url: output(z.url({ protocol: /^https?$/ }).regex(/^[!-~]+$/)),
+    group_name: output(GroupName),
+    region: output(z.string().regex(/^[a-z0-9-]{1,30}$/)),
+    release: output(ReleaseId),
+    alarm_names: output(z.array(z.string().regex(/^[ -~]{1,255}$/))),
+  })
+  .transform(({ url, group_name, region, release, alarm_names }) => ({
+    url: url?.value,
+    group: group_name?.value,
+    region: region?.value,
+    release: release?.value,
+    alarms: alarm_names?.value ?? [],
+  }))
+
+export type Outputs = z.output<typeof Outputs>
 
 /** One resource of a plan, and what happens to it: create, update, delete, or delete and create for a replacement. */
 export interface Change {
@@ -38,19 +53,21 @@ export class Terraform {
   /** Downloads providers and finds modules unless already done. */
   async init(): Promise<void> {
     if (existsSync(join(this.folder, '.terraform/modules/modules.json'))) return
-    if ((await this.run(['init', '-input=false'])) !== 0) throw new Stop('terraform init failed')
+    // A provider is code that runs with these credentials: the state may not name another than the lock file.
+    const words = ['init', '-input=false', '-lockfile=readonly']
+    if ((await this.run(words)) === 0) return
+    throw new Stop(
+      "terraform init failed (above). Of providers it takes only those in terraform/.terraform.lock.hcl: make that with 'terraform -chdir=terraform init', and commit it",
+    )
   }
 
   /** All empty before the first apply. */
   async outputs(): Promise<Outputs> {
-    const text = await this.read(['output', '-json'])
-    const values = JSON.parse(text) as Record<string, { value: unknown } | undefined>
-    return {
-      url: values.url?.value as string | undefined,
-      group: values.group_name?.value as string | undefined,
-      region: values.region?.value as string | undefined,
-      alarms: (values.alarm_names?.value as string[] | undefined) ?? [],
-    }
+    const { data, error } = Outputs.safeParse(JSON.parse(await this.read(['output', '-json'])))
+    if (data) return data
+    throw new Stop(
+      `terraform output: the value of '${String(error.issues[0]?.path[0])}' is not one that terraform/outputs.tf makes`,
+    )
   }
 
   /**

@@ -29,6 +29,8 @@ export interface Checkpoints {
   delayMs: number
   /** Required from the new release at each checkpoint. */
   answers: number
+  /** How long the alarms watch after the last one. */
+  watchSeconds: number
 }
 
 /** What is remembered from one snapshot to the next. */
@@ -47,7 +49,7 @@ export interface Memory {
 export interface Seen {
   now: number
   fleet: Fleet
-  /** Why the probe blames the new release; undefined while it does not. */
+  /** Why the probe, or users' traffic, blames the new release; undefined while neither does. */
   blame: string | undefined
   /** Undefined if it is unknown who answered. */
   answers: Answers | undefined

@@ -6,6 +6,7 @@ import { markRolledBack } from '../fleet/marks.ts'
 import { rollBackRefresh } from '../fleet/refresh.ts'
 import { isGivenUp } from '../fleet/status.ts'
 import type { Probe } from '../probe/probe.ts'
+import type { TrafficWatch } from '../probe/traffic-watch.ts'
 import { type Action, firstMemory, type Goal, type Memory, statusOf, step } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import type { Settings } from './options.ts'
@@ -23,6 +24,7 @@ export interface FollowOptions {
   savedRelease: string | undefined
   startedAt: Date
   probe: Probe | undefined
+  traffic: TrafficWatch | undefined
   progress: Progress
   evidence: Evidence
   retryPolicy: RetryPolicy
@@ -30,9 +32,8 @@ export interface FollowOptions {
 
 /** Follows the goal to its end. Undefined when interrupted; a refresh keeps running. */
 export async function follow(options: FollowOptions): Promise<Ending | undefined> {
-  const { watch, goal, retryPolicy, progress, startedAt, release, probe } = options
+  const { watch, goal, retryPolicy, progress, startedAt, release, probe, traffic } = options
   const { templateVersion } = goal
-  const { failureBudget } = options.settings
   let memory = firstMemory(Date.now())
   for (;;) {
     const fleet = await withRetry(() => watch.snapshot(goal.refreshId), retryPolicy).catch(
@@ -41,11 +42,12 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     if (!fleet) return undefined
     const figures = probe?.figures()
     if (probe) informProbe(probe, options, fleet)
+    traffic?.consider(fleet)
     collectEvidence(options, fleet)
     const { memory: next, actions } = step(goal, memory, {
       now: Date.now(),
       fleet,
-      blame: probe?.blame(failureBudget),
+      blame: blameOf(options),
       answers: probe?.answers,
     })
     memory = next
@@ -58,10 +60,19 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
   }
 }
 
-/** When AWS cannot be asked any longer: a release that the probe blames is rolled back unseen, for nobody may be left to. */
+/** Why the new release is to blame, by the probe or by what users get. */
+function blameOf({ probe, traffic, settings }: FollowOptions): string | undefined {
+  const { failureBudget } = settings
+  return (
+    probe?.blame(failureBudget) ??
+    (failureBudget === Infinity ? undefined : traffic?.comparison.blame())
+  )
+}
+
+/** When AWS cannot be asked any longer: a release that is to blame is rolled back unseen, for nobody may be left to. */
 async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): Promise<never> {
-  const { goal, aws, watch, probe, settings, progress } = options
-  const why = blame ?? probe?.blame(settings.failureBudget)
+  const { goal, aws, watch, progress } = options
+  const why = blame ?? blameOf(options)
   if (goal.isGuarded && goal.refreshId && why !== undefined) {
     progress.note(`${why}: rolling back`)
     await rollBackRefresh(aws, watch.name).catch(() => {})

@@ -7,6 +7,7 @@ import {
   under,
   type Values,
 } from '../cli/options.ts'
+import { ROUND_SECONDS } from '../probe/traffic.ts'
 import { readPrivateKey } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
 
@@ -103,6 +104,10 @@ export const options = {
     'after-seconds': number('and this long after it', 15),
     'observe-seconds': number('wait this long for every instance to answer with the release', 120),
     'no-probe': flag('send no requests; the verdict then relies on AWS only'),
+    'traffic-seconds': number(
+      'time between two looks at what users get from each release, over SSM; 0: do not look',
+      ROUND_SECONDS,
+    ),
   }),
   ...under('output', {
     json: flag('the receipt as JSON on stdout; progress goes to stderr'),

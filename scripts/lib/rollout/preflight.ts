@@ -206,8 +206,7 @@ export function tooFewAnswers(
 
 /** Refuses pauses so long that the rollout would be left before its end, with nobody to judge the release. */
 export function tooLittleTime(
-  { percentages, delayMs }: Checkpoints,
-  watchSeconds: number,
+  { percentages, delayMs, watchSeconds }: Checkpoints,
   { timeoutSeconds, beforeSeconds }: Settings,
 ): string[] {
   const seconds = beforeSeconds + (percentages.length * delayMs) / 1000 + watchSeconds

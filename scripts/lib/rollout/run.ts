@@ -1,11 +1,12 @@
 import { explain, LostAnswer } from '../aws/errors.ts'
 import { Interrupted, pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { countReleases, inService } from '../fleet/fleet.ts'
+import { countReleases, type Fleet, inService } from '../fleet/fleet.ts'
 import { unmarkRolledBack } from '../fleet/marks.ts'
 import { failuresText } from '../probe/figures.ts'
 import { type Observation, observe } from '../probe/observe.ts'
 import { Probe } from '../probe/probe.ts'
+import { TrafficWatch } from '../probe/traffic-watch.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
 import { service } from '../service.ts'
 import { type Context, whereItGoesOn } from './context.ts'
@@ -22,14 +23,16 @@ export interface Rollout {
   previousRelease: string | undefined
   /** Of the version that the group keeps if the refresh does not succeed. */
   savedRelease: string | undefined
+  /** The group when this was decided, if what its users get is to be read; of a rollout that judges a release. */
+  fleet?: Fleet
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
-  start: () => Promise<string | undefined>
+  start: (checkpoints: Checkpoints | undefined) => Promise<string | undefined>
   /** Whether the aim is to go back. */
   isRollback: boolean
   /** Whether it is rolled back when it is bad or stalls: only what `start` started. */
   isGuarded: boolean
-  /** Where it pauses, and what the probe must see there. */
-  checkpoints?: Checkpoints
+  /** Where it pauses, and what the probe must see there; by users' requests per second and instance, if they are known. */
+  checkpoints?: (perInstance: number | undefined) => Checkpoints
   /**
    * `throughout` also measures before anything is started; `from now` is for a refresh that is already running;
    * `afterwards` for a fleet that may still be starting, when failures mean nothing.
@@ -41,15 +44,17 @@ export interface Rollout {
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
   const { settings, retryPolicy, progress, deadline } = context
-  const { templateVersion, isRollback, isGuarded, checkpoints, probing, release } = rollout
+  const { templateVersion, isRollback, isGuarded, probing, release } = rollout
   const startedAt = new Date()
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
+  const traffic = watchTraffic(context, rollout)
   const evidence = context.collectEvidence()
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
+    const checkpoints = rollout.checkpoints?.(await traffic?.perInstance())
     if (retryPolicy.signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
-    const started = await rollout.start().catch((error: Error) => {
+    const started = await rollout.start(checkpoints).catch((error: Error) => {
       if (error instanceof LostAnswer) return error
       throw error
     })
@@ -66,7 +71,7 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
       ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started.lost)}`)
-      : follow({ ...context, ...rollout, goal, startedAt, probe, evidence }).catch(
+      : follow({ ...context, ...rollout, goal, startedAt, probe, traffic, evidence }).catch(
           (error: Error) => {
             if (!refreshId || error instanceof Stop) throw error
             return lost(explain(error))
@@ -79,9 +84,11 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     if (probe) await measureAfter(context, probe, observed?.ok ? release : undefined)
     await probe?.stop()
     progress.end()
-    const outcome = { context, rollout, ending, observed, probe, evidence, startedAt, refreshId }
+    const seen = { observed, probe, traffic, evidence }
+    const outcome = { context, rollout, ending, ...seen, startedAt, refreshId }
     return await conclude(outcome)
   } finally {
+    traffic?.stop()
     await probe?.stop()
   }
 }
@@ -114,6 +121,22 @@ async function startProbe(
   }
   probe.start()
   return probe
+}
+
+/** Reads what users get, while a new release is judged. */
+function watchTraffic(
+  { aws, settings, retryPolicy }: Context,
+  { templateVersion, isRollback, fleet }: Rollout,
+): TrafficWatch | undefined {
+  const { group, noProbe, trafficSeconds, pollSeconds } = settings
+  if (!fleet || isRollback || noProbe || trafficSeconds === 0) return undefined
+  const everyMs = trafficSeconds * 1000
+  const pollMs = Math.min(1, pollSeconds) * 1000
+  const traffic = new TrafficWatch(aws, { group, templateVersion, everyMs, pollMs })
+  traffic.consider(fleet)
+  retryPolicy.signal.addEventListener('abort', () => traffic.stop())
+  traffic.start()
+  return traffic
 }
 
 async function measureBefore({ settings, retryPolicy }: Context, probe: Probe): Promise<void> {
@@ -178,13 +201,14 @@ interface Outcome {
   ending: Ending
   observed: Observation | undefined
   probe: Probe | undefined
+  traffic: TrafficWatch | undefined
   evidence: Evidence
   startedAt: Date
   refreshId: string | undefined
 }
 
 async function conclude(outcome: Outcome): Promise<number> {
-  const { context, rollout, ending, observed, probe, evidence, startedAt } = outcome
+  const { context, rollout, ending, observed, probe, traffic, evidence, startedAt } = outcome
   const { settings, watch, aws } = context
   const figures = probe?.figures()
   const { verdict, reason } = verdictOf(
@@ -195,6 +219,7 @@ async function conclude(outcome: Outcome): Promise<number> {
     rollout.isRollback,
   )
   const notes = [...rollout.notes]
+  if (traffic?.problem) notes.push(`what users got was not seen: ${traffic.problem}`)
   const fleet = await (ending.status === 'lost sight'
     ? undefined
     : withRetry(() => watch.snapshot(), context.retryPolicy).catch(
@@ -226,6 +251,7 @@ async function conclude(outcome: Outcome): Promise<number> {
         failureBudget: Number.isFinite(settings.failureBudget) ? settings.failureBudget : 'any',
         canary: probe.hasCanary,
       },
+    traffic: traffic && !traffic.problem ? traffic.comparison.figures() : undefined,
     notes,
     evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })

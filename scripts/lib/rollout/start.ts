@@ -6,7 +6,9 @@ import { recordPrevious } from '../fleet/marks.ts'
 import { assertNotOvertaken, fittingCheckpoints, startRefresh } from '../fleet/refresh.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
 import { type Context, noteOperator, surveyed } from './context.ts'
+import type { Checkpoints } from './decide.ts'
 import { checkpointsFor, MAX_HEALTHY, MIN_HEALTHY, watchSecondsFor } from './options.ts'
+import { pausesOf } from './pace.ts'
 import { preflight, tooFewAnswers, tooLittleTime } from './preflight.ts'
 import { runRollout } from './run.ts'
 
@@ -49,16 +51,16 @@ export async function start(context: Context): Promise<number> {
     templateId,
     templateVersion,
   })
-  const stops = {
+  const stops: Checkpoints = {
     percentages: checkpoints,
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
+    watchSeconds: settings.watchSeconds ?? watchSecondsFor(checked.alarms),
   }
-  const watchSeconds = settings.watchSeconds ?? watchSecondsFor(checked.alarms)
   const problems = [
     ...checked.problems,
     ...tooFewAnswers(stops, fleet.desired, settings),
-    ...tooLittleTime(stops, watchSeconds, settings),
+    ...tooLittleTime(stops, settings),
   ]
   if (problems.length > 0) {
     throw new Stop(`nothing was started:\n${problems.map((text) => `- ${text}`).join('\n')}`)
@@ -76,9 +78,10 @@ export async function start(context: Context): Promise<number> {
   }
   return await runRollout(context, {
     ...rollout,
-    checkpoints: stops,
+    fleet,
+    checkpoints: (perInstance) => pausesOf(context, fleet, stops, perInstance),
     probing: 'throughout',
-    start: async () => {
+    start: async (pauses = stops) => {
       await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch((error: Error) => {
         rollout.notes.push(`could not record the running version: ${error.message}`)
       })
@@ -91,8 +94,8 @@ export async function start(context: Context): Promise<number> {
         minHealthy: MIN_HEALTHY,
         maxHealthy: MAX_HEALTHY,
         checkpoints,
-        checkpointDelaySeconds: checked.checkpointDelaySeconds,
-        bakeSeconds: watchSeconds,
+        checkpointDelaySeconds: pauses.delayMs / 1000,
+        bakeSeconds: pauses.watchSeconds,
         alarms: checked.alarms,
         autoRollback: true,
         newest: fleet.refresh?.InstanceRefreshId,

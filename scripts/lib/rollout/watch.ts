@@ -22,6 +22,7 @@ export async function watch(context: Context): Promise<number> {
     isGuarded: false,
     probing: 'from now',
     notes,
+    fleet,
     start: async () => refresh.InstanceRefreshId,
   })
 }

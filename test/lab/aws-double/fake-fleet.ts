@@ -1,3 +1,4 @@
+import type { Counters } from '../../../scripts/lib/probe/counters.ts'
 import { greeting, service } from '../../../scripts/lib/service.ts'
 import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
 
@@ -17,6 +18,8 @@ export interface Behaviour {
   canaryFailsAfterMs?: number
   /** What a request takes, in milliseconds. */
   latencyMs?: () => number
+  /** The share of users' requests that it fails, from 0 to 1: those that the probe never sends. */
+  usersFail?: number
   /** Set: /version tells this release instead of the instance's tag. */
   versionTold?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
@@ -43,8 +46,13 @@ interface Machine {
   state: TargetHealth
   streak: { good: boolean; length: number }
   launchedAt: number
+  /** What its worker has answered since it started. */
+  answered: { requests: number; serverErrors: number }
   timer?: Timer
 }
+
+/** What the document `traffic` leaves out. */
+const UNCOUNTED = [service.health.path, service.version.path]
 
 const QUICK: FleetTimes = { intervalMs: 20, healthyThreshold: 2, unhealthyThreshold: 3 }
 
@@ -59,6 +67,8 @@ export class FakeFleet implements InstanceDriver {
   upstream: string | undefined
   /** Requests received so far. */
   requests = 0
+  /** What users send besides, in requests per second. */
+  usersPerSecond = 0
   /** Status that the load balancer itself returns instead of forwarding. */
   outage: number | undefined
   private readonly server: Bun.Server<undefined> | undefined
@@ -107,6 +117,7 @@ export class FakeFleet implements InstanceDriver {
       state: { state: 'unused', reason: 'Target.NotRegistered' },
       streak: { good: true, length: 0 },
       launchedAt: Date.now(),
+      answered: { requests: 0, serverErrors: 0 },
     })
     return { privateIp: `10.0.0.${this.machines.size}` }
   }
@@ -148,7 +159,7 @@ export class FakeFleet implements InstanceDriver {
   async run(id: string, document: string): Promise<CommandResult> {
     const machine = this.machine(id)
     const behaviour = this.behaviourOf(machine.order.imageId)
-    const known = behaviour.commands?.[document]
+    const known = behaviour.commands?.[document] ?? this.traffic(machine, document)
     if (behaviour.commandMs) await Bun.sleep(behaviour.commandMs)
     if (document === 'restart') {
       machine.restarting = true
@@ -164,7 +175,27 @@ export class FakeFleet implements InstanceDriver {
     return machine
   }
 
+  private traffic({ answered, launchedAt }: Machine, document: string): CommandResult | undefined {
+    if (document !== 'traffic') return undefined
+    const started = Math.floor(launchedAt / 1000)
+    // Everything takes 20 ms.
+    const buckets = { 0.01: 0, 0.025: answered.requests, 0.05: answered.requests }
+    const counters: Counters = { [service.adminPort]: { started, ...answered, buckets } }
+    return { exitCode: 0, stdout: `${JSON.stringify(counters)}\n`, stderr: '' }
+  }
+
+  /** What users have sent to a machine since its last health check. */
+  private serveUsers(machine: Machine): void {
+    if (this.usersPerSecond === 0 || !this.serving.includes(machine)) return
+    const { usersFail = 0 } = this.behaviourOf(machine.order.imageId)
+    const each = (this.usersPerSecond * this.times.intervalMs) / 1000 / this.serving.length
+    const requests = Math.floor(each + Math.random())
+    machine.answered.requests += requests
+    machine.answered.serverErrors += Math.floor(requests * usersFail + Math.random())
+  }
+
   private check(machine: Machine): void {
+    this.serveUsers(machine)
     const status = this.behaviourOf(machine.order.imageId).healthStatus ?? 200
     const good = machine.alive && !machine.restarting && status === 200
     const { streak } = machine
@@ -186,17 +217,26 @@ export class FakeFleet implements InstanceDriver {
   async forward(request: Request): Promise<Response> {
     this.requests++
     if (this.outage) return new Response('', { status: this.outage })
-    const healthy = [...this.machines.values()].filter(
-      ({ registered, draining, state }) => registered && !draining && state.state === 'healthy',
-    )
+    const healthy = this.serving
     const machine = healthy[this.turn++ % Math.max(1, healthy.length)]
     if (!machine) return new Response('', { status: 503 })
     if (!machine.alive) return new Response('', { status: 502 })
     return await this.serve(machine, request)
   }
 
+  /** Where requests go. */
+  private get serving(): Machine[] {
+    return [...this.machines.values()].filter(
+      ({ registered, draining, state }) => registered && !draining && state.state === 'healthy',
+    )
+  }
+
   private async serve(machine: Machine, request: Request): Promise<Response> {
     const response = await this.answer(machine, request)
+    if (!UNCOUNTED.includes(new URL(request.url).pathname)) {
+      machine.answered.requests++
+      if (response.status >= 500) machine.answered.serverErrors++
+    }
     // A release that fails completely may well not identify itself.
     if (response.ok) response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
     return response

@@ -1,12 +1,10 @@
 import { end, eventually, freePort, temporaryFolder } from '../support/process.ts'
 import { pythonTool } from '../support/tools.ts'
 
-const VERSION = '1.5.33'
-
 /** Why AWS cannot be emulated here; undefined if it can. On first use ministack is installed into test/.cache. */
-export const noMinistack = await pythonTool('ministack', VERSION).then(
+export const noMinistack = await pythonTool('ministack').then(
   () => undefined,
-  (error) => `ministack ${VERSION} cannot be installed: ${error.message}`,
+  (error) => `ministack cannot be installed: ${error.message}`,
 )
 
 export interface Ministack extends AsyncDisposable {
@@ -15,7 +13,7 @@ export interface Ministack extends AsyncDisposable {
 
 /** An empty AWS emulator on a free loopback port. */
 export async function startMinistack(): Promise<Ministack> {
-  const command = await pythonTool('ministack', VERSION)
+  const command = await pythonTool('ministack')
   const folder = temporaryFolder()
   const port = freePort()
   const child = Bun.spawn([command], {

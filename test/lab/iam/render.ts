@@ -115,7 +115,10 @@ async function render(
     )
   }
   const init = await workspace.terraform(['init', '-backend=false', '-no-color'], at)
-  if (init.code !== 0) throw new NoProvider(init.output)
+  if (init.code !== 0) {
+    const [, why = 'it does not say why'] = /Error: (.+)/.exec(init.output) ?? []
+    throw new NoProvider(`Terraform cannot get the provider: ${why}`)
+  }
   const test = await workspace.terraform(['test', '-json', '-verbose', `-filter=${file}`], at)
   if (test.code !== 0) throw new Error(test.output)
   return attached(stateIn(test.output))

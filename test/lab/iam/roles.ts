@@ -64,7 +64,7 @@ export async function callersHere(
     return { callers: await callersOf(environment) }
   } catch (error) {
     if (!(error instanceof NoProvider)) throw error
-    return { callers: administrators, leftOut: error.message.trim().split('\n')[0] ?? '' }
+    return { callers: administrators, leftOut: error.message }
   }
 }
 
@@ -79,6 +79,7 @@ function cachedPolicies(environment: string): Promise<Attached> {
 async function readOrRender(environment: string): Promise<Attached> {
   const path = join(cache, `policies-${environment}-${hashOfSources()}.json`)
   if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'))
+  if (!Bun.which('terraform')) throw new NoProvider('Terraform is not installed')
   const policies = await renderPolicies(environment)
   mkdirSync(cache, { recursive: true })
   // Renamed, so that no other process reads half of it.

@@ -4,37 +4,37 @@ import { interruption, runCommand } from '../../../scripts/lib/cli/command.ts'
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { painter } from '../../../scripts/lib/cli/format.ts'
 import { root } from '../../../scripts/lib/service.ts'
-import { withNames } from './balancer/dns.ts'
+import type { Assignment } from './assignment.ts'
 import { MARGIN_SECONDS } from './balancer/lag.ts'
-import { claimMachine, noteProcess, sweep } from './fleet/leftovers.ts'
-import { inNetwork, makeNetwork } from './fleet/network.ts'
+import { claimMachine, sweep, sweepAll } from './fleet/leftovers.ts'
+import { inPlace, makeNetwork } from './fleet/network.ts'
 import { makeReleases, type Release, type ReleaseName } from './fleet/releases.ts'
 import { buildChecker } from './load/linearizability.ts'
-import { type LagMap, mapLines, marginOf } from './map/map.ts'
-import { mapPage } from './map/page.ts'
-import { RUN_FOLDER } from './names.ts'
+import { requireMachine } from './machine.ts'
+import { jsonOf, type LagMap, mapLines, marginOf } from './map/map.ts'
+import { pictureOf } from './map/picture.ts'
+import { type Place, placeOf } from './names.ts'
 import { command, type Options, refuseContradictions } from './options.ts'
 import { pageOf } from './report/page.ts'
 import { receiptLines } from './report/receipt-lines.ts'
 import type { Result } from './report/result.ts'
 import { type Summary, summarize } from './report/totals.ts'
-import type { Assignment } from './scenarios/assignment.ts'
-import type { ScenarioName } from './scenarios/names.ts'
-import { SCENARIOS } from './scenarios/scenarios.ts'
+import { scenarioNamed } from './scenarios/all.ts'
 
 const lastFolder = join(root, '.rehearsal', 'last')
 let interrupted: AbortSignal
 
-await runCommand(command, async ({ options: { scenario, ...rest } }) => {
-  const options = { ...rest, scenarios: scenario ?? [] }
+await runCommand(command, async ({ options }) => {
   refuseContradictions(options)
-  claimMachine()
+  await requireMachine()
   interrupted = interruption()
-  if (await sweep()) say('removed the leftovers of an earlier rehearsal')
+  if (await claimMachine()) say('removed the leftovers of an earlier rehearsal')
+  rmSync(lastFolder, { recursive: true, force: true })
+  mkdirSync(lastFolder, { recursive: true })
   try {
     return await (options.map ? drawMap(options) : rehearse(options))
   } finally {
-    await sweep()
+    await sweepAll()
   }
 })
 
@@ -42,97 +42,87 @@ function say(line: string): void {
   console.error(line)
 }
 
-async function prepare(): Promise<void> {
-  rmSync(lastFolder, { recursive: true, force: true })
-  mkdirSync(lastFolder, { recursive: true })
-  mkdirSync(RUN_FOLDER, { recursive: true })
-  await noteProcess()
-}
-
 async function drawMap({ from, json, html }: Options): Promise<number> {
-  await prepare()
   const release = (await makeReleases(root, ['a'], from, say, interrupted)).get('a') as Release
   const executable = join(release.image, 'usr', 'local', 'bin', 'app')
   const resultPath = join(lastFolder, 'map.json')
-  const words = [executable, release.id, resultPath]
-  await runInside([join(import.meta.dir, 'map', 'run.ts'), ...words], 'the map')
+  const words = [join(import.meta.dir, 'map', 'run.ts'), executable, release.id, resultPath]
+  await runInside(placeOf(0), words, 'the map')
   const map = (await Bun.file(resultPath).json()) as LagMap
-  const page = html ?? join(lastFolder, 'map.html')
-  await Bun.write(page, mapPage(map))
+  const picture = html ?? join(lastFolder, 'map.svg')
+  await Bun.write(picture, pictureOf(map))
   const stream = json === '-' ? process.stderr : process.stdout
-  stream.write(`${mapLines(map).join('\n')}\n\npicture  ${page}\n`)
-  if (json === '-') process.stdout.write(`${JSON.stringify(map)}\n`)
-  else if (json) await Bun.write(json, `${JSON.stringify(map, undefined, 2)}\n`)
+  stream.write(`${mapLines(map).join('\n')}\n\npicture  ${picture}\n`)
+  if (json) await write(json, jsonOf(map))
   return (marginOf(map, map.defaultDrain) ?? -1) >= MARGIN_SECONDS ? EXIT.ok : EXIT.failed
 }
 
+interface Receipt {
+  result: Result
+  summary: Summary
+}
+
 async function rehearse(options: Options): Promise<number> {
-  await prepare()
-  const wanted = options.scenarios.flatMap((name) => SCENARIOS[name].releases)
-  const releases = await makeReleases(
-    root,
-    [...new Set<ReleaseName>(wanted)],
-    options.from,
-    say,
-    interrupted,
-  )
+  const wanted = options.scenario.flatMap((name) => scenarioNamed(name).releases)
+  const names = [...new Set<ReleaseName>(wanted)]
+  const releases = await makeReleases(root, names, options.from, say, interrupted)
   const unchecked = await buildChecker()
   if (unchecked) say(`left out: checking histories for linearizability: ${unchecked}`)
-  const receipts: { result: Result; summary: Summary }[] = []
-  for (const scenario of options.scenarios) {
-    stopIfInterrupted()
-    const result = await play(scenario, options, releases)
-    const summary = summarize(result)
-    receipts.push({ result, summary })
-    const stream = options.json === '-' ? process.stderr : process.stdout
-    const page = options.html ?? join(lastFolder, `${scenario}.html`)
-    await Bun.write(page, await pageOf(result, summary))
-    stream.write(
-      `\n${receiptLines(result, summary, painter(stream)).join('\n')}\n\npicture  ${page}\n`,
-    )
+  const queue = [...options.scenario]
+  const receipts: Receipt[] = []
+  const playOneByOne = async (place: Place) => {
+    for (let name = queue.shift(); name; name = queue.shift()) {
+      receipts.push(await play(name, options, releases, place))
+    }
   }
+  const places = Array.from({ length: options.atOnce }, (_, number) => placeOf(number))
+  const ends = await Promise.allSettled(places.map(playOneByOne))
   if (options.json) {
-    const text = `${JSON.stringify(receipts.map(forMachines), undefined, 2)}\n`
-    if (options.json === '-') process.stdout.write(text)
-    else await Bun.write(options.json, text)
+    await write(options.json, `${JSON.stringify(receipts.map(forMachines), undefined, 2)}\n`)
   }
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return receipts.every(({ summary }) => summary.met) ? EXIT.ok : EXIT.failed
 }
 
 async function play(
-  scenario: ScenarioName,
+  scenario: string,
   options: Options,
   releases: Map<ReleaseName, Release>,
-): Promise<Result> {
+  place: Place,
+): Promise<Receipt> {
   const folder = join(lastFolder, scenario)
   mkdirSync(folder, { recursive: true })
-  const assignment: Assignment = {
-    ...options,
-    scenario,
-    root,
-    folder,
-    releases: SCENARIOS[scenario].releases.map((name) => releases.get(name) as Release),
-  }
+  const own = scenarioNamed(scenario).releases.map((name) => releases.get(name) as Release)
+  const assignment: Assignment = { ...options, scenario, root, folder, releases: own }
   const assignmentPath = join(folder, 'assignment.json')
   const resultPath = join(folder, 'result.json')
   await Bun.write(assignmentPath, JSON.stringify(assignment))
 
   say(`scenario ${scenario}`)
-  const words = [join(import.meta.dir, 'scenarios', 'run.ts'), assignmentPath, resultPath]
-  await runInside(words, `scenario ${scenario}`)
-  return (await Bun.file(resultPath).json()) as Result
+  const words = [join(import.meta.dir, 'run.ts'), assignmentPath, resultPath]
+  await runInside(place, words, `scenario ${scenario}`)
+  const result = (await Bun.file(resultPath).json()) as Result
+  const summary = summarize(result)
+  const page = options.html ?? join(lastFolder, `${scenario}.html`)
+  await Bun.write(page, await pageOf(result, summary))
+  const stream = options.json === '-' ? process.stderr : process.stdout
+  const lines = receiptLines(result, summary, painter(stream))
+  stream.write(`\n${lines.join('\n')}\n\npicture  ${page}\n`)
+  return { result, summary }
 }
 
-/** Runs a script of this folder in a namespace that exists for it only. */
-async function runInside(words: string[], what: string): Promise<void> {
-  await makeNetwork()
+/** Runs a script in a place that exists for it only. */
+async function runInside(place: Place, words: string[], what: string): Promise<void> {
+  stopIfInterrupted()
+  mkdirSync(place.folder, { recursive: true })
+  await makeNetwork(place)
   try {
-    const runner = Bun.spawn(inNetwork(await withNames([process.execPath, ...words])), {
+    const runner = Bun.spawn(await inPlace(place, [process.execPath, ...words]), {
       stdin: 'ignore',
       stdout: 'inherit',
       stderr: 'inherit',
       // The containers' temporary files go where they are cleaned up.
-      env: { ...process.env, TMPDIR: RUN_FOLDER },
+      env: { ...process.env, TMPDIR: place.folder, REHEARSAL_PLACE: String(place.number) },
     })
     const stop = () => runner.kill('SIGTERM')
     interrupted.addEventListener('abort', stop, { once: true })
@@ -141,9 +131,7 @@ async function runInside(words: string[], what: string): Promise<void> {
     stopIfInterrupted()
     if (code !== 0) throw new Stop(`${what} did not complete; its logs are in ${lastFolder}`)
   } finally {
-    await sweep()
-    mkdirSync(RUN_FOLDER, { recursive: true })
-    await noteProcess()
+    await sweep(place)
   }
 }
 
@@ -151,8 +139,12 @@ function stopIfInterrupted(): void {
   if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
 }
 
+async function write(path: string, text: string): Promise<void> {
+  await Bun.write(path === '-' ? Bun.stdout : path, text)
+}
+
 /** The receipt without what only the page needs. */
-function forMachines({ result, summary }: { result: Result; summary: Summary }) {
+function forMachines({ result, summary }: Receipt) {
   const { seconds: _, ...rest } = result
   return { ...rest, ...summary }
 }

@@ -1,11 +1,32 @@
 import { service } from '../../../scripts/lib/service.ts'
 
-/** Everything of a rehearsal that is visible to the rest of the machine has one of these names. */
-export const NAMESPACE = `${service.name}-rehearsal`
-/** Sockets, the process id and environment files, until the next boot. */
-export const RUN_FOLDER = `/run/${NAMESPACE}`
-/** Containers are hr-1, hr-2 and so on; their control groups NAME-hr-1 … */
+/** Everything of a rehearsal that is visible to the rest of the machine has a name that begins with one of these. */
+export const REHEARSAL = `${service.name}-rehearsal`
 export const CONTAINER_PREFIX = 'hr-'
+
+/** Of all places, and the id of the process that has them. */
+export const RUN_FOLDER = `/run/${REHEARSAL}`
+
+/** Where one scenario is played; there may be several at once. */
+export interface Place {
+  number: number
+  /** Its network. */
+  namespace: string
+  /** Sockets, stores and environment files, until its end. */
+  folder: string
+  /** Containers are hr-0-1, hr-0-2 and so on; their control groups NAME-hr-0-1 … */
+  containers: string
+}
+
+export const placeOf = (number: number): Place => ({
+  number,
+  namespace: `${REHEARSAL}-${number}`,
+  folder: `${RUN_FOLDER}/${number}`,
+  containers: `${CONTAINER_PREFIX}${number}-`,
+})
+
+/** Of this process, if it plays. */
+export const here: Place = placeOf(Number(process.env.REHEARSAL_PLACE ?? 0))
 
 /** The bridge, inside the namespace, that the instances are on. */
 export const BRIDGE = 'instances'
@@ -18,12 +39,9 @@ export const BALANCER = 'balancer.test'
 export const URL = `https://${BALANCER}`
 /** One in each zone. */
 export const NODE_ADDRESSES = [2, 3, 4].map((number) => `${SUBNET}.${number}`)
-/** Of a node that comes later. */
-export const SPARE_NODE_ADDRESS = `${SUBNET}.5`
-export const STORE_PORT = 6379
 
 /** The address of the instance with this number, from 1; addresses are reused after 200 instances. */
 export const addressOf = (number: number): string => `${SUBNET}.${11 + ((number - 1) % 200)}`
 
-export const GROUP = NAMESPACE
+export const GROUP = REHEARSAL
 export const TEMPLATE = 'lt-0123456789abcdef0'

@@ -1,26 +1,39 @@
 import { explain } from '../../../scripts/lib/aws/errors.ts'
 import type { Command } from '../../../scripts/lib/cli/command.ts'
 import { usageError } from '../../../scripts/lib/cli/errors.ts'
-import { flag, number, parsed, text } from '../../../scripts/lib/cli/options.ts'
+import { flag, number, type Option, text, type Values } from '../../../scripts/lib/cli/options.ts'
 import { MARGIN_SECONDS } from './balancer/lag.ts'
-import { NAMESPACE } from './names.ts'
-import { SCENARIO_NAMES, type ScenarioName } from './scenarios/names.ts'
+import { REHEARSAL } from './names.ts'
+import { SCENARIOS } from './scenarios/all.ts'
+
+const scenario: Option<string[]> = {
+  placeholder: 'NAME',
+  help: 'some of the above, separated by commas, or all',
+  fallback: ['deploy'],
+  shownFallback: 'deploy',
+  parse([text = ''], name) {
+    const all = Object.keys(SCENARIOS)
+    if (text === 'all') return all.filter((each) => !each.startsWith('wrong-'))
+    const names = text.split(',')
+    if (names.every((each) => all.includes(each))) return names
+    throw usageError(`${name} needs some of ${all.join(', ')}, or all; got '${text}'`)
+  },
+}
 
 const options = {
-  scenario: {
-    ...parsed('NAME', 'one of the above, or all', readScenario, {
-      wants: `${Object.keys(SCENARIO_NAMES).join(', ')} or all`,
-      shown: 'rollout',
-    }),
-    fallback: ['rollout'] as ScenarioName[],
-  },
+  scenario,
+  'at-once': number('how many scenarios are played side by side', 1, {
+    min: 1,
+    max: 8,
+    whole: true,
+  }),
   instances: number('instances in the fleet', 3, { min: 2, max: 20, whole: true }),
   rate: number('requests per second at a constant rate, half reads and half writes', 500, {
     min: 1,
     max: 20_000,
   }),
   clients: number('additional closed-loop clients', 8, { max: 200, whole: true }),
-  rounds: number('rollouts in a row, A to B to A and so on; only for rollout and deploy', 1, {
+  rounds: number('rollouts in a row, A to B to A and so on; only for deploy', 1, {
     min: 1,
     max: 100,
     whole: true,
@@ -52,53 +65,33 @@ const options = {
 export const command: Command<typeof options> = {
   name: 'rehearse',
   synopsis: `
-usage: sudo scripts/rehearse [--scenario NAME|all] [options]
+usage: sudo scripts/rehearse [--scenario NAME,…|all] [options]
 
 Rolls a fleet from one release to the next on this machine, under load, and reports the outcome of every request:
 images built and baked from this tree's last commit, instances booted from them, HAProxy with the load balancer's rules,
 Redis, a double of AWS, and the unmodified scripts/rollout, scripts/smoke and scripts/deploy.
 
-${Object.entries(SCENARIO_NAMES)
-  .map(([name, text]) => `  ${name.padEnd(22)}${text}`)
+${Object.entries(SCENARIOS)
+  .map(([name, { shows }]) => `  ${name.padEnd(17)}${shows}`)
   .join('\n')}
 `,
   explain,
   options,
   notes: `
-It creates the network namespace ${NAMESPACE} and removes it with everything in it at the end, even after Ctrl-C;
+It creates the network namespace ${REHEARSAL}-N and removes it with everything in it at the end, even after Ctrl-C;
 the next run removes what a killed one left. Nothing in it has access to the outside. Logs stay in .rehearsal/last.
 
 exit codes: 0 every expectation was met, 1 refused, 2 usage, 4 an expectation was not met, 130 interrupted`,
 }
 
-export interface Options {
-  scenarios: ScenarioName[]
-  instances: number
-  rate: number
-  clients: number
-  rounds: number
-  from: string
-  pace: number
-  lag: number
-  seed: number
-  map: boolean
-  json: string | undefined
-  html: string | undefined
-  verbose: boolean
-}
-
-function readScenario(name: string): ScenarioName[] | undefined {
-  const names = Object.keys(SCENARIO_NAMES) as ScenarioName[]
-  if (name === 'all') return names.filter((each) => !each.startsWith('wrong-'))
-  return names.includes(name as ScenarioName) ? [name as ScenarioName] : undefined
-}
+export type Options = Values<typeof options>
 
 /** Rejects contradictory options. */
-export function refuseContradictions({ scenarios, html, map }: Options): void {
-  if (map && scenarios.join() !== 'rollout') {
+export function refuseContradictions({ scenario, html, map }: Options): void {
+  if (map && scenario.join() !== 'deploy') {
     throw usageError('--map plays no scenario: give one of --map and --scenario')
   }
-  if (html !== undefined && scenarios.length > 1) {
+  if (html !== undefined && scenario.length > 1) {
     throw usageError('--html names one file, but each scenario has its own page')
   }
 }

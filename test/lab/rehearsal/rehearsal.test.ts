@@ -1,15 +1,18 @@
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { $ } from 'bun'
 import type { Page } from 'playwright-core'
 import { root } from '../../../scripts/lib/service.ts'
 import { callersHere } from '../iam/roles.ts'
 import { chromiumPath, launchChromium } from '../support/browser.ts'
+import { ended, run } from '../support/command.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { temporaryFolder } from '../support/process.ts'
+import { traces } from './fleet/leftovers.ts'
+import { cannotRehearse } from './machine.ts'
 import { RUN_FOLDER } from './names.ts'
-import { cannotRehearse, play, rehearse, SCENARIO_TIMEOUT_MS, start, traces } from './rehearse.ts'
+import type { Result } from './report/result.ts'
+import type { Summary } from './report/totals.ts'
 
 sayWhatIsLeftOut('rehearsing', cannotRehearse)
 const noBrowser = existsSync(chromiumPath) ? undefined : `${chromiumPath} is missing`
@@ -17,40 +20,71 @@ sayWhatIsLeftOut('the page of a rehearsal', noBrowser)
 const { leftOut } = cannotRehearse ? {} : await callersHere('rehearsal')
 sayWhatIsLeftOut('the permissions of roles in a rehearsal', leftOut)
 
-describe('scripts/rehearse', () => {
-  test(
-    'prints its help, and exits with 2 on a usage error',
-    async () => {
-      const help = await rehearse(['--help'])
-      expect(help.code).toBe(0)
-      expect(help.out).toContain('usage: sudo scripts/rehearse')
-      if (cannotRehearse) return
-      for (const words of [
-        ['--scenario', 'nothing'],
-        ['--instances', '1'],
-        ['--rate', 'many'],
-        ['--scenario', 'all', '--html', 'one.html'],
-        ['--map', '--scenario', 'late'],
-        ['--nonsense'],
-        ['argument'],
-      ]) {
-        const { code, err } = await rehearse(words)
-        expect(code).toBe(2)
-        expect(err).toEndWith(' (scripts/rehearse --help)\n')
-      }
-      // The first call installs what is missing.
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+/** A rehearsal ends by itself before that, whatever happens in it. */
+const TIMEOUT_MS = 3_600_000
 
-  test.skipIf(cannotRehearse !== undefined)('requires root, and says so in one line', async () => {
-    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
-    const { exitCode, stderr } = await $`${nobody} bash ${join(root, 'scripts', 'rehearse')}`
-      .nothrow()
-      .quiet()
-    expect(exitCode).toBe(1)
-    expect(stderr.toString().trim().split('\n')).toHaveLength(1)
-    expect(stderr.toString()).toContain('root')
+type Receipt = Omit<Result, 'seconds'> & Summary
+
+/** Starts scripts/rehearse in a process group of its own, as a shell would. */
+function start(words: string[]) {
+  const child = Bun.spawn([join(root, 'scripts', 'rehearse'), ...words], {
+    ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'pipe', detached: true },
+  })
+  started.add(child)
+  return child
+}
+
+const started = new Set<Bun.Subprocess>()
+
+/** As Ctrl-C in its terminal does: the signal goes to the whole group. */
+async function interrupt(child: Bun.Subprocess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGINT')
+  await child.exited
+}
+
+// None outlives its test.
+afterEach(async () => {
+  for (const child of started) await interrupt(child)
+  started.clear()
+})
+
+const rehearse = (words: string[]) => ended(start(words))
+
+/** Rehearses scenarios; returns the receipt of each, by name. */
+async function play(words: string[]) {
+  const { out, ...ran } = await rehearse([...words, '--json', '-'])
+  console.log(ran.err)
+  const receipts: Receipt[] = JSON.parse(out || '[]')
+  return { ...ran, receipts: new Map(receipts.map((each) => [each.scenario, each])) }
+}
+
+const unmet = (receipt: Receipt | undefined) => receipt?.expectations.filter(({ met }) => !met)
+
+describe('scripts/rehearse', () => {
+  const script = join(root, 'scripts/rehearse')
+  const isRoot = process.getuid?.() === 0
+  const nobody = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['env']
+
+  test.each([
+    [['--scenario', 'nothing'], '--scenario needs some of deploy, '],
+    [['--scenario', 'deploy,nothing'], "or all; got 'deploy,nothing'"],
+    [['--instances', '1'], '--instances needs a whole number from 2'],
+    [['--scenario', 'all', '--html', 'one.html'], '--html names one file'],
+    [['--map', '--scenario', 'late'], '--map plays no scenario'],
+    [['argument'], "takes no arguments, got 'argument'"],
+  ])('refuses %p before it asks anything of the machine', async (words, why) => {
+    const { code, err } = await run([...nobody, script, ...words])
+    expect(err).toContain(why)
+    expect(err).toEndWith(' (scripts/rehearse --help)\n')
+    expect(code).toBe(2)
+  })
+
+  test.skipIf(cannotRehearse !== undefined)('needs root, and says so in one line', async () => {
+    const { code, err } = await run([...nobody, script])
+    expect(err).toBe(
+      'rehearse: needs root on Linux, to boot containers in a network namespace (sudo scripts/rehearse)\n',
+    )
+    expect(code).toBe(1)
   })
 })
 
@@ -60,28 +94,32 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   afterAll(() => folder[Symbol.dispose]())
 
   test(
-    'of a rollout fails none of at least 60,000 requests and loses no acknowledged write',
+    'of a deploy fails no request and loses no acknowledged write',
     async () => {
-      const { code, receipt } = await play('deploy', ['--pace', '20', '--html', page])
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.rollouts.map(({ script, verdict }) => [script, verdict])).toEqual([
-        ['deploy', 'shipped'],
+      const { code, receipts } = await play([
+        '--scenario',
+        'deploy',
+        '--pace',
+        '20',
+        '--html',
+        page,
       ])
-      expect(receipt.requests).toBeGreaterThanOrEqual(60_000)
-      expect(receipt.failed).toBe(0)
-      expect(receipt.readBack.acknowledged).toBeGreaterThan(20_000)
-      expect(receipt.readBack.lost).toEqual([])
-      expect(Object.keys(receipt.requestsByRelease).toSorted()).toEqual(
-        Object.values(receipt.releases).toSorted(),
+      const receipt = receipts.get('deploy')
+      expect(unmet(receipt)).toEqual([])
+      expect(code).toBe(0)
+      expect(receipt).toMatchObject({
+        rollouts: [{ script: 'deploy', verdict: 'shipped' }],
+        ...{ failed: 0, readBack: { lost: [] } },
+      })
+      // The waits of a rollout, and the rate.
+      expect(receipt?.requests).toBeGreaterThanOrEqual(40_000)
+      expect(receipt?.readBack.acknowledged).toBeGreaterThanOrEqual(20_000)
+      expect(Object.keys(receipt?.requestsByRelease ?? {}).toSorted()).toEqual(
+        Object.values(receipt?.releases ?? {}).toSorted(),
       )
-      for (const phase of Object.values(receipt.phases)) {
-        expect(phase.requests).toBeGreaterThan(1000)
-        expect(phase.p99).toBeGreaterThanOrEqual(phase.p50 ?? Infinity)
-      }
       expect(traces()).toEqual([])
     },
-    SCENARIO_TIMEOUT_MS,
+    TIMEOUT_MS,
   )
 
   test(
@@ -89,42 +127,35 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     async () => {
       const readme = await Bun.file(join(import.meta.dir, 'README.md')).text()
       const [, command = ''] = /^```sh\n(at=[^`]+)^```$/m.exec(readme) ?? []
-      const { exitCode, stdout, stderr } = await $`bash -euc ${command}`.cwd(root).nothrow().quiet()
-      console.log(`${stderr}${stdout}`)
-      expect(stdout.toString().trim().split('\n').at(-1)).toBe('the chain holds: 7 ok, 2 not asked')
-      expect(exitCode).toBe(0)
+      const { code, out, output } = await run(['bash', '-euc', command], { cwd: root })
+      console.log(output)
+      expect(out.trim().split('\n').at(-1)).toBe('the chain holds: 7 ok, 2 not asked')
+      expect(code).toBe(0)
     },
-    SCENARIO_TIMEOUT_MS,
+    TIMEOUT_MS,
   )
 
-  test.skipIf(noBrowser !== undefined)(
-    'is drawn on a page that loads nothing, in light and dark mode',
-    async () => {
+  test.skipIf(noBrowser !== undefined).each(['light', 'dark'] as const)(
+    'is drawn on a page that loads nothing, and that can be read, in %s mode',
+    async (colorScheme) => {
       const browser = await launchChromium()
       try {
-        for (const colorScheme of ['light', 'dark'] as const) {
-          const shown = await browser.newPage({
-            colorScheme,
-            viewport: { width: 1000, height: 800 },
-          })
-          const complaints: string[] = []
-          const requests: string[] = []
-          shown.on('console', (message) => complaints.push(message.text()))
-          shown.on('pageerror', (error) => complaints.push(error.message))
-          shown.on('request', (request) => requests.push(request.url()))
-          await shown.goto(`file://${page}`)
-          expect(await shown.locator('h1').textContent()).toBe(
-            'Rehearsal of deploy: all as expected',
-          )
-          expect(await shown.locator('.uplot canvas').count()).toBe(2)
-          // At least three instances of each release, each with the time it got requests.
-          expect(await shown.locator('#lives rect').count()).toBeGreaterThanOrEqual(12)
-          expect(await shown.locator('#expectations .unmet').count()).toBe(0)
-          expect(await inkOf(shown)).toBeGreaterThan(1000)
-          expect(complaints).toEqual([])
-          expect(requests).toEqual([`file://${page}`])
-          await shown.close()
-        }
+        const shown = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 800 } })
+        const complaints: string[] = []
+        const requests: string[] = []
+        shown.on('console', (message) => complaints.push(message.text()))
+        shown.on('pageerror', (error) => complaints.push(error.message))
+        shown.on('request', (request) => requests.push(request.url()))
+        await shown.goto(`file://${page}`)
+        expect(await shown.locator('h1').textContent()).toBe('Rehearsal of deploy: all as expected')
+        expect(await shown.locator('#expectations .unmet').count()).toBe(0)
+        // Each instance of both releases, with the time in which it got requests.
+        expect(await shown.locator('#lives rect.serves').count()).toBe(6)
+        expect(await shown.getByRole('img').count()).toBe(3)
+        expect(await inkOf(shown)).toBeGreaterThan(1000)
+        expect(await faintIn(shown)).toEqual([])
+        expect(complaints).toEqual([])
+        expect(requests).toEqual([`file://${page}`])
       } finally {
         await browser.close()
       }
@@ -132,91 +163,37 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
     60_000,
   )
 
-  test(
-    'of a release that never becomes healthy rolls back automatically, without a failed request',
-    async () => {
-      const { code, receipt } = await play('bad-release')
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.failed).toBe(0)
-      expect(Object.keys(receipt.requestsByRelease)).toEqual([receipt.releases.a as string])
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+  describe('side by side with others, under a light load,', () => {
+    const names = [
+      ...['follower-killed', 'store-failover', 'store-outage', 'bad-release', 'broken-release'],
+      ...['mixed', 'wrong-drain'],
+    ]
+    let ran: Awaited<ReturnType<typeof play>>
+    beforeAll(async () => {
+      const load = ['--instances', '2', '--rate', '60', '--clients', '2', '--at-once', '3']
+      ran = await play(['--scenario', names.join(), ...load])
+      for (const child of started) await interrupt(child)
+    }, TIMEOUT_MS)
 
-  test.each([
-    ['broken-release', 'that is healthy and finds nothing is rolled back by the probe'],
-    ['follower-killed', 'that AWS rolled back unwatched is kept out by the next start'],
-    ['rollback-twice', 'is rolled back once, by a rollback that is interrupted and repeated'],
-  ])(
-    '%s: a release %s, and nothing else fails',
-    async (scenario) => {
-      const { code, receipt } = await play(scenario)
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.readBack.lost).toEqual([])
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+    test.each(names.filter((name) => name !== 'wrong-drain'))('%s: all is as expected', (name) => {
+      expect(unmet(ran.receipts.get(name))).toEqual([])
+    })
 
-  test(
-    'of a store outage returns 503 while it lasts, replaces no instance and continues',
-    async () => {
-      const { code, receipt } = await play('store-outage')
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.failures['store 503']).toBeGreaterThan(1000)
-      expect(Object.keys(receipt.failures)).toEqual(['store 503'])
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+    test.each(['bad-release', 'mixed'])('%s: no request fails', (name) => {
+      expect(ran.receipts.get(name)?.failed).toBe(0)
+    })
 
-  test(
-    'of a dying instance has it replaced, continues, and loses no acknowledged write',
-    async () => {
-      const { code, receipt } = await play('crash')
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.failed).toBeGreaterThan(0)
-      expect(receipt.readBack.lost).toEqual([])
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+    test('a store that is gone is all that fails in store-outage, and it does', () => {
+      expect(Object.keys(ran.receipts.get('store-outage')?.failures ?? {})).toEqual(['store 503'])
+    })
 
-  // Two instances and short waits: the times of the group and of the service are real.
-  test.each([
-    ['late', 'a load balancer that hears of everything up to a minute late'],
-    ['scale-out', 'a group that grows halfway'],
-  ])(
-    '%s: with %s no request fails, and the histories are linearizable',
-    async (scenario) => {
-      const { code, receipt } = await play(scenario, ['--instances', '2', '--pace', '20'])
-      expect(receipt.expectations.filter(({ met }) => !met)).toEqual([])
-      expect(code).toBe(0)
-      expect(receipt.failed).toBe(0)
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
-
-  test(
-    'fails when the service does not drain before it stops',
-    async () => {
-      const { code, receipt } = await play('wrong-drain')
-      expect(code).toBe(4)
-      expect(receipt.unexpected).toBeGreaterThan(10)
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
-
-  test(
-    'fails when the service closes idle connections before the load balancer does',
-    async () => {
-      const { code, receipt } = await play('wrong-idle')
-      expect(code).toBe(4)
-      expect(receipt.failures['elb 502']).toBeGreaterThan(0)
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+    test('an instance that does not drain drops requests, and only that makes the run fail', () => {
+      const receipt = ran.receipts.get('wrong-drain')
+      expect(unmet(receipt)?.map(({ what }) => what)).toEqual(['no request fails unexpectedly'])
+      expect(Object.keys(receipt?.failures ?? {})).toEqual(['elb 502'])
+      expect(ran.code).toBe(4)
+    })
+  })
 
   test(
     'that was killed is cleaned up by the next one, which leaves nothing behind after Ctrl-C',
@@ -233,16 +210,11 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
       const second = await rehearse([])
       expect(second.code).toBe(1)
       expect(second.err).toContain('another rehearsal is running')
-      // As a terminal does: the signal goes to the whole group.
-      process.kill(
-        -(await groupOf(Number(await Bun.file(join(RUN_FOLDER, 'pid')).text()))),
-        'SIGINT',
-      )
-      await interrupted.exited
+      await interrupt(interrupted)
       expect(interrupted.exitCode).toBe(130)
       expect(traces()).toEqual([])
     },
-    SCENARIO_TIMEOUT_MS,
+    TIMEOUT_MS,
   )
 })
 
@@ -254,21 +226,36 @@ function inkOf(page: Page): Promise<number> {
   }, 0)`)
 }
 
+/** The colours of texts and lines that stand out from the page less than WCAG wants: 4.5 for text, 3 for the rest. */
+function faintIn(page: Page): Promise<string[]> {
+  return page.evaluate(`(() => {
+    const style = getComputedStyle(document.documentElement)
+    const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+    const luminance = (name) => {
+      paint.fillStyle = style.getPropertyValue(name).trim()
+      paint.fillRect(0, 0, 1, 1)
+      const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map((value) =>
+        value / 255 <= 0.03928 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4)
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+    const contrast = (name) => {
+      const [low, high] = [luminance(name), luminance('--surface')].sort((a, b) => a - b)
+      return (high + 0.05) / (low + 0.05)
+    }
+    const texts = ['--text', '--quiet', '--good', '--bad']
+    const lines = ['--mark', '--p50', '--p99', '--release-0', '--release-1']
+    return [...texts.map((name) => [name, 4.5]), ...lines.map((name) => [name, 3])]
+      .filter(([name, least]) => contrast(name) < least)
+      .map(([name]) => name + ' ' + contrast(name).toFixed(2))
+  })()`)
+}
+
 /** Reads its standard error until `text` appears. */
 async function untilSaid(child: ReturnType<typeof start>, text: string): Promise<string> {
   let said = ''
-  const reader = child.stderr.getReader()
-  const decoder = new TextDecoder()
-  while (!said.includes(text)) {
-    const { value, done } = await reader.read()
-    if (done) throw new Error(`it exited without printing '${text}': ${said}`)
-    said += decoder.decode(value, { stream: true })
+  for await (const chunk of child.stderr) {
+    said += new TextDecoder().decode(chunk)
+    if (said.includes(text)) return said
   }
-  reader.releaseLock()
-  return said
-}
-
-async function groupOf(pid: number): Promise<number> {
-  const stat = await Bun.file(`/proc/${pid}/stat`).text()
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+  throw new Error(`it exited without printing '${text}': ${said}`)
 }

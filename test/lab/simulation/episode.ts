@@ -36,6 +36,7 @@ export async function play(seed: number, script = scriptOf(randomOf(seed))): Pro
     { intervalMs: 5_000, healthyThreshold: 2, unhealthyThreshold: 3 },
     false,
   )
+  fleet.usersPerSecond = script.usersPerSecond
   using time = new VirtualTime(randomOf(seed + 1), (request) => fleet.forward(request))
   const episode = new Episode(script, time, fleet, behaviours)
   await episode.play()

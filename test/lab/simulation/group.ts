@@ -79,6 +79,7 @@ export function groupOf(
     if (quality === 'never healthy') behaviour.healthStatus = 503
     if (quality === 'broken') behaviour.canaryStatus = 500
     if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
+    if (quality === 'broken for users') behaviour.usersFail = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
     behaviours.set(imageOf(version), behaviour)
   }
@@ -117,7 +118,9 @@ export function settingsOf(
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
-    // Just enough to detect these faults: every request takes time to simulate.
+    // Less often than by default: every call takes time to simulate.
+    trafficSeconds: 30,
+    // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
     failureBudget: 0,

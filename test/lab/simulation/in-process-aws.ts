@@ -2,12 +2,13 @@ import { AutoScalingClient } from '@aws-sdk/client-auto-scaling'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { EC2Client } from '@aws-sdk/client-ec2'
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2'
+import { SSMClient } from '@aws-sdk/client-ssm'
 import type { Aws } from '../../../scripts/lib/aws/clients.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { ApiError } from '../aws-double/errors.ts'
 import { autoScaling } from '../aws-double/wire/autoscaling.ts'
 import { elb } from '../aws-double/wire/elb.ts'
-import { cloudwatch } from '../aws-double/wire/json.ts'
+import { cloudwatch, ssm } from '../aws-double/wire/json.ts'
 import { Query } from '../aws-double/wire/query.ts'
 
 type Output = Record<string, unknown>
@@ -16,8 +17,8 @@ type Output = Record<string, unknown>
 export type Faults = (action: string, call: () => Output) => Promise<Output>
 
 /**
- * The SDK's clients without a network: commands go to the double in this process. Auto Scaling, ELB and CloudWatch use
- * the double's own actions; EC2's answers are built here, since its wire format has other names than the SDK.
+ * The SDK's clients without a network: commands go to the double in this process. Auto Scaling, ELB, CloudWatch and SSM
+ * use the double's own actions; EC2's answers are built here, since its wire format has other names than the SDK.
  */
 export function inProcessAws(plane: ControlPlane, faults: Faults): Aws {
   const clientOf = (prototype: object, actions: (action: string, input: Output) => Output) =>
@@ -39,7 +40,7 @@ export function inProcessAws(plane: ControlPlane, faults: Faults): Aws {
       (action, input) => cloudwatch[action]?.(plane, input as never) as Output,
     ),
     ec2: clientOf(EC2Client.prototype, (action, input) => ec2(plane, action, input)),
-    ssm: clientOf({}, () => ({})),
+    ssm: clientOf(SSMClient.prototype, (action, input) => ssm[action]?.(plane, input) as Output),
     sts: clientOf({}, () => ({})),
   } as Aws
 }

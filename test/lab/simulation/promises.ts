@@ -198,8 +198,13 @@ export class Promises {
         `good version ${version}, undisturbed, ended with ${code}: ${receipt?.reason}`,
       )
     }
-    // In fewer, old and new may serve in different zones only, and are not compared.
-    const isUnseen = releases[version - 1] === 'slow' && this.script.instances < 3
+    const quality = releases[version - 1]
+    const { instances, alarms } = this.script
+    const isUnseen =
+      // In fewer, old and new may serve in different zones only, and are not compared.
+      (quality === 'slow' && instances < 3) ||
+      // Where one instance replaces the other, users' traffic is compared for a minute only.
+      (quality === 'broken for users' && instances < 2 && !alarms)
     if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
       this.broken.push(
         `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,

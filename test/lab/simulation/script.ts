@@ -1,4 +1,12 @@
-export type Quality = 'good' | 'never healthy' | 'broken' | 'broken later' | 'slow' | 'no launch'
+export type Quality =
+  | 'good'
+  | 'never healthy'
+  | 'broken'
+  | 'broken later'
+  /** For requests that the probe does not send. */
+  | 'broken for users'
+  | 'slow'
+  | 'no launch'
 
 /** Somebody at a terminal. */
 export interface Operator {
@@ -41,6 +49,8 @@ export interface Script {
   releases: Quality[]
   operators: Operator[]
   disturbances: Disturbance[]
+  /** What users send, in requests per second; they do wherever a release is broken for them only. */
+  usersPerSecond: number
   /** Whether an alarm watches, which is in ALARM while a broken release serves. */
   alarms: boolean
   bootSeconds: number
@@ -65,7 +75,15 @@ export function scriptOf(random: () => number): Script {
     // Slow ones are rare: noticing them takes many requests.
     random() < 0.04
       ? 'slow'
-      : oneOf<Quality>('good', 'good', 'never healthy', 'broken', 'broken later', 'no launch'),
+      : oneOf<Quality>(
+          'good',
+          'good',
+          'never healthy',
+          'broken',
+          'broken later',
+          'broken for users',
+          'no launch',
+        ),
     oneOf<Quality>('good', 'good', 'broken'),
   ]
   const operators: Operator[] = [{ verb: 'start', afterSeconds: 0, version: 3 }]
@@ -102,6 +120,7 @@ export function scriptOf(random: () => number): Script {
         'HealthCheck',
       ),
     })),
+    usersPerSecond: releases[2] === 'broken for users' ? oneOf(50, 500) : oneOf(0, 0, 10, 100),
     alarms: random() < 0.5,
     bootSeconds: oneOf(5, 30, 90),
     lagSeconds: oneOf(0, 0, 0, 10),

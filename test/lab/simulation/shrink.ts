@@ -34,6 +34,7 @@ function* simpler(script: Script): Generator<Script> {
     yield { ...script, disturbances }
   }
   if (script.cancelSeconds) yield { ...script, cancelSeconds: 0 }
+  if (script.usersPerSecond) yield { ...script, usersPerSecond: 0 }
   if (script.alarms) yield { ...script, alarms: false }
   if (script.lagSeconds) yield { ...script, lagSeconds: 0 }
   if (script.instances > 1) yield { ...script, instances: script.instances - 1 }

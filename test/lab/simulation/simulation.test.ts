@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { play } from './episode.ts'
 import { shrink } from './shrink.ts'
 
-/** About four minutes on two cores; SIMULATION_EPISODES sets another number. */
-const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 50_000)
+/** About half a minute on two cores; SIMULATION_EPISODES sets another number. */
+const EPISODES = Number(process.env.SIMULATION_EPISODES ?? 5_000)
 /**
  * The first seed. Always the same, so that a failure is due to the change and not to chance; the workflow `explore` plays
  * others each night.

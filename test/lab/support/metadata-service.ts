@@ -44,6 +44,8 @@ export class MetadataService {
   private readonly tokens = new Map<string, Token>()
   private server: Bun.Server<undefined> | undefined
 
+  constructor(private readonly now = Date.now) {}
+
   /** Port 0 selects a free one. Returns the URL. */
   start(hostname = METADATA_ADDRESS, port = 80): string {
     this.server = Bun.serve({
@@ -72,7 +74,7 @@ export class MetadataService {
     }
     if (request.method !== 'GET') return plain(405, '')
     const token = this.tokens.get(request.headers.get(TOKEN_HEADER) ?? '')
-    if (token?.address !== address || token.expiresAt <= Date.now()) return plain(401, '')
+    if (token?.address !== address || token.expiresAt <= this.now()) return plain(401, '')
     const [version = '', ...path] = pathname.split('/').filter(Boolean)
     const found = VERSIONS.includes(version) ? lookUp(describe(instance, address), path) : undefined
     if (found === undefined || found === '') return plain(404, '')
@@ -86,7 +88,7 @@ export class MetadataService {
     if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_TTL_SECONDS)
       return plain(400, '')
     const token = crypto.getRandomValues(new Uint8Array(42)).toBase64({ alphabet: 'base64url' })
-    this.tokens.set(token, { address, expiresAt: Date.now() + seconds * 1000 })
+    this.tokens.set(token, { address, expiresAt: this.now() + seconds * 1000 })
     return plain(200, token, { [TTL_HEADER]: String(seconds) })
   }
 }

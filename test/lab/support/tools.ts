@@ -5,15 +5,28 @@ import { succeed } from './command.ts'
 
 export const cache = join(root, 'test/.cache')
 
+/** Tools from PyPI, by version. */
+const PYTHON = { ministack: '1.5.33', schemathesis: '4.32.5', checkov: '3.3.30' }
+
+/** Tools that Go builds, by module and version. */
+const GO = {
+  tflint: ['github.com/terraform-linters/tflint', 'v0.64.0'],
+  actionlint: ['github.com/rhysd/actionlint/cmd/actionlint', 'v1.7.12'],
+} as const
+
 /** Installs a tool from PyPI into its own virtual environment; returns the path of its command. */
-export async function pythonTool(name: string, version: string): Promise<string> {
-  const pip = 'source scripts/lib/shell/python.sh && python_tool "$1" "$2"'
-  await install(['bash', '-c', pip, 'bash', name, version], { root })
-  return join(cache, 'python', `${name}-${version}`, 'bin', name)
+export async function pythonTool(name: keyof typeof PYTHON): Promise<string> {
+  const folder = join(cache, 'python', `${name}-${PYTHON[name]}`)
+  const script =
+    '[ -e "$1/.installed" ] || { rm -rf "$1"; python3 -m venv "$1"; "$1/bin/pip" install --quiet --disable-pip-version-check "$2"; touch "$1/.installed"; }'
+  const words = [folder, `${name}==${PYTHON[name]}`]
+  await install(['sh', '-euc', script, 'sh', ...words])
+  return join(folder, 'bin', name)
 }
 
 /** Builds a tool from its Go module; returns the path of its command. */
-export async function goTool(name: string, module: string, version: string): Promise<string> {
+export async function goTool(name: keyof typeof GO): Promise<string> {
+  const [module, version] = GO[name]
   const folder = join(cache, `${name}-${version}`)
   const command = join(folder, name)
   if (existsSync(command)) return command

@@ -55,7 +55,13 @@ describe('alarms', () => {
   })
 
   test('are ill when one that Terraform made is gone', async () => {
-    const outputs = { url: undefined, group: GROUP, region: undefined, alarms: [`${GROUP}-gone`] }
+    const outputs = {
+      url: undefined,
+      group: GROUP,
+      region: undefined,
+      release: undefined,
+      alarms: [`${GROUP}-gone`],
+    }
     const found = await ward.find('alarms', { terraform: undefined as never, outputs })
     expect(found.map(({ text }) => text)).toEqual([`the alarm ${GROUP}-gone does not exist`])
   })

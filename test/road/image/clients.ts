@@ -2,12 +2,15 @@ import { config } from '../../../package.json'
 
 /**
  * Clients behind a load balancer, to run beside a container: each of 8 writes and reads in turn, while /hc is polled
- * every 200 ms. Three failures of /hc in a row, the threshold of the real load balancer, end it. Prints the outcome.
+ * every 200 ms. Says when they are under load. Three failures of /hc in a row, the threshold of the real load balancer, end
+ * it. Prints the outcome.
  */
 const base = `http://127.0.0.1:${config.port}`
 const CLIENTS = 8
 const HEALTH_INTERVAL_MS = 200
 const UNHEALTHY_THRESHOLD = 3
+/** Requests after which it is said to be. */
+const UNDER_LOAD = 100
 
 const failures: string[] = []
 let requests = 0
@@ -25,7 +28,7 @@ async function client(user: string): Promise<void> {
 }
 
 async function expectStatus(status: number, url: string, init: RequestInit = {}): Promise<void> {
-  requests++
+  if (++requests === UNDER_LOAD) console.log('under load')
   try {
     const response = await fetch(url, init)
     await response.arrayBuffer()
@@ -51,6 +54,5 @@ async function watchHealth(): Promise<void> {
 const users = Array.from({ length: CLIENTS }, (_, index) =>
   `user${String.fromCharCode(97 + index)}`.replace(/\d/g, ''),
 )
-console.log('started')
 await Promise.all([watchHealth(), ...users.map(client)])
 console.log(JSON.stringify({ requests, failures }))

@@ -3,28 +3,24 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { run, succeed } from '../../lab/support/command.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 
 const readme = await Bun.file(join(root, 'README.md')).text()
 
 /** A clone with the dependencies of this checkout, so that a test does not fetch them again. */
-function cloneInto(folder: string): string {
+async function cloneInto(folder: string): Promise<string> {
   const clone = join(folder, 'clone')
-  for (const command of [
-    ['git', 'clone', '--quiet', '--shared', root, clone],
-    ['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')],
-  ]) {
-    const done = Bun.spawnSync(command)
-    if (done.exitCode !== 0) throw new Error(`${command.join(' ')}: ${done.stderr}`)
-  }
+  await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
+  await succeed(['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')])
   return clone
 }
 
 describe('scripts/start', () => {
   test('serves, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
+    const clone = await cloneInto(folder.path)
     const port = String(freePort())
     const child = Bun.spawn(['scripts/start', port], {
       cwd: clone,
@@ -42,32 +38,31 @@ describe('scripts/start', () => {
     )
     expect(printed).toContain(`${name} is serving at http://localhost:${port}`)
 
-    const run = (line: string) =>
-      Bun.spawnSync(['bash', '-c', line.replaceAll('5000', port)]).stdout.toString()
+    const answer = async (line = '') =>
+      (await run(['bash', '-c', line.replaceAll('5000', port)])).out
     const lines = readme.split('\n').filter((line) => line.startsWith('curl '))
-    const answers = lines.map(run)
+    const answers: string[] = []
+    for (const line of lines) answers.push(await answer(line))
     expect(answers[0]).toStartWith('HTTP/1.1 204')
     expect(answers[1]).toMatch(/^\{"message":"Hello, Ada! Your birthday is in \d+ day\(s\)"\}$/)
     expect(answers[2]).toStartWith('HTTP/1.1 204')
     expect(answers[3]).toBe('{"status":"ok"}')
     expect(JSON.parse(answers[4] ?? '')).toMatchObject({ environment: 'local' })
     const own = printed.split('\n').filter((line) => line.startsWith('  curl '))
-    expect(run(own[0] ?? '')).toStartWith('HTTP/1.1 204')
-    expect(run(own[1] ?? '')).toContain('Hello, Ada!')
+    expect(await answer(own[0])).toStartWith('HTTP/1.1 204')
+    expect(await answer(own[1])).toContain('Hello, Ada!')
 
     const log = join(clone, `${name}.log`)
     const logged = await Bun.file(log).text()
-    const second = Bun.spawnSync(['scripts/start', '0'], {
+    const second = await run(['scripts/start', '0'], {
       cwd: clone,
       env: {
         ...process.env,
         ADMIN_PORT: new URL(/"admin":"([^"]+)"/.exec(logged)?.[1] ?? '').port,
       },
     })
-    expect(second.exitCode).toBe(1)
-    expect(second.stderr.toString()).toMatch(
-      new RegExp(`^${name}: cannot start: ADMIN_PORT: \\d+ is taken `),
-    )
+    expect(second.code).toBe(1)
+    expect(second.err).toMatch(new RegExp(`^${name}: cannot start: ADMIN_PORT: \\d+ is taken `))
     expect((await Bun.file(log).text()).startsWith(logged)).toBe(true)
 
     child.kill('SIGINT')
@@ -81,28 +76,28 @@ describe('scripts/start', () => {
     await end(child)
   }, 300_000)
 
-  test('reports an invalid setting once, and exits as the service does', () => {
-    const done = Bun.spawnSync([join(root, 'scripts/start'), '0'], {
+  test('reports an invalid setting once, and exits as the service does', async () => {
+    const done = await run([join(root, 'scripts/start'), '0'], {
       env: { ...process.env, TIMEZONE: 'Mars' },
     })
-    expect(done.exitCode).toBe(78)
-    expect(done.stderr.toString()).toBe(
+    expect(done.code).toBe(78)
+    expect(done.err).toBe(
       `${name}: TIMEZONE: got "Mars", expected an IANA time zone, such as Europe/Berlin\n`,
     )
   }, 60_000)
 })
 
 describe('scripts/check', () => {
-  test('says how to repair formatting, repairs it with --fix, and finds import cycles', () => {
+  test('says how to repair formatting, repairs it with --fix, and finds import cycles', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
-    const check = (...words: string[]) => Bun.spawnSync(['scripts/check', ...words], { cwd: clone })
+    const clone = await cloneInto(folder.path)
+    const check = (...words: string[]) => run(['scripts/check', ...words], { cwd: clone })
     const untidy = join(clone, 'src/untidy.ts')
     writeFileSync(untidy, 'export   const one = "1"\n')
-    const failing = check()
-    expect(failing.exitCode).toBe(1)
-    expect(failing.stderr.toString()).toContain('scripts/check --fix fixes')
-    expect(check('--fix').exitCode).toBe(0)
+    const failing = await check()
+    expect(failing.code).toBe(1)
+    expect(failing.err).toContain('scripts/check --fix fixes')
+    expect((await check('--fix')).code).toBe(0)
     expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
     for (const [one, other] of [
       ['left', 'right'],
@@ -111,74 +106,75 @@ describe('scripts/check', () => {
       const text = `import type { ${other} } from './${other}.ts'\n\nexport type ${one} = ${other} | 1\n`
       writeFileSync(join(clone, `src/telemetry/${one}.ts`), text)
     }
-    const circular = check()
-    expect(circular.stdout.toString() + circular.stderr.toString()).toContain('part of a cycle')
-    const wrong = check('--repair')
-    expect(wrong.exitCode).toBe(2)
-    expect(wrong.stderr.toString()).toBe(
+    const circular = await check()
+    expect(circular.output).toContain('part of a cycle')
+    const wrong = await check('--repair')
+    expect(wrong.code).toBe(2)
+    expect(wrong.err).toBe(
       'check: got --repair, expected nothing or --fix (scripts/check --help)\n',
     )
   }, 300_000)
 })
 
 describe('scripts/test', () => {
-  test('fails when a test run or the build crashes, and continues with the other parts', () => {
+  const lastLines = (out: string, count: number) => out.trimEnd().split('\n').slice(-count)
+
+  test('fails when a test run or the build crashes, and runs the others', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
-    const run = (...parts: string[]) => {
-      const done = Bun.spawnSync(['scripts/test', ...parts], { cwd: clone })
-      return { exitCode: done.exitCode, last: done.stdout.toString().trimEnd().split('\n').at(-1) }
-    }
-    Bun.spawnSync(
-      ['bash', '-c', 'rm test/*/unit/*; rm -r test/service/http; echo "@@@" >>src/main.ts'],
-      {
-        cwd: clone,
-      },
-    )
-    writeFileSync(
-      join(clone, 'test/service/unit/crash.test.ts'),
-      "process.kill(process.pid, 'SIGKILL')",
-    )
-    expect(run('unit', 'browser')).toEqual({ exitCode: 1, last: '0 passed, 2 failed, 0 skipped' })
-    expect(run('nonsense').exitCode).toBe(2)
+    const clone = await cloneInto(folder.path)
+    await succeed(['bash', '-c', 'rm test/*/unit/*; echo "@@@" >>src/main.ts'], { cwd: clone })
+    const crash = "process.kill(process.pid, 'SIGKILL')"
+    writeFileSync(join(clone, 'test/service/unit/crash.test.ts'), crash)
+    const { code, out } = await run(['scripts/test', 'unit', 'binary/abuse'], { cwd: clone })
+    expect(lastLines(out, 1)).toEqual(['0 passed, 2 failed, 0 skipped'])
+    expect(out).toContain('failed: binary/abuse\nError: scripts/build failed:')
+    expect(code).toBe(1)
   }, 60_000)
 
-  test('repeats at the end which tests failed, and with what error', () => {
+  test('says at the end which tests failed, with what error, and how to repeat them', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
-    Bun.spawnSync(['bash', '-c', 'rm test/*/unit/*'], { cwd: clone })
+    const clone = await cloneInto(folder.path)
+    await succeed(['bash', '-c', 'rm test/*/unit/*'], { cwd: clone })
     const failing =
       "import { expect, test } from 'bun:test'\ntest('a claim', () => expect(1).toBe(2))\n"
     writeFileSync(join(clone, 'test/service/unit/one.test.ts'), failing)
-    const { stdout } = Bun.spawnSync(['scripts/test', 'unit'], { cwd: clone })
-    const end = stdout.toString().split('\ntook: ')[1]
-    expect(end).toMatch(/error: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nfailed: unit\n/)
+    const { code, out } = await run(['scripts/test', 'unit', 'check'], { cwd: clone })
+    expect(out.split('\ntook ')[1]).toMatch(
+      /failed: unit\nerror: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nto repeat: scripts\/test unit\n/,
+    )
+    expect(code).toBe(1)
   }, 60_000)
 
-  test('says at the end what was left out, and why', () => {
+  test('says at the end what could not run, and why, and exits with 3', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
+    const clone = await cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
     // Without Terraform on PATH.
-    const own = 'bash dirname sed uname git mktemp rm mkdir tail cat'
-    for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
+    for (const tool of ['bash', 'dirname', 'sed', 'uname', 'git'])
+      symlinkSync(Bun.which(tool) as string, join(bin, tool))
     symlinkSync(process.execPath, join(bin, 'bun'))
-    Bun.spawnSync(['touch', join(clone, 'node_modules/.installed')])
+    await succeed(['touch', join(clone, 'node_modules/.installed')])
     const env = { PATH: bin, HOME: folder.path }
-    const done = Bun.spawnSync(['scripts/test', 'terraform'], { cwd: clone, env })
-    expect(done.stdout.toString().trimEnd().split('\n').slice(-2)).toEqual([
-      'left out: terraform: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
+    const { code, out } = await run(['scripts/test', 'terraform/timeouts'], { cwd: clone, env })
+    expect(lastLines(out, 2)).toEqual([
+      'left out: terraform/timeouts: missing: Terraform 1.11 or later, https://developer.hashicorp.com/terraform/install',
       '0 passed, 0 failed, 1 skipped',
     ])
-    expect(done.exitCode).toBe(0)
+    expect(code).toBe(3)
   }, 60_000)
+
+  test('names the parts when it is asked for another', async () => {
+    const { code, err } = await run(['scripts/test', 'nonsense'], { cwd: root })
+    expect(err).toStartWith("test: got 'nonsense', expected --all, check, unit, ")
+    expect(code).toBe(2)
+  })
 })
 
 describe('Bun', () => {
-  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', () => {
+  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
+    const clone = await cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
     const own = 'bash sed mkdir dirname uname touch env ln cat mv chmod sha256sum tar gzip'
@@ -194,29 +190,29 @@ describe('Bun', () => {
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
     const install = () =>
-      Bun.spawnSync(
-        ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
-        { cwd: clone, env: { PATH: bin, HOME: folder.path } },
-      )
-    const done = install()
-    expect(done.stderr.toString()).toStartWith(`installing Bun ${Bun.version} for linux-`)
-    expect(done.stdout.toString()).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+      run(['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'], {
+        cwd: clone,
+        env: { PATH: bin, HOME: folder.path },
+      })
+    const done = await install()
+    expect(done.err).toStartWith(`installing Bun ${Bun.version} for linux-`)
+    expect(done.out).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
     rmSync(join(clone, '.tools'), { recursive: true })
     const sums = join(clone, 'scripts/lib/shell/bun.sha256')
     writeFileSync(sums, readFileSync(sums, 'utf8').replaceAll(/^./gm, 'x'))
-    const refused = install()
-    expect(refused.stderr.toString()).toContain('is not the one in scripts/lib/shell/bun.sha256')
-    expect(refused.exitCode).toBe(1)
+    const refused = await install()
+    expect(refused.err).toContain('is not the one in scripts/lib/shell/bun.sha256')
+    expect(refused.code).toBe(1)
     expect(existsSync(join(clone, '.tools/bun/bin/bun'))).toBe(false)
   }, 300_000)
 
-  test('is embedded in an executable only if its checksum is listed', () => {
+  test('is embedded in an executable only if its checksum is listed', async () => {
     using folder = temporaryFolder()
-    const clone = cloneInto(folder.path)
+    const clone = await cloneInto(folder.path)
     writeFileSync(join(clone, 'scripts/lib/shell/bun.sha256'), '')
-    const { stderr, exitCode } = Bun.spawnSync(['scripts/build'], { cwd: clone, env: process.env })
-    expect(stderr.toString()).toContain('bun.sha256 lists no Bun for linux-')
-    expect(exitCode).toBe(1)
+    const { err, code } = await run(['scripts/build'], { cwd: clone })
+    expect(err).toContain('bun.sha256 lists no Bun for linux-')
+    expect(code).toBe(1)
     expect(existsSync(join(clone, 'dist', 'SHA256SUMS'))).toBe(false)
   }, 60_000)
 })
@@ -232,8 +228,8 @@ const headingsOf = (text: string): string[] =>
 
 describe('the documents', () => {
   test('have no broken links', async () => {
-    const documents = Bun.spawnSync(['git', 'ls-files', '*.md'], { cwd: root }).stdout.toString()
-    for (const document of documents.trim().split('\n')) {
+    const { out } = await succeed(['git', 'ls-files', '*.md'], { cwd: root })
+    for (const document of out.trim().split('\n')) {
       const text = await Bun.file(join(root, document)).text()
       for (const [, path = '', heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)) {
         // GitHub serves these in addition to the files.

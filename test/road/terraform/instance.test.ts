@@ -6,7 +6,6 @@ import { MAX_HEALTHY, MIN_HEALTHY } from '../../../scripts/lib/rollout/options.t
 import { root, service } from '../../../scripts/lib/service.ts'
 import { loadConfig } from '../../../src/config/config.ts'
 import { LOG_LEVELS } from '../../../src/telemetry/log.ts'
-import { createMetrics, createRegistry } from '../../../src/telemetry/metrics.ts'
 import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
@@ -21,7 +20,6 @@ const agent = await agentSource()
 
 const INSTANCE = 'i-0123456789abcdef0'
 const RELEASE = '1'.repeat(40)
-const RELEASE_OF_TEST = { id: RELEASE, commit: RELEASE, builtAt: '2026-01-01T00:00:00Z' }
 /** The group's name in terraform test. */
 const MOCKED = `${service.name}-mocked`
 
@@ -256,50 +254,6 @@ describe('the SSM documents', () => {
         },
       } as unknown as Document['mainSteps'][0]['inputs'],
     ])
-  })
-
-  test('tell the traffic of all workers of an instance together, in one line', async () => {
-    using temporary = temporaryFolder()
-    const worker = (count: number) => {
-      const metrics = createMetrics(RELEASE_OF_TEST, createRegistry())
-      for (let done = 0; done < count; done++)
-        metrics.request('GET', '/hello/:username', 200, 0.003)
-      metrics.request('PUT', '/hello/:username', 503, 9)
-      return metrics.text()
-    }
-    const texts = await Promise.all([3, 4].map(worker))
-    for (const [index, text] of texts.entries())
-      writeFileSync(join(temporary.path, `${9464 + index}`), text)
-    writeFileSync(join(temporary.path, 'release'), `${RELEASE}\n`)
-    stubCommand(
-      temporary.path,
-      'systemctl',
-      '#!/bin/sh\nprintf "app@%s.service loaded active running Worker\\n" 9464 9465 9466\n',
-    )
-    stubCommand(
-      temporary.path,
-      'curl',
-      `#!/bin/sh\nfor url; do :; done\nport=\${url#http://127.0.0.1:}\ncat '${temporary.path}'/"\${port%/metrics}"\n`,
-    )
-    const { document } = documents.find(({ name }) => name === 'traffic') as { document: Document }
-    const script = scriptOf(document).replace('/etc/app/release', join(temporary.path, 'release'))
-    const PATH = `${temporary.path}:${process.env.PATH}`
-    const { stdout } = Bun.spawnSync(['sh', '-c', script], { env: { PATH } })
-    const lines = stdout.toString().split('\n')
-    expect(lines).toHaveLength(2)
-    const told = JSON.parse(lines[0] as string)
-    expect(told.release).toBe(RELEASE)
-    // The third worker does not answer.
-    expect(told.started).toHaveLength(2)
-    const bounds = told.le as number[]
-    expect(bounds).toEqual(bounds.toSorted((one, other) => one - other))
-    const { buckets, ...got } = told.requests['GET /hello/:username 200']
-    expect(got).toEqual({ count: 7, seconds: 0.021 })
-    expect(buckets).toEqual(bounds.map((bound) => (bound < 0.003 ? 0 : 7)))
-    const put = told.requests['PUT /hello/:username 503']
-    expect(put).toMatchObject({ count: 2, seconds: 18 })
-    expect(put.buckets.at(-1)).toBe(0)
-    expect(Object.keys(told.requests)).toHaveLength(2)
   })
 
   test('drain and undrain act only on this group, with their own role', () => {

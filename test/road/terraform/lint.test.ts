@@ -5,16 +5,13 @@ import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { goTool, pythonTool } from '../../lab/support/tools.ts'
 
-const CHECKOV = '3.3.30'
-const TFLINT = { module: 'github.com/terraform-linters/tflint', version: 'v0.64.0' }
-
 // The first run installs checkov, and builds tflint.
 setDefaultTimeout(600_000)
 
 const folder = join(root, 'terraform')
 
 test('the configuration passes checkov', async () => {
-  const checkov = await pythonTool('checkov', CHECKOV)
+  const checkov = await pythonTool('checkov')
   const { code, output } = await run(
     [
       checkov,
@@ -36,7 +33,7 @@ const go = Bun.which('go')
 sayWhatIsLeftOut('tflint', go ? undefined : 'it is built with Go, which is not installed')
 
 test.skipIf(!go)('the configuration passes tflint', async () => {
-  const tflint = await goTool('tflint', TFLINT.module, TFLINT.version)
+  const tflint = await goTool('tflint')
   const { code, output } = await run([tflint, '--chdir', folder, '--recursive'], { cwd: root })
   expect(output).toBe('')
   expect(code).toBe(0)

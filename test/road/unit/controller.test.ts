@@ -16,7 +16,7 @@ const GOAL: Goal = {
   isGuarded: true,
   deadline: 3_600_000,
   stallMs: 600_000,
-  checkpoints: { percentages: [50, 100], delayMs: 120_000, answers: 20 },
+  checkpoints: { percentages: [50, 100], delayMs: 120_000, watchSeconds: 60, answers: 20 },
 }
 
 const member = (version: number, isHealthy = true): Member => ({

@@ -21,8 +21,6 @@ import { temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import { goTool } from '../../lab/support/tools.ts'
 
-const ACTIONLINT = { module: 'github.com/rhysd/actionlint/cmd/actionlint', version: 'v1.7.12' }
-
 // The first run builds actionlint.
 setDefaultTimeout(300_000)
 
@@ -75,7 +73,7 @@ sayWhatIsLeftOut('actionlint', go ? undefined : 'it is built with Go, which is n
 
 describe('the workflows', () => {
   test.skipIf(!go)('pass actionlint, with shellcheck on their scripts', async () => {
-    const actionlint = await goTool('actionlint', ACTIONLINT.module, ACTIONLINT.version)
+    const actionlint = await goTool('actionlint')
     const { code, output } = await run([actionlint, '-no-color'], { cwd: root })
     expect(output).toBe('')
     expect(code).toBe(0)

@@ -3,6 +3,7 @@ import { createToken } from '../../../src/config/tokens.ts'
 import { run } from '../../lab/support/command.ts'
 import { healthy, startService } from '../../lab/support/executable.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
+import { pythonTool } from '../../lab/support/tools.ts'
 
 const EXAMPLES = '300'
 
@@ -11,7 +12,13 @@ async function fuzz(url: string, ...options: string[]) {
   using folder = temporaryFolder()
   return await run(
     [
-      ...['schemathesis', 'run', `${url}/openapi.json`, '--no-color', '--generation-deterministic'],
+      ...[
+        await pythonTool('schemathesis'),
+        'run',
+        `${url}/openapi.json`,
+        '--no-color',
+        '--generation-deterministic',
+      ],
       ...['--max-examples', EXAMPLES, '--phases', 'examples,coverage,fuzzing', '--checks', 'all'],
       // A schema cannot say that a date is before today, so valid data may be refused.
       ...['--exclude-checks', 'positive_data_acceptance'],

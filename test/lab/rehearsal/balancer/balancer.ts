@@ -5,7 +5,6 @@ import type { Names } from './dns.ts'
 import { combine, DRAINING, UNUSED } from './health.ts'
 import type { Lag } from './lag.ts'
 import { BalancerNode } from './node.ts'
-import { slowPath } from './slow-path.ts'
 
 /** 5xx responses so far: the load balancer's own, and those of instances. */
 export interface Errors {
@@ -27,15 +26,11 @@ export interface BalancerOptions {
   names: Names
   /** The addresses of its nodes. */
   addresses: string[]
-  /** Of a node that may come later; the certificate is for it, too. */
-  spare?: string
   device: string
   folder: string
   lag: Lag
   /** Between two health checks of a target, in seconds. */
   interval?: number
-  /** How long everything takes between the nodes and an instance, in milliseconds each way. */
-  delayMs?: number | undefined
   /** Called on each change of a target's state. */
   changed(id: string, health: TargetHealth): void
 }
@@ -50,19 +45,26 @@ export class Balancer {
   private readonly errorsOfGone: Errors = { own: 0, targets: 0 }
   /** Path of certificate and key. */
   private certificate = ''
-  private count = 0
   private isLate = false
 
   constructor(private readonly options: BalancerOptions) {}
 
   async start(): Promise<void> {
-    const { folder, addresses, spare = [], name, lag } = this.options
-    this.certificate = await makeCertificate(folder, name, addresses.concat(spare))
+    const { folder, addresses, name, device, lag, interval = RULES.interval } = this.options
+    this.certificate = await makeCertificate(folder, name, addresses)
     const healthLags = lag.draw(addresses.length)
     // One by one: their order says which of them is how late, and in which zone.
     for (const [index, address] of addresses.entries()) {
-      await this.addNode(address, healthLags[index])
+      const node = new BalancerNode({
+        ...{ name: `${name}-${index + 1}`, address, device, folder, interval },
+        certificate: this.certificate,
+        healthLag: healthLags[index] ?? 0,
+        changed: () => this.judge(),
+      })
+      await node.start()
+      this.nodes.push(node)
     }
+    this.publish()
   }
 
   async stop(): Promise<void> {
@@ -80,51 +82,24 @@ export class Balancer {
     return { own: sum('own'), targets: sum('targets') }
   }
 
-  /** Starts a node that knows every target, and adds it to DNS. */
-  async addNode(address: string, healthLag = 0): Promise<BalancerNode> {
-    const { name, device, folder, interval = RULES.interval } = this.options
-    const node = new BalancerNode({
-      name: `${name}-${++this.count}`,
-      address,
-      device,
-      folder,
-      certificate: this.certificate,
-      interval,
-      healthLag,
-      changed: () => this.judge(),
-    })
-    await node.start()
-    for (const [id, target] of this.targets) {
-      if (target.registered) await node.register(id, target.address)
-    }
-    this.nodes.push(node)
-    this.publish()
-    return node
-  }
-
-  /** Takes a node out of DNS. Clients may use it for as long as they keep its address. */
-  unlist(node: BalancerNode): void {
-    this.options.names.remove(this.options.name, node.address)
-  }
-
-  /** Stops a node: after its clients have gone, or at once. */
-  async removeNode(node: BalancerNode, how: 'leave' | 'stop'): Promise<void> {
-    this.unlist(node)
-    await node[how]()
+  /** Forgets a node that has been stopped, and takes it out of DNS. */
+  removeNode(node: BalancerNode): void {
     this.nodes.splice(this.nodes.indexOf(node), 1)
     this.errorsOfGone.own += node.errors.own
     this.errorsOfGone.targets += node.errors.targets
+    this.publish()
   }
 
-  /** Starts health checks; the instance gets requests once enough of them have succeeded. */
-  async register(id: string, itsAddress: string): Promise<void> {
-    const { delayMs } = this.options
-    const address = delayMs ? await slowPath(itsAddress, delayMs) : itsAddress
+  /**
+   * Starts health checks; the instance gets requests once enough of them have succeeded. Resolves when all nodes have
+   * heard, as do the others.
+   */
+  async register(id: string, address: string): Promise<void> {
     const health: TargetHealth = combine([])
     const target = { address, registered: true, health, heard: new Map() }
     this.targets.set(id, target)
     this.options.changed(id, health)
-    this.spread(target, (node) => node.register(id, address))
+    await this.spread(target, (node) => node.register(id, address))
   }
 
   /** Whether every node finds every registered target healthy. */
@@ -147,16 +122,16 @@ export class Balancer {
     target.registered = false
     target.health = DRAINING
     this.options.changed(id, DRAINING)
-    this.spread(target, (node) => node.deregister(id))
+    await this.spread(target, (node) => node.deregister(id))
   }
 
   /** Forgets the instance; each node does once it has heard of its deregistration. */
   async remove(id: string): Promise<void> {
     const target = this.targets.get(id)
     if (!target) return
-    if (target.registered) await this.deregister(id)
+    if (target.registered) void this.deregister(id)
     this.targets.delete(id)
-    for (const node of this.nodes) this.later(target, node, 0, () => node.remove(id))
+    await Promise.all(this.nodes.map((node) => this.later(target, node, 0, () => node.remove(id))))
   }
 
   health(id: string): TargetHealth {
@@ -180,12 +155,11 @@ export class Balancer {
     )
   }
 
-  private spread(target: Target, act: (node: BalancerNode) => Promise<void>): void {
+  private async spread(target: Target, act: (node: BalancerNode) => Promise<void>): Promise<void> {
     const delays = this.options.lag.draw(this.nodes.length)
-    for (const [index, node] of this.nodes.entries()) {
-      const delayMs = this.isLate ? (delays[index] ?? 0) * 1000 : 0
-      this.later(target, node, delayMs, () => act(node))
-    }
+    const hear = (node: BalancerNode, index: number) =>
+      this.later(target, node, this.isLate ? (delays[index] ?? 0) * 1000 : 0, () => act(node))
+    await Promise.all(this.nodes.map(hear))
   }
 
   /** Has a node hear something of a target after `delayMs`, and after what it was to hear earlier. */
@@ -194,13 +168,14 @@ export class Balancer {
     node: BalancerNode,
     delayMs: number,
     act: () => Promise<void>,
-  ): void {
+  ): Promise<void> {
     const heard = Promise.all([target.heard.get(node), Bun.sleep(delayMs)])
       .then(act)
       .catch((error) => {
         if (!node.isGoing) console.error('balancer:', error)
       })
     target.heard.set(node, heard)
+    return heard
   }
 
   private judge(): void {

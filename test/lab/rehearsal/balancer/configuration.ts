@@ -50,7 +50,6 @@ global
   stats socket ${socket} mode 600 level admin
   nbthread 1
   maxconn 8000
-  close-spread-time 5s
 
 defaults
   mode http

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { HOST_ADDRESS, RUN_FOLDER } from '../names.ts'
+import { HOST_ADDRESS } from '../names.ts'
 
 /** How long clients may keep an answer, in seconds: a tenth of what an ALB says, as other waits here. */
 export const TTL_SECONDS = 6
@@ -28,13 +27,6 @@ export class Names {
 
   set(name: string, addresses: string[]): void {
     this.addresses.set(name, addresses)
-  }
-
-  remove(name: string, address: string): void {
-    this.set(
-      name,
-      (this.addresses.get(name) ?? []).filter((each) => each !== address),
-    )
   }
 
   /** RFC 1035, section 4: the question again, and one A record for each address. */
@@ -70,13 +62,4 @@ function recordOf(address: string): Buffer {
   record.writeUInt16BE(4, 10)
   record.set(address.split('.').map(Number), 12)
   return record
-}
-
-const RESOLVER = join(RUN_FOLDER, 'resolv.conf')
-
-/** The command that runs `words` with this server as the only one. */
-export async function withNames(words: string[]): Promise<string[]> {
-  await Bun.write(RESOLVER, `nameserver ${HOST_ADDRESS}\noptions timeout:1\n`)
-  const bound = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
-  return ['unshare', '--mount', 'sh', '-c', bound, RESOLVER, ...words]
 }

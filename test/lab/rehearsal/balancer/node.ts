@@ -90,14 +90,6 @@ export class BalancerNode {
     this.timer = setInterval(() => void this.poll(), POLL_MS)
   }
 
-  /** Takes no new connections, closes those of clients after their next response, and exits once all are closed. */
-  async leave(): Promise<void> {
-    this.going = true
-    this.process?.kill('SIGUSR1')
-    await this.process?.exited
-    await this.stop()
-  }
-
   /** Like a machine that loses power. */
   async stop(): Promise<void> {
     this.going = true

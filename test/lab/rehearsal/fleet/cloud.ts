@@ -8,7 +8,7 @@ import { renderUserData } from '../../support/user-data.ts'
 import { RULES } from '../balancer/configuration.ts'
 import { BALANCER, GROUP, TEMPLATE, URL } from '../names.ts'
 import { OK_ALARMS } from './alarm-watch.ts'
-import type { Release } from './releases.ts'
+import type { Release, ReleaseName } from './releases.ts'
 
 const REGION = 'eu-west-1'
 
@@ -26,17 +26,23 @@ export interface CloudOptions {
   pace: Pace
   tokenHash: string
   /** The service's settings for its store. */
-  store: string[]
+  store: Record<string, string>
+  /** Further settings of releases. */
+  settings: Settings
 }
+
+/** Of the service, by release: a bad one may be right, and its settings wrong. */
+export type Settings = Partial<Record<ReleaseName, Record<string, string>>>
 
 /** The AWS double with one group that runs launch template version 1, the first of `images`. */
 export async function startCloud(options: CloudOptions): Promise<Double> {
-  const { driver, images, instances, pace, tokenHash, store } = options
+  const { driver, images, instances, pace, tokenHash, store, settings } = options
   const now = Date.now()
-  const userData = await renderUserData({
-    environment: environment(tokenHash, store),
-    log_group: `/${service.name}/rehearsal/journal`,
-  })
+  const userDataOf = ({ name }: Release) =>
+    renderUserData({
+      environment: { ...environment(tokenHash), ...store, ...settings[name] },
+      log_group: `/${service.name}/rehearsal/journal`,
+    })
   const plane = new ControlPlane({
     group: {
       name: GROUP,
@@ -62,13 +68,15 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
       id: TEMPLATE,
       name: GROUP,
       tags: { service: service.name, environment: 'rehearsal' },
-      versions: [...images].map(([image, { id }]) => ({
-        imageId: image,
-        userData,
-        tags: { service: service.name, environment: 'rehearsal', release: id },
-        description: id,
-        createdAt: now,
-      })),
+      versions: await Promise.all(
+        [...images].map(async ([image, release]) => ({
+          imageId: image,
+          userData: await userDataOf(release),
+          tags: { service: service.name, environment: 'rehearsal', release: release.id },
+          description: release.id,
+          createdAt: now,
+        })),
+      ),
     },
     images: [...images].map(([image, { id }]) => ({
       id: image,
@@ -106,11 +114,10 @@ export const awsEnvironment = (
   [`${service.environmentPrefix}_ROLLOUT_URL`]: URL,
 })
 
-/** What the service's environment is here; in group.tf, its secrets are names. `store` is lines NAME=value. */
-const environment = (tokenHash: string, store: string[]): Record<string, string> => ({
+/** What the service's environment is here; in group.tf, its secrets are names. */
+const environment = (tokenHash: string): Record<string, string> => ({
   ENVIRONMENT: 'rehearsal',
   PORT: String(service.port),
   AWS_REGION: REGION,
   TOKENS: `write:${tokenHash}`,
-  ...Object.fromEntries(store.map((line) => line.split(/=(.*)/s).slice(0, 2))),
 })

@@ -11,14 +11,7 @@ import type {
 import { ec2Instance } from '../../support/ec2-instance.ts'
 import { MetadataService } from '../../support/metadata-service.ts'
 import type { Balancer } from '../balancer/balancer.ts'
-import {
-  addressOf,
-  BRIDGE,
-  CONTAINER_PREFIX,
-  NAMESPACE,
-  PREFIX_LENGTH,
-  RUN_FOLDER,
-} from '../names.ts'
+import { addressOf, BRIDGE, here, PREFIX_LENGTH } from '../names.ts'
 
 /** The history of an instance, in milliseconds since the epoch. */
 export interface Life {
@@ -58,7 +51,7 @@ interface Machine {
 export class Instances implements InstanceDriver {
   private readonly machines = new Map<string, Machine>()
   private readonly metadata = new MetadataService()
-  private readonly files = ec2Instance(join(RUN_FOLDER, 'ec2'))
+  private readonly files = ec2Instance(join(here.folder, 'ec2'))
   private count = 0
 
   /** `images` maps image IDs to root file systems; `documents` is the folder of the SSM documents. */
@@ -89,17 +82,17 @@ export class Instances implements InstanceDriver {
     if (!root) throw new Error(`the image id '[${imageId}]' does not exist`)
     const number = ++this.count
     const address = addressOf(number)
-    const folder = join(RUN_FOLDER, id)
+    const folder = join(here.folder, id)
     mkdirSync(folder, { recursive: true })
     this.metadata.describe(address, { id, imageId, zone, userData })
     const life: Life = { id, imageId, launchedAt: Date.now() }
     const booting = bootContainer({
       root,
-      name: `${CONTAINER_PREFIX}${number}`,
+      name: `${here.containers}${number}`,
       volatile: true,
       bind: this.files,
       network: {
-        namespace: `/run/netns/${NAMESPACE}`,
+        namespace: `/run/netns/${here.namespace}`,
         bridge: BRIDGE,
         address: `${address}/${PREFIX_LENGTH}`,
       },
@@ -121,7 +114,7 @@ export class Instances implements InstanceDriver {
     if (machine.life.killedAt) {
       await $`ip neighbour delete ${machine.address} dev ${BRIDGE}`.quiet()
     }
-    await this.balancer.remove(id)
+    void this.balancer.remove(id)
     machine.life.goneAt = Date.now()
   }
 
@@ -133,12 +126,12 @@ export class Instances implements InstanceDriver {
   async register(id: string): Promise<void> {
     const { life, address } = this.machine(id)
     life.registeredAt ??= Date.now()
-    await this.balancer.register(id, address)
+    void this.balancer.register(id, address)
   }
 
   async deregister(id: string): Promise<void> {
     this.machine(id).life.deregisteredAt = Date.now()
-    await this.balancer.deregister(id)
+    void this.balancer.deregister(id)
   }
 
   async drained(id: string): Promise<boolean> {

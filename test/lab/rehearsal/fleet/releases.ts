@@ -7,51 +7,15 @@ import { findLocalImage, pruneImages } from '../../../../scripts/lib/image/local
 /** Images of earlier rehearsals to keep, about 400 MB each. */
 const OTHERS_KEPT = 4
 
-export type ReleaseName =
-  | 'a'
-  | 'b'
-  | 'never-healthy'
-  | 'broken'
-  | 'turns-bad'
-  | 'no-drain'
-  | 'short-idle'
-
-/** How a release differs from the rehearsed commit: a file in src and what is replaced in it. */
-const PATCHES: Record<
-  Exclude<ReleaseName, 'a'>,
-  { file: string; from: string; to: string } | undefined
-> = {
-  // The same program, with another ID.
-  b: undefined,
-  // Fails only with the fleet's store: a release that is unhealthy by itself would not pass the bake.
-  'never-healthy': {
-    file: 'src/store/redis-client.ts',
-    from: "reads.operation(['ping'])",
-    to: "reads.operation(['no-such-command'])",
-  },
-  // Healthy, and yet it answers 404 to every GET. A route that is wrong by itself would not pass the warm-up.
-  broken: {
-    file: 'src/store/redis.ts',
-    from: "client.read(['get', key])",
-    to: "client.read(['get', key + '?'])",
-  },
-  // Works until its instance has this file, like a release that goes wrong over time.
-  'turns-bad': {
-    file: 'src/birthdays/routes.ts',
-    from: 'const username = usernameFrom(c.req',
-    to: "if (require('node:fs').existsSync('/etc/app/turn-bad')) throw new Error('turned bad')\n      const username = usernameFrom(c.req",
-  },
-  'no-drain': {
-    file: 'src/config/timeouts.ts',
-    from: 'DRAIN_SECONDS = 80',
-    to: 'DRAIN_SECONDS = 0',
-  },
-  'short-idle': {
-    file: 'src/config/timeouts.ts',
-    from: 'IDLE_TIMEOUT_SECONDS = 75',
-    to: 'IDLE_TIMEOUT_SECONDS = 4',
-  },
+/** How a release is built. They are of different commits, and so have different IDs. */
+const BUILDS = {
+  a: [],
+  b: [],
+  // The same, with a fault that its environment names.
+  faulty: ['--entry', 'test/lab/rehearsal/fleet/faulty/main.ts'],
 }
+
+export type ReleaseName = keyof typeof BUILDS
 
 export interface Release {
   name: ReleaseName
@@ -63,8 +27,8 @@ export interface Release {
 
 /**
  * Builds and bakes the releases with the scripts of their own commits, in a clone that is kept for reuse: `a` is the commit
- * `from`, the others are commits on top of HEAD. Existing images are reused. Throws `Stop` when interrupted, after the image
- * that is being made.
+ * `from`, the others are empty commits on top of HEAD. Existing images are reused. Throws `Stop` when interrupted, after
+ * the image that is being made.
  */
 export async function makeReleases(
   root: string,
@@ -78,17 +42,15 @@ export async function makeReleases(
   if (await $`git -C ${root} status --porcelain`.text()) {
     say('rehearsing the last commit: uncommitted changes are not in the releases')
   }
-  const head = (await $`git -C ${root} rev-parse HEAD`.text()).trim()
   const made = new Map<ReleaseName, Release>()
   for (const name of names) {
     if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
-    const id = await commitOf(root, clone, name, name === 'a' ? from : head)
-    const found = findLocalImage(clone, id)
-    if (!found) {
+    const id = await checkOut(root, clone, name, name === 'a' ? from : 'HEAD')
+    if (!findLocalImage(clone, id)) {
       say(`building and baking release ${name} (${id.slice(0, 12)})`)
-      await bake(clone, id)
+      await bake(clone, name, id)
     }
-    const image = found ?? findLocalImage(clone, id)
+    const image = findLocalImage(clone, id)
     if (!image) throw new Stop(`scripts/bake left no image of ${id}`)
     made.set(name, { name, id, image: image.root })
   }
@@ -114,10 +76,7 @@ async function updateClone(root: string, clone: string): Promise<void> {
 
 /** A base root file system takes a minute to build, so the trees share it. */
 function shareBase(from: string, to: string): void {
-  const [source, target] = [from, to].map((tree) => join(tree, 'packer', '.images')) as [
-    string,
-    string,
-  ]
+  const [source = '', target = ''] = [from, to].map((tree) => join(tree, 'packer', '.images'))
   if (!existsSync(source)) return
   mkdirSync(target, { recursive: true })
   for (const name of readdirSync(source).filter((each) => /^debian-.*\.tar$/.test(each))) {
@@ -125,54 +84,44 @@ function shareBase(from: string, to: string): void {
   }
 }
 
-/** Checks out the release's commit, creating it if necessary; the same commit each time. */
-async function commitOf(
+/** Checks out the release's commit, making it if necessary; the same commit each time. Returns its id. */
+async function checkOut(
   root: string,
   clone: string,
   name: ReleaseName,
   base: string,
 ): Promise<string> {
-  const commit = (
-    await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`.nothrow().text()
-  ).trim()
+  const found = await $`git -C ${root} rev-parse --verify --quiet ${`${base}^{commit}`}`
+    .nothrow()
+    .text()
+  const commit = found.trim()
   if (!commit) throw new Stop(`commit '${base}' does not exist here: check --from`)
-  await $`git -C ${clone} fetch --quiet origin ${commit}`.nothrow().quiet()
-  await $`git -C ${clone} checkout --quiet --force --detach ${commit}`.quiet()
+  const git = ['git', '-C', clone]
+  await $`${git} fetch --quiet origin ${commit}`.nothrow().quiet()
+  await $`${git} checkout --quiet --force --detach ${commit}`.quiet()
   if (name === 'a') return commit
-  const patch = PATCHES[name]
-  if (patch) await replace(join(clone, patch.file), patch)
-  const date = (await $`git -C ${clone} show --no-patch --format=%cI HEAD`.text()).trim()
-  const who = { name: 'rehearsal', email: 'rehearsal@localhost' }
-  await $`git -C ${clone} commit --quiet --all --allow-empty --no-verify --no-gpg-sign -m ${`Rehearse ${name}`}`
-    .env({
-      ...process.env,
-      ...{ GIT_AUTHOR_NAME: who.name, GIT_AUTHOR_EMAIL: who.email, GIT_AUTHOR_DATE: date },
-      ...{ GIT_COMMITTER_NAME: who.name, GIT_COMMITTER_EMAIL: who.email, GIT_COMMITTER_DATE: date },
-    })
+  const date = (await $`${git} show --no-patch --format=%cI`.text()).trim()
+  await $`${git} -c user.name=rehearsal -c user.email=rehearsal@localhost commit --quiet --allow-empty --no-verify --no-gpg-sign -m ${`Rehearse ${name}`}`
+    .env({ ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date })
     .quiet()
-  return (await $`git -C ${clone} rev-parse HEAD`.text()).trim()
+  return (await $`${git} rev-parse HEAD`.text()).trim()
 }
 
-async function replace(path: string, { from, to }: { from: string; to: string }): Promise<void> {
-  const text = await Bun.file(path).text()
-  if (!text.includes(from))
-    throw new Stop(`cannot build the bad release: ${path} does not contain "${from}"`)
-  await Bun.write(path, text.replaceAll(from, to))
-}
-
-async function bake(clone: string, id: string): Promise<void> {
+async function bake(clone: string, name: ReleaseName, id: string): Promise<void> {
   // Not a link to the folder: it would be followed, and where it leads to is part of the executable.
   const modules = join(clone, 'node_modules')
   rmSync(modules, { recursive: true, force: true })
   await $`cp --archive --link ${join(clone, '..', '..', 'node_modules')} ${modules}`
   // They are installed for the rehearsed tree; an old lock file keeps the clone from installing them again.
   utimesSync(join(clone, 'bun.lock'), 0, 0)
-  for (const step of [['scripts/build'], ['scripts/bake', '--local']]) {
+  for (const step of [
+    ['scripts/build', ...BUILDS[name]],
+    ['scripts/bake', '--local'],
+  ]) {
     const { exitCode, stderr } = await $`${step}`.cwd(clone).nothrow().quiet()
     if (exitCode !== 0) {
-      throw new Stop(
-        `${step.join(' ')} of ${id} failed:\n${stderr.toString().trim().split('\n').slice(-15).join('\n')}`,
-      )
+      const end = stderr.toString().trim().split('\n').slice(-15).join('\n')
+      throw new Stop(`${step.join(' ')} of ${id} failed:\n${end}`)
     }
   }
 }

@@ -7,7 +7,7 @@ import { RULES } from '../balancer/configuration.ts'
 import type { Names } from '../balancer/dns.ts'
 import { worstLag } from '../balancer/lag.ts'
 import { Load, requestsOf } from '../load/process.ts'
-import { BRIDGE, HOST_ADDRESS, RUN_FOLDER, STORE_PORT } from '../names.ts'
+import { BRIDGE, here } from '../names.ts'
 
 /** As systemd/app@.service has it. */
 const RESTART_MS = 500
@@ -27,8 +27,6 @@ export interface Cell {
   restarted: number
   /** All others. */
   other: number
-  /** How the failed requests failed. */
-  failures: Record<string, number>
   /** Users whose last acknowledged write was missing at the end. */
   lost: number
 }
@@ -43,6 +41,8 @@ export interface CellOptions {
   /** How long there is load, in milliseconds. */
   loadMs: number
   executable: string
+  /** The service's settings for its store. */
+  store: Record<string, string>
   names: Names
 }
 
@@ -58,7 +58,7 @@ class Worker {
   ) {}
 
   start(): void {
-    const log = Bun.file(join(RUN_FOLDER, `${this.id}.log`))
+    const log = Bun.file(join(here.folder, `${this.id}.log`))
     this.process = Bun.spawn([this.options.executable, String(service.port), 'rehearsal'], {
       stdin: 'ignore',
       stdout: log,
@@ -70,7 +70,7 @@ class Worker {
         DRAIN_SECONDS: String(this.options.drain),
         INSTANCE_ID: this.id,
         LOG_LEVEL: 'warn',
-        REDIS_ENDPOINT: `${HOST_ADDRESS}:${STORE_PORT}`,
+        ...this.options.store,
       },
     })
   }
@@ -89,7 +89,7 @@ class Worker {
 export async function playCell(options: CellOptions): Promise<Cell> {
   const { number, lag, drain, rate, loadMs, names } = options
   const subnet = `10.0.${number}`
-  const folder = join(RUN_FOLDER, `cell-${number}`)
+  const folder = join(here.folder, `cell-${number}`)
   mkdirSync(folder, { recursive: true })
   const name = `cell-${number}.test`
   const balancer = new Balancer({
@@ -106,7 +106,7 @@ export async function playCell(options: CellOptions): Promise<Cell> {
   for (const worker of workers) {
     await $`ip address add ${worker.address}/32 dev ${BRIDGE}`.quiet()
     worker.start()
-    await balancer.register(worker.id, worker.address)
+    void balancer.register(worker.id, worker.address)
   }
   const deadline = Date.now() + HEALTHY_TIMEOUT_MS
   while (!balancer.isSettled) {
@@ -136,11 +136,9 @@ export async function playCell(options: CellOptions): Promise<Cell> {
 
   const failed = seconds.flatMap((second) => second.failed)
   const of = (id: string) => failed.filter(({ instance }) => instance === id).length
-  const failures: Record<string, number> = {}
-  for (const { what } of failed) failures[what] = (failures[what] ?? 0) + 1
   const [deregistered, restarted] = [of(leaving.id), of(restarting.id)]
   return {
-    ...{ lag, drain, deregistered, restarted, failures },
+    ...{ lag, drain, deregistered, restarted },
     requests: seconds.reduce((total, second) => total + requestsOf(second), 0),
     other: failed.length - deregistered - restarted,
     lost: lost.length,
@@ -148,11 +146,11 @@ export async function playCell(options: CellOptions): Promise<Cell> {
 }
 
 async function leave(worker: Worker, balancer: Balancer): Promise<void> {
-  await balancer.deregister(worker.id)
+  void balancer.deregister(worker.id)
   const until = Date.now() + RULES.deregistration * 1000
   while (Date.now() < until && balancer.connections(worker.id) > 0) await Bun.sleep(50)
   await worker.stop()
-  await balancer.remove(worker.id)
+  void balancer.remove(worker.id)
 }
 
 async function restartInPlace(worker: Worker): Promise<void> {

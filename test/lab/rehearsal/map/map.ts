@@ -27,6 +27,10 @@ export function marginOf({ cells }: LagMap, drain: number): number | undefined {
   return margin
 }
 
+/** The map as JSON, a cell on each line. */
+export const jsonOf = ({ cells, ...rest }: LagMap): string =>
+  `${JSON.stringify(rest).slice(0, -1)},"cells":[\n${cells.map((cell) => JSON.stringify(cell)).join(',\n')}\n]}\n`
+
 /** Of a column in a terminal. */
 const WIDTH = 18
 

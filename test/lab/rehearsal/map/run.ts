@@ -3,8 +3,7 @@
 import { DRAIN_SECONDS } from '../../../../src/config/timeouts.ts'
 import { RULES } from '../balancer/configuration.ts'
 import { Names } from '../balancer/dns.ts'
-import { RedisStore } from '../fleet/redis-store.ts'
-import { STORE_PORT } from '../names.ts'
+import { RedisStore } from '../fleet/store.ts'
 import { type Cell, playCell } from './cell.ts'
 import { DRAINS, LAGS, type LagMap } from './map.ts'
 
@@ -22,9 +21,10 @@ try {
   const names = new Names()
   await names.start()
   // Nothing kills it, so it need not wait for the disk.
-  await new RedisStore(STORE_PORT, ['--appendonly', 'no']).start()
+  const store = new RedisStore(6379, [])
+  await store.start()
   const wanted = DRAINS.flatMap((drain) => LAGS.map((lag) => ({ lag, drain })))
-  const options = { rate: RATE, loadMs: LOAD_MS, executable, names }
+  const options = { rate: RATE, loadMs: LOAD_MS, executable, names, store: store.environment }
   const cells: Cell[] = []
   for (let from = 0; from < wanted.length; from += AT_ONCE) {
     const some = wanted.slice(from, from + AT_ONCE)

@@ -43,25 +43,34 @@ function heading() {
 
 function legend(id, entries) {
   byId(id).replaceChildren()
-  for (const [colour, text, opacity = 1] of entries) {
+  for (const [colour, text, height = 12] of entries) {
     const entry = element(byId(id), 'span')
     const swatch = element(entry, 'i')
     swatch.style.background = colour
-    swatch.style.opacity = opacity
+    swatch.style.height = `${height}px`
     entry.append(text)
   }
 }
 
-/** Vertical lines where something happened. */
+/** Vertical lines where something happened, with their numbers in the timeline. */
 const marks = {
   hooks: {
     draw: (plot) => {
       const { ctx, bbox } = plot
       ctx.save()
-      ctx.strokeStyle = css('--faint')
+      ctx.strokeStyle = css('--mark')
+      ctx.fillStyle = css('--quiet')
+      ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`
+      ctx.textAlign = 'center'
       ctx.setLineDash([3, 3])
-      for (const { at } of data.marks) {
+      // Those of the same moment have one number, the first.
+      let last = Number.NEGATIVE_INFINITY
+      for (const [index, { at }] of data.marks.entries()) {
         const x = Math.round(plot.valToPos(at, 'x', true)) + 0.5
+        if (x - last > 16 * devicePixelRatio) {
+          ctx.fillText(index + 1, x, bbox.top - 4 * devicePixelRatio)
+          last = x
+        }
         ctx.beginPath()
         ctx.moveTo(x, bbox.top)
         ctx.lineTo(x, bbox.top + bbox.height)
@@ -85,15 +94,15 @@ const xAxis = () =>
   axis({ values: (_, splits) => splits.map(clock), grid: { show: false }, size: 28 })
 const sync = uPlot.sync('rehearsal')
 
-function plot(id, height, options, columns) {
+function plot(id, label, height, options, columns) {
   const target = byId(id)
   target.replaceChildren()
-  return new uPlot(
+  const { ctx } = new uPlot(
     {
       width: target.clientWidth,
       height,
       legend: { show: false },
-      padding: [8, RIGHT, 0, 0],
+      padding: [20, RIGHT, 0, 0],
       cursor: { sync: { key: sync.key }, points: { show: false } },
       plugins: [marks],
       scales: { x: { time: false, range: [0, data.length] }, ...options.scales },
@@ -104,6 +113,8 @@ function plot(id, height, options, columns) {
     columns,
     target,
   )
+  ctx.canvas.setAttribute('role', 'img')
+  ctx.canvas.setAttribute('aria-label', label)
 }
 
 function requests() {
@@ -120,6 +131,7 @@ function requests() {
   })
   plot(
     'requests',
+    'Correct responses per second by release, and failed requests, over time',
     220,
     {
       series: [
@@ -143,19 +155,20 @@ function requests() {
 
 function latency() {
   legend('latency-legend', [
-    [css('--release-0'), 'p50'],
-    [css('--release-1'), 'p99'],
+    [css('--p50'), 'p50', 2],
+    [css('--p99'), 'p99', 2],
   ])
   const line = (stroke) => ({ stroke, width: 1.5, points: { show: false }, spanGaps: true })
   plot(
     'latency',
+    'The median and the 99th percentile of the latency of each second, over time',
     180,
     {
       scales: { y: { distr: 3, log: 10 } },
       yAxis: {
         filter: (_, splits) => splits.map((value) => (Math.log10(value) % 1 === 0 ? value : null)),
       },
-      series: [line(css('--release-0')), line(css('--release-1'))],
+      series: [line(css('--p50')), line(css('--p99'))],
     },
     [
       data.seconds.map(({ at }) => at),
@@ -165,18 +178,19 @@ function latency() {
   )
 }
 
+/** The colour is the release; the height is the step. */
 const STEPS = [
-  ['launchedAt', 'healthyAt', 0.3, 'boot and first health checks'],
-  ['healthyAt', 'deregisteredAt', 1, 'gets requests'],
-  ['deregisteredAt', 'stoppingAt', 0.55, 'drains'],
-  ['stoppingAt', 'goneAt', 0.2, 'shuts down'],
+  ['launchedAt', 'healthyAt', 5, 'boot and first health checks', 'boots'],
+  ['healthyAt', 'deregisteredAt', 12, 'gets requests', 'serves'],
+  ['deregisteredAt', 'stoppingAt', 8, 'drains', 'drains'],
+  ['stoppingAt', 'goneAt', 2, 'shuts down', 'stops'],
 ]
 const ROW = 18
 
 function lives() {
   legend(
     'life-legend',
-    STEPS.map(([, , opacity, text]) => [css('--quiet'), text, opacity]),
+    STEPS.map(([, , height, text]) => [css('--quiet'), text, height]),
   )
   const width = byId('lives').clientWidth
   const scale = (at) => LEFT + (at / data.length) * (width - LEFT - RIGHT)
@@ -196,19 +210,19 @@ function lives() {
   for (const [index, life] of data.lives.entries()) {
     const y = index * ROW
     draw('text', { x: 0, y: y + 13 }, life.id.slice(0, 10))
-    for (const [from, to, opacity, what] of STEPS) {
+    for (const [from, to, thickness, what, step] of STEPS) {
       // A step that was skipped or is still in progress ends with the next one, or with the rehearsal.
       const begin = life[from]
       const end = life[to] ?? life.stoppingAt ?? data.length
       if (begin === undefined || end <= begin) continue
       const bar = draw('rect', {
         x: scale(Math.max(0, begin)),
-        y: y + 3,
+        y: y + (ROW - thickness) / 2,
         width: Math.max(1, scale(Math.min(end, data.length)) - scale(Math.max(0, begin)) - 1),
-        height: ROW - 6,
-        rx: 2,
+        height: thickness,
+        rx: Math.min(2, thickness / 2),
         fill: colourOf(life.release),
-        opacity,
+        class: step,
       })
       const title = document.createElementNS(namespace, 'title')
       title.textContent = `${life.id} ${what}: ${(end - begin).toFixed(1)} s`
@@ -232,8 +246,9 @@ function tables() {
     element(row, 'td', what)
     element(row, 'td', seen)
   }
-  for (const { at, what } of data.marks) {
+  for (const [index, { at, what }] of data.marks.entries()) {
     const row = element(byId('marks'), 'tr')
+    element(row, 'td', index + 1)
     element(row, 'td', clock(at))
     element(row, 'td', what)
   }

@@ -1,7 +1,6 @@
 import type { Life } from '../fleet/instances.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
 import type { FailedRequest, ReadBack, Second } from '../load/lines.ts'
-import type { ScenarioName } from '../scenarios/names.ts'
 
 export interface Expectation {
   what: string
@@ -32,7 +31,7 @@ export interface Rollout {
 
 /** The result of a scenario, as its runner hands it over. Times are milliseconds since the epoch. */
 export interface Result {
-  scenario: ScenarioName
+  scenario: string
   instances: number
   rate: number
   clients: number

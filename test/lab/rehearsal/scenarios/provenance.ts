@@ -17,7 +17,7 @@ import {
   trust,
 } from '../../support/attestation.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
-import type { Rehearsal } from './rehearsal.ts'
+import type { Rehearsal } from '../rehearsal.ts'
 
 /** The branch of the clone that the rehearsed releases are on. */
 const BRANCH = 'rehearsed'

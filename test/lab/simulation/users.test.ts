@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'bun:test'
+import { forecast } from '../../../scripts/lib/probe/forecast.ts'
+import { fleetOf, play, type World } from './users.ts'
+
+/** What happens to users of both releases alike. Rounds are of ten seconds; the new release serves from the third. */
+const ALIKE: Record<string, World> = {
+  'nothing fails': { requests: 100 },
+  'one in a thousand fails': { requests: 300, fails: { fresh: 0.001, former: 0.001 } },
+  'one in fifty fails': { requests: 100, fails: { fresh: 0.02, former: 0.02 } },
+  'instances get unequal shares': {
+    requests: 300,
+    fails: { fresh: 0.001, former: 0.001 },
+    uneven: 0.3,
+  },
+  'failures come in bursts': { requests: 100, bursts: { perRound: 0.5, size: 40 } },
+  'one client fails all the time': { requests: 100, abuse: { perSecond: 50, from: 3, to: 30 } },
+  'a zone is sick': { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 0 } },
+  'the store fails for a minute': { requests: 100, store: { share: 0.5, from: 5, to: 11 } },
+}
+const RUNS = 2000
+
+describe(`in ${RUNS} rollouts where both releases are as good, of which two at most are stopped,`, () => {
+  for (const size of [2, 3, 20])
+    test.each(Object.entries(ALIKE))(`on ${size} instances, %s`, (what, world) => {
+      const fleet = fleetOf(size, 6)
+      let stopped = 0
+      for (let seed = 1; seed <= RUNS; seed++) if (play(seed, world, fleet)) stopped++
+      if (stopped > 0) console.log(`${size} instances, ${what}: ${stopped} stopped`)
+      expect(stopped).toBeLessThanOrEqual(2)
+    })
+})
+
+test('where a zone falls sick while only the new release serves there, nobody can tell them apart', () => {
+  const world = { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 10 } }
+  expect(play(1, world, fleetOf(3, 24))?.why).toContain('the new release failed')
+  expect(play(1, world, fleetOf(6, 24))).toBeUndefined()
+})
+
+test('a release four times as slow is stopped, one that is half as slow again is not', () => {
+  const runs = (slower: number) =>
+    Array.from({ length: 100 }, (_, seed) => play(seed, { requests: 100, slower }, fleetOf(3, 12)))
+  expect(runs(4).filter((run) => run?.why.includes('twice as slow'))).toHaveLength(100)
+  expect(runs(1.5).filter(Boolean)).toHaveLength(0)
+})
+
+describe('the forecast', () => {
+  const CASES = [2, 3, 6, 10, 30].flatMap((instances) =>
+    [10, 100, 1000].flatMap((perSecond) =>
+      [0.5, 0.1, 0.01, 0.001].map((share) => ({ instances, perSecond, share })),
+    ),
+  )
+
+  test.each(CASES)('is what the simulation shows, within ten seconds: %p', (each) => {
+    const { instances, perSecond, share } = each
+    const fleet = fleetOf(instances, 6)
+    const world = { requests: perSecond, fails: { fresh: share, former: 0 } }
+    const runs = Array.from({ length: 41 }, (_, seed) => play(seed, world, fleet))
+    const [seconds, harmed] = [
+      median(runs.map((run) => (run ? (run.round - 1) * 10 : Infinity))),
+      median(runs.map((run) => run?.failed ?? Infinity)),
+    ]
+    const told = forecast(
+      {
+        instances,
+        first: Math.max(1, Math.ceil(instances / 10)),
+        perSecond,
+        warmupSeconds: 70,
+        checkpointSeconds: 60,
+      },
+      share,
+    )
+    expect(Number.isFinite(seconds)).toBe(told !== undefined)
+    if (!told) return
+    expect(Math.abs(told.seconds - seconds)).toBeLessThanOrEqual(10)
+    expect(Math.abs(told.harmed / harmed - 1)).toBeLessThan(0.25)
+  })
+})
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] as number
