@@ -57,6 +57,6 @@ await runCommand(command, async ({ options, words: [release] }) => {
   const file = readReleaseFile(options.file)
   if (list) return await listReleases(aws, file, json)
   const chosen = await choose(aws, file, { release, previous, group, arch })
-  console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)
+  console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
   return await bump(options.file, file, chosen, json)
 })

@@ -18,6 +18,9 @@ const options = {
   all: flag(
     'apply the plan even if it changes more than the launch template and the rollout (not needed the first time)',
   ),
+  incompatible: flag(
+    'ship it even if its statement does not say that it was proven compatible with the release that runs',
+  ),
   unattested: flag('ship it even if no trusted builder vouches for the image'),
   retry: flag('retry a release that was rolled back'),
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),

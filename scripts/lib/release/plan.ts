@@ -7,6 +7,7 @@ import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/status.ts'
 import { type Survey, survey } from '../fleet/survey.ts'
+import type { Provenance } from '../provenance/attested.ts'
 import { checkpointsFor, MAX_HEALTHY, type Settings, watchSecondsFor } from '../rollout/options.ts'
 import { checkpointDelayFor } from '../rollout/preflight.ts'
 import { root } from '../service.ts'
@@ -28,8 +29,9 @@ export interface PlanOptions {
   /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
   chosenRelease: string
   next: Baked
-  /** Who vouches for its image, in words. */
-  provenance: string
+  provenance: Provenance
+  /** Goes back to a release that the present one was proven with, or is told not to ask. */
+  asksForProof: boolean
   pace: Pace
 }
 
@@ -37,6 +39,8 @@ export interface Plan {
   lines: string[]
   /** Whether this release was rolled back on the group. */
   wasRolledBack: boolean
+  /** The release that runs and that nothing proves the next to be compatible with; undefined if nothing is missing. */
+  unproven: string | undefined
 }
 
 /** What a deploy of `next` would do, in words. */
@@ -44,7 +48,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   const { group, next, chosenRelease, pace } = options
   const image = [
     `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`,
-    `provenance  ${options.provenance}`,
+    `provenance  ${options.provenance.text}`,
   ]
   if (group === undefined) {
     const lines = [
@@ -52,7 +56,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
       ...image,
       'instances   everything is created, and the group launches this release on its own',
     ]
-    return { lines, wasRolledBack: false }
+    return { lines, wasRolledBack: false, unproven: undefined }
   }
   const seen = await survey(aws, new FleetWatch(aws, group))
   const { fleet, rolledBack } = seen
@@ -64,10 +68,14 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     wayBackLine(aws, seen),
   ])
   const wasRolledBack = rolledBack.includes(next.release)
+  const { compatibleWith } = options.provenance
+  const isProven = [next.release, compatibleWith].includes(from)
+  const unproven = isProven || !options.asksForProof ? undefined : from
   const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
     ...image,
+    compatLine(from, next.release, isProven),
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
     ...durationLines(fleet, pace, alarms),
     alarmLine(alarms),
@@ -77,7 +85,14 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
       : []),
     wayBack,
   ]
-  return { lines, wasRolledBack }
+  return { lines, wasRolledBack, unproven }
+}
+
+function compatLine(from: string, to: string, isProven: boolean): string {
+  if (from === to) return 'compat      the same release'
+  return isProven
+    ? `compat      proven with ${shortRelease(from)} on one store, both ways`
+    : `compat      not proven with ${shortRelease(from)}, which runs (scripts/compat)`
 }
 
 function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {

@@ -21,6 +21,8 @@ export interface DeployOptions {
   yes: boolean
   /** Apply even a plan that changes more than a release needs. */
   all: boolean
+  /** Ship an image that nothing proves to be compatible with the release that runs. */
+  incompatible: boolean
   /** Ship an image that no trusted builder vouches for. */
   unattested: boolean
   retry: boolean
@@ -47,6 +49,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
     chosenRelease: chosen.release,
     next,
     provenance,
+    asksForProof: !(options.incompatible || options.unattested || previous),
     pace,
   })
   console.log(plan.lines.join('\n'))
@@ -54,6 +57,12 @@ export async function deploy(options: DeployOptions): Promise<number> {
   if (plan.wasRolledBack && !options.retry) {
     throw new Stop(
       `release ${shortRelease(next.release)} was rolled back on this group; --retry tries it again. Nothing was changed.`,
+    )
+  }
+
+  if (plan.unproven !== undefined) {
+    throw new Stop(
+      `nothing proves that ${shortRelease(next.release)} can share the store with ${shortRelease(plan.unproven)}, which runs: bake it again where scripts/compat finds that release, or pass --incompatible. Nothing was changed.`,
     )
   }
 

@@ -31,6 +31,7 @@ export const NEEDS = {
   git: { says: 'git', packages: ['git'] },
   curl: { says: 'curl', packages: ['curl'] },
   jq: { says: 'jq', packages: ['jq'] },
+  openssl: { says: 'openssl', packages: ['openssl'] },
   redis: { says: 'Redis', packages: ['redis-server', 'redis-sentinel', 'redis-tools', 'openssl'] },
   etcd: { says: 'etcd', packages: ['etcd-server', 'etcd-client'] },
   wrk: { says: 'wrk', packages: ['wrk'] },

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { accountOf } from '../../lab/aws-double/account.ts'
-import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { attest, BUILDER, stated, trust } from '../../lab/support/attestation.ts'
 import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
 import {
@@ -115,6 +115,7 @@ describe('deploy --plan', () => {
     expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
     expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
     expect(out).toContain(`provenance  signed by ${BUILDER} (key `)
+    expect(out).toContain(`compat      proven with ${old} on one store, both ways`)
     expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
     expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
     expect(out).toMatch(/expected +about \d+:\d\d minutes/)
@@ -124,6 +125,20 @@ describe('deploy --plan', () => {
       `way back    version 1, release ${old}: its AMI ${OLD_IMAGE} can be launched`,
     )
     expect(await chosen()).toBe(commits[0])
+  })
+
+  test('an image that was proven with another release is refused, unless asked for by name', async () => {
+    const parameters = { compatibleWith: 'c'.repeat(40) }
+    attest(scene.plane, NEW_IMAGE, stated(scene.plane, NEW_IMAGE, { parameters }))
+    const { code, out, err } = await run(['HEAD', '--yes'])
+    const [old, next] = commits.map((commit) => commit.slice(0, 12))
+    expect(code).toBe(1)
+    expect(out).toContain(`compat      not proven with ${old}, which runs (scripts/compat)`)
+    expect(err).toContain(
+      `nothing proves that ${next} can share the store with ${old}, which runs: bake it again`,
+    )
+    expect(await chosen()).toBe(commits[0])
+    expect((await run(['HEAD', '--yes', '--incompatible'])).code).toBe(0)
   })
 
   test('takes the settings of the rollout from the environment into account', async () => {
@@ -215,7 +230,7 @@ describe('deploy', () => {
 
   test('exits with 5 when the rollout took too long', async () => {
     scene.behave(NEW_IMAGE, { healthStatus: 503 })
-    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const quick = { CHECKPOINTS: 'none', WATCH_SECONDS: '0', TIMEOUT_SECONDS: '2' }
     const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
     expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
   })
