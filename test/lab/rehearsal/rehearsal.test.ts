@@ -21,7 +21,7 @@ const { leftOut } = cannotRehearse ? {} : await callersHere('rehearsal')
 sayWhatIsLeftOut('the permissions of roles in a rehearsal', leftOut)
 
 /** A rehearsal ends by itself before that, whatever happens in it. */
-const TIMEOUT_MS = 3_600_000
+const TIMEOUT_MS = 7_200_000
 
 type Receipt = Omit<Result, 'seconds'> & Summary
 
