@@ -4,6 +4,9 @@ import { SETTINGS } from './settings.ts'
 /** Words that begin the names of other programs' variables, too. */
 const SHARED = ['AWS', 'STATE', 'RUNTIME', 'NOTIFY', 'WATCHDOG']
 
+/** Of OpenSSL: two letters from TLS_CERT_FILE. */
+const OTHERS = ['SSL_CERT_FILE', 'SSL_CERT_DIR']
+
 const NAMES = Object.keys(SETTINGS)
 const PREFIXES = new Set(
   NAMES.filter((name) => name.includes('_'))
@@ -20,7 +23,7 @@ const LONG = 8
  */
 export function misspelled(env: Record<string, string | undefined>): string[] {
   return Object.keys(env).flatMap((variable) => {
-    if (Object.hasOwn(SETTINGS, variable)) return []
+    if (Object.hasOwn(SETTINGS, variable) || OTHERS.includes(variable)) return []
     const meant = NAMES.find(
       (name) => slips(variable.toUpperCase(), name) <= (name.length < LONG ? 1 : 2),
     )
