@@ -5,7 +5,7 @@ import { root } from '../../../scripts/lib/service.ts'
 import { callersHere } from '../iam/roles.ts'
 import { run, succeed } from '../support/command.ts'
 import { providerEnvironment } from '../support/terraform.ts'
-import { goTool, pythonTool } from '../support/tools.ts'
+import { goTool, pythonTool, valkeyServer } from '../support/tools.ts'
 
 /** What a test file needs that a checkout with Bun does not have. */
 interface Kind {
@@ -50,6 +50,11 @@ export const NEEDS = {
   schemathesis: {
     packages: ['python3', 'python3-venv'],
     prepare: () => pythonTool('schemathesis'),
+  },
+  valkey: {
+    says: 'Python',
+    packages: ['python3', 'python3-venv'],
+    prepare: valkeyServer,
   },
   checkov: {
     says: 'Python',
