@@ -14,8 +14,10 @@ import { service } from '../service.ts'
 const TWO_DAYS = { max: 172_800 }
 
 /** The default checkpoints of a new release: one instance first, or a tenth from ten instances on. */
-export const checkpointsFor = (desired: number): number[] =>
-  desired < 10 ? [50, 100] : [10, 50, 100]
+export function checkpointsFor(desired: number): number[] {
+  if (desired < 2) return [100]
+  return desired < 10 ? [Math.floor(100 / desired), 100] : [10, 50, 100]
+}
 
 /**
  * The whole fleet is new at the last checkpoint, which lasts until the slowest alarm can ring. After it, only what the last
@@ -118,6 +120,7 @@ export const options = {
       readPrivateKey,
       { wants: 'a private key' },
     ),
+    note: text('TEXT', 'kept in the receipt'),
     evidence: text(
       'DIR',
       'parent of the folder with evidence from failed instances (the temporary folder)',

@@ -1,7 +1,8 @@
-import { isTransient, LostAnswer } from '../aws/errors.ts'
-import { pause, withRetry } from '../aws/retry.ts'
+import { classifyError } from '../aws/errors.ts'
+import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { runAutomation } from '../fleet/automation.ts'
 import { countReleases, type Fleet } from '../fleet/fleet.ts'
 import { markRolledBack, recordPrevious } from '../fleet/marks.ts'
 import { previousVersion } from '../fleet/previous.ts'
@@ -15,7 +16,14 @@ import {
 import { isRunning } from '../fleet/status.ts'
 import type { Survey } from '../fleet/survey.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
-import { type Context, noteOperator, surveyed, untilFleet, withUrl } from './context.ts'
+import {
+  type Context,
+  keepingSight,
+  noteOperator,
+  surveyed,
+  untilFleet,
+  withUrl,
+} from './context.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './options.ts'
 import { suspensions } from './preflight.ts'
 import { runRollout } from './run.ts'
@@ -61,12 +69,12 @@ async function undo(context: Context): Promise<number> {
         'stopping a refresh that only replaces instances by others of their own version',
       )
       const { aws, watch, retryPolicy } = context
-      await withRetry(async () => {
-        await assertNotOvertaken(aws, watch, fleet)
-        await cancelRefresh(aws, settings.group, direction.refreshId)
-      }, retryPolicy)
-      await untilEnded(context)
-      return await undo(context)
+      await withRetry(() => assertNotOvertaken(aws, watch, fleet), retryPolicy)
+      await withChange(() => cancelRefresh(aws, settings.group), retryPolicy)
+      return await keepingSight(settings.group, async () => {
+        await untilEnded(context)
+        return await undo(context)
+      })
     }
     case 'stopped': {
       const { back, left } = direction
@@ -123,9 +131,7 @@ async function goBack(
     probing: 'from now',
     notes,
     start: async () => {
-      const id = await start().catch((error: Error) => {
-        throw isRunning(fleet.refresh?.Status) && isTransient(error) ? new LostAnswer(error) : error
-      })
+      const id = await start()
       // A straggler's older version is no release that is being left.
       if (left && left !== good && bad !== undefined && bad > to) {
         const mark = () => markRolledBack(context.aws, fleet, left)
@@ -147,23 +153,23 @@ async function turnRound(
 ): Promise<string | undefined> {
   const { aws, watch, settings, progress, retryPolicy } = context
   try {
-    await withRetry(async () => {
-      await assertNotOvertaken(aws, watch, seen.fleet)
-      await rollBackRefresh(aws, settings.group)
-    }, retryPolicy)
+    await withRetry(() => assertNotOvertaken(aws, watch, seen.fleet), retryPolicy)
+    await withChange(() => rollBackRefresh(aws, settings.group), retryPolicy)
     noteOperator(context, seen.fleet)
     return refreshId
   } catch (error) {
     const { name } = error as Error
     if (name.startsWith('IrreversibleInstanceRefresh')) {
       progress.note('AWS cannot reverse this refresh: cancelling it, then rolling back')
-      await withRetry(() => cancelRefresh(aws, settings.group, refreshId), retryPolicy)
+      await withChange(() => cancelRefresh(aws, settings.group), retryPolicy)
     } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
-    // It may have ended, or been reversed, since the survey.
-    const now = await untilEnded(context)
-    return now.refresh?.Status === 'RollbackSuccessful'
-      ? now.refresh.InstanceRefreshId
-      : await startBack(context, seen, to)
+    return await keepingSight(settings.group, async () => {
+      // It may have ended, or been reversed, since the survey.
+      const now = await untilEnded(context)
+      return now.refresh?.Status === 'RollbackSuccessful'
+        ? now.refresh.InstanceRefreshId
+        : await startBack(context, seen, to)
+    })
   }
 }
 
@@ -193,15 +199,36 @@ async function startBack(
   try {
     const id = await withRetry(async () => {
       await assertNotOvertaken(aws, watch, fleet)
-      return await startRefresh(aws, plan, retryPolicy)
+      return await startRefresh(aws, plan, retryPolicy).catch((error: Error) => {
+        if (classifyError(error) !== 'denied') throw error
+        return startByRunbook(context, templateVersion)
+      })
     }, retryPolicy)
     noteOperator(context, fleet)
     return id
   } catch (error) {
     // By a refresh that AWS may not list yet.
-    if ((error as Error).name.startsWith('InstanceRefreshInProgress')) throw new Overtaken(fleet)
+    const { name, message } = error as Error
+    if (`${name} ${message}`.includes('InstanceRefreshInProgress')) throw new Overtaken(fleet)
     throw error
   }
+}
+
+/** People on duty may not launch instances: the runbook that Terraform makes has a role that may. */
+async function startByRunbook(context: Context, templateVersion: number): Promise<string> {
+  const { aws, settings, progress, retryPolicy } = context
+  progress.note(
+    'starting the rollback by the runbook, without checkpoints and without watching at the end',
+  )
+  const outputs = await runAutomation(aws, {
+    group: settings.group,
+    verb: 'rollback',
+    parameters: { LaunchTemplateVersion: [String(templateVersion)] },
+    subject: settings.group,
+    pollMs: retryPolicy.pollMs,
+    timeoutMs: retryPolicy.patienceMs,
+  })
+  return outputs['start.RefreshId']?.[0] ?? ''
 }
 
 const noNumber = (group: string): Stop =>
@@ -212,7 +239,7 @@ const noNumber = (group: string): Stop =>
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
   const { fleet, releaseOf, imageOf } = seen
   const { templateVersion } = fleet
-  await context.deliver({
+  context.deliver({
     ...emptyReceipt(context.settings.group, {
       templateVersion,
       ami: imageOf(templateVersion),

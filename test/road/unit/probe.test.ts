@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import { Probe } from '../../../scripts/lib/probe/probe.ts'
 import { service } from '../../../scripts/lib/service.ts'
 
@@ -29,3 +29,39 @@ test('the probe counts no failure when a late load balancer still asks an instan
 test('the probe counts a failure when an instance that never served gets requests', async () => {
   expect((await failedOf({ status: 'starting' })).failed).toBeGreaterThan(0)
 })
+
+test.each([
+  [
+    '502 of the load balancer, which names nobody,',
+    (): Response => new Response('', { status: 502 }),
+  ],
+  [
+    'a connection that is reset',
+    (): never => {
+      throw new Error('reset')
+    },
+  ],
+])(
+  '%s counts against a release that runs alone, and against nobody while others serve',
+  async (_, answer) => {
+    const began = performance.now()
+    // Three minutes a second.
+    using _clock = spyOn(Date, 'now').mockImplementation(() => 180 * (performance.now() - began))
+    using _fetch = spyOn(globalThis, 'fetch').mockImplementation((async () =>
+      answer()) as unknown as typeof fetch)
+    const probe = new Probe({
+      url: 'http://balancer.test',
+      release: 'b',
+      rate: 500,
+      token: undefined,
+    })
+    probe.phase = 'during'
+    probe.start()
+    await Bun.sleep(600)
+    expect(probe.blame(0)).toBeUndefined()
+    probe.othersServe = false
+    while (probe.blame(0) === undefined) await Bun.sleep(10)
+    expect(probe.blame(0)).toContain('alone for a minute, failed')
+    await probe.stop()
+  },
+)
