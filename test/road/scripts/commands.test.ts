@@ -79,7 +79,10 @@ describe('scripts/start', () => {
   }, 300_000)
 
   test('reports an invalid setting once, and exits as the service does', async () => {
-    const done = await run([join(root, 'scripts/start'), '0'], {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    const done = await run(['scripts/start', '0'], {
+      cwd: clone,
       env: { ...process.env, TIMEZONE: 'Mars' },
     })
     expect(done.code).toBe(78)
@@ -222,30 +225,48 @@ describe('scripts/test', () => {
 })
 
 describe('Bun', () => {
-  test('comes from its own installer where there is no npm, at the pinned version', async () => {
+  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', async () => {
     using folder = temporaryFolder()
     const clone = await cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
-    const own = 'bash sed mkdir dirname uname tr touch cp env cat ln'
+    const own = 'bash sed mkdir dirname uname touch env ln cat mv chmod sha256sum tar gzip'
     for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
-    // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
+    const packed = join(folder.path, 'package/bin')
+    mkdirSync(packed, { recursive: true })
+    symlinkSync(process.execPath, join(packed, 'bun'))
+    // Stands in for the registry, which a test machine may not reach.
     stubCommand(
       bin,
       'curl',
-      `#!/bin/bash
-[[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
-echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
+      `#!/bin/bash\n[[ "$*" == *"/@oven/bun-linux-"*"-${Bun.version}.tgz" ]] || exit 22\ntar -chC '${folder.path}' package | gzip -1\n`,
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
-    const { out } = await run(
-      ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
-      {
+    const install = () =>
+      run(['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'], {
         cwd: clone,
         env: { PATH: bin, HOME: folder.path },
-      },
-    )
-    expect(out).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+      })
+    const done = await install()
+    expect(done.err).toStartWith(`installing Bun ${Bun.version} for linux-`)
+    expect(done.out).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+    rmSync(join(clone, '.tools'), { recursive: true })
+    const sums = join(clone, 'scripts/lib/shell/bun.sha256')
+    writeFileSync(sums, readFileSync(sums, 'utf8').replaceAll(/^./gm, 'x'))
+    const refused = await install()
+    expect(refused.err).toContain('is not the one in scripts/lib/shell/bun.sha256')
+    expect(refused.code).toBe(1)
+    expect(existsSync(join(clone, '.tools/bun/bin/bun'))).toBe(false)
+  }, 300_000)
+
+  test('is embedded in an executable only if its checksum is listed', async () => {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    writeFileSync(join(clone, 'scripts/lib/shell/bun.sha256'), '')
+    const { err, code } = await run(['scripts/build'], { cwd: clone })
+    expect(err).toContain('bun.sha256 lists no Bun for linux-')
+    expect(code).toBe(1)
+    expect(existsSync(join(clone, 'dist', 'SHA256SUMS'))).toBe(false)
   }, 300_000)
 })
 
