@@ -92,6 +92,8 @@ data "aws_iam_policy_document" "operator" {
       "elasticloadbalancing:DescribeLoadBalancers",
       "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:DescribeTargetHealth",
+      # To cancel a command takes its id, which is random.
+      "ssm:CancelCommand",
       "ssm:GetAutomationExecution",
       "ssm:GetCommandInvocation",
       "ssm:ListCommandInvocations",

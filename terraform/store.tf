@@ -13,7 +13,7 @@ locals {
   store_nodes = toset([for pair in setproduct(range(1, var.store_shards + 1), range(1, var.store_replicas + 2)) : format("%s-%04d-%03d", local.name, pair[0], pair[1])])
 
   # The commands the service sends, on its own keys, and those a client needs to discover a cluster.
-  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
+  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +asking +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
 
 # Created by scripts/secrets before the first apply. Its value is in the state, which is why that is encrypted, but in no

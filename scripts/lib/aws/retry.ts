@@ -1,5 +1,5 @@
 import { EXIT, Stop } from '../cli/errors.ts'
-import { explain, isTransient, isUnknownHost } from './errors.ts'
+import { classifyError, explain, isTransient, isUnknownHost, LostAnswer } from './errors.ts'
 
 const LONGEST_PAUSE_MS = 30_000
 
@@ -63,4 +63,24 @@ export async function withRetry<T>(
       await pause(wait, signal)
     }
   }
+}
+
+/**
+ * The same for a call that changes something: throws `LostAnswer` if AWS may have carried it out, for an attempt got no
+ * answer, and can no longer be asked.
+ */
+export async function withChange<T>(call: () => Promise<T>, policy: RetryPolicy): Promise<T> {
+  let mayBeDone = false
+  const attempt = async (): Promise<T> => {
+    try {
+      return await call()
+    } catch (error) {
+      mayBeDone ||= isTransient(error)
+      throw error
+    }
+  }
+  return await withRetry(attempt, policy).catch((error: Error) => {
+    const isRefused = classifyError(error) === 'other' && !isTransient(error)
+    throw mayBeDone && !isRefused ? new LostAnswer(error) : error
+  })
 }

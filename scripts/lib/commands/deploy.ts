@@ -3,6 +3,7 @@ import { type Command, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
 import { flag, oneOf, readOptions, text } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
+import { amiOption } from '../release/choose.ts'
 import { deploy } from '../release/ship.ts'
 import { service } from '../service.ts'
 import { rollout } from './rollout.ts'
@@ -23,12 +24,14 @@ const options = {
   ),
   unattested: flag('ship it even if no trusted builder vouches for the image'),
   retry: flag('retry a release that was rolled back'),
+  'during-freeze': flag('ship although deploys are frozen; the receipt says so'),
+  ami: amiOption,
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
   token: text('TOKEN', `token with write scope, for the probe and scripts/smoke (${prefix}_TOKEN)`),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'deploy',
   synopsis: `
 usage: scripts/deploy [RELEASE] [options] [-- TERRAFORM-OPTION…]
@@ -37,8 +40,13 @@ Ships a baked release: chooses it and proves where its image comes from (scripts
 rolls out the release, and checks the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
   explain,
   options,
+  examples: [
+    ['deploy --plan', 'what would happen, in words'],
+    ['deploy v1.4.0', 'ship the commit of a tag'],
+    ['deploy --previous --yes', 'ship the previous release, without a question'],
+  ],
   notes: `
-Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
+Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_WATCH_SECONDS.
 
 exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed, in the rollout
             or scripts/smoke, or cancelled; 5 timed out; 6 lost sight of a rollout that continues`,
@@ -46,15 +54,23 @@ exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4
   passesOn: true,
 }
 
-await runCommand(command, async ({ options, words: [release], passedOn }) => {
-  if (release !== undefined && options.previous)
-    throw usageError('give either RELEASE or --previous')
-  const { values: pace } = readOptions(rollout.options, [], process.env, rollout.environmentPrefix)
-  return await deploy({
-    ...options,
-    release,
-    token: options.token ?? process.env[`${prefix}_TOKEN`],
-    terraformOptions: passedOn,
-    pace,
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words: [release], passedOn }) => {
+    if ((release ?? options.ami) !== undefined && options.previous) {
+      throw usageError('give either RELEASE or --previous')
+    }
+    const { values: pace } = readOptions(
+      rollout.options,
+      [],
+      process.env,
+      rollout.environmentPrefix,
+    )
+    return await deploy({
+      ...options,
+      release,
+      token: options.token ?? process.env[`${prefix}_TOKEN`],
+      terraformOptions: passedOn,
+      pace,
+    })
   })
-})
+}

@@ -5,18 +5,19 @@ import { findImage, findVersion } from './images.ts'
 import type { Survey } from './survey.ts'
 
 /**
- * The latest version that served before the current one, of another release that was not rolled back and whose AMI exists.
- * Versions that are not known to have served come last: they may never have been started. Throws `Stop` if there is none.
+ * The latest version that served before the current one, of a release that was not rolled back and whose AMI exists. Those
+ * not known to have served come last: they may never have been started, and count only if they are of another release.
+ * Throws `Stop` if there is none.
  */
 export async function previousVersion(aws: Aws, seen: Survey): Promise<number> {
   const { fleet, templateVersions, rolledBack, releaseOf, before } = seen
   const { templateVersion: own = 0 } = fleet
-  const bad = [...rolledBack, releaseOf(own)]
   const served = before.flatMap(
     (number) => templateVersions.find((each) => each.number === number) ?? [],
   )
-  for (const { number, release, imageId } of [...served, ...templateVersions]) {
-    if (number >= own || (release && bad.includes(release))) continue
+  const others = templateVersions.filter(({ release }) => !release || release !== releaseOf(own))
+  for (const { number, release, imageId } of [...served, ...others]) {
+    if (number >= own || (release && rolledBack.includes(release))) continue
     if (await isAvailable(aws, imageId)) return number
   }
   throw new Stop(

@@ -153,18 +153,17 @@ async function startedDespite(
   }
 }
 
-/** Has AWS cancel the running refresh. A refusal because `id` is being cancelled is no error: an earlier attempt may have done so. */
-export async function cancelRefresh(
-  aws: Aws,
-  group: string,
-  id: string | undefined,
-): Promise<void> {
+/**
+ * Has AWS cancel the running refresh. Refused because the newest is being cancelled is no error: an earlier attempt may have
+ * done so. `ended` is one that had ended before.
+ */
+export async function cancelRefresh(aws: Aws, group: string, ended?: string): Promise<void> {
   const command = new CancelInstanceRefreshCommand({ AutoScalingGroupName: group })
   await aws.autoScaling.send(command).catch(async (error: Error) => {
     if (!error.name.startsWith('ActiveInstanceRefreshNotFound')) throw error
     const newest = await newestRefresh(aws, group)
     const isStopping = newest?.Status === 'Cancelling' || newest?.Status === 'Cancelled'
-    if (id === undefined || newest?.InstanceRefreshId !== id || !isStopping) throw error
+    if (!isStopping || newest?.InstanceRefreshId === ended) throw error
   })
 }
 

@@ -26,7 +26,7 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
     case 'bundle':
       return await bundle(ops, ids, settings)
     case 'restart':
-      await restart(ops, fleet, members)
+      await restart(ops, fleet, members, !settings.unspaced)
       return EXIT.ok
     case 'undrain':
       refuseOldRelease(fleet, members)

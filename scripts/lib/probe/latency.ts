@@ -1,8 +1,11 @@
 /** The highest acceptable probability of blaming a release that is no slower than the previous one. */
 const FALSE_ALARM = 0.001
 
-/** Slowdowns up to these are ignored: a tenth, and a millisecond, which another availability zone costs. */
+/** Slowdowns up to these are ignored: a tenth, and a millisecond. */
 const TOLERANCE = { factor: 1.1, ms: 1 }
+
+/** Between availability zones also what it costs to be in another one than the store, a few times a request. */
+const TOLERANCE_ACROSS_ZONES = { factor: 1.5, ms: 5 }
 
 /** A new instance compiles its code at run time: its first responses are slow, whatever the release. */
 const WARM_UP = 100
@@ -15,12 +18,14 @@ export interface Timing {
   /** Only responses to the same request are compared. */
   request: string
   ms: number
+  /** Whether the new release serves in every zone where the others do. */
+  isSpread: boolean
 }
 
 /**
  * Compares the latency of the new release with that of the others for the same request in the same minutes. Each response
  * of the new one is paired with the last one of the others, once: between equals each is slower equally often, whatever
- * the load. The bet that the new one is slower more often is a test martingale, as in comparison.ts.
+ * the load. The bet that the new one is slower more often is a test martingale, as in failures.ts.
  */
 export class LatencyComparison {
   private readonly lastOther = new Map<string, number>()
@@ -38,7 +43,7 @@ export class LatencyComparison {
     this.warmUp = this.answers + WARM_UP * count
   }
 
-  add({ isNew, request, ms }: Timing): void {
+  add({ isNew, request, ms, isSpread }: Timing): void {
     if (!isNew) {
       this.lastOther.set(request, ms)
       return
@@ -46,7 +51,8 @@ export class LatencyComparison {
     const other = this.lastOther.get(request)
     if (++this.answers <= this.warmUp || other === undefined) return
     this.lastOther.delete(request)
-    const isSlower = ms > other * TOLERANCE.factor && ms > other + TOLERANCE.ms
+    const tolerance = isSpread ? TOLERANCE : TOLERANCE_ACROSS_ZONES
+    const isSlower = ms > other * tolerance.factor && ms > other + tolerance.ms
     this.pairs++
     if (isSlower) this.slower++
     for (const [index, chance] of BETS.entries()) {

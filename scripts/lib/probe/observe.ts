@@ -10,11 +10,17 @@ export interface Observation {
   problem: string
 }
 
+export interface Serving {
+  id: string
+  /** Whether it is of the launch template version that is observed: two versions of one release give the same answers. */
+  isMeant: boolean
+}
+
 export interface ObserveOptions {
   url: string
   release: string
-  /** IDs of the instances in service, fetched again each round since the group may scale meanwhile. */
-  inService: () => Promise<string[]>
+  /** The instances in service, fetched again each round since the group may scale meanwhile. */
+  inService: () => Promise<Serving[]>
   timeoutMs: number
   pauseMs: number
 }
@@ -36,12 +42,16 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
   const deadline = Date.now() + timeoutMs
   const seen = new Set<string>()
   for (;;) {
-    const ids = await options.inService()
+    const serving = await options.inService()
+    const ids = serving.map(({ id }) => id)
+    const stray = serving.find(({ isMeant }) => !isMeant)
     const answers = await fetchVersions(url, Math.min(MOST_AT_ONCE, Math.max(4, ids.length * 2)))
     const others = answers.filter((answer) => answer.release !== release)
     if (others.length > 0) seen.clear()
     else for (const { instance } of answers) seen.add(instance)
-    const problem = whatIsMissing(ids, seen, others, answers.length)
+    const problem = stray
+      ? `${stray.id} has another launch template version`
+      : whatIsMissing(ids, seen, others, answers.length)
     if (!problem || Date.now() >= deadline) {
       return { seen: [...seen], inService: ids.length, ok: !problem, problem }
     }

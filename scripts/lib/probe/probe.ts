@@ -41,6 +41,8 @@ export class Probe {
   hasCanary = canary !== undefined
   /** Whether the new release serves in every zone where the others do: latency differs between zones. */
   isSpread = false
+  /** Whether instances of another version are in service, which may have given a response that names nobody. */
+  othersServe = true
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
   private readonly comparison = new Comparison()
@@ -67,13 +69,25 @@ export class Probe {
     return this.options.token ? 'refused' : 'missing'
   }
 
+  /** At random moments, one in each interval: two probes in step would each see every second instance only. */
   start(): void {
-    this.timer ??= setInterval(() => this.fire(), 1000 / this.options.rate)
+    const interval = 1000 / this.options.rate
+    const next = (due: number): void => {
+      const wait = due + Math.random() * interval - performance.now()
+      this.timer = setTimeout(
+        () => {
+          this.fire()
+          next(Math.max(due + interval, performance.now() - interval))
+        },
+        Math.max(0, wait),
+      )
+    }
+    next(performance.now())
   }
 
   /** Stops sending, and waits for the outstanding responses. */
   async stop(): Promise<void> {
-    clearInterval(this.timer)
+    clearTimeout(this.timer)
     await Promise.all(this.pending)
   }
 
@@ -83,14 +97,11 @@ export class Probe {
 
   /** Why the new release is to blame, for more than `budget` failures or for its latency; undefined if it is not. */
   blame(budget: number): string | undefined {
-    const { failed, others, othersFailed } = this.comparison.counts
+    const { others, othersFailed } = this.comparison.counts
     const blame = this.comparison.blame(budget)
     if (blame !== undefined || budget === Infinity) return blame
-    const isOver = failed > budget
-    return (
-      (isOver ? this.alone.blame(othersFailed / Math.max(1, others)) : undefined) ??
-      this.latency.blame()
-    )
+    const before = othersFailed / Math.max(1, others)
+    return this.alone.blame(before, budget) ?? this.latency.blame()
   }
 
   /** How often it was answered since the rollout began; undefined if responses do not name a release. */
@@ -148,9 +159,7 @@ export class Probe {
         }
       )
     } catch (error) {
-      if (this.phase === 'during' && this.options.release) {
-        this.alone.add({ at: Date.now(), isNew: true, failed: true })
-      }
+      this.countAlone(undefined, true)
       return { failure: failureOf(error), detail: `${name}: ${(error as Error).message}` }
     }
   }
@@ -178,13 +187,19 @@ export class Probe {
   ): void {
     const release = headers.get(service.releaseHeader)
     this.namesRelease ||= release !== null
-    if (this.phase !== 'during' || !this.namesRelease || !this.options.release) return
-    const isNew = this.authorOf(release, status, failed)
-    // Without an author it counts for nobody, unless nobody else is left.
-    this.alone.add({ at: Date.now(), isNew: isNew ?? true, failed })
+    if (this.phase !== 'during') return
+    const canTell = this.namesRelease && this.options.release !== undefined
+    const isNew = canTell ? this.authorOf(release, status, failed) : undefined
+    this.countAlone(isNew, failed)
     if (isNew === undefined) return
     this.comparison.add({ isNew, failed })
-    if (!failed && this.isSpread) this.latency.add({ isNew, ...timing })
+    if (!failed) this.latency.add({ isNew, ...timing, isSpread: this.isSpread })
+  }
+
+  /** What nobody signs for counts against a release that runs alone, and otherwise for nobody. */
+  private countAlone(isNew: boolean | undefined, failed: boolean): void {
+    if (this.phase !== 'during') return
+    this.alone.add({ at: Date.now(), isNew: isNew ?? !this.othersServe, failed })
   }
 
   /** Whether the new release gave this response; undefined if nobody can tell. */

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { painter } from '../cli/format.ts'
 import { type Receipt, receiptLines, type Verdict } from './receipt.ts'
 import { signedPath, signReceipt } from './signed.ts'
@@ -12,13 +13,19 @@ export interface Output {
   receiptKey: KeyObject | undefined
 }
 
+type Streams = Record<'stdout' | 'stderr', Pick<NodeJS.WriteStream, 'write' | 'isTTY'>>
+
 /**
- * Prints the receipt, and then writes it to a file if requested, signed beside it if there is a key. Never rejects: what
+ * Prints the receipt, and then writes it to a file if requested, signed beside it if there is a key. Never throws: what
  * cannot be signed or written becomes a note, for the rollout has ended as the receipt says.
  */
-export async function writeReceipt(output: Output, receipt: Receipt): Promise<void> {
+export function writeReceipt(
+  output: Output,
+  receipt: Receipt,
+  { stdout, stderr }: Streams = process,
+): void {
   const { receipt: path, receiptKey } = output
-  const stream = output.json ? process.stderr : process.stdout
+  const stream = output.json ? stderr : stdout
   let signed: string | undefined
   try {
     if (path && receiptKey) signed = asJson(signReceipt(receipt, receiptKey))
@@ -26,16 +33,17 @@ export async function writeReceipt(output: Output, receipt: Receipt): Promise<vo
     receipt.notes.push((error as Error).message)
   }
   const json = asJson(receipt)
-  if (output.json) process.stdout.write(json)
+  if (output.json) stdout.write(json)
   const paint = painter(stream)
   const [first = '', ...rest] = receiptLines(receipt)
   stream.write(`\n${paint(COLOURS[receipt.verdict], first)}\n${rest.join('\n')}\n`)
   if (!path) return
   try {
     // None of an earlier rollout is left.
-    await rm(signedPath(path), { force: true })
-    await Bun.write(path, json)
-    if (signed) await Bun.write(signedPath(path), signed)
+    rmSync(signedPath(path), { force: true })
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, json)
+    if (signed) writeFileSync(signedPath(path), signed)
   } catch (error) {
     const why = (error as Error).message
     stream.write(`note        the receipt could not be written to ${path}: ${why}\n`)

@@ -1,4 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
+import { explain } from '../aws/errors.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { type Fleet, FleetWatch } from '../fleet/fleet.ts'
@@ -25,7 +26,7 @@ export interface Context {
   /** The service's URL as Terraform knows it, for the group of this name. */
   recordedUrl(group: string): Promise<string | undefined>
   /** Outputs the receipt. */
-  deliver(receipt: Receipt): Promise<void>
+  deliver(receipt: Receipt): void
 }
 
 export function createContext(
@@ -77,6 +78,16 @@ export async function untilFleet(
       throw new Stop(`AWS is still ${what}. ${whereItGoesOn(fleet.name)}`, EXIT.timedOut)
     }
     await pause(retryPolicy.pollMs, retryPolicy.signal)
+  }
+}
+
+/** What follows a change that AWS has accepted: if AWS cannot be asked any longer, it is lost from sight. */
+export async function keepingSight<T>(group: string, followUp: () => Promise<T>): Promise<T> {
+  try {
+    return await followUp()
+  } catch (error) {
+    if (error instanceof Stop) throw error
+    throw new Stop(`${explain(error)} ${whereItGoesOn(group)}`, EXIT.lostSight)
   }
 }
 

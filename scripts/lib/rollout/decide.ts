@@ -1,5 +1,6 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
-import { type Fleet, isHealthy, present } from '../fleet/fleet.ts'
+import { clockTime } from '../cli/format.ts'
+import { type Fleet, isHealthy, type Member, present } from '../fleet/fleet.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { isLaunching, isReversible, isRunning, isTurnedRound } from '../fleet/status.ts'
 import type { Answers } from '../probe/probe.ts'
@@ -19,6 +20,8 @@ export interface Goal {
   deadline: number
   /** How long to wait for another new instance to become healthy, in milliseconds. */
   stallMs: number
+  /** More time between two snapshots was not observed, in milliseconds. */
+  gapMs: number
   /** The checkpoints to verify; undefined: none. */
   checkpoints: Checkpoints | undefined
 }
@@ -35,6 +38,9 @@ export interface Checkpoints {
 
 /** What is remembered from one snapshot to the next. */
 export interface Memory {
+  seenAt: number
+  /** While the follower slept or AWS gave no answer: it counts for nothing. */
+  unobservedMs: number
   mostHealthy: number
   progressAt: number
   marked: boolean
@@ -69,6 +75,8 @@ const ASK_AGAIN_MS = 30_000
 const LATE_AT_A_STOP = 0.8
 
 export const firstMemory = (now: number): Memory => ({
+  seenAt: now,
+  unobservedMs: 0,
   mostHealthy: 0,
   progressAt: now,
   marked: false,
@@ -81,10 +89,12 @@ export const firstMemory = (now: number): Memory => ({
 export function step(
   goal: Goal,
   memory: Memory,
-  { now, fleet, blame, answers }: Seen,
+  { now: time, fleet, blame, answers }: Seen,
 ): { memory: Memory; actions: Action[] } {
   const status = goal.refreshId ? statusOf(fleet) : undefined
-  const next = { ...memory }
+  const next = { ...memory, seenAt: time }
+  if (time - memory.seenAt > goal.gapMs) next.unobservedMs += time - memory.seenAt
+  const now = time - next.unobservedMs
   const actions: Action[] = []
 
   if (!goal.isRollback && !next.marked && isTurnedRound(status)) {
@@ -102,7 +112,7 @@ export function step(
     actions.push({ kind: 'end', ending: { status: 'Successful', reason: '' } })
     return { memory: next, actions }
   }
-  if (now > goal.deadline) {
+  if (time > goal.deadline) {
     actions.push({
       kind: 'end',
       ending: { status: 'timed out', reason: 'not finished in the time allowed' },
@@ -119,8 +129,8 @@ export function step(
   if (goal.isGuarded) next.blame ??= blame ?? silence(goal, next, now, answers) ?? stall
   const mayTurnRound = goal.isGuarded && isReversible(status)
   // Until it is turned round: what was refused or lost once is asked for again.
-  if (next.blame !== undefined && mayTurnRound && now >= next.askAgainAt) {
-    next.askAgainAt = now + ASK_AGAIN_MS
+  if (next.blame !== undefined && mayTurnRound && time >= next.askAgainAt) {
+    next.askAgainAt = time + ASK_AGAIN_MS
     actions.push({ kind: 'roll back', why: next.blame })
   }
   return { memory: next, actions }
@@ -134,17 +144,43 @@ function stallOf(
   status: InstanceRefreshStatus | undefined,
   now: number,
 ): string | undefined {
-  const fresh = present(fleet).filter(
-    ({ templateVersion }) => templateVersion === goal.templateVersion,
-  )
-  const healthy = fresh.filter(isHealthy).length
-  const struggles = fresh.length === 0 || healthy < fresh.length
-  if (healthy > next.mostHealthy || !struggles || (status && !isLaunching(status))) {
+  const healthy = newMembers(goal, fleet).filter(isHealthy).length
+  if (healthy > next.mostHealthy || !isStruggling(goal, fleet, status)) {
     next.mostHealthy = Math.max(next.mostHealthy, healthy)
     next.progressAt = now
   }
   if (now - next.progressAt < goal.stallMs) return undefined
   return `no new instance became healthy for ${Math.round(goal.stallMs / 1000)} s`
+}
+
+const newMembers = ({ templateVersion }: Goal, fleet: Fleet): Member[] =>
+  present(fleet).filter((member) => member.templateVersion === templateVersion)
+
+/** Whether new instances are awaited and not there, or not healthy. */
+function isStruggling(
+  goal: Goal,
+  fleet: Fleet,
+  status: InstanceRefreshStatus | undefined,
+): boolean {
+  const fresh = newMembers(goal, fleet)
+  const isAwaited = status === undefined || isLaunching(status)
+  return isAwaited && (fresh.length === 0 || !fresh.every(isHealthy))
+}
+
+/** What comes next unless something else happens, and when; undefined: only AWS knows. */
+export function outlookOf(goal: Goal, memory: Memory, fleet: Fleet): string | undefined {
+  const { blame, checkpoint, seenAt, unobservedMs, progressAt } = memory
+  const status = goal.refreshId ? statusOf(fleet) : undefined
+  const within = (ms: number): string => clockTime((ms - seenAt + unobservedMs) / 1000)
+  if (blame !== undefined) return `goes back: ${blame}`
+  if (goal.isGuarded && isStruggling(goal, fleet, status)) {
+    return `goes back in ${within(progressAt + goal.stallMs)} unless another new instance becomes healthy`
+  }
+  if (!goal.checkpoints || !checkpoint || status !== 'InProgress') return undefined
+  const { percentages, delayMs } = goal.checkpoints
+  const left = checkpoint.reachedAt + delayMs
+  if (left < seenAt - unobservedMs) return undefined
+  return `goes on from ${percentages[checkpoint.index]} % in ${within(left)} unless it is found bad`
 }
 
 function checkpointOf(

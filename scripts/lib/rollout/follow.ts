@@ -7,7 +7,15 @@ import { rollBackRefresh } from '../fleet/refresh.ts'
 import { isGivenUp } from '../fleet/status.ts'
 import type { Probe } from '../probe/probe.ts'
 import type { TrafficWatch } from '../probe/traffic-watch.ts'
-import { type Action, firstMemory, type Goal, type Memory, statusOf, step } from './decide.ts'
+import {
+  type Action,
+  firstMemory,
+  type Goal,
+  type Memory,
+  outlookOf,
+  statusOf,
+  step,
+} from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import type { Settings } from './options.ts'
 import type { Progress } from './progress.ts'
@@ -51,7 +59,8 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
       answers: probe?.answers,
     })
     memory = next
-    progress.update({ startedAt, fleet, release, templateVersion, figures })
+    const outlook = outlookOf(goal, memory, fleet)
+    progress.update({ startedAt, fleet, release, templateVersion, figures, outlook })
     for (const action of actions) {
       if (action.kind === 'end') return action.ending
       await carryOut(options, fleet, action)
@@ -109,7 +118,9 @@ async function carryOut(
 
 /** What the fleet says about who may answer the probe. */
 function informProbe(probe: Probe, { release, goal }: FollowOptions, fleet: Fleet): void {
-  const releases = fleet.members.map((member) => member.release)
+  // One on standby has left the load balancer.
+  const members = fleet.members.filter(({ lifecycle }) => lifecycle !== 'Standby')
+  const releases = members.map((member) => member.release)
   const areKnown = releases.every((each) => each !== undefined) && release !== undefined
   // Includes releases of instances that are gone since the last snapshot: they may have answered in between.
   probe.expected = areKnown
@@ -121,6 +132,7 @@ function informProbe(probe: Probe, { release, goal }: FollowOptions, fleet: Flee
   const others = inService(fleet).filter((member) => !isNew(member))
   probe.isSpread = others.every(({ zone }) => zones.has(zone))
   probe.newInstances = fresh.length
+  probe.othersServe = others.length > 0
 }
 
 /** Collects evidence from failing instances, and once the new version is given up, from all that have it. */

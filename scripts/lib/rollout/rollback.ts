@@ -1,5 +1,5 @@
-import { classifyError, isTransient, LostAnswer } from '../aws/errors.ts'
-import { pause, withRetry } from '../aws/retry.ts'
+import { classifyError } from '../aws/errors.ts'
+import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { runAutomation } from '../fleet/automation.ts'
@@ -16,7 +16,14 @@ import {
 import { isRunning } from '../fleet/status.ts'
 import type { Survey } from '../fleet/survey.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
-import { type Context, noteOperator, surveyed, untilFleet, withUrl } from './context.ts'
+import {
+  type Context,
+  keepingSight,
+  noteOperator,
+  surveyed,
+  untilFleet,
+  withUrl,
+} from './context.ts'
 import { MAX_HEALTHY, MIN_HEALTHY } from './options.ts'
 import { suspensions } from './preflight.ts'
 import { runRollout } from './run.ts'
@@ -62,12 +69,12 @@ async function undo(context: Context): Promise<number> {
         'stopping a refresh that only replaces instances by others of their own version',
       )
       const { aws, watch, retryPolicy } = context
-      await withRetry(async () => {
-        await assertNotOvertaken(aws, watch, fleet)
-        await cancelRefresh(aws, settings.group, direction.refreshId)
-      }, retryPolicy)
-      await untilEnded(context)
-      return await undo(context)
+      await withRetry(() => assertNotOvertaken(aws, watch, fleet), retryPolicy)
+      await withChange(() => cancelRefresh(aws, settings.group), retryPolicy)
+      return await keepingSight(settings.group, async () => {
+        await untilEnded(context)
+        return await undo(context)
+      })
     }
     case 'stopped': {
       const { back, left } = direction
@@ -124,9 +131,7 @@ async function goBack(
     probing: 'from now',
     notes,
     start: async () => {
-      const id = await start().catch((error: Error) => {
-        throw isRunning(fleet.refresh?.Status) && isTransient(error) ? new LostAnswer(error) : error
-      })
+      const id = await start()
       // A straggler's older version is no release that is being left.
       if (left && left !== good && bad !== undefined && bad > to) {
         const mark = () => markRolledBack(context.aws, fleet, left)
@@ -148,23 +153,23 @@ async function turnRound(
 ): Promise<string | undefined> {
   const { aws, watch, settings, progress, retryPolicy } = context
   try {
-    await withRetry(async () => {
-      await assertNotOvertaken(aws, watch, seen.fleet)
-      await rollBackRefresh(aws, settings.group)
-    }, retryPolicy)
+    await withRetry(() => assertNotOvertaken(aws, watch, seen.fleet), retryPolicy)
+    await withChange(() => rollBackRefresh(aws, settings.group), retryPolicy)
     noteOperator(context, seen.fleet)
     return refreshId
   } catch (error) {
     const { name } = error as Error
     if (name.startsWith('IrreversibleInstanceRefresh')) {
       progress.note('AWS cannot reverse this refresh: cancelling it, then rolling back')
-      await withRetry(() => cancelRefresh(aws, settings.group, refreshId), retryPolicy)
+      await withChange(() => cancelRefresh(aws, settings.group), retryPolicy)
     } else if (!name.startsWith('ActiveInstanceRefreshNotFound')) throw error
-    // It may have ended, or been reversed, since the survey.
-    const now = await untilEnded(context)
-    return now.refresh?.Status === 'RollbackSuccessful'
-      ? now.refresh.InstanceRefreshId
-      : await startBack(context, seen, to)
+    return await keepingSight(settings.group, async () => {
+      // It may have ended, or been reversed, since the survey.
+      const now = await untilEnded(context)
+      return now.refresh?.Status === 'RollbackSuccessful'
+        ? now.refresh.InstanceRefreshId
+        : await startBack(context, seen, to)
+    })
   }
 }
 
@@ -234,7 +239,7 @@ const noNumber = (group: string): Stop =>
 async function nothingToUndo(context: Context, seen: Survey, undone: number): Promise<number> {
   const { fleet, releaseOf, imageOf } = seen
   const { templateVersion } = fleet
-  await context.deliver({
+  context.deliver({
     ...emptyReceipt(context.settings.group, {
       templateVersion,
       ami: imageOf(templateVersion),

@@ -41,6 +41,9 @@ export interface Rollout {
   notes: string[]
 }
 
+/** A snapshot takes seconds, with the SDK's own retries. */
+const UNOBSERVED_MS = 60_000
+
 /** Probes, starts, follows, observes and writes the receipt. Returns the exit code. */
 export async function runRollout(context: Context, rollout: Rollout): Promise<number> {
   const { settings, retryPolicy, progress, deadline } = context
@@ -66,11 +69,12 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
       isGuarded,
       deadline,
       stallMs: settings.stallSeconds * 1000,
+      gapMs: Math.max(UNOBSERVED_MS, 3 * retryPolicy.pollMs),
       checkpoints,
     }
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
-      ? lost(`AWS may have started the refresh, its answer was lost. ${explain(started.lost)}`)
+      ? lost(`what AWS has done is not known: its answer was lost. ${explain(started.lost)}`)
       : follow({ ...context, ...rollout, goal, startedAt, probe, traffic, evidence }).catch(
           (error: Error) => {
             if (!refreshId || error instanceof Stop) throw error
@@ -180,7 +184,7 @@ async function observeEnd(
 
 async function observeRelease(
   { settings, watch, retryPolicy }: Context,
-  { release }: Rollout,
+  { release, templateVersion }: Rollout,
 ): Promise<Observation | undefined> {
   const { url, noProbe, observeSeconds, pollSeconds } = settings
   if (noProbe || !url || !release) return undefined
@@ -189,7 +193,11 @@ async function observeRelease(
   return await observe({
     url,
     release,
-    inService: async () => inService(await snapshot()).map(({ id }) => id),
+    inService: async () =>
+      inService(await snapshot()).map((member) => ({
+        id: member.id,
+        isMeant: member.templateVersion === templateVersion,
+      })),
     timeoutMs: observeSeconds * 1000,
     pauseMs: Math.min(1, pollSeconds) * 1000,
   })
@@ -234,7 +242,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
   const endedAt = new Date()
-  await context.deliver({
+  context.deliver({
     ...emptyReceipt(settings.group, rollout),
     verdict,
     exitCode: exitCodeOf(verdict),

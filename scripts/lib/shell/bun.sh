@@ -47,5 +47,9 @@ if ! bun_is_right; then
 fi
 
 if [[ ! $root/node_modules/.installed -nt $root/bun.lock ]]; then
-  (cd "$root" && bun install --frozen-lockfile --silent && touch node_modules/.installed) >&2
+  if ! installed=$(cd "$root" && bun install --frozen-lockfile 2>&1 && touch node_modules/.installed); then
+    tail -n 3 <<<"$installed" >&2
+    echo "the dependencies could not be installed: this needs the npm registry, or a mirror that bunfig.toml or .npmrc names" >&2
+    exit 1
+  fi
 fi

@@ -16,12 +16,14 @@ export interface Behaviour {
   canaryStatus?: number
   /** How long after its launch requests but /hc and /version begin to fail, in milliseconds. */
   canaryFailsAfterMs?: number
+  /** The status of those (500): 502 is the load balancer's, for a connection that was reset. */
+  laterStatus?: number
   /** What a request takes, in milliseconds. */
   latencyMs?: () => number
   /** The share of users' requests that it fails, from 0 to 1: those that the probe never sends. */
   usersFail?: number
-  /** Set: /version tells this release instead of the instance's tag. */
-  versionTold?: string
+  /** If set, /version names this release instead of the instance's tag. */
+  otherRelease?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
   restartMs?: number
   /** How long an SSM document runs, in milliseconds. */
@@ -250,7 +252,7 @@ export class FakeFleet implements InstanceDriver {
       return Response.json({ status: 'ok' }, { status: behaviour.healthStatus ?? 200 })
     if (behaviour.answerStatus) return new Response('', { status: behaviour.answerStatus })
     if (path === service.version.path) {
-      const version = behaviour.versionTold ?? order.tags.release
+      const version = behaviour.otherRelease ?? order.tags.release
       return Response.json({
         version,
         commit: version,
@@ -262,7 +264,7 @@ export class FakeFleet implements InstanceDriver {
     }
     if (behaviour.canaryStatus) return new Response('', { status: behaviour.canaryStatus })
     if (Date.now() - launchedAt > (behaviour.canaryFailsAfterMs ?? Number.POSITIVE_INFINITY)) {
-      return new Response('', { status: 500 })
+      return new Response('', { status: behaviour.laterStatus ?? 500 })
     }
     if (this.upstream) {
       const body = await request.arrayBuffer()

@@ -30,7 +30,7 @@
  *
  * Not modelled: signatures, several groups, mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown,
  * scale-in protection, zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver,
- * values of CloudWatch metrics, secret values of SSM parameters, sessions, the minutes that AWS takes to notice things.
+ * values of CloudWatch metrics but the requests to a target, secret values of SSM parameters, sessions, the minutes that AWS takes to notice things.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -5,7 +5,7 @@ import { root } from '../../../scripts/lib/service.ts'
 import { callersHere } from '../iam/roles.ts'
 import { run, succeed } from '../support/command.ts'
 import { providerEnvironment } from '../support/terraform.ts'
-import { goTool, pythonTool } from '../support/tools.ts'
+import { goTool, pythonTool, valkeyServer } from '../support/tools.ts'
 
 /** What a test file needs that a checkout with Bun does not have. */
 interface Kind {
@@ -51,6 +51,11 @@ export const NEEDS = {
     packages: ['python3', 'python3-venv'],
     prepare: () => pythonTool('schemathesis'),
   },
+  valkey: {
+    says: 'Python',
+    packages: ['python3', 'python3-venv'],
+    prepare: valkeyServer,
+  },
   checkov: {
     says: 'Python',
     packages: ['python3', 'python3-venv'],
@@ -95,11 +100,17 @@ export const NEEDS = {
     says: 'Go',
     prepare: () => (Bun.which('go') ? goTool('actionlint') : Promise.resolve()),
   },
-  executable: { prepare: () => succeed(['scripts/build'], { cwd: root }) },
-  'arm64 executable': {
-    prepare: () => succeed(['scripts/build', '--arch', 'arm64'], { cwd: root }),
-  },
+  executable: { prepare: () => build() },
+  'arm64 executable': { prepare: () => build('--arch', 'arm64') },
 } as const satisfies Record<string, Kind>
+
+let built: Promise<unknown> = Promise.resolve()
+
+/** One after another, since builds share a list of checksums. */
+function build(...options: string[]): Promise<unknown> {
+  built = built.then(() => succeed(['scripts/build', ...options], { cwd: root }))
+  return built
+}
 
 export type Need = keyof typeof NEEDS
 

@@ -1,6 +1,7 @@
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { FleetWatch } from '../../../scripts/lib/fleet/fleet.ts'
 import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import { writeReceipt } from '../../../scripts/lib/receipt/write.ts'
 import { cancel } from '../../../scripts/lib/rollout/cancel.ts'
 import type { Context } from '../../../scripts/lib/rollout/context.ts'
 import { rollback } from '../../../scripts/lib/rollout/rollback.ts'
@@ -82,6 +83,7 @@ class Episode {
   private async end(): Promise<void> {
     const { time, plane, promises } = this
     this.faultsEnd = 0
+    plane.cancelMs = 0
     this.outage.end()
     const quiet = async () => {
       while (plane.running) await Bun.sleep(10_000)
@@ -109,7 +111,8 @@ class Episode {
   }
 
   private async operate(operator: Operator): Promise<void> {
-    const { verb, afterSeconds, interruptedAfterSeconds, killedAfterSeconds, version } = operator
+    const { verb, afterSeconds, interruptedAfterSeconds, killedAfterSeconds, version, sleeps } =
+      operator
     const { time, promises } = this
     await Bun.sleep(afterSeconds * 1000)
     const began = time.now
@@ -125,19 +128,29 @@ class Episode {
         dead.resolve()
       }, killedAfterSeconds * 1000)
     }
+    const computer = { asleepUntil: 0 }
+    if (sleeps) {
+      setTimeout(() => {
+        computer.asleepUntil = time.now + sleeps.forSeconds * 1000
+      }, sleeps.afterSeconds * 1000)
+    }
     let receipt: Receipt | undefined
     const context = this.contextOf(operator, {
       isKilled: () => killed,
       signal: interruption.signal,
-      deliver: async (given) => {
+      deliver: (given) => {
         receipt = given
+        writeReceipt(context.settings, given, NO_TERMINAL)
       },
     })
     if (verb === 'start' && operator.retry) promises.retries(version)
-    const ended = VERBS[verb](context).catch((error: Error) => {
-      if (error instanceof Stop) return error.exitCode
-      return isOfAws(error) ? EXIT.refused : Promise.reject(error)
-    })
+    promises.begins(operator)
+    const ended = time
+      .on(computer, () => VERBS[verb](context))
+      .catch((error: Error) => {
+        if (error instanceof Stop) return error.exitCode
+        return isOfAws(error) ? EXIT.refused : Promise.reject(error)
+      })
     const code = await Promise.race([ended, dead.promise]).catch((error: Error) => {
       promises.broken.push(`${verb} threw: ${error.stack}`)
     })
@@ -150,7 +163,7 @@ class Episode {
 
   private contextOf(
     operator: Operator,
-    process: { isKilled(): boolean; signal: AbortSignal; deliver(given: Receipt): Promise<void> },
+    process: { isKilled(): boolean; signal: AbortSignal; deliver(given: Receipt): void },
   ): Context {
     const { time, promises, script } = this
     const settings = settingsOf(operator, script, this.fleet.url)
@@ -163,6 +176,7 @@ class Episode {
         if (!action.startsWith('Describe')) this.note(`${operator.verb}: ${action}`)
         const answer = call()
         if (action === 'RollbackInstanceRefresh') promises.look()
+        if (/^(Rollback|Cancel)InstanceRefresh/.test(action)) promises.acted(operator)
         if (action === 'StartInstanceRefresh') {
           promises.started(operator, sent, String(answer.InstanceRefreshId))
         }
@@ -200,9 +214,10 @@ class Episode {
     desired,
     process,
   }: Disturbance): Promise<void> {
-    const { plane, fleet } = this
+    const { plane, fleet, promises } = this
     const { group, machines } = plane
     await Bun.sleep(afterSeconds * 1000)
+    const named = forSeconds % 2 === 0 ? group.version : undefined
     this.note(kind)
     const serving = plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
     const one = serving[Math.floor(Math.random() * serving.length)]
@@ -220,6 +235,9 @@ class Episode {
         await Bun.sleep(forSeconds * 1000)
         group.desired++
         machines.standby(one, false)
+        return
+      case 'recycle':
+        if (!plane.running) promises.recycles(plane.startRefresh(named, RECYCLE).id)
         return
       case 'suspend':
         group.suspended.add(process)
@@ -253,6 +271,24 @@ class Episode {
       plane.instances.filter(({ target }) => target.state === 'healthy').length
     while (healthy() < plane.group.desired) await Bun.sleep(5_000)
   }
+}
+
+const NO_TERMINAL = {
+  stdout: { write: () => true, isTTY: false },
+  stderr: { write: () => true, isTTY: false },
+}
+
+/** How somebody replaces instances by others of their own version. */
+const RECYCLE = {
+  minHealthyPercentage: 100,
+  maxHealthyPercentage: 200,
+  instanceWarmup: 60,
+  checkpointPercentages: [],
+  checkpointDelay: 0,
+  bakeTime: 0,
+  skipMatching: false,
+  autoRollback: false,
+  alarms: [],
 }
 
 const VERBS = { start, watch, rollback, cancel }

@@ -11,7 +11,9 @@ const BREAKS_AFTER_MS = 240_000
 export const TIMEOUT_SECONDS = 3600
 const TEMPLATE = 'lt-0123456789abcdef0'
 
-export const releaseOf = (version: number): string => String(version).repeat(40).slice(0, 40)
+/** Version 2 is release 2222…, and so is version 3 if it only changes a setting. */
+export const releaseOf = (version: number, { changesSetting }: Script): string =>
+  String(changesSetting && version === 3 ? 2 : version).repeat(40)
 const imageOf = (version: number): string => `ami-${String(version).repeat(17).slice(0, 17)}`
 export const versionOf = (release: string | undefined): number => Number(release?.[0])
 
@@ -52,7 +54,7 @@ export function groupOf(
       versions: versions.map((version) => ({
         imageId: imageOf(version),
         userData: '',
-        tags: { ...tags, release: releaseOf(version) },
+        tags: { ...tags, release: releaseOf(version, script) },
         description: '',
         createdAt: now,
       })),
@@ -62,7 +64,7 @@ export function groupOf(
       name: String(version),
       architecture: 'arm64',
       createdAt: now,
-      tags: { ...tags, release: releaseOf(version) },
+      tags: { ...tags, release: releaseOf(version, script) },
     })),
     alarms: [{ name: 'errors', state: 'OK', reason: '' }],
     clock: wallClock(),
@@ -77,7 +79,8 @@ export function groupOf(
     if (script.releases.includes('slow'))
       behaviour.latencyMs = latency(quality === 'slow' ? 60 : 20)
     if (quality === 'never healthy') behaviour.healthStatus = 503
-    if (quality === 'broken') behaviour.canaryStatus = 500
+    if (quality === 'broken') behaviour.canaryStatus = script.brokenStatus
+    behaviour.laterStatus = script.brokenStatus
     if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
     if (quality === 'broken for users') behaviour.usersFail = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
@@ -94,17 +97,18 @@ const normal = (): number =>
 
 /** What an operator's command line says; only `start` is told where the service is. */
 export function settingsOf(
-  { version, retry, verb, further }: Operator,
-  { releases, alarms }: Script,
+  { version, retry, verb, further, cannotWrite }: Operator,
+  script: Script,
   url: string,
 ): Settings {
+  const { releases, alarms } = script
   return {
     group: GROUP,
     region: undefined,
     url: verb === 'start' ? url : undefined,
     launchTemplateId: TEMPLATE,
     launchTemplateVersion: version,
-    release: verb === 'start' ? releaseOf(version) : undefined,
+    release: verb === 'start' ? releaseOf(version, script) : undefined,
     alarm: alarms ? ['errors'] : [],
     ignoreAlarms: false,
     retry: retry === true,
@@ -112,14 +116,14 @@ export function settingsOf(
     skipRolledBack: false,
     checkpoints: undefined,
     checkpointDelaySeconds: undefined,
-    checkpointAnswers: 10,
+    checkpointAnswers: 5,
     watchSeconds: undefined,
     stallSeconds: 600,
     timeoutSeconds: TIMEOUT_SECONDS,
     pollSeconds: 15,
     patienceSeconds: 300,
     // Less often than by default: every call takes time to simulate.
-    trafficSeconds: 30,
+    trafficSeconds: releases.includes('broken for users') ? 10 : 30,
     // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,
@@ -129,8 +133,9 @@ export function settingsOf(
     observeSeconds: 120,
     noProbe: false,
     json: true,
-    receipt: undefined,
+    receipt: cannotWrite ? '/dev/null/receipt.json' : undefined,
     receiptKey: undefined,
+    note: undefined,
     evidence: undefined,
   }
 }

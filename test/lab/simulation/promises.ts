@@ -2,7 +2,7 @@ import { EXIT } from '../../../scripts/lib/cli/errors.ts'
 import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { isServing } from '../aws-double/model.ts'
-import { TIMEOUT_SECONDS, versionOf } from './group.ts'
+import { releaseOf, TIMEOUT_SECONDS, versionOf } from './group.ts'
 import type { Operator, Quality, Script } from './script.ts'
 
 /** How an operator's command ended. */
@@ -22,6 +22,9 @@ const GIVEN_UP_SECONDS = 2400
 /** Faults that every probe request shows; a short look may miss the others. */
 const NEVER_SHIPPED: Quality[] = ['never healthy', 'broken', 'no launch']
 
+/** Codes of a rollback that never came to follow a way back. */
+const UNFINISHED: number[] = [EXIT.timedOut, EXIT.lostSight]
+
 const MAY_LACK_RECEIPT: number[] = [EXIT.refused, EXIT.interrupted, EXIT.usage]
 
 /** The rollout's promises, checked against the observed behaviour of the group and its operators. */
@@ -34,8 +37,12 @@ export class Promises {
   private readonly excused = new Set<string>()
   /** Versions that an operator requested although they were rolled back. */
   private readonly retried = new Set<number>()
-  /** Operators whose command has started a refresh. */
-  private readonly starters = new Set<Operator>()
+  /** Operators whose command has started, reversed or cancelled a refresh. */
+  private readonly actors = new Set<Operator>()
+  /** IDs of the refreshes that only replace instances. */
+  private readonly recycling = new Set<string>()
+  /** The versions that were in service since an operator's command began. */
+  private readonly seenBy = new Map<Operator, Set<number>>()
   private undoesFirst = false
   /** Whether someone started an older version: that is a way back, and undoing it needs --further. */
   shipsOlder = false
@@ -53,9 +60,23 @@ export class Promises {
     this.retried.add(version)
   }
 
+  begins(operator: Operator): void {
+    this.seenBy.set(operator, new Set([...this.inService(), this.plane.group.version]))
+  }
+
+  /** Somebody replaces instances by others of their own version. */
+  recycles(id: string): void {
+    this.recycling.add(id)
+  }
+
+  /** An operator has reversed or cancelled a refresh. */
+  acted(operator: Operator): void {
+    this.actors.add(operator)
+  }
+
   /** Before a call to AWS: what its sender could have known. */
   sending({ version }: Operator): { isFirst: boolean; isInnocent: boolean } {
-    const isFirst = this.plane.refreshes.length === 0
+    const isFirst = this.plane.refreshes.every(({ id }) => this.recycling.has(id))
     return { isFirst, isInnocent: !this.rolledBack.has(version) }
   }
 
@@ -63,7 +84,7 @@ export class Promises {
   started(operator: Operator, sent: { isFirst: boolean; isInnocent: boolean }, id: string): void {
     const { plane } = this
     const to = plane.refreshes[0]?.desiredVersion ?? 0
-    this.starters.add(operator)
+    this.actors.add(operator)
     if (operator.verb === 'rollback') {
       // Without a newer release there is nothing to undo but the running one, so that was requested.
       this.undoesFirst ||= sent.isFirst
@@ -80,16 +101,29 @@ export class Promises {
   /** Checks what must hold at every moment. */
   look(): void {
     const { plane, rolledBack } = this
-    for (const { desiredVersion: to = 0, status, id } of plane.refreshes) {
+    for (const versions of this.seenBy.values())
+      for (const each of this.inService()) versions.add(each)
+    for (const { desiredVersion: to = 0, status, id, rollback } of plane.refreshes) {
+      if (this.recycling.has(id)) continue
       if (!this.known.has(id)) {
         this.known.add(id)
-        if (rolledBack.has(to) && !this.retried.has(to) && !this.excused.has(id)) {
+        if (
+          rolledBack.has(to) &&
+          !this.isSetting(to) &&
+          !this.retried.has(to) &&
+          !this.excused.has(id)
+        ) {
           this.broken.push(`version ${to} came back after it was rolled back`)
         }
         // A refresh to an older version leaves the saved one behind.
         if (to < plane.group.version) rolledBack.add(plane.group.version)
       }
       if (status.startsWith('Rollback')) rolledBack.add(to)
+      const { releases, operators } = this.script
+      const isAsked = operators.some(({ verb }) => verb === 'rollback')
+      if (rollback?.reason.includes('by user') && releases[to - 1] === 'good' && !isAsked) {
+        if (!this.isHarmed()) this.broken.push(`good version ${to} was turned round`)
+      }
     }
     for (const version of this.marked()) {
       if (!rolledBack.has(version)) {
@@ -109,13 +143,19 @@ export class Promises {
       this.broken.push(`${verb} took ${Math.round(seconds)} s`)
     }
     if (!receipt) {
-      if (verb !== 'cancel' && !MAY_LACK_RECEIPT.includes(code)) {
+      const mayLack = verb === 'rollback' ? [...MAY_LACK_RECEIPT, ...UNFINISHED] : MAY_LACK_RECEIPT
+      if (verb !== 'cancel' && !mayLack.includes(code)) {
         this.broken.push(`${verb} ended with ${code} and without a receipt`)
       }
-      if (code === EXIT.refused && this.starters.has(operator)) {
-        this.broken.push(`${verb} ended with ${code} although it had started a refresh`)
+      if (code === EXIT.refused && this.actors.has(operator)) {
+        this.broken.push(`${verb} ended with ${code} although it had changed something`)
       }
-    } else this.isTrue(operator, receipt, seconds)
+    } else {
+      this.isTrue(operator, receipt, seconds)
+      if (receipt.exitCode !== code) {
+        this.broken.push(`${verb} ended with ${code}, and its receipt says ${receipt.exitCode}`)
+      }
+    }
     if (verb === 'start') this.startEnded(operator, code, receipt, seconds)
     if (verb === 'start' && receipt?.verdict === 'shipped') this.shipped(version, receipt)
   }
@@ -126,7 +166,7 @@ export class Promises {
     if (this.undoesFirst) return
     if (this.inService().includes(1)) this.broken.push('someone went back beyond what ran at first')
     for (const version of this.marked()) {
-      if (version <= 2) this.broken.push(`the good release of version ${version} is marked`)
+      if (version <= 2) this.broken.push(`the good release ${version} is marked`)
     }
   }
 
@@ -141,8 +181,10 @@ export class Promises {
   /** Whether AWS shipped a bad release without any follower noticing. */
   hasShippedBad(): boolean {
     return this.plane.refreshes.some(
-      ({ status, desiredVersion = 0 }) =>
-        status === 'Successful' && this.script.releases[desiredVersion - 1] !== 'good',
+      ({ id, status, desiredVersion = 0 }) =>
+        status === 'Successful' &&
+        !this.recycling.has(id) &&
+        this.script.releases[desiredVersion - 1] !== 'good',
     )
   }
 
@@ -153,8 +195,18 @@ export class Promises {
   }
 
   /** The receipt must agree with AWS about the refresh. */
-  private isTrue({ verb }: Operator, receipt: Receipt, seconds: number): void {
-    const { verdict, refreshId } = receipt
+  private isTrue(operator: Operator, receipt: Receipt, seconds: number): void {
+    const { verb } = operator
+    const { verdict, refreshId, release, previousRelease } = receipt
+    if (verb === 'rollback' && verdict === 'shipped' && release === previousRelease) {
+      if (!this.script.changesSetting) this.broken.push(`went back from ${release} to itself`)
+    }
+    const releases = [...(this.seenBy.get(operator) ?? [])].map((each) =>
+      releaseOf(each, this.script),
+    )
+    if (verb === 'start' && previousRelease && !releases.includes(previousRelease)) {
+      this.broken.push(`${previousRelease} was not in service, but is said to be replaced`)
+    }
     const status = this.plane.refreshes.find(({ id }) => id === refreshId)?.status
     const isRight = ((): boolean => {
       switch (verdict) {
@@ -187,12 +239,14 @@ export class Promises {
     seconds: number,
   ): void {
     const { releases } = this.script
-    const marked = this.marked().includes(version)
+    const marked = this.marked().includes(version) || this.isSetting(version)
     if (receipt?.verdict === 'rolled back' && !this.isCutOff() && !marked && !this.isCrowded()) {
       this.broken.push(`version ${version} was rolled back but is not marked`)
     }
     if (this.isCrowded() || this.isCutOff() || this.isHarmed()) return
     const isGood = releases[version - 1] === 'good'
+    const { sleeps } = this.script.operators[0] ?? {}
+    if (sleeps && (!isGood || code === EXIT.timedOut)) return
     if (isGood && code !== EXIT.ok) {
       this.broken.push(
         `good version ${version}, undisturbed, ended with ${code}: ${receipt?.reason}`,
@@ -201,8 +255,8 @@ export class Promises {
     const quality = releases[version - 1]
     const { instances, alarms } = this.script
     const isUnseen =
-      // In fewer, old and new may serve in different zones only, and are not compared.
-      (quality === 'slow' && instances < 3) ||
+      // In fewer, the new ones are compared for too short a time; and a release never with itself.
+      (quality === 'slow' && (instances < 3 || this.isSetting(version))) ||
       // Where one instance replaces the other, users' traffic is compared for a minute only.
       (quality === 'broken for users' && instances < 2 && !alarms)
     if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
@@ -222,6 +276,11 @@ export class Promises {
     if (NEVER_SHIPPED.includes(quality) && receipt.probe) {
       this.broken.push(`shipped version ${version}, which is ${quality}`)
     }
+  }
+
+  /** Whether the version is of the running release: that its setting was rolled back condemns nothing. */
+  private isSetting(version: number): boolean {
+    return this.script.changesSetting && version === 3
   }
 
   /** Whether others take part, or the start was interrupted or killed. */

@@ -22,13 +22,18 @@ export interface Operator {
   interruptedAfterSeconds?: number
   /** Time from the verb's start to the loss of the terminal or the machine. */
   killedAfterSeconds?: number
+  /** When the machine is suspended, from the verb's start, and for how long. */
+  sleeps?: { afterSeconds: number; forSeconds: number }
+  /** Whether there is no room for the receipt where it is to be written. */
+  cannotWrite?: boolean
 }
 
 /** Something that happens to the group, independently of its rollouts. */
 export interface Disturbance {
-  kind: 'die' | 'scale' | 'standby' | 'suspend'
+  /** `recycle`: somebody replaces all instances by others of their own version. */
+  kind: 'die' | 'scale' | 'standby' | 'suspend' | 'recycle'
   afterSeconds: number
-  /** How long an instance is on standby, or a process suspended. */
+  /** How long an instance is on standby, or a process suspended; of recycle: whether it names the version, if even. */
   forSeconds: number
   /** Of scale: the desired capacity from then on. */
   desired: number
@@ -47,6 +52,10 @@ export interface Script {
   instances: number
   /** By launch template version, from 1. Version 1 is older than the running one, 2 is running: both are good. */
   releases: Quality[]
+  /** Whether version 3 is of the same release as version 2: a changed setting. */
+  changesSetting: boolean
+  /** The status of what a broken release answers: 502 comes from the load balancer, for a connection that was reset. */
+  brokenStatus: 500 | 502
   operators: Operator[]
   disturbances: Disturbance[]
   /** What users send, in requests per second; they do wherever a release is broken for them only. */
@@ -56,7 +65,7 @@ export interface Script {
   bootSeconds: number
   /** How long AWS does not list a new refresh. */
   lagSeconds: number
-  /** How long AWS takes to cancel a refresh. */
+  /** How long AWS takes to cancel a refresh; for ever, if it hangs. */
   cancelSeconds: number
   /** Share of calls that go wrong in the first minutes. */
   faultRate: number
@@ -64,6 +73,9 @@ export interface Script {
   delaySeconds: number
   outage?: Outage
 }
+
+/** Longer than anybody waits. */
+const HANGS = 1e9
 
 /** A random script. */
 export function scriptOf(random: () => number): Script {
@@ -102,14 +114,27 @@ export function scriptOf(random: () => number): Script {
   for (const operator of operators) {
     if (random() < 0.2) operator.interruptedAfterSeconds = 1 + upTo(900)
     else if (random() < 0.15) operator.killedAfterSeconds = 1 + upTo(900)
+    if (random() < 0.12)
+      operator.sleeps = { afterSeconds: upTo(900), forSeconds: oneOf(60, 700, 1800) }
+    if (random() < 0.1) operator.cannotWrite = true
   }
   const faulty = random() < 0.4
   return {
     instances: oneOf(1, 2, 3),
     releases,
+    changesSetting: random() < 0.08,
+    brokenStatus: oneOf(500, 502),
     operators,
     disturbances: Array.from({ length: random() < 0.3 ? 1 + upTo(2) : 0 }, () => ({
-      kind: oneOf<Disturbance['kind']>('die', 'scale', 'standby', 'suspend'),
+      kind: oneOf<Disturbance['kind']>(
+        'die',
+        'scale',
+        'standby',
+        'standby',
+        'suspend',
+        'recycle',
+        'recycle',
+      ),
       afterSeconds: upTo(2400),
       forSeconds: 60 + upTo(1800),
       desired: 1 + upTo(5),
@@ -124,7 +149,7 @@ export function scriptOf(random: () => number): Script {
     alarms: random() < 0.5,
     bootSeconds: oneOf(5, 30, 90),
     lagSeconds: oneOf(0, 0, 0, 10),
-    cancelSeconds: oneOf(0, 0, 90),
+    cancelSeconds: random() < 0.05 ? HANGS : oneOf(0, 0, 90),
     faultRate: faulty ? oneOf(0.02, 0.1, 0.3) : 0,
     faultMinutes: faulty ? 5 + upTo(40) : 0,
     delaySeconds: oneOf(1, 10, 40),

@@ -21,8 +21,9 @@ function* simpler(script: Script): Generator<Script> {
   for (const [index, operator] of script.operators.entries()) {
     const others = script.operators.filter((_, each) => each !== index)
     yield { ...script, operators: others }
-    const { interruptedAfterSeconds, killedAfterSeconds, retry, ...plain } = operator
-    if (interruptedAfterSeconds || killedAfterSeconds || retry) {
+    const { interruptedAfterSeconds, killedAfterSeconds, retry, sleeps, cannotWrite, ...plain } =
+      operator
+    if (interruptedAfterSeconds || killedAfterSeconds || retry || sleeps || cannotWrite) {
       yield { ...script, operators: script.operators.with(index, plain) }
     }
   }
@@ -33,6 +34,8 @@ function* simpler(script: Script): Generator<Script> {
     const disturbances = script.disturbances.filter((_, each) => each !== index)
     yield { ...script, disturbances }
   }
+  if (script.changesSetting) yield { ...script, changesSetting: false }
+  if (script.brokenStatus !== 500) yield { ...script, brokenStatus: 500 }
   if (script.cancelSeconds) yield { ...script, cancelSeconds: 0 }
   if (script.usersPerSecond) yield { ...script, usersPerSecond: 0 }
   if (script.alarms) yield { ...script, alarms: false }

@@ -1,3 +1,13 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** A machine of its own, on which nothing happens while it sleeps. */
+export interface Sleeper {
+  asleepUntil: number
+}
+
+/** On which machine something runs. */
+const machine = new AsyncLocalStorage<Sleeper>()
+
 /** Not setTimeout, which is virtual: when this fires, every promise that can make progress has done so. */
 const settle = setImmediate
 
@@ -38,6 +48,11 @@ export class VirtualTime implements Disposable {
     )
   }
 
+  /** Runs `act` on a machine whose timers wait while it is asleep. */
+  on<T>(sleeper: Sleeper, act: () => T): T {
+    return machine.run(sleeper, act)
+  }
+
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => void this.after(ms, resolve))
   }
@@ -75,7 +90,9 @@ export class VirtualTime implements Disposable {
 
   private every(ms: number, run: () => void): number {
     const id = ++this.order
+    const sleeper = machine.getStore()
     const next = (): void => {
+      if (this.isLater(sleeper, next)) return
       if (this.cancelled.delete(id)) return
       run()
       this.push({ at: this.now + Math.max(1, ms), order: ++this.order, run: next })
@@ -86,14 +103,19 @@ export class VirtualTime implements Disposable {
 
   private at(at: number, run: () => void): number {
     const id = ++this.order
-    this.push({
-      at,
-      order: id,
-      run: () => {
-        if (!this.cancelled.delete(id)) run()
-      },
-    })
+    const sleeper = machine.getStore()
+    const once = (): void => {
+      if (!this.isLater(sleeper, once) && !this.cancelled.delete(id)) run()
+    }
+    this.push({ at, order: id, run: once })
     return id
+  }
+
+  /** Whether the machine is asleep: then `run` comes when it wakes. */
+  private isLater(sleeper: Sleeper | undefined, run: () => void): boolean {
+    if (!sleeper || sleeper.asleepUntil <= this.now) return false
+    this.push({ at: sleeper.asleepUntil, order: ++this.order, run })
+    return true
   }
 
   /** A binary heap by time, then by order. */

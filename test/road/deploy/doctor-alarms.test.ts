@@ -59,7 +59,7 @@ describe('alarms', () => {
       url: undefined,
       group: GROUP,
       region: undefined,
-      release: undefined,
+
       alarms: [`${GROUP}-gone`],
     }
     const found = await ward.find('alarms', { terraform: undefined as never, outputs })

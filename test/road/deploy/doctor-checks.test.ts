@@ -28,7 +28,7 @@ describe('service', () => {
   })
 
   test('is ill when something else answers at its address', async () => {
-    ward.scene.behave(OLD_IMAGE, { versionTold: 'd'.repeat(40) })
+    ward.scene.behave(OLD_IMAGE, { otherRelease: 'd'.repeat(40) })
     await ward.finds(
       'service',
       /answers with release d{12}, but .* run a{12}$/,

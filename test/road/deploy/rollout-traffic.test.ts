@@ -3,7 +3,7 @@ import { denied } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
 import type { Ran } from '../../lab/support/command.ts'
 import { begin, receipt, releases, scene, ship, useRollout } from './fixtures/rollout.ts'
-import { awsEnvironment, NEW, NEW_IMAGE, OLD, OLD_IMAGE } from './fixtures/scene.ts'
+import { NEW, NEW_IMAGE, OLD, OLD_IMAGE } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -13,7 +13,6 @@ useRollout()
 /** Ships version 2 and reads often what users get; nobody has set how long a checkpoint lasts. */
 const shipWithUsers = async (extra: Record<string, string> = {}): Promise<Ran> =>
   await ship([], {
-    ...awsEnvironment(scene.double.url, 'administrator'),
     HELLO_ROLLOUT_TRAFFIC_SECONDS: '0.2',
     HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
     HELLO_ROLLOUT_WATCH_SECONDS: '',
@@ -47,7 +46,7 @@ test('with enough of users, a good release pauses for a minute, and then the ala
   scene.fleet.usersPerSecond = 5000
   const { out, code } = await shipWithUsers()
   expect(out).toMatch(
-    /Users send \d+ requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00/,
+    /pace: users send \d+ requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00/,
   )
   expect(code).toBe(0)
   expect(preferences()).toMatchObject({ checkpointDelay: 60, bakeTime: 60 })
@@ -58,7 +57,7 @@ test('without users, checkpoints wait for the alarms', async () => {
   await begin()
   const { out, code } = await shipWithUsers()
   expect(out).toContain(
-    'Users send 0 requests a second, too few to tell a bad release within a minute: a checkpoint lasts 2:00',
+    'pace: users send 0 requests a second, too few to tell a bad release in a minute: a checkpoint lasts 2:00',
   )
   expect(code).toBe(0)
   expect(preferences()).toMatchObject({ checkpointDelay: 120, bakeTime: 60 })
@@ -69,7 +68,7 @@ test('who may not ask over SSM still ships, with a note, and asks no more', asyn
   await begin()
   scene.double.faults.add(/^SendCommand$/, denied('ssm:SendCommand'), 1)
   const { out, code } = await shipWithUsers()
-  expect(out).toContain('What users get from each release cannot be read over SSM: a checkpoint')
+  expect(out).toContain('pace: nobody knows what users send: a checkpoint lasts 2:00')
   expect(out).toMatch(/note {8}what users got was not seen: AWS denied access/)
   expect(code).toBe(0)
   expect((await receipt()).traffic).toBeUndefined()

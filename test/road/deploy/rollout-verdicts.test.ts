@@ -245,7 +245,7 @@ describe('rollout start', () => {
   })
 
   test('does not believe AWS when an instance answers with another release', async () => {
-    await begin({ behaviours: { [NEW_IMAGE]: { versionTold: OLD } } })
+    await begin({ behaviours: { [NEW_IMAGE]: { otherRelease: OLD } } })
     const ran = await ship(['--observe-seconds', '0.5'])
     expect(ran.code).toBe(4)
     expect((await receipt()).reason).toContain(`still answers /version with ${OLD}`)

@@ -18,13 +18,14 @@ async function cloneInto(folder: string): Promise<string> {
 }
 
 describe('scripts/start', () => {
-  test('serves, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
+  test('serves at $PORT, past a proxy, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
     using folder = temporaryFolder()
     const clone = await cloneInto(folder.path)
     const port = String(freePort())
-    const child = Bun.spawn(['scripts/start', port], {
+    const proxy = `http://127.0.0.1:${freePort()}`
+    const child = Bun.spawn(['scripts/start'], {
       cwd: clone,
-      env: { ...process.env, ADMIN_PORT: '0' },
+      env: { ...process.env, PORT: port, ADMIN_PORT: '0', HTTP_PROXY: proxy, all_proxy: proxy },
       stdout: Bun.file(join(folder.path, 'out')),
       stderr: 'ignore',
     })
@@ -37,6 +38,7 @@ describe('scripts/start', () => {
       { withinMs: 240_000 },
     )
     expect(printed).toContain(`${name} is serving at http://localhost:${port}`)
+    expect(printed).toContain("curl --noproxy '*' -i")
 
     const answer = async (line = '') =>
       (await run(['bash', '-c', line.replaceAll('5000', port)])).out
@@ -77,7 +79,10 @@ describe('scripts/start', () => {
   }, 300_000)
 
   test('reports an invalid setting once, and exits as the service does', async () => {
-    const done = await run([join(root, 'scripts/start'), '0'], {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    const done = await run(['scripts/start', '0'], {
+      cwd: clone,
       env: { ...process.env, TIMEZONE: 'Mars' },
     })
     expect(done.code).toBe(78)
@@ -86,6 +91,56 @@ describe('scripts/start', () => {
     )
   }, 300_000)
 })
+
+describe('scripts/start says in one sentence that', () => {
+  const starts = (cwd: string, env: Record<string, string> = {}) =>
+    run(['scripts/start'], { cwd, env: { ...process.env, ...env } })
+
+  test('PORT is not a port', async () => {
+    const { code, err } = await starts(root, { PORT: 'banana' })
+    expect([code, err]).toEqual([2, expect.stringContaining('start: got banana, expected a port')])
+  })
+
+  test('what was downloaded is not a clone, whose commit names the release', async () => {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    rmSync(join(clone, '.git'), { recursive: true })
+    // Not even when a folder above is one.
+    await succeed(['git', 'init', '--quiet', folder.path])
+    const { code, err } = await starts(clone)
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `build: ${clone} is not a git clone with a commit, whose id names the release: git clone, or git init && git add --all && git commit\n`,
+    )
+  }, 60_000)
+
+  test('the registry cannot be reached', async () => {
+    using folder = temporaryFolder()
+    const clone = join(folder.path, 'clone')
+    await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
+    const unreachable = `#!/bin/sh
+[ "$1" != --version ] || exec echo ${Bun.version}
+echo "error: ConnectionRefused downloading package manifest hono" >&2
+exit 1`
+    stubCommand(folder.path, 'bun', unreachable)
+    const { code, err } = await starts(clone, { PATH: `${folder.path}:${process.env.PATH}` })
+    expect(code).toBe(1)
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringContaining('ConnectionRefused'),
+      expect.stringContaining('the dependencies could not be installed: '),
+    ])
+  })
+})
+
+test.each(['ops', 'rollout'])(
+  "scripts/%s does not look a verb up in an object's prototype",
+  async (script) => {
+    for (const verb of ['constructor', '__proto__', 'toString']) {
+      const { code, err } = await run([`scripts/${script}`, verb], { cwd: root })
+      expect([code, err]).toEqual([2, expect.stringContaining(`there is no verb '${verb}'`)])
+    }
+  },
+)
 
 describe('scripts/check', () => {
   test('says how to repair formatting, repairs it with --fix, and finds import cycles', async () => {

@@ -43,6 +43,24 @@ test('what the others failed too is not to blame, nor is a release that is not a
   expect(release.blame(0)).toBeUndefined()
 })
 
+test('while the probe slept, nobody was alone', () => {
+  const release = new LoneRelease()
+  respond(release, [0, 60], { every: 0, isNew: false })
+  respond(release, [60, 70], { every: 0 })
+  respond(release, [1800, 1830], { every: 1 })
+  expect(release.blame(0)).toBeUndefined()
+  respond(release, [1830, 1851], { every: 1 })
+  expect(release.blame(0)).toBeDefined()
+})
+
+test('failures within the budget are not to blame', () => {
+  const release = new LoneRelease()
+  respond(release, [0, 1], { every: 0, isNew: false })
+  respond(release, [1, 70], { every: 2 })
+  expect(release.blame(0, 10)).toBeDefined()
+  expect(release.blame(0, 1000)).toBeUndefined()
+})
+
 test('a few responses are no evidence', () => {
   const release = new LoneRelease()
   for (let count = 0; count < 15; count++) {

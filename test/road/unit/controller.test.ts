@@ -5,6 +5,7 @@ import {
   type Action,
   firstMemory,
   type Goal,
+  outlookOf,
   type Seen,
   step,
 } from '../../../scripts/lib/rollout/decide.ts'
@@ -16,6 +17,7 @@ const GOAL: Goal = {
   isGuarded: true,
   deadline: 3_600_000,
   stallMs: 600_000,
+  gapMs: 700_000,
   checkpoints: { percentages: [50, 100], delayMs: 120_000, watchSeconds: 60, answers: 20 },
 }
 
@@ -138,6 +140,51 @@ test('blame turns a refresh round once, whatever is seen afterwards', () => {
     look(25, fleet('RollbackSuccessful', 0), 0, 'it fails'),
   ])
   expect(actions.map(({ kind }) => kind)).toEqual(['roll back', 'mark', 'end'])
+})
+
+test('time in which nobody looked is no stall, and no time at a checkpoint', () => {
+  const awake: Goal = { ...GOAL, gapMs: 60_000 }
+  const struggling = fleet('InProgress', 0, [member(1), member(2, false)])
+  const asleep = [look(0, struggling), look(30, struggling), look(3000, struggling)]
+  expect(follow(awake, asleep)).toEqual([])
+  const later = Array.from({ length: 58 }, (_, count) => look(3010 + 10 * count, struggling))
+  expect(follow(awake, [...asleep, ...later])).toMatchObject([{ kind: 'roll back' }])
+  const stop = [look(60, running(50), 3), look(100, running(50), 10), look(1000, running(50), 11)]
+  expect(follow(awake, stop)).toEqual([])
+  expect(follow(awake, [...stop, look(1055, running(50), 12)])).toEqual([])
+  expect(
+    follow(awake, [...stop, look(1055, running(50), 12), look(1060, running(50), 13)]),
+  ).toEqual([expect.objectContaining({ kind: 'roll back' })])
+})
+
+test('the outlook says what comes next, and when', () => {
+  const outlook = (goal: Goal, looks: [number, Fleet][]): string | undefined => {
+    let memory = firstMemory(0)
+    for (const [seconds, seen] of looks) {
+      const answers = { ofNew: 0, ofAll: 0 }
+      memory = step(goal, memory, {
+        now: seconds * 1000,
+        fleet: seen,
+        blame: undefined,
+        answers,
+      }).memory
+    }
+    return outlookOf(goal, memory, looks.at(-1)?.[1] as Fleet)
+  }
+  const struggling = fleet('InProgress', 0, [member(1), member(2, false)])
+  expect(
+    outlook(GOAL, [
+      [0, struggling],
+      [40, struggling],
+    ]),
+  ).toBe('goes back in 9:20 unless another new instance becomes healthy')
+  expect(
+    outlook(GOAL, [
+      [60, running(50)],
+      [90, running(50)],
+    ]),
+  ).toBe('goes on from 50 % in 1:30 unless it is found bad')
+  expect(outlook({ ...GOAL, isGuarded: false }, [[0, struggling]])).toBeUndefined()
 })
 
 test('only instances that do not become healthy make a stall, and only what is guarded goes back', () => {

@@ -90,6 +90,29 @@ describe('the direction of a group', () => {
   })
 })
 
+describe('a refresh to the saved version, or to none,', () => {
+  const shipped = refresh('Successful', 2, 'the release')
+  test.each([
+    ['that runs', refresh('InProgress', 2)],
+    ['that names no version', { ...refresh('InProgress', 2), desired: undefined }],
+    ['that is reversed', refresh('RollbackInProgress', 2)],
+  ])('%s is no change that goes forward or back', (_, running) => {
+    const history = { saved: 2, present: [2, 2], refreshes: [running, shipped], recorded: 1 }
+    expect(directionOf(history)).toMatchObject({ kind: 'recycling', refreshId: running.id })
+  })
+
+  test('that was rolled back, longer ago than the change before it is remembered, condemns nobody', () => {
+    const recycled = { ...refresh('Successful', 2), desired: undefined }
+    for (const later of [[recycled], [refresh('Successful', 3)]]) {
+      const saved = later[0]?.desired ?? 2
+      const refreshes = [...later, refresh('RollbackSuccessful', 2)]
+      const history = { saved, present: [saved], refreshes, recorded: 2 }
+      expect(rolledBackReleases(history, release, [])).toEqual([])
+      expect(directionOf(history)).toMatchObject({ kind: 'settled', undone: undefined })
+    }
+  })
+})
+
 describe('what is no change', () => {
   test.each([
     [

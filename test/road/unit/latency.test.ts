@@ -23,7 +23,12 @@ function rollout(seed: number, requests: number, factor: number): number | undef
     const slowHour = progress > 0.4 && progress < 0.6 ? 5 : 1
     const kind = Math.floor(random() * REQUESTS.length)
     const median = (20 + 10 * kind) * slowHour * (isNew ? factor : 1)
-    comparison.add({ isNew, request: REQUESTS[kind] ?? '', ms: answer(random, median) })
+    comparison.add({
+      isNew,
+      request: REQUESTS[kind] ?? '',
+      ms: answer(random, median),
+      isSpread: true,
+    })
     if (comparison.blame() !== undefined) return count
   }
   return undefined
@@ -61,8 +66,8 @@ describe('the latency of a new release, compared after every answer,', () => {
   test('ignores an extra millisecond, and the first answers of an instance', () => {
     const comparison = new LatencyComparison()
     const both = (old: number, fresh: number): void => {
-      comparison.add({ isNew: false, request: 'GET /hc', ms: old })
-      comparison.add({ isNew: true, request: 'GET /hc', ms: fresh })
+      comparison.add({ isNew: false, request: 'GET /hc', ms: old, isSpread: true })
+      comparison.add({ isNew: true, request: 'GET /hc', ms: fresh, isSpread: true })
     }
     for (let count = 0; count < 100; count++) both(1, 500)
     for (let count = 0; count < 1000; count++) both(1, 1.9)
@@ -71,11 +76,28 @@ describe('the latency of a new release, compared after every answer,', () => {
     expect(comparison.blame()).toBeUndefined()
   })
 
+  test('allows for what another availability zone costs, and still sees half as slow again', () => {
+    const comparison = new LatencyComparison()
+    const both = (old: number, fresh: number): void => {
+      comparison.add({ isNew: false, request: 'GET /hc', ms: old, isSpread: false })
+      comparison.add({ isNew: true, request: 'GET /hc', ms: fresh, isSpread: false })
+    }
+    for (let count = 0; count < 1000; count++) both(2, 6.5)
+    for (let count = 0; count < 1000; count++) both(50, 70)
+    expect(comparison.blame()).toBeUndefined()
+    const slow = new LatencyComparison()
+    for (let count = 0; count < 150; count++) {
+      slow.add({ isNew: false, request: 'GET /hc', ms: 20, isSpread: false })
+      slow.add({ isNew: true, request: 'GET /hc', ms: 60, isSpread: false })
+    }
+    expect(slow.blame()).toContain('slower')
+  })
+
   test('compares only answers to the same request', () => {
     const comparison = new LatencyComparison()
     for (let count = 0; count < 1000; count++) {
-      comparison.add({ isNew: false, request: 'GET /hc', ms: 1 })
-      comparison.add({ isNew: true, request: 'PUT /hello/x', ms: 50 })
+      comparison.add({ isNew: false, request: 'GET /hc', ms: 1, isSpread: true })
+      comparison.add({ isNew: true, request: 'PUT /hello/x', ms: 50, isSpread: true })
     }
     expect(comparison.blame()).toBeUndefined()
   })

@@ -1,21 +1,25 @@
-import { expect, test } from 'bun:test'
+import { expect, spyOn, test } from 'bun:test'
 import { Probe } from '../../../scripts/lib/probe/probe.ts'
 import { service } from '../../../scripts/lib/service.ts'
+import { eventually } from '../../lab/support/process.ts'
 
 /** How many health checks of the probe fail, of how many, when they get `body` with 503. */
 async function failedOf(body: object): Promise<{ requests: number; failed: number }> {
+  let asked = 0
   await using server = Bun.serve({
     port: 0,
-    fetch: (request) =>
-      new URL(request.url).pathname === service.health.path
+    fetch: (request) => {
+      asked++
+      return new URL(request.url).pathname === service.health.path
         ? Response.json(body, { status: 503 })
-        : Response.json({ version: 'a', instance: 'i-1' }),
+        : Response.json({ version: 'a', instance: 'i-1' })
+    },
   })
   const url = `http://localhost:${server.port}`
   const probe = new Probe({ url, release: undefined, rate: 100, token: undefined })
   probe.hasCanary = false
   probe.start()
-  await Bun.sleep(300)
+  await eventually('the probe has asked twenty times', () => asked > 20)
   await probe.stop()
   return probe.figures()
 }
@@ -29,3 +33,39 @@ test('the probe counts no failure when a late load balancer still asks an instan
 test('the probe counts a failure when an instance that never served gets requests', async () => {
   expect((await failedOf({ status: 'starting' })).failed).toBeGreaterThan(0)
 })
+
+test.each([
+  [
+    '502 of the load balancer, which names nobody,',
+    (): Response => new Response('', { status: 502 }),
+  ],
+  [
+    'a connection that is reset',
+    (): never => {
+      throw new Error('reset')
+    },
+  ],
+])(
+  '%s counts against a release that runs alone, and against nobody while others serve',
+  async (_, answer) => {
+    const began = performance.now()
+    // Three minutes a second.
+    using _clock = spyOn(Date, 'now').mockImplementation(() => 180 * (performance.now() - began))
+    using _fetch = spyOn(globalThis, 'fetch').mockImplementation((async () =>
+      answer()) as unknown as typeof fetch)
+    const probe = new Probe({
+      url: 'http://balancer.test',
+      release: 'b',
+      rate: 500,
+      token: undefined,
+    })
+    probe.phase = 'during'
+    probe.start()
+    await Bun.sleep(600)
+    expect(probe.blame(0)).toBeUndefined()
+    probe.othersServe = false
+    while (probe.blame(0) === undefined) await Bun.sleep(10)
+    expect(probe.blame(0)).toContain('alone for a minute, failed')
+    await probe.stop()
+  },
+)

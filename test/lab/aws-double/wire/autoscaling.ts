@@ -162,7 +162,8 @@ function refreshOf(plane: ControlPlane, refresh: Refresh): Xml {
     AutoScalingGroupName: plane.group.name,
     Status: refresh.status,
     StatusReason: refresh.reason || undefined,
-    StartTime: time(refresh.startedAt),
+    // One that is pending has not begun.
+    StartTime: refresh.status === 'Pending' ? undefined : time(refresh.startedAt),
     EndTime: time(refresh.endedAt),
     PercentageComplete: refresh.percentageComplete,
     InstancesToUpdate: refresh.instancesToUpdate,

@@ -1,3 +1,4 @@
+import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Metric } from '../model.ts'
@@ -67,6 +68,8 @@ interface Invocation {
   InstanceId: string
   DocumentName: string
   Comment: string
+  /** Seconds in which the agent has to take it. */
+  Timeout: number
   Status: string
   StatusDetails: string
   ResponseCode: number
@@ -134,6 +137,17 @@ export const ssm: Record<string, Action> = {
     )
     if (!found) throw new ApiError('InvocationDoesNotExist', '')
     return { ...found }
+  },
+
+  CancelCommand: (plane, input) => {
+    for (const invocation of commands(plane)) {
+      const isNamed = (input.InstanceIds as string[]).includes(invocation.InstanceId)
+      if (invocation.CommandId !== input.CommandId || !isNamed) continue
+      if (invocation.Status === 'InProgress' || invocation.Status === 'Pending') {
+        invocation.Status = 'Cancelled'
+      }
+    }
+    return {}
   },
 
   // Without output: that is in GetCommandInvocation.
@@ -235,6 +249,7 @@ function send(plane: ControlPlane, id: string, CommandId: string, input: Json): 
     InstanceId: id,
     DocumentName: name,
     Comment: String(input.Comment ?? ''),
+    Timeout: Number(input.TimeoutSeconds ?? 3600),
     Status: 'InProgress',
     StatusDetails: 'InProgress',
     ResponseCode: -1,
@@ -242,10 +257,16 @@ function send(plane: ControlPlane, id: string, CommandId: string, input: Json): 
     StandardErrorContent: '',
   }
   commands(plane).push(invocation)
+  // Its agent takes the command once it is back, if that is in time.
+  if (accountOf(plane).offline.has(id)) {
+    invocation.Status = 'Pending'
+    return
+  }
   const parameters = (input.Parameters ?? {}) as Record<string, string[]>
   plane.driver
     .run(id, name.slice(plane.group.name.length + 1), parameters)
     .then(({ exitCode, stdout, stderr }) => {
+      if (invocation.Status === 'Cancelled') return
       invocation.Status = exitCode === 0 ? 'Success' : 'Failed'
       invocation.StatusDetails = invocation.Status
       invocation.ResponseCode = exitCode

@@ -1,0 +1,204 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { join } from 'node:path'
+import type { RefreshPreferences } from '../../lab/aws-double/model.ts'
+import { ended } from '../../lab/support/command.ts'
+import {
+  begin,
+  folder,
+  receipt,
+  releases,
+  rollout,
+  scene,
+  ship,
+  useRollout,
+} from './fixtures/rollout.ts'
+import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
+import { PATIENCE_MS, runScript } from './fixtures/script.ts'
+
+setDefaultTimeout(PATIENCE_MS)
+
+useRollout()
+
+const status = (): string | undefined => scene.plane.refreshes[0]?.status
+const back = (...args: string[]) => ended(rollout(['rollback', ...args]))
+const mark = (): string | undefined => scene.plane.group.tags['rolled-back-release']
+
+const RECYCLE: RefreshPreferences = {
+  minHealthyPercentage: 100,
+  maxHealthyPercentage: 200,
+  instanceWarmup: 5,
+  checkpointPercentages: [50, 100],
+  checkpointDelay: 36_000,
+  bakeTime: 0,
+  skipMatching: false,
+  autoRollback: false,
+  alarms: [],
+}
+
+describe('rollback', () => {
+  test.each([
+    ['no version', undefined],
+    ['the running version', 2],
+  ])(
+    'stops a refresh that only recycles instances and names %s, and undoes the release',
+    async (_, named) => {
+      await begin()
+      await ship()
+      scene.plane.startRefresh(named, RECYCLE)
+      const plan = await runScript('doctor', ['--no-plan'], scene.as('plan'))
+      expect(plan.out).toContain('a refresh that only replaces instances is running')
+      const { code, out } = await back()
+      expect(out).toContain('stopping a refresh that only replaces instances')
+      expect(out).toContain(`back on ${OLD.slice(0, 12)}`)
+      expect(code).toBe(0)
+      expect(releases()).toEqual([OLD, OLD, OLD])
+      expect(mark()).toBe(NEW)
+    },
+  )
+
+  test.each(['rollback', 'cancel'])(
+    '%s ends with 5 when AWS never ends cancelling',
+    async (verb) => {
+      await begin({ instances: 1 })
+      scene.plane.cancelMs = 1e9
+      scene.plane.startRefresh(2, { ...RECYCLE, skipMatching: true })
+      scene.plane.cancelRefresh()
+      const { code, err } = await ended(rollout([verb, '--timeout-seconds', '1']))
+      expect(err).toContain('AWS is still cancelling the refresh')
+      expect(err).toContain(`scripts/rollout watch --group ${GROUP}`)
+      expect(code).toBe(5)
+    },
+  )
+
+  test('reverses a refresh that AWS lists without a time, for it is pending', async () => {
+    await begin()
+    await ship()
+    scene.plane.group.suspended.add('InstanceRefresh')
+    const third = scene.plane.addVersion({
+      imageId: NEW_IMAGE,
+      userData: '',
+      tags: { release: NEW },
+      description: '',
+    })
+    scene.plane.startRefresh(third, { ...RECYCLE, skipMatching: true })
+    expect(status()).toBe('Pending')
+    const going = rollout(['rollback'])
+    await until(() => status() === 'RollbackInProgress', 'it is reversed')
+    scene.plane.group.suspended.clear()
+    const { code, out } = await ended(going)
+    expect(out).toContain('reversing the running refresh, back to version 2')
+    expect(code).toBe(0)
+  })
+
+  test('of a changed setting goes back to the setting before, and condemns no release', async () => {
+    await begin({ releases: [OLD, OLD] })
+    expect((await ship(['--release', OLD])).code).toBe(0)
+    const { code, out } = await back()
+    expect(out).toContain('rolling back from version 2 to version 1')
+    expect(code).toBe(0)
+    expect(mark()).toBeUndefined()
+  })
+
+  test.each(['rollback', 'cancel'])(
+    '%s that AWS accepted and that is then lost sight of ends with 6',
+    async (verb) => {
+      await begin({ instances: 1 })
+      scene.plane.cancelMs = 1e9
+      scene.behave(OLD_IMAGE, { bootMs: 5000 })
+      scene.plane.startRefresh(2, { ...RECYCLE, skipMatching: true })
+      await until(() => releases()[0] === NEW, 'the new release serves')
+      const going = rollout([verb, '--patience-seconds', '0.5'], { AWS_MAX_ATTEMPTS: '1' })
+      await until(() => /^(Cancelling|Rollback)/.test(status() ?? ''), 'AWS is at it')
+      scene.double.faults.add(/./, { kind: 'drop' })
+      const { code, out, err } = await ended(going)
+      scene.double.faults.clear()
+      expect(out + err).toContain('The refresh continues')
+      expect(code).toBe(6)
+    },
+  )
+})
+
+test('a setting that is rolled back while it bakes condemns not the release, which goes on serving', async () => {
+  await begin({ releases: [OLD, OLD] })
+  const going = rollout([...toNew(scene), '--release', OLD, '--watch-seconds', '2000'])
+  await until(() => status() === 'Baking', 'the refresh bakes')
+  scene.plane.rollBackRefresh()
+  expect((await ended(going)).code).toBe(3)
+  expect(mark()).toBeUndefined()
+  expect((await ship(['--release', OLD])).code).toBe(0)
+})
+
+test('an instance on standby names no release that is replaced', async () => {
+  await begin()
+  const [one] = scene.plane.instances
+  scene.plane.group.desired--
+  if (one) scene.plane.machines.standby(one, true)
+  expect((await ship()).code).toBe(0)
+  const { code } = await ship(['--launch-template-version', '2'])
+  expect(code).toBe(0)
+  expect((await receipt()).previousRelease).toBe(NEW)
+})
+
+test('a receipt that cannot be written is printed all the same, with the exit code of the verdict', async () => {
+  await begin({ instances: 1 })
+  await Bun.write(join(folder, 'file'), '')
+  const { code, out } = await ship(['--receipt', join(folder, 'file/receipt.json')])
+  expect(out).toContain('verdict     shipped')
+  expect(out).toContain('the receipt could not be written to')
+  expect(code).toBe(0)
+})
+
+test('a running version whose launch template version was deleted is no way back, which is said before the start', async () => {
+  await begin({ instances: 1 })
+  Reflect.deleteProperty(scene.plane.template.versions, 0)
+  const { out } = await ship()
+  expect(out).toContain('there is no way back: launch template version 1 was deleted')
+  expect(out.indexOf('there is no way back')).toBeLessThan(out.indexOf('verdict'))
+})
+
+describe('what a person at the terminal reads', () => {
+  test('Ctrl-C and a second start offer to undo the rollout, too', async () => {
+    await begin()
+    const going = rollout([...toNew(scene), '--watch-seconds', '2000'])
+    await until(() => status() === 'Baking', 'the refresh bakes')
+    const second = await ship()
+    expect(second.err).toContain(`scripts/rollout rollback --group ${GROUP}`)
+    going.kill('SIGINT')
+    const { code, err } = await ended(going)
+    expect(code).toBe(130)
+    expect(err).toContain(`scripts/rollout rollback --group ${GROUP}`)
+  })
+
+  test('--bake-seconds still is --watch-seconds, in the environment too, and a variable of no option is said', async () => {
+    await begin({ instances: 1 })
+    const former = { HELLO_ROLLOUT_WATCH_SECONDS: '', HELLO_ROLLOUT_BAKE_SECONDS: '40' }
+    const ran = await ship([], { ...former, HELLO_ROLLOUT_BAK_SECONDS: '1' })
+    expect(ran.err).toContain('HELLO_ROLLOUT_BAK_SECONDS is ignored: there is no such option')
+    expect(scene.plane.refreshes[0]?.preferences.bakeTime).toBe(40)
+    expect((await back('--bake-seconds', '7')).code).toBe(0)
+    expect(scene.plane.refreshes[0]?.preferences.bakeTime).toBe(7)
+    const help = await runScript('rollout', ['--help'])
+    expect(help.out.replaceAll(/\s+/g, ' ')).toContain('--bake-seconds is its former name')
+  })
+
+  test('status gives ages, and who is at the refresh', async () => {
+    await begin()
+    await ship()
+    const { out } = await runScript('rollout', ['status'], scene.as('rollback'))
+    expect(out).toMatch(/^refresh +Successful 100 %, started \d+ s ago$/m)
+    expect(out).toMatch(/^operator +\S+, \d+ s ago$/m)
+    expect(out).toMatch(/^i-\S+ +b{12} +\d+ s +healthy$/m)
+  })
+})
+
+test('a region that does not exist is refused at once', async () => {
+  await begin({ instances: 1 })
+  const { AWS_ENDPOINT_URL: _, ...env } = scene.as('rollback')
+  const { code, err } = await runScript('rollout', ['status', '--region', 'eu-wset-1'], {
+    ...env,
+    AWS_MAX_ATTEMPTS: '1',
+  })
+  expect(err).toContain('Check the name of the region')
+  expect(err).not.toContain('trying again')
+  expect(code).toBe(1)
+})
