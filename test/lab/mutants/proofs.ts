@@ -52,7 +52,9 @@ export const PROVEN: Proven[] = [
   {
     files: ['src/**/*.ts'],
     fast: ['test/service/{unit,http}/*.test.ts'],
-    slow: [binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse')],
+    slow: [
+      binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse', 'requests', 'machine'),
+    ],
   },
   {
     files: [

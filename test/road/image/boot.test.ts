@@ -120,7 +120,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
       `mkdir -p ${state} /var/log/amazon/ssm; PAYLOAD=/tmp/payload bash /run/clean.sh`,
     )
     await machine.sh(
-      `touch ${state}/late /var/log/amazon/ssm/late.log; echo kept >/var/lib/amazon/ssm/kept`,
+      `touch ${state}/late /var/log/amazon/ssm/late.log; mkdir -p /var/lib/amazon/ssm/Vault/Store; echo kept >/var/lib/amazon/ssm/kept`,
     )
     expect(await machine.sh('systemctl is-enabled systemd-random-seed.service || true')).toBe(
       'masked-runtime',

@@ -227,7 +227,7 @@ describe('the configuration', () => {
     const others = [
       ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TZ', 'TERM', 'PORT', 'ENVIRONMENT', 'WORKERS'],
       ...['AWS_ACCESS_KEY_ID', 'AWS_DEFAULT_REGION', 'HTTP_PROXY', 'NO_PROXY', 'TZDIR'],
-      ...['SSL_CERT_FILE', 'SSL_CERT_DIR'],
+      ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'OAUTH'],
       ...['WATCHDOG_PID', 'INVOCATION_ID', 'CONFIGURATION_DIRECTORY', 'LOGS_DIRECTORY'],
       ...['CREDENTIALS_DIRECTORY', 'SYSTEMD_EXEC_PID', 'JOURNAL_STREAM', 'toString', 'constructor'],
     ]

@@ -166,10 +166,11 @@ export const ssm: Record<string, Action> = {
     }
   },
 
-  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.
+  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait; or StartInstanceRefresh.
   StartAutomationExecution: (plane, input) => {
     const name = String(input.DocumentName)
     const verb = name.slice(plane.group.name.length + 1)
+    if (verb === 'rollback') return { AutomationExecutionId: runbook(plane, input) }
     if (verb !== 'drain' && verb !== 'undrain') {
       throw new ApiError(
         'AutomationDefinitionNotFoundException',
@@ -189,6 +190,8 @@ export const ssm: Record<string, Action> = {
 
   GetAutomationExecution: (plane, input) => {
     const id = input.AutomationExecutionId
+    const done = runbooks.get(plane)?.get(String(id))
+    if (done) return { AutomationExecution: done }
     const activity = plane.machines.activities.find((each) => each.id === id)
     if (!activity) throw new ApiError('AutomationExecutionNotFoundException', `no execution ${id}`)
     const status = { InProgress: 'InProgress', Successful: 'Success', Failed: 'Failed' }
@@ -200,6 +203,43 @@ export const ssm: Record<string, Action> = {
       },
     }
   },
+}
+
+/** The ended executions of the runbook of rollbacks, by plane and id. */
+const runbooks = new WeakMap<ControlPlane, Map<string, Json>>()
+
+/** Starts the refresh that terraform/documents/rollback.yaml does. Returns the id of the execution. */
+function runbook(plane: ControlPlane, input: Json): string {
+  const { LaunchTemplateVersion = [] } = input.Parameters as Record<string, string[]>
+  const id = crypto.randomUUID()
+  const ended = runbooks.get(plane) ?? new Map<string, Json>()
+  runbooks.set(plane, ended)
+  try {
+    const refresh = plane.startRefresh(Number(LaunchTemplateVersion[0]), {
+      minHealthyPercentage: 100,
+      maxHealthyPercentage: 200,
+      instanceWarmup: plane.group.warmupSeconds,
+      checkpointPercentages: [],
+      checkpointDelay: 0,
+      bakeTime: 0,
+      skipMatching: true,
+      autoRollback: false,
+      alarms: [],
+    })
+    ended.set(id, {
+      AutomationExecutionId: id,
+      AutomationExecutionStatus: 'Success',
+      Outputs: { 'start.RefreshId': [refresh.id] },
+    })
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    ended.set(id, {
+      AutomationExecutionId: id,
+      AutomationExecutionStatus: 'Failed',
+      FailureMessage: `Step fails when it is Execute/Cancelling action. ${error.code}: ${error.message}`,
+    })
+  }
+  return id
 }
 
 function send(plane: ControlPlane, id: string, CommandId: string, input: Json): void {
