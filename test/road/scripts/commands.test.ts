@@ -192,7 +192,7 @@ describe('scripts/test', () => {
     const failing =
       "import { expect, test } from 'bun:test'\ntest('a claim', () => expect(1).toBe(2))\n"
     writeFileSync(join(clone, 'test/service/unit/one.test.ts'), failing)
-    const { code, out } = await run(['scripts/test', 'unit', 'check'], { cwd: clone })
+    const { code, out } = await run(['scripts/test', 'unit'], { cwd: clone })
     expect(out.split('\ntook ')[1]).toMatch(
       /failed: unit\nerror: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nto repeat: scripts\/test unit\n/,
     )
