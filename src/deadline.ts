@@ -1,3 +1,15 @@
+/** Time, in milliseconds, and a timer that keeps no process alive. */
+export interface Clock {
+  now(): number
+  after(ms: number, run: () => void): void
+}
+
+/** The time of this process. */
+export const clock: Clock = {
+  now: () => performance.now(),
+  after: (ms, run) => void setTimeout(run, ms).unref(),
+}
+
 interface Waiting {
   dueAt: number
   expire(): void
@@ -9,16 +21,17 @@ interface Waiting {
  */
 export function createDeadline(
   ms: number,
+  { now, after }: Clock = clock,
 ): <T>(promise: Promise<T>, late: () => Error) => Promise<T> {
   const waiting = new Set<Waiting>()
   let armed = false
 
   function expireDue(): void {
     armed = false
-    const now = performance.now()
+    const time = now()
     for (const each of waiting) {
-      if (each.dueAt > now) {
-        arm(each.dueAt - now)
+      if (each.dueAt > time) {
+        arm(each.dueAt - time)
         return
       }
       waiting.delete(each)
@@ -30,12 +43,12 @@ export function createDeadline(
   function arm(afterMs: number): void {
     if (armed) return
     armed = true
-    setTimeout(expireDue, Math.ceil(afterMs)).unref()
+    after(Math.ceil(afterMs), expireDue)
   }
 
   return (promise, late) =>
     new Promise((resolve, reject) => {
-      const own = { dueAt: performance.now() + ms, expire: () => reject(late()) }
+      const own = { dueAt: now() + ms, expire: () => reject(late()) }
       waiting.add(own)
       arm(ms)
       promise.then(resolve, reject).then(() => waiting.delete(own))
@@ -43,6 +56,11 @@ export function createDeadline(
 }
 
 /** One promise with a deadline of its own. */
-export function withDeadline<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
-  return createDeadline(ms)(promise, late)
+export function withDeadline<T>(
+  promise: Promise<T>,
+  ms: number,
+  late: () => Error,
+  time: Clock = clock,
+): Promise<T> {
+  return createDeadline(ms, time)(promise, late)
 }

@@ -1,12 +1,13 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import type { Log } from './telemetry/log.ts'
+import { createReasons } from './telemetry/reasons.ts'
 
 export type HealthStatus = 'starting' | 'ok' | 'draining'
 
 /** Whether the load balancer should send requests here. */
 export interface Health {
   readonly status: HealthStatus
-  /** Resolves on the first successful round trip to the store since boot. */
+  /** Resolves when the store has, for the first time since boot, been such that it can be read and written. */
   readonly ready: Promise<void>
   /** Switches to `draining`, for good. */
   drain(): void
@@ -16,8 +17,11 @@ export interface Health {
 const PROBE_MIN_MS = 5
 const PROBE_MAX_MS = 250
 
+/** A connection that takes longer has failed at least once, so that there is a reason to give. */
+const QUIET_MS = 2000
+
 /**
- * Health with a latch: `starting` until the store has answered once since boot, then `ok` whatever happens to the
+ * Health with a latch: `starting` until the store has once been ready for reads and writes since boot, then `ok` whatever happens to the
  * store, so that a store outage never gets instances replaced. `latchFile`, in a folder that a reboot empties, keeps
  * the latch across process restarts.
  */
@@ -30,7 +34,8 @@ export function createHealth(
   let draining = false
 
   const ready = (async () => {
-    let reported: string | undefined
+    const reasons = createReasons(log, { event: 'waiting-for-store' })
+    const quietUntil = performance.now() + QUIET_MS
     let pause = PROBE_MIN_MS
     while (!reached && !draining) {
       try {
@@ -38,9 +43,7 @@ export function createHealth(
         reached = true
         if (latchFile) keepLatch(latchFile, log)
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        if (reason !== reported) log.warn({ event: 'waiting-for-store', reason })
-        reported = reason
+        if (performance.now() > quietUntil) reasons.say((error as Error).message)
         await Bun.sleep(pause)
         pause = Math.min(2 * pause, PROBE_MAX_MS)
       }

@@ -6,13 +6,14 @@ import { embeddedText, release } from './release.ts'
 import { type Service, startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 import { openTimeZone } from './time-zone.ts'
+import { transfer } from './transfer.ts'
 import { parseCommand, USAGE } from './usage.ts'
 
 /** Exit codes, those of sysexits.h where it has one. */
 const EXIT = { ok: 0, failure: 1, usage: 2, config: 78 } as const
 
-/** Ctrl-C does not drain; a terminal that is closed does. */
-const STOP_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const
+/** Ctrl-C does not drain. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 const command = parseCommand(Bun.argv.slice(2))
 switch (command.verb) {
@@ -33,7 +34,7 @@ switch (command.verb) {
     process.exit(EXIT.usage)
     break
   case 'token': {
-    const { token, entry } = createToken(command.scope)
+    const { token, entry } = createToken(command.scope, command.label)
     console.log(`token   ${token}\nTOKENS  ${entry}`)
     break
   }
@@ -49,6 +50,17 @@ switch (command.verb) {
     const { healthy, report } = await checkHealth(config)
     console.log(report)
     process.exit(healthy ? EXIT.ok : EXIT.failure)
+    break
+  }
+  case 'export':
+  case 'import': {
+    const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
+    try {
+      await transfer(command.verb, command.from, config)
+    } catch (error) {
+      console.error(`${name}: ${(error as Error).message}`)
+      process.exit(EXIT.failure)
+    }
     break
   }
   case 'serve':
@@ -76,15 +88,18 @@ async function serve(command: { port: number; environment: string }): Promise<vo
   // A PID 1 gets only the signals that it handles. Before it serves, there is nothing to finish.
   const leave = () => process.exit(EXIT.ok)
   for (const signal of STOP_SIGNALS) process.on(signal, leave)
+  let service: Service | undefined
+  // From the beginning, or it would end the process; while that starts, the secrets have just been read.
+  process.on('SIGHUP', () => void service?.reload())
 
   const config = await configured(loadConfig(command, process.env))
   const { environment, instanceId: instance } = config
   const { log, flush } = createLog(config.logLevel, { environment, instance, release: release.id })
   process.on('exit', flush)
 
-  let service: Service
+  const reread = () => loadConfig(command, process.env)
   try {
-    service = await startService(config, log)
+    service = await startService(config, log, reread)
   } catch (error) {
     console.error(`${name}: cannot start: ${error instanceof Error ? error.message : error}`)
     process.exit(EXIT.failure)

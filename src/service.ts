@@ -12,7 +12,7 @@ import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
 import { release } from './release.ts'
-import { createFollowingStore } from './store/following.ts'
+import { createReload } from './reload.ts'
 import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
@@ -29,6 +29,8 @@ export interface Service {
    * flight, up to the request timeout. Resolves when everything is closed.
    */
   stop(drainSeconds: number): Promise<void>
+  /** Reads the secrets again. Never rejects. */
+  reload(): Promise<void>
   /** Ends the drain of a stop in progress; requests in flight still get their time. */
   endDrain(): void
 }
@@ -49,11 +51,15 @@ const OPEN_FILES_MIN = 1024
 const FIRST_ANSWER_MS = 500
 const FIRST_ANSWER_PAUSE_MS = 5
 
-/** How long a former store stays open: what it was asked it has answered by then, in whichever mode. */
-const LINGER_MS = 1000
-
-/** Opens the store and the listeners. Throws when one of them cannot be opened. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+/**
+ * Opens the store and the listeners; `reread` reads the configuration again, for secrets that have changed. Throws when
+ * one of them cannot be opened.
+ */
+export async function startService(
+  config: Config,
+  log: Log,
+  reread: () => Promise<Config>,
+): Promise<Service> {
   warnOfFewFiles(log)
   const registry = createRegistry()
   const metrics = createMetrics(release, registry)
@@ -63,7 +69,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     zone: config.timezone,
     certificate: config.tls && watchCertificate(config.tls, log),
   })
-  const { records, follow } = openRecords(config, log)
+  const { records, followEndpoints, followPassword } = openStore(config, log)
   const store = measured(storeBirthdaysIn(records), OPERATIONS, metrics)
   const health = createHealth(
     store,
@@ -106,17 +112,21 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   })
 
   let discovery: Discovery | undefined
-  if (config.etcd && follow) {
+  if (config.etcd) {
     const id = `${config.instanceId}:${adminServer.port}`
     const address = config.advertiseAddress ?? `${hostname()}:${server.port}`
     const entry = { id, address, release: release.id }
-    discovery = startDiscovery(config.etcd, entry, follow, log)
+    discovery = startDiscovery(config.etcd, entry, followEndpoints, log)
   }
 
   notify('READY=1\nSTATUS=waiting for the store')
   void health.ready.then(() => notify(`STATUS=serving release ${release.id}`))
   const watchdog =
     config.watchdogUsec && setInterval(() => notify('WATCHDOG=1'), config.watchdogUsec / 2000)
+
+  const reload = createReload({ config, reread, followPassword, log })
+  const { secretsRereadSeconds } = config
+  const rereading = secretsRereadSeconds > 0 && setInterval(reload, secretsRereadSeconds * 1000)
 
   const drainEnded = Promise.withResolvers<void>()
   return {
@@ -134,7 +144,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       await adminServer.stop(true)
       await store.close()
       if (watchdog) clearInterval(watchdog)
+      if (rereading) clearInterval(rereading)
     },
+    reload,
     endDrain: drainEnded.resolve,
   }
 }
@@ -160,22 +172,4 @@ function warnOfFewFiles(log: Log): void {
 async function finish(server: Bun.Server<undefined>, seconds: number): Promise<void> {
   const deadline = Bun.sleep(seconds * 1000).then(() => server.stop(true))
   await Promise.race([server.stop(), deadline])
-}
-
-function openRecords(
-  config: Config,
-  log: Log,
-): { records: KeyValueStore; follow?: (endpoints: { host: string; port: number }[]) => void } {
-  const { redis, etcd } = config
-  if (!redis || !etcd) return { records: openStore(config, log) }
-  const records = createFollowingStore(LINGER_MS)
-  let endpoints = ''
-  const follow = (next: typeof redis.endpoints) => {
-    if (next.length === 0 || JSON.stringify(next) === endpoints) return
-    endpoints = JSON.stringify(next)
-    log.info({ event: 'redis-endpoint', endpoints: next })
-    void records.follow(openStore({ ...config, redis: { ...redis, endpoints: next } }, log))
-  }
-  follow(redis.endpoints)
-  return { records, follow }
 }

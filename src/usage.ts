@@ -1,5 +1,5 @@
 import { config, name } from '../package.json'
-import { SCOPES, type Scope } from './config/tokens.ts'
+import { LABEL, SCOPES, type Scope } from './config/tokens.ts'
 
 const DEFAULT_PORT = config.port
 const DEFAULT_ENVIRONMENT = 'local'
@@ -11,8 +11,13 @@ const FORMS = [
     'healthcheck [PORT]',
     'request /hc from the service on this machine; exit 0 when healthy, else 1',
   ],
-  ['token [read|write]', 'create a token (write) and the TOKENS entry that configures it'],
+  [
+    'token [SCOPE] [LABEL]',
+    'create a token (write, or read) and the TOKENS entry that configures it',
+  ],
   ['config', 'check the environment and print the effective settings'],
+  ['export [--from P]', 'print all records of the store as JSON lines, from the position P'],
+  ['import [--from P]', 'read such lines from standard input into the store'],
   ['sbom | licenses', 'print what this executable contains (CycloneDX), or its licences'],
   ['--help | --version', ''],
 ]
@@ -24,7 +29,8 @@ Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid s
 
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
-  | { verb: 'token'; scope: Scope }
+  | { verb: 'token'; scope: Scope; label?: string }
+  | { verb: 'export' | 'import'; from?: string }
   | { verb: 'help' | 'version' | 'sbom' | 'licenses' }
   | { verb: 'usage'; reason: string }
 
@@ -43,7 +49,10 @@ export function parseCommand(words: readonly string[]): Command {
     case 'licenses':
       return most(1, () => ({ verb: first }))
     case 'token':
-      return most(2, () => withScope(second ?? 'write'))
+      return most(3, () => newToken(second, words[2]))
+    case 'export':
+    case 'import':
+      return most(3, () => fromPosition(first, second, words[2]))
     case 'config':
       return most(3, () => withPort('config', second, words[2]))
     case 'healthcheck':
@@ -53,9 +62,18 @@ export function parseCommand(words: readonly string[]): Command {
   }
 }
 
-function withScope(word: string): Command {
+function newToken(word = 'write', label?: string): Command {
   const scope = SCOPES.find((name) => name === word)
-  return scope ? { verb: 'token', scope } : usage(`got the scope ${word}, expected read or write`)
+  if (!scope) return usage(`got the scope ${word}, expected read or write`)
+  if (label === undefined) return { verb: 'token', scope }
+  if (!LABEL.pattern.test(label)) return usage(`got the label ${label}, expected ${LABEL.wants}`)
+  return { verb: 'token', scope, label }
+}
+
+function fromPosition(verb: 'export' | 'import', option?: string, from?: string): Command {
+  if (option === undefined) return { verb }
+  if (option !== '--from') return usage(`got ${option}, expected --from or nothing`)
+  return from ? { verb, from } : usage('got no position after --from')
 }
 
 function withPort(

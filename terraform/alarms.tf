@@ -1,13 +1,9 @@
 locals {
-  # Alarms that stop a rollout. Missing data is fine: a quiet night must not fail a rollout.
-  rollout_alarms = {
-    elb-5xx = {
-      description = "The load balancer itself returns 5xx: it could not reach an instance, or an instance closed the connection"
-      metric      = "HTTPCode_ELB_5XX_Count"
-      statistic   = "Sum"
-      threshold   = 5
-      minutes     = 2
-    }
+  # The alarms that stop a rollout.
+  rollout_alarms = concat([aws_cloudwatch_metric_alarm.balancer.alarm_name], [for alarm in aws_cloudwatch_metric_alarm.rollout : alarm.alarm_name])
+
+  # What the targets answer. Missing data is fine: a quiet night must not fail a rollout.
+  target_alarms = {
     target-5xx = {
       description = "The service returns 5xx: check its journal and the store"
       metric      = "HTTPCode_Target_5XX_Count"
@@ -35,7 +31,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "rollout" {
-  for_each = local.rollout_alarms
+  for_each = local.target_alarms
 
   alarm_name                            = "${local.name}-${each.key}"
   alarm_description                     = each.value.description
@@ -53,10 +49,67 @@ resource "aws_cloudwatch_metric_alarm" "rollout" {
   alarm_actions                         = [aws_sns_topic.alarms.arn]
   ok_actions                            = [aws_sns_topic.alarms.arn]
 
-  dimensions = merge(
-    { LoadBalancer = aws_lb.main.arn_suffix },
-    each.key == "elb-5xx" ? {} : { TargetGroup = aws_lb_target_group.main.arn_suffix },
-  )
+  dimensions = {
+    LoadBalancer = aws_lb.main.arn_suffix
+    TargetGroup  = aws_lb_target_group.main.arn_suffix
+  }
+}
+
+# Not HTTPCode_ELB_5XX_Count, which has the 501 and 505 that a caller can provoke, too.
+resource "aws_cloudwatch_metric_alarm" "balancer" {
+  alarm_name          = "${local.name}-elb-5xx"
+  alarm_description   = "The load balancer itself returns 502, 503 or 504: it could not reach an instance, or an instance closed the connection"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 5
+  evaluation_periods  = 2
+  datapoints_to_alarm = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id          = "all"
+    label       = "502, 503 and 504"
+    expression  = "SUM(METRICS())"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = toset(["502", "503", "504"])
+
+    content {
+      id = "m${metric_query.key}"
+
+      metric {
+        namespace   = "AWS/ApplicationELB"
+        metric_name = "HTTPCode_ELB_${metric_query.key}_Count"
+        dimensions  = { LoadBalancer = aws_lb.main.arn_suffix }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
+  }
+}
+
+# Instances that burst have no limit by default, and CPU beyond their baseline is charged. Stopping them instead would
+# slow the service down when it is needed most.
+resource "aws_cloudwatch_metric_alarm" "credits" {
+  count = startswith(var.instance_type, "t") ? 1 : 0
+
+  alarm_name          = "${local.name}-cpu-credits"
+  alarm_description   = "The instances have needed more CPU than their price includes for three hours: a larger or another type would be cheaper"
+  namespace           = "AWS/EC2"
+  metric_name         = "CPUSurplusCreditsCharged"
+  dimensions          = { AutoScalingGroupName = aws_autoscaling_group.main.name }
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  # In minutes of a vCPU.
+  threshold          = 60
+  period             = 3600
+  evaluation_periods = 3
+  treat_missing_data = "notBreaching"
+  alarm_actions      = [aws_sns_topic.alarms.arn]
+  ok_actions         = [aws_sns_topic.alarms.arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "store_memory" {

@@ -83,4 +83,9 @@ resource "aws_wafv2_web_acl_logging_configuration" "main" {
       name = "authorization"
     }
   }
+
+  # It has the user's name.
+  redacted_fields {
+    uri_path {}
+  }
 }

@@ -14,6 +14,8 @@ locals {
       REDIS_PASSWORD      = "ssm:${local.password_parameter}"
       REDIS_WAIT_REPLICAS = var.store_wait_replicas
     },
+    # With the gigabyte that it has, two workers at their limits would take all.
+    endswith(var.instance_type, ".micro") ? { WORKERS = 1 } : {},
     var.auth == "none" ? { AUTH = "none" } : { TOKENS = "ssm:${local.tokens_parameter}" },
   )
 }
@@ -129,8 +131,7 @@ resource "aws_autoscaling_group" "main" {
   # A booting instance needs all of these to become healthy.
   depends_on = [
     aws_iam_role_policy.instance,
-    aws_lb_listener.https,
-    aws_lb_listener.plain,
+    aws_lb_listener_rule.methods,
     aws_route_table_association.private,
     aws_vpc_endpoint.interface,
     aws_vpc_security_group_egress_rule.instances_to_endpoints,
@@ -170,8 +171,8 @@ resource "aws_autoscaling_policy" "requests" {
     }
   }
 
-  # The metric exists only once the target group is attached to a listener.
-  depends_on = [aws_lb_listener.https, aws_lb_listener.plain]
+  # The metric exists only once a listener forwards to the target group.
+  depends_on = [aws_lb_listener_rule.methods]
 }
 
 ################################################################################
@@ -194,7 +195,7 @@ resource "terraform_data" "rollout" {
       ["--release", var.release],
       ["--url", local.url],
       ["--region", var.region],
-      flatten([for alarm in aws_cloudwatch_metric_alarm.rollout : ["--alarm", alarm.alarm_name]]),
+      flatten([for name in local.rollout_alarms : ["--alarm", name]]),
       [var.retry_rolled_back ? "--retry" : "--skip-rolled-back"],
     ))
   }

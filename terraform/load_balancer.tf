@@ -1,6 +1,8 @@
 locals {
   https          = var.domain != null
   listener_ports = local.https ? [443, 80] : [local.port]
+  # As the service words its problems, but the load balancer knows no application/problem+json.
+  no_such_method = jsonencode({ type = "about:blank", title = "The path does not allow this method", status = 405 })
   url            = local.https ? "https://${var.domain}" : "http://${aws_lb.main.dns_name}:${local.port}"
 }
 
@@ -68,14 +70,19 @@ resource "aws_lb_listener" "https" {
   load_balancer_arn = aws_lb.main.arn
   port              = 443
   protocol          = "HTTPS"
-  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
   certificate_arn   = aws_acm_certificate_validation.main[0].certificate_arn
 
   routing_http_response_strict_transport_security_header_value = "max-age=31536000"
 
   default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.main.arn
+    type = "fixed-response"
+
+    fixed_response {
+      status_code  = "405"
+      content_type = "application/json"
+      message_body = local.no_such_method
+    }
   }
 }
 
@@ -107,6 +114,31 @@ resource "aws_lb_listener" "plain" {
   protocol          = "HTTP"
 
   default_action {
+    type = "fixed-response"
+
+    fixed_response {
+      status_code  = "405"
+      content_type = "application/json"
+      message_body = local.no_such_method
+    }
+  }
+}
+
+# Only the methods of HTTP that the runtime of the service knows: of any other it closes the connection, and the load
+# balancer would count a 502 of its own, for which anybody could ring an alarm. A rule takes five values.
+resource "aws_lb_listener_rule" "methods" {
+  for_each = { for index, methods in [["DELETE", "GET", "HEAD", "OPTIONS", "PUT"], ["PATCH", "POST"]] : index + 1 => methods }
+
+  listener_arn = local.https ? aws_lb_listener.https[0].arn : aws_lb_listener.plain[0].arn
+  priority     = each.key
+
+  condition {
+    http_request_method {
+      values = each.value
+    }
+  }
+
+  action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.main.arn
   }

@@ -245,21 +245,3 @@ resource "aws_vpc_security_group_ingress_rule" "store_from_instances" {
   to_port                      = local.store_port
   ip_protocol                  = "tcp"
 }
-
-################################################################################
-# Flow logs
-################################################################################
-
-resource "aws_flow_log" "main" {
-  vpc_id = aws_vpc.main.id
-  # What is let through is little but requests, which the load balancer logs.
-  traffic_type             = "REJECT"
-  log_destination_type     = "cloud-watch-logs"
-  log_destination          = aws_cloudwatch_log_group.main["flow"].arn
-  iam_role_arn             = aws_iam_role.flow_logs.arn
-  max_aggregation_interval = 600
-  tags                     = { Name = local.name }
-
-  # Before the role may write, the flow log would begin with an access error.
-  depends_on = [aws_iam_role_policy.flow_logs]
-}

@@ -188,33 +188,6 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 ################################################################################
-# Documents: everything an operator can do without a shell
-################################################################################
-
-resource "aws_ssm_document" "command" {
-  for_each = toset(["status", "logs", "restart", "bundle", "checksum"])
-
-  name            = "${local.name}-${each.key}"
-  document_type   = "Command"
-  document_format = "YAML"
-  target_type     = "/AWS::EC2::Instance"
-  content         = file("${path.module}/documents/${each.key}.yaml")
-}
-
-resource "aws_ssm_document" "automation" {
-  for_each = toset(["drain", "undrain"])
-
-  name            = "${local.name}-${each.key}"
-  document_type   = "Automation"
-  document_format = "YAML"
-
-  content = templatefile("${path.module}/documents/${each.key}.yaml", {
-    role  = aws_iam_role.automation.arn
-    group = local.name
-  })
-}
-
-################################################################################
 # Dashboard
 ################################################################################
 

@@ -53,7 +53,7 @@ output "target_group_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms that stop a rollout"
-  value       = [for alarm in aws_cloudwatch_metric_alarm.rollout : alarm.alarm_name]
+  value       = local.rollout_alarms
 }
 
 output "log_group" {
@@ -67,12 +67,12 @@ output "store_endpoint" {
 }
 
 output "operator_policy_arn" {
-  description = "ARN of the on-call policy: the SSM documents, and nothing else"
+  description = "ARN of the on-call policy: the SSM documents, processes of the group, and the freeze of deploys"
   value       = aws_iam_policy.operator.arn
 }
 
 output "rollback_policy_arn" {
-  description = "ARN of the rollback policy: scripts/rollout except start, and nothing else"
+  description = "ARN of the rollback policy: scripts/rollout except start; it launches nothing itself"
   value       = aws_iam_policy.rollback.arn
 }
 

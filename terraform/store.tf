@@ -6,11 +6,14 @@ locals {
   password_parameter = "/${local.service}/${var.environment}/redis-password"
   tokens_parameter   = "/${local.service}/${var.environment}/tokens"
 
+  # Unique for each time the environment is made: a name that is taken would fail the tear-down.
+  final_snapshot = "${local.name}-final-${trimprefix(aws_vpc.main.id, "vpc-")}"
+
   # Both engines name a node after its shard and its position in it.
   store_nodes = toset([for pair in setproduct(range(1, var.store_shards + 1), range(1, var.store_replicas + 2)) : format("%s-%04d-%03d", local.name, pair[0], pair[1])])
 
   # The commands the service sends, on its own keys, and those a client needs to discover a cluster.
-  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
+  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +asking +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
 
 # Created by scripts/secrets before the first apply. Its value is in the state, which is why that is encrypted, but in no
@@ -68,7 +71,10 @@ resource "aws_memorydb_cluster" "main" {
   snapshot_retention_limit = var.store_snapshot_days
   snapshot_window          = "02:00-03:00"
   maintenance_window       = "sun:03:30-sun:04:30"
-  final_snapshot_name      = "${local.name}-final"
+  final_snapshot_name      = local.final_snapshot
+  # A version that AWS had moved would be one that the configuration does not name, and every later plan would replace the
+  # store, which is refused. Raise engine_version instead.
+  auto_minor_version_upgrade = false
 
   # Switching the engine or changing the name would destroy the data.
   lifecycle {
@@ -153,7 +159,8 @@ resource "aws_elasticache_replication_group" "main" {
   snapshot_retention_limit   = var.store_snapshot_days
   snapshot_window            = "02:00-03:00"
   maintenance_window         = "sun:03:30-sun:04:30"
-  final_snapshot_identifier  = "${local.name}-final"
+  final_snapshot_identifier  = local.final_snapshot
+  auto_minor_version_upgrade = false
   apply_immediately          = true
 
   log_delivery_configuration {

@@ -56,8 +56,8 @@ variable "region" {
   default     = "eu-west-1"
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.region)) && !can(regex("^(cn-|us-iso|eu-iso)", var.region))
+    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1, and not of China or a secret cloud, where services have other names."
   }
 }
 
@@ -164,8 +164,8 @@ variable "instance_type" {
   default     = "t4g.small"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.instance_type))
-    error_message = "instance_type is \"${var.instance_type}\", but must be a type such as t4g.small (arm64) or t3.small (x64)."
+    condition     = can(regex("^[a-z][a-z0-9-]*\\.[a-z0-9-]+$", var.instance_type)) && !endswith(var.instance_type, ".nano")
+    error_message = "instance_type is \"${var.instance_type}\", but must be a type such as t4g.small (arm64) or t3.small (x64), with 1 GiB of memory or more: a worker may take 512 MiB."
   }
 }
 

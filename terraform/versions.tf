@@ -29,6 +29,8 @@ data "aws_partition" "current" {}
 data "aws_availability_zones" "available" {
   # checkov:skip=CKV_AWS_394:only the first zones of the sorted list are used, so that a new one changes nothing
   state = "available"
+  # Where MemoryDB is not (MemoryDB Developer Guide, "Subnets and subnet groups").
+  exclude_zone_ids = ["apne1-az3", "cac1-az3", "use1-az3"]
 
   filter {
     name   = "opt-in-status"

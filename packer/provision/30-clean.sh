@@ -4,6 +4,14 @@ set -euo pipefail
 
 rm -f "$PAYLOAD"
 
+# What the image is made of, so that two can be compared.
+if command -v rpm >/dev/null; then
+  rpm --query --all --queryformat '%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE} %{ARCH}\n'
+else
+  dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n'
+fi | LC_ALL=C sort >/usr/local/lib/app/packages.txt
+chmod 644 /usr/local/lib/app/packages.txt
+
 for home in /root /home/*; do
   rm -rf "$home"/.ssh "$home"/.*_history "$home"/.cache "$home"/.lesshst "$home"/.viminfo "$home"/.aws "$home"/.netrc
 done
@@ -28,8 +36,8 @@ for unit in systemd-random-seed.service systemd-update-utmp.service; do
   fi
 done
 
-# This session runs through the SSM agent, so the agent's data about the build instance is removed once the agent has
-# stopped: a unit ordered before another is stopped after it. It is in /run, so it does not end up in the image.
+# This session runs through the SSM agent, so the agent's data about the build instance, and the key that it registers
+# with, which every instance would share, are removed once the agent has stopped: a unit ordered before another is stopped after it. It is in /run, so it does not end up in the image.
 cat >/run/systemd/system/app-forget-instance.service <<'EOF'
 [Unit]
 Description=Remove the SSM agent's data about the build instance
@@ -38,7 +46,7 @@ Before=amazon-ssm-agent.service
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/true
-ExecStop=/bin/sh -c 'rm -rf /var/lib/amazon/ssm/i-* /var/log/amazon/ssm/*'
+ExecStop=/bin/sh -c 'rm -rf /var/lib/amazon/ssm/Vault /var/lib/amazon/ssm/i-* /var/log/amazon/ssm/*'
 EOF
 systemctl daemon-reload
 systemctl start app-forget-instance.service

@@ -19,6 +19,7 @@ main() {
   check_executable
   check_units
   check_way_in
+  check_hardening
   check_serving
   check_leftovers
   if ((problems)); then
@@ -66,6 +67,15 @@ check_way_in() {
   done </etc/shadow
   keys=$(find /root /home -xdev -name 'authorized_keys*' 2>/dev/null)
   [[ -z $keys ]] || problem "authorized keys: $keys"
+}
+
+# SELinux is stated, not demanded: Debian has none, and Amazon Linux only logs what it would refuse.
+check_hardening() {
+  local installed
+  systemd-analyze cat-config systemd/system.conf | grep -qx DefaultLimitCORE=0 || problem 'core dumps are not off'
+  echo "SELinux: $(getenforce 2>/dev/null || echo none)"
+  installed=$(wc -l 2>/dev/null </usr/local/lib/app/packages.txt)
+  ((installed > 100)) || problem "packages.txt lists ${installed:-no} packages"
 }
 
 # Starts a worker on every core, with a temporary configuration.
@@ -119,6 +129,10 @@ check_leftovers() {
   for path in "$PAYLOAD" /var/lib/cloud/instance /var/lib/systemd/random-seed; do
     [[ ! -e $path && ! -L $path ]] || problem "left over: $path"
   done
+  # The agent has it while it runs; when it has stopped, a unit of 30-clean.sh removes it.
+  [[ ! -e /var/lib/amazon/ssm/Vault ]] ||
+    [[ $(systemctl show --property ActiveState,ExecStop app-forget-instance.service) == *active*/var/lib/amazon/ssm/Vault* ]] ||
+    problem 'a registration key of the SSM agent that every instance would share: /var/lib/amazon/ssm/Vault'
   [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would share this identity'
   found=$(find /root /home -xdev \( -name '.*_history' -o -name .aws -o -name .netrc -o -name 'id_*' \) 2>/dev/null)
   [[ -z $found ]] || problem "left over: $found"

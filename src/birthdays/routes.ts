@@ -12,12 +12,13 @@ import type { Store } from './store.ts'
 
 /** Birthdays: save, greet, forget. */
 export function birthdayRoutes({
-  config: { tokens },
+  config,
   store,
   currentDay,
   respond,
   jsonOf,
 }: {
+  /** Its tokens may be replaced. */
   config: Pick<Config, 'tokens'>
   store: Store
   currentDay: () => Temporal.PlainDate
@@ -29,21 +30,21 @@ export function birthdayRoutes({
   return {
     '/hello/:username': {
       async GET(c) {
-        authorize(c, 'read', tokens)
+        authorize(c, 'read', config.tokens)
         const username = usernameFrom(c.req)
         const birth = await store.birthdayOf(username)
         if (!birth) throw unknownUser()
         return respond.json(c, { message: greeting(username, daysUntil(birth)) })
       },
       async PUT(c) {
-        authorize(c, 'write', tokens)
+        authorize(c, 'write', config.tokens)
         const username = usernameFrom(c.req)
         const date = dateFrom(await jsonOf(c.req), today())
         await store.saveBirthday(username, date)
         return respond.send(c, 204, null, {})
       },
       async DELETE(c) {
-        authorize(c, 'write', tokens)
+        authorize(c, 'write', config.tokens)
         if (!(await store.forgetBirthday(usernameFrom(c.req)))) throw unknownUser()
         return respond.send(c, 204, null, {})
       },

@@ -29,6 +29,13 @@ export function birthdayKey(username: string): string {
   return `${name}:${FORMAT}:${Bun.SHA256.hash(username, 'hex')}`
 }
 
+/** What birthdays are in a key-value store. */
+export const RECORDS = {
+  prefix: `${name}:${FORMAT}:`,
+  isValid: (key: string, value: string) =>
+    new RegExp(`^${name}:${FORMAT}:[0-9a-f]{64}$`).test(key) && parseDate(value) !== undefined,
+}
+
 /** Birthdays as strings in `records`; `close` closes them. */
 export function storeBirthdaysIn(records: KeyValueStore): Store {
   return {

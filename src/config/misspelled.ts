@@ -21,8 +21,10 @@ const LONG = 8
 export function misspelled(env: Record<string, string | undefined>): string[] {
   return Object.keys(env).flatMap((variable) => {
     if (Object.hasOwn(SETTINGS, variable)) return []
+    const typed = variable.toUpperCase()
+    // The first letter is seldom wrong, and SSL_CERT_FILE is another's.
     const meant = NAMES.find(
-      (name) => slips(variable.toUpperCase(), name) <= (name.length < LONG ? 1 : 2),
+      (name) => name[0] === typed[0] && slips(typed, name) <= (name.length < LONG ? 1 : 2),
     )
     if (meant) return [`${variable}: there is no such setting; did you mean ${meant}?`]
     const isOurs = PREFIXES.has(variable.split('_', 1)[0] ?? '') && variable.includes('_')

@@ -38,7 +38,7 @@ export interface Endpoint {
 const CALLERS = {
   TOKENS: {
     meaning: 'the tokens; one of the two is required outside `local`',
-    wants: `a list of read:SHA256 and write:SHA256 (see ${name} token)`,
+    wants: `a list of read:SHA256 and write:SHA256, each with :LABEL or :LABEL:YYYY-MM-DD or neither (see ${name} token)`,
     parse: parseTokenHashes,
     secret: true,
     example: 'ssm:/NAME/production/tokens',
@@ -48,6 +48,11 @@ const CALLERS = {
     meaning: '`none`: anybody may do anything',
     ...oneOf(['tokens', 'none']),
     example: 'tokens',
+  },
+  SECRETS_REREAD_SECONDS: {
+    meaning: 'how often tokens and passwords are read again; 0: only on SIGHUP',
+    ...integer(0, 86_400),
+    fallback: '300',
   },
 } satisfies Settings
 

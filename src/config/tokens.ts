@@ -4,37 +4,54 @@ import { name } from '../../package.json'
 export const SCOPES = ['read', 'write'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** A configured token: its scope and its SHA-256. */
+/** A configured token: its scope and its SHA-256, and what it is called and when it was made, where the entry says so. */
 export interface TokenHash {
   scope: Scope
   sha256: Buffer
+  label?: string
+  madeOn?: string
 }
 
 const TOKEN_BYTES = 32
-const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})$/
+/** What an entry's label may be. */
+export const LABEL = { pattern: /^[\w.-]{1,64}$/, wants: 'up to 64 letters, digits and . _ -' }
 
-/** The entries of `list`, `scope:sha256hex` separated by commas or white space; undefined when one is malformed, or there is none. */
+const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})(?::([\w.-]{1,64})(?::(\d{4}-\d\d-\d\d))?)?$/
+
+/**
+ * The entries of `list`, `scope:sha256hex`, `scope:sha256hex:label` or `scope:sha256hex:label:date`, separated by commas
+ * or white space; undefined when one is malformed, or there is none.
+ */
 export function parseTokenHashes(list: string): TokenHash[] | undefined {
   const entries = list.split(/[\s,]+/).filter(Boolean)
   const hashes = entries.flatMap((entry) => {
-    const [, scope, hex] = ENTRY_PATTERN.exec(entry) ?? []
-    return scope && hex ? [{ scope: scope as Scope, sha256: Buffer.from(hex, 'hex') }] : []
+    const [, scope, hex, label, madeOn] = ENTRY_PATTERN.exec(entry) ?? []
+    if (!scope || !hex) return []
+    return [
+      {
+        scope: scope as Scope,
+        sha256: Buffer.from(hex, 'hex'),
+        ...(label && { label }),
+        ...(madeOn && { madeOn }),
+      },
+    ]
   })
   return hashes.length === entries.length && hashes.length > 0 ? hashes : undefined
 }
 
-/** A new random token and the entry that configures it. */
-export function createToken(scope: Scope): { token: string; entry: string } {
+/** A new random token and the entry that configures it; one with a label has today's date (UTC), too. */
+export function createToken(scope: Scope, label?: string): { token: string; entry: string } {
   const token = `${name.replaceAll('-', '_')}_${crypto.getRandomValues(Buffer.alloc(TOKEN_BYTES)).toString('base64url')}`
-  return { token, entry: `${scope}:${Bun.SHA256.hash(token, 'hex')}` }
+  const named = label ? `:${label}:${Temporal.Now.plainDateISO('UTC')}` : ''
+  return { token, entry: `${scope}:${Bun.SHA256.hash(token, 'hex')}${named}` }
 }
 
-/** The scope of `token`, compared in constant time. */
-export function scopeOf(token: string, hashes: readonly TokenHash[]): Scope | undefined {
+/** The entry of `token`, compared in constant time; of several, one with the scope write. */
+export function entryOf(token: string, hashes: readonly TokenHash[]): TokenHash | undefined {
   const presented = Bun.SHA256.hash(token)
-  let found: Scope | undefined
-  for (const { scope, sha256 } of hashes) {
-    if (timingSafeEqual(presented, sha256) && found !== 'write') found = scope
+  let found: TokenHash | undefined
+  for (const each of hashes) {
+    if (timingSafeEqual(presented, each.sha256) && found?.scope !== 'write') found = each
   }
   return found
 }

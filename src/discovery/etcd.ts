@@ -46,8 +46,8 @@ export function createEtcdClient(
       if (!response.ok) throw new Error(`${response.status} ${shown(await response.text())}`)
       return response
     } catch (error) {
-      // Of several calls that fail together, one moves on: two would skip an endpoint, or come back to the same.
-      if (current === asked) current = (asked + 1) % config.endpoints.length
+      // From the one that failed: calls that fail together must not skip one, or come back to it.
+      current = (asked + 1) % config.endpoints.length
       throw new Error(`etcd at ${endpoint}: ${(error as Error).message}`, { cause: error })
     }
   }

@@ -1,11 +1,11 @@
 import { name } from '../../package.json'
-import { type Scope, scopeOf, type TokenHash } from '../config/tokens.ts'
+import { entryOf, type Scope, type TokenHash } from '../config/tokens.ts'
 import type { AppContext } from './exchange.ts'
 import { Problem } from './problem.ts'
 
 /**
  * Throws the problem 401 or 403 unless the request bears one of `tokens` with `scope`; write includes read.
- * Without `tokens` anybody may do anything.
+ * Without `tokens` anybody may do anything. Notes the token's label for the log.
  */
 export function authorize(
   c: AppContext,
@@ -15,11 +15,12 @@ export function authorize(
   if (!tokens) return
   const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
   if (!token) throw refusal('unauthorized', 'Send Authorization: Bearer with a token.')
-  const granted = scopeOf(token, tokens)
+  const granted = entryOf(token, tokens)
   if (!granted) {
     throw refusal('unauthorized', 'The service does not know this token.', 'invalid_token')
   }
-  if (scope === 'write' && granted !== 'write') {
+  c.env.token = granted.label
+  if (scope === 'write' && granted.scope !== 'write') {
     throw refusal(
       'forbidden',
       'The token has the scope read; this requires write.',

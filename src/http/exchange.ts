@@ -5,6 +5,8 @@ export interface Exchange {
   readonly requestId: string
   /** The pattern that matched, so that no user name gets into the log or a metric. */
   route: string
+  /** The label of the token that the request bears, where it has one. */
+  token: string | undefined
   /** Bytes of the response's body. */
   bytes: number
 }

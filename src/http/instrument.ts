@@ -19,13 +19,13 @@ export function instrumented(
   return async function instrumented(request) {
     const start = performance.now()
     const requestId = matching(request, 'x-request-id', REQUEST_ID_PATTERN) ?? crypto.randomUUID()
-    const exchange: Exchange = { requestId, route: 'none', bytes: 0 }
+    const exchange: Exchange = { requestId, route: 'none', token: undefined, bytes: 0 }
     const response = await app.fetch(request, exchange)
 
     const milliseconds = performance.now() - start
     const { method } = request
     const { status } = response
-    const { route, bytes } = exchange
+    const { route, token, bytes } = exchange
     metrics.request(method, route, status, milliseconds / 1000)
     // Good health checks arrive every few seconds for ever, and the metrics count them.
     const level = route === '/hc' && status === 200 ? 'debug' : 'info'
@@ -35,6 +35,7 @@ export function instrumented(
       traceId: matching(request, 'x-amzn-trace-id', TRACE_ID_PATTERN),
       method,
       route,
+      token,
       status,
       durationMs: Math.round(milliseconds * 1000) / 1000,
       bytes,

@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Cluster, Redis } from 'ioredis'
-import { withDeadline } from '../deadline.ts'
+import { type Clock, clock, withDeadline } from '../deadline.ts'
 import { NOT_SENT, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
 /**
@@ -22,7 +22,7 @@ function mayRepeat([name]: RedisCommand, { message }: Error): boolean {
 /** Even with redirections and retries, an operation ends within the second that callers are promised. */
 const OPERATION_TIMEOUT_MS = 850
 
-const TIMED_OUT = 'Timed out'
+const timedOut = (refusal: string) => new Error(`Timed out after: ${refusal}`)
 
 /** A connection takes a few milliseconds. Then each pause is twice as long, up to what ioredis waits for a failover. */
 const FIRST_PAUSE_MS = 5
@@ -33,8 +33,8 @@ const LONGEST_PAUSE_MS = 100
  * primary is gone is tried again by itself, until 850 ms after it was first sent; so is a read whose answer is lost.
  * Without any connection it fails at once.
  */
-export function clusterRoute(cluster: Cluster, send: Send): Route {
-  const again = redirected(cluster, send)
+export function clusterRoute(cluster: Cluster, send: Send, time: Clock = clock): Route {
+  const again = redirected(cluster, send, time)
   // By itself ioredis connects when the first command comes.
   cluster.on('+node', (node: Redis) => {
     if (!node.options.readOnly) node.connect().catch(() => {})
@@ -43,26 +43,34 @@ export function clusterRoute(cluster: Cluster, send: Send): Route {
     connections: () => primariesOf(cluster),
     async refused(command, error, sentAt) {
       const until = sentAt + OPERATION_TIMEOUT_MS
-      const remainingMs = until - performance.now()
+      const remainingMs = until - time.now()
       if (!mayRepeat(command, error) || cluster.status !== 'ready' || remainingMs <= 0) throw error
-      return withDeadline(again(command, error, until), remainingMs, () => new Error(TIMED_OUT))
+      const refusal = { message: error.message }
+      const late = () => timedOut(refusal.message)
+      return withDeadline(again(command, refusal, until), remainingMs, late, time)
     },
   }
 }
 
-type Again = (command: RedisCommand, error: Error, until: number) => Promise<unknown>
+/** Keeps the latest refusal in `refusal`. */
+type Again = (
+  command: RedisCommand,
+  refusal: { message: string },
+  until: number,
+) => Promise<unknown>
 
 /**
  * Follows redirections and waits for a failover. ioredis would, too, but what `send` adds to a command must go to the same
  * node, and ioredis sends a command even when its caller has been told that it failed: that could undo a later write.
  */
-function redirected(cluster: Cluster, send: Send): Again {
-  return async (command, { message }, until) => {
+function redirected(cluster: Cluster, send: Send, { now, after }: Clock): Again {
+  const sleep = (ms: number) => new Promise<void>((resolve) => after(ms, resolve))
+  return async (command, last, until) => {
     const followed = new Set<string>()
     let pauseMs = FIRST_PAUSE_MS
 
     async function attempt(refusal: string): Promise<Outcome | undefined> {
-      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      if (now() >= until) return [timedOut(refusal)]
       const [kind, , address = ''] = refusal.split(' ')
       const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
       if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
@@ -73,18 +81,18 @@ function redirected(cluster: Cluster, send: Send): Again {
         followed.add(refusal)
         return (await send(named, [command])).at(-1)
       }
-      await Promise.all([refreshed, Bun.sleep(pauseMs)])
+      await Promise.all([refreshed, sleep(pauseMs)])
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
-      if (performance.now() >= until) return [new Error(TIMED_OUT)]
+      if (now() >= until) return [timedOut(refusal)]
       const node = primariesOf(cluster)(command)
       return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
     }
 
-    for (let refusal = message; ; ) {
-      const [error, reply] = (await attempt(refusal)) ?? []
+    for (;;) {
+      const [error, reply] = (await attempt(last.message)) ?? []
       if (!error) return reply
       if (!mayRepeat(command, error)) throw error
-      refusal = error.message
+      last.message = error.message
     }
   }
 }

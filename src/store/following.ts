@@ -2,33 +2,77 @@ import { answers, type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** A store that can be replaced by another one while requests are in flight. */
 export interface FollowingStore extends KeyValueStore {
-  /** Switches to `next` as soon as it answers; the former store is closed once its last requests have had their time. */
-  follow(next: KeyValueStore): Promise<void>
+  /**
+   * Opens a store with `open`, again and again until one answers, and switches to it. The former store serves until
+   * then, and is closed once its last requests have had their time. The first store of all needs not answer.
+   * A call ends the attempts of earlier ones; with the same `open` it does nothing while they last.
+   */
+  follow(open: () => KeyValueStore): void
 }
 
+/** Long enough for a connection that is slow to open. */
+const ATTEMPT_MS = 2000
+const PING_PAUSE_MS = 25
 const RETRY_MS = 250
 
-/** Unavailable until `follow` is called for the first time. `lingerMs` is how long the former store stays open. */
+/** Unavailable until `follow` is called for the first time. `lingerMs` is how long a former store stays open. */
 export function createFollowingStore(lingerMs: number): FollowingStore {
-  let current: KeyValueStore | undefined
-  let wanted: KeyValueStore | undefined
-  const store = async () => {
-    if (!current) throw new StoreUnavailable('no Redis endpoint is known yet')
-    return current
+  let current: KeyValueStore = {
+    get: unknown,
+    set: unknown,
+    delete: unknown,
+    ping: unknown,
+    close: async () => {},
   }
+  let isFirst = true
+  let wanted: (() => KeyValueStore) | undefined
+
+  async function opened(open: () => KeyValueStore): Promise<KeyValueStore | undefined> {
+    while (wanted === open) {
+      const next = open()
+      const until = performance.now() + ATTEMPT_MS
+      do {
+        if (await answers(next)) {
+          if (wanted === open) return next
+          break
+        }
+        await Bun.sleep(PING_PAUSE_MS)
+      } while (wanted === open && performance.now() < until)
+      await next.close()
+      await Bun.sleep(RETRY_MS)
+    }
+    return undefined
+  }
+
+  async function replace(open: () => KeyValueStore): Promise<void> {
+    const next = await opened(open)
+    if (!next) return
+    const former = current
+    current = next
+    wanted = undefined
+    setTimeout(() => former.close(), lingerMs).unref()
+  }
+
   return {
-    get: async (key) => (await store()).get(key),
-    set: async (key, value) => (await store()).set(key, value),
-    delete: async (key) => (await store()).delete(key),
-    ping: async () => (await store()).ping(),
-    close: async () => current?.close(),
-    async follow(next) {
-      wanted = next
-      while (current && wanted === next && !(await answers(next))) await Bun.sleep(RETRY_MS)
-      if (wanted !== next) return next.close()
-      const former = current
-      current = next
-      if (former) setTimeout(() => former.close(), lingerMs)
+    get: (key) => current.get(key),
+    set: (key, value) => current.set(key, value),
+    delete: (key) => current.delete(key),
+    ping: () => current.ping(),
+    close() {
+      wanted = undefined
+      return current.close()
+    },
+    follow(open) {
+      if (isFirst) current = open()
+      else if (wanted !== open) {
+        wanted = open
+        void replace(open)
+      }
+      isFirst = false
     },
   }
+}
+
+function unknown(): Promise<never> {
+  return Promise.reject(new StoreUnavailable('no Redis endpoint is known yet'))
 }

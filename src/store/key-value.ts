@@ -11,6 +11,18 @@ export interface KeyValueStore {
   close(): Promise<void>
 }
 
+export type Entry = [key: string, value: string]
+
+/** A key-value store that can tell all it has. */
+export interface ScannableStore extends KeyValueStore {
+  /**
+   * What is stored under keys that begin with `prefix`, a thousand entries at a time, each time with the position to go
+   * on from; `from` is one of an earlier time. Something that is written or deleted meanwhile may be among them or not,
+   * and in Redis an entry may come twice. Throws when the servers changed since `from`, or meanwhile.
+   */
+  pages(prefix: string, from?: string): AsyncGenerator<{ entries: Entry[]; position: string }, void>
+}
+
 /** Whether `store` answers a ping now. */
 export function answers(store: KeyValueStore): Promise<boolean> {
   return store.ping().then(

@@ -3,11 +3,13 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import { groupCommit } from './group-commit.ts'
-import { type KeyValueStore, StoreUnavailable } from './key-value.ts'
+import { type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
 
 /** Below the second within which the service answers. */
 const BUSY_TIMEOUT_MS = 500
 const RETRY_MS = 5
+
+const PAGE_ENTRIES = 1000
 
 /** Schema version, in the file's `user_version`. */
 const SCHEMA_VERSION = 1
@@ -16,13 +18,16 @@ const SCHEMA_VERSION = 1
  * Opens the embedded store in `file`, creating it and its folder. Several processes may share the file.
  * Throws, naming the file, when it cannot be opened, or was written by a release with another schema.
  */
-export function openSqlite(file: string): KeyValueStore {
+export function openSqlite(file: string): ScannableStore {
   const db = openDatabase(file)
   const select = db.query<{ value: string }, [string]>('SELECT value FROM birthday WHERE key = ?')
   const upsert = db.query(
     'INSERT INTO birthday (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   )
   const remove = db.query('DELETE FROM birthday WHERE key = ?')
+  const page = db.query<{ key: string; value: string }, [string, string]>(
+    `SELECT key, value FROM birthday WHERE key > ? AND key < ? ORDER BY key LIMIT ${PAGE_ENTRIES}`,
+  )
   const commit = groupCommit(db)
 
   return {
@@ -34,6 +39,17 @@ export function openSqlite(file: string): KeyValueStore {
     ping: attempt(async () => {
       db.query('SELECT 1').get()
     }),
+    async *pages(prefix, from = prefix) {
+      const next = attempt(async (after: string) => page.all(after, `${prefix}\x7f`))
+      for (let position = from; ; ) {
+        const rows = await next(position)
+        const last = rows.at(-1)
+        if (!last) return
+        position = last.key
+        yield { entries: rows.map(({ key, value }): Entry => [key, value]), position }
+        await turnEnds()
+      }
+    },
     async close() {
       await turnEnds()
       db.close()

@@ -251,7 +251,7 @@ data "aws_iam_policy_document" "bake" {
     }
   }
 
-  # Once for each image: what is stated stays.
+  # Once for each image: what is stated stays. A policy of the parameter could have it expire, and another stated.
   statement {
     sid       = "KeepStatement"
     actions   = ["ssm:PutParameter"]
@@ -262,67 +262,11 @@ data "aws_iam_policy_document" "bake" {
       variable = "ssm:Overwrite"
       values   = ["true"]
     }
-  }
-}
 
-################################################################################
-# The builder's own instance profile: Session Manager, and nothing else
-################################################################################
-
-resource "aws_iam_role" "bake" {
-  name               = "${local.service}-bake"
-  assume_role_policy = data.aws_iam_policy_document.ec2.json
-}
-
-resource "aws_iam_instance_profile" "bake" {
-  name = "${local.service}-bake"
-  role = aws_iam_role.bake.name
-}
-
-resource "aws_iam_role_policy" "bake_agent" {
-  name   = "agent"
-  role   = aws_iam_role.bake.id
-  policy = data.aws_iam_policy_document.agent.json
-}
-
-data "aws_iam_policy_document" "ec2" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["ec2.amazonaws.com"]
+    condition {
+      test     = "Null"
+      variable = "ssm:Policies"
+      values   = ["true"]
     }
-  }
-}
-
-data "aws_iam_policy_document" "agent" {
-  # checkov:skip=CKV_AWS_111:the agent's channels cannot be restricted to a resource
-  # checkov:skip=CKV_AWS_356:the agent's channels cannot be restricted to a resource
-  statement {
-    sid       = "AgentPresence"
-    actions   = ["ssm:UpdateInstanceInformation"]
-    resources = ["${local.ec2}:instance/*"]
-  }
-
-  statement {
-    sid = "AgentChannels"
-
-    actions = [
-      "ec2messages:AcknowledgeMessage",
-      "ec2messages:DeleteMessage",
-      "ec2messages:FailMessage",
-      "ec2messages:GetEndpoint",
-      "ec2messages:GetMessages",
-      "ec2messages:SendReply",
-      "ssm:ListAssociations",
-      "ssm:ListInstanceAssociations",
-      "ssmmessages:CreateControlChannel",
-      "ssmmessages:CreateDataChannel",
-      "ssmmessages:OpenControlChannel",
-      "ssmmessages:OpenDataChannel",
-    ]
-
-    resources = ["*"]
   }
 }

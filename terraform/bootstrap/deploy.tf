@@ -14,7 +14,7 @@ module "rollout_policy" {
 }
 
 data "aws_iam_policy_document" "deploy" {
-  source_policy_documents = [module.rollout_policy.json]
+  source_policy_documents = [module.rollout_policy.json, module.rollout_policy.launch_json]
 
   statement {
     sid       = "State"

@@ -8,14 +8,14 @@ resource "aws_iam_openid_connect_provider" "github" {
 }
 
 locals {
-  # What may assume a role, by the context in the subject of GitHub's token. No pull requests: planning reads the state.
-  contexts = {
-    plan = ["ref:refs/heads/main"]
-    # No tags: anyone who may push could make one.
-    bake   = ["ref:refs/heads/main"]
-    deploy = ["environment:${var.environment}"]
+  # What may assume a role: a workflow of main, by the context in the subject of GitHub's token. No pull requests: planning
+  # reads the state. No tags: anyone who may push could make one.
+  trusted = {
+    plan   = { context = "ref:refs/heads/main", workflows = ["deploy", "doctor"] }
+    bake   = { context = "ref:refs/heads/main", workflows = ["bake-image"] }
+    deploy = { context = "environment:${var.environment}", workflows = ["deploy"] }
     # An environment of its own: going back must not wait for a reviewer of deploys.
-    rollback = ["environment:${var.environment}-rollback"]
+    rollback = { context = "environment:${var.environment}-rollback", workflows = ["rollback"] }
   }
 
   # Repositories older than July 2026 have subjects without the numbers.
@@ -24,7 +24,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "assume" {
-  for_each = local.contexts
+  for_each = local.trusted
 
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
@@ -43,7 +43,20 @@ data "aws_iam_policy_document" "assume" {
     condition {
       test     = "StringEquals"
       variable = "token.actions.githubusercontent.com:sub"
-      values   = [for pair in setproduct(local.repository_names, each.value) : "repo:${join(":", pair)}"]
+      values   = [for name in local.repository_names : "repo:${name}:${each.value.context}"]
+    }
+
+    # Whatever the environments of GitHub allow.
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:ref"
+      values   = ["refs/heads/main"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:job_workflow_ref"
+      values   = [for workflow in each.value.workflows : "${local.repository_names[0]}/.github/workflows/${workflow}.yml@refs/heads/main"]
     }
 
     # A name can pass to somebody else, a number cannot.
@@ -60,7 +73,7 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "github" {
-  for_each = local.contexts
+  for_each = local.trusted
 
   name                 = "${local.name}-github-${each.key}"
   assume_role_policy   = data.aws_iam_policy_document.assume[each.key].json

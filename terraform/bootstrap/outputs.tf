@@ -15,9 +15,14 @@ output "backend" {
   BLOCK
 }
 
-output "role_arns" {
-  description = "ARNs of the workflow roles, for the repository variables AWS_PLAN_ROLE, AWS_BAKE_ROLE, AWS_DEPLOY_ROLE and AWS_ROLLBACK_ROLE"
-  value       = { for key, role in aws_iam_role.github : key => role.arn }
+output "workflows" {
+  description = "Account, region and roles of the workflows, for .github/aws.env"
+
+  value = <<-LINES
+    account=${local.account_id}
+    region=${var.region}
+    roles=${local.arn}:iam::${local.account_id}:role/${local.name}-github-
+  LINES
 }
 
 output "bake_instance_profile" {

@@ -34,11 +34,15 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/redis-password"]
   }
 
-  # Who made an image, which a deploy and its plan verify.
+  # Who made an image, which a deploy and its plan verify; and whether deploys are frozen (scripts/lib/release/freeze.ts).
   statement {
-    sid       = "Statements"
-    actions   = ["ssm:GetParameter"]
-    resources = [local.statements]
+    sid     = "Statements"
+    actions = ["ssm:GetParameter"]
+
+    resources = [
+      local.statements,
+      "${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/freeze",
+    ]
   }
 
   statement {
@@ -96,6 +100,7 @@ data "aws_iam_policy_document" "plan" {
       "autoscaling:DescribeWarmPool",
       "cloudwatch:DescribeAlarms",
       "cloudwatch:GetDashboard",
+      "cloudwatch:GetMetricStatistics",
       "cloudwatch:ListTagsForResource",
       "ec2:DescribeAddresses",
       "ec2:DescribeAddressesAttribute",
@@ -130,6 +135,7 @@ data "aws_iam_policy_document" "plan" {
       "elasticloadbalancing:DescribeListeners",
       "elasticloadbalancing:DescribeLoadBalancerAttributes",
       "elasticloadbalancing:DescribeLoadBalancers",
+      "elasticloadbalancing:DescribeRules",
       "elasticloadbalancing:DescribeTags",
       "elasticloadbalancing:DescribeTargetGroupAttributes",
       "elasticloadbalancing:DescribeTargetGroups",

@@ -25,8 +25,8 @@ variable "region" {
   default     = "eu-west-1"
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1."
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.region)) && !can(regex("^(cn-|us-iso|eu-iso)", var.region))
+    error_message = "region is \"${var.region}\", but must be the code of a region, such as eu-west-1, and not of China or a secret cloud, where services have other names."
   }
 }
 

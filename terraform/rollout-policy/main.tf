@@ -22,21 +22,85 @@ data "aws_iam_policy_document" "rollout" {
 
   statement {
     sid       = "Refresh"
-    actions   = ["autoscaling:CancelInstanceRefresh", "autoscaling:RollbackInstanceRefresh", "autoscaling:StartInstanceRefresh"]
-    resources = ["${local.arn}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.name}"]
+    actions   = ["autoscaling:CancelInstanceRefresh", "autoscaling:RollbackInstanceRefresh"]
+    resources = [local.group]
   }
 
   # Not the tags by which other policies know the group.
   statement {
     sid       = "Mark"
     actions   = ["autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags"]
-    resources = ["${local.arn}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.name}"]
+    resources = [local.group]
 
     condition {
       test     = "ForAllValues:StringEquals"
       variable = "aws:TagKeys"
       values   = ["previous-version", "rolled-back-release", "rollout-operator"]
     }
+  }
+
+  # Back to a version that is not the saved one: by the runbook's role. Whoever may launch from a template can give the
+  # instance other user data, and be root where the service is.
+  statement {
+    sid     = "GoBack"
+    actions = ["ssm:StartAutomationExecution"]
+
+    # As for the operator's automations.
+    resources = [
+      "${local.ssm}:document/${var.name}-rollback",
+      "${local.ssm}:automation-definition/${var.name}-rollback:*",
+      "${local.ssm}:automation-execution/*",
+    ]
+  }
+
+  statement {
+    sid       = "RunbookRole"
+    actions   = ["iam:PassRole"]
+    resources = ["${local.arn}:iam::${local.account_id}:role/${var.name}-runbook"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ssm.amazonaws.com"]
+    }
+  }
+
+  # What instances serve, and evidence from a failed one before it is gone.
+  statement {
+    sid       = "Documents"
+    actions   = ["ssm:SendCommand"]
+    resources = [for verb in ["bundle", "traffic"] : "${local.ssm}:document/${var.name}-${verb}"]
+  }
+
+  statement {
+    sid       = "Instances"
+    actions   = ["ssm:SendCommand"]
+    resources = ["${local.ec2}:instance/*"]
+
+    dynamic "condition" {
+      for_each = var.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "ssm:resourceTag/${condition.key}"
+        values   = [condition.value]
+      }
+    }
+  }
+
+  statement {
+    sid       = "Answers"
+    actions   = ["ssm:GetAutomationExecution", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations"]
+    resources = ["*"]
+  }
+}
+
+# Start a refresh to any version of the launch template. The runbook's role has this, and that of deploys.
+data "aws_iam_policy_document" "launch" {
+  statement {
+    sid       = "StartRefresh"
+    actions   = ["autoscaling:StartInstanceRefresh"]
+    resources = [local.group]
   }
 
   # Auto Scaling checks that the caller could launch from the template itself.
@@ -110,34 +174,5 @@ data "aws_iam_policy_document" "rollout" {
       variable = "iam:PassedToService"
       values   = ["ec2.amazonaws.com"]
     }
-  }
-
-  # Evidence from a failed instance, before it is gone.
-  statement {
-    sid       = "EvidenceDocument"
-    actions   = ["ssm:SendCommand"]
-    resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:document/${var.name}-bundle"]
-  }
-
-  statement {
-    sid       = "EvidenceInstances"
-    actions   = ["ssm:SendCommand"]
-    resources = ["${local.ec2}:instance/*"]
-
-    dynamic "condition" {
-      for_each = var.tags
-
-      content {
-        test     = "StringEquals"
-        variable = "ssm:resourceTag/${condition.key}"
-        values   = [condition.value]
-      }
-    }
-  }
-
-  statement {
-    sid       = "EvidenceAnswers"
-    actions   = ["ssm:GetCommandInvocation", "ssm:ListCommandInvocations"]
-    resources = ["*"]
   }
 }

@@ -17,4 +17,6 @@ locals {
   account_id = data.aws_caller_identity.current.account_id
   arn        = "arn:${data.aws_partition.current.partition}"
   ec2        = "${local.arn}:ec2:${var.region}:${local.account_id}"
+  ssm        = "${local.arn}:ssm:${var.region}:${local.account_id}"
+  group      = "${local.arn}:autoscaling:${var.region}:${local.account_id}:autoScalingGroup:*:autoScalingGroupName/${var.name}"
 }

@@ -97,7 +97,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_replication)) : alarm.treat_missing_data == "notBreaching"])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.rollout), values(aws_cloudwatch_metric_alarm.store_replication), aws_cloudwatch_metric_alarm.credits, [aws_cloudwatch_metric_alarm.balancer]) : alarm.treat_missing_data == "notBreaching"])
     error_message = "An alarm goes off when there is no data: a quiet night would fail a rollout."
   }
 
@@ -117,8 +117,35 @@ run "defaults" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.rollout) <= 10
-    error_message = "An instance refresh takes at most ten alarms."
+    condition     = length(local.rollout_alarms) == length(aws_cloudwatch_metric_alarm.rollout) + 1 && length(local.rollout_alarms) <= 10
+    error_message = "An instance refresh takes at most ten alarms, and must have that of the load balancer."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for query in aws_cloudwatch_metric_alarm.balancer.metric_query : [for metric in query.metric : metric.metric_name]
+    ])) == toset(["HTTPCode_ELB_502_Count", "HTTPCode_ELB_503_Count", "HTTPCode_ELB_504_Count"])
+    error_message = "The alarm of the load balancer must count what a target can cause: a caller can provoke 501 and 505, and stop a rollout."
+  }
+
+  assert {
+    condition = (
+      flatten([for rule in values(aws_lb_listener_rule.methods) : [for condition in rule.condition : [for methods in condition.http_request_method : sort(methods.values)]]]) == ["DELETE", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST"] &&
+      alltrue([for rule in values(aws_lb_listener_rule.methods) : one(rule.action).type == "forward"]) &&
+      one(aws_lb_listener.plain[0].default_action).type == "fixed-response" &&
+      one(one(aws_lb_listener.plain[0].default_action).fixed_response).status_code == "405"
+    )
+    error_message = "A method that the runtime does not know must be answered by the load balancer: the runtime closes the connection, which counts as a 502."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.credits) == 1
+    error_message = "Nobody would hear that bursting costs more than the instances."
+  }
+
+  assert {
+    condition     = contains(data.aws_availability_zones.available.exclude_zone_ids, "use1-az3")
+    error_message = "MemoryDB is not in every zone; in one without it the store's subnet group cannot be made."
   }
 
   assert {
@@ -183,6 +210,11 @@ run "defaults" {
   }
 
   assert {
+    condition     = !aws_memorydb_cluster.main[0].auto_minor_version_upgrade && endswith(aws_memorydb_cluster.main[0].final_snapshot_name, "-final-0123456789abcdef0")
+    error_message = "AWS must not move the store's version, for which every later plan would replace it, and the final snapshot's name must be free."
+  }
+
+  assert {
     condition     = length(aws_nat_gateway.nat) == 0 && sort(keys(aws_vpc_endpoint.interface)) == tolist(["logs", "ssm", "ssmmessages"])
     error_message = "By default instances have no internet access, and reach what they need of AWS through endpoints: not S3, where anyone can have a bucket."
   }
@@ -218,9 +250,9 @@ run "defaults" {
       for logging in aws_wafv2_web_acl_logging_configuration.main :
       one(logging.logging_filter).default_behavior == "DROP" && toset([
         for condition in one(one(logging.logging_filter).filter).condition : one(condition.action_condition).action
-      ]) == toset(["BLOCK", "COUNT"])
+      ]) == toset(["BLOCK", "COUNT"]) && anytrue([for field in logging.redacted_fields : length(field.uri_path) == 1])
     ])
-    error_message = "CloudWatch would be paid for a line about every request that passes, which the load balancer logs to S3 already."
+    error_message = "CloudWatch would be paid for a line about every request that passes, which the load balancer logs to S3 already; and a path has a name."
   }
 
   assert {
@@ -247,6 +279,7 @@ run "elasticache" {
       aws_elasticache_replication_group.main[0].transit_encryption_mode == "required" &&
       aws_elasticache_replication_group.main[0].automatic_failover_enabled &&
       aws_elasticache_replication_group.main[0].snapshot_retention_limit > 0 &&
+      aws_elasticache_replication_group.main[0].auto_minor_version_upgrade == "false" &&
       anytrue([for parameter in aws_elasticache_parameter_group.main[0].parameter : parameter.name == "maxmemory-policy" && parameter.value == "noeviction"])
     )
     error_message = "ElastiCache needs TLS, failover, snapshots, and must not evict."
@@ -255,6 +288,32 @@ run "elasticache" {
   assert {
     condition     = strcontains(base64decode(aws_launch_template.main.user_data), "REDIS_WAIT_REPLICAS=1")
     error_message = "The service is not told to wait for replicas."
+  }
+}
+
+run "micro" {
+  command = plan
+
+  variables {
+    instance_type = "t4g.micro"
+  }
+
+  assert {
+    condition     = strcontains(base64decode(aws_launch_template.main.user_data), "WORKERS=1\n")
+    error_message = "Two workers at their limits would take all the memory of the instance."
+  }
+}
+
+run "larger" {
+  command = plan
+
+  variables {
+    instance_type = "c7g.large"
+  }
+
+  assert {
+    condition     = !strcontains(base64decode(aws_launch_template.main.user_data), "WORKERS=") && length(aws_cloudwatch_metric_alarm.credits) == 0
+    error_message = "Every core has a worker, and only types that burst have credits."
   }
 }
 

@@ -105,3 +105,21 @@ run "public" {
     error_message = "A public address must let in the load balancer only, and out to port 443."
   }
 }
+
+run "china" {
+  command = plan
+
+  variables {
+    region = "cn-north-1"
+  }
+
+  expect_failures = [var.region]
+}
+
+run "sovereign_cloud" {
+  command = plan
+
+  variables {
+    region = "eusc-de-east-1"
+  }
+}

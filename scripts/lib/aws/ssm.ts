@@ -1,4 +1,5 @@
 import {
+  CancelCommandCommand,
   GetCommandInvocationCommand,
   paginateListCommandInvocations,
   SendCommandCommand,
@@ -39,11 +40,17 @@ export interface CommandOutcome {
   stderr: string
 }
 
+/** Statuses of a command that did not end in its time. */
+export const GIVEN_UP = /^(Pending|InProgress|Delayed|Cancelling|Cancelled|TimedOut)$/
+
 /** Status of an instance for which SSM did not accept the command. */
 export const NOT_ASKED = 'not asked'
 
 /** Status of an instance that was sent the command, but whose answer could not be read. */
 const UNKNOWN = 'unknown'
+
+/** SSM accepts no shorter time for an agent to take a command. */
+const SHORTEST_DELIVERY_SECONDS = 30
 
 const ENDED = /^(Success|Failed|TimedOut|Cancelled|Undeliverable|Terminated)$/
 
@@ -127,6 +134,8 @@ async function send(
     DocumentName: `${group}-${verb}`,
     InstanceIds,
     Comment: comment.slice(0, COMMENT_LIMIT),
+    // By default, an agent that comes back within the hour still runs it.
+    TimeoutSeconds: Math.max(SHORTEST_DELIVERY_SECONDS, Math.ceil((deadline - Date.now()) / 1000)),
     ...(parameters ? { Parameters: parameters } : {}),
   })
   const { signal } = new AbortController()
@@ -149,6 +158,7 @@ async function collect(
     const isLast = Date.now() > deadline
     for (const { ids, commandId } of commands) {
       const waiting = ids.filter((id) => !outcomes.has(id))
+      if (isLast) await giveUp(aws, commandId, waiting, note)
       const due = isLast || ids.length === 1 ? waiting : await ended(aws, commandId, waiting)
       for (const some of chunks(due, READS_AT_ONCE)) {
         const read = await Promise.all(some.map((id) => outcomeOf(aws, commandId, id, isLast)))
@@ -160,6 +170,22 @@ async function collect(
     }
   }
   return outcomes
+}
+
+/** What nobody waits for any more must not run later. */
+async function giveUp(
+  aws: Aws,
+  CommandId: string,
+  InstanceIds: string[],
+  note: CommandOptions['note'],
+): Promise<void> {
+  if (InstanceIds.length === 0) return
+  const command = new CancelCommandCommand({ CommandId, InstanceIds })
+  await aws.ssm.send(command).catch((error) => {
+    note?.(
+      `${InstanceIds.join(', ')} may still run it: it could not be cancelled (${explain(error)})`,
+    )
+  })
 }
 
 /** Those of `waiting` on which the command has ended: one call for all of them. */

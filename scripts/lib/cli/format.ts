@@ -2,11 +2,15 @@ import { stripVTControlCharacters, styleText } from 'node:util'
 
 type Colour = 'red' | 'green' | 'yellow' | 'bold' | 'dim' | 'cyan'
 
+/** Whether colours may be written to `stream`. */
+export const isColourful = (stream: Pick<NodeJS.WriteStream, 'isTTY'>): boolean =>
+  stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+
 /** Colours text for `stream`, if that is a terminal and NO_COLOR is not set. */
 export function painter(
   stream: Pick<NodeJS.WriteStream, 'isTTY'>,
 ): (colour: Colour, text: string) => string {
-  const colourful = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb'
+  const colourful = isColourful(stream)
   return (colour, text) => (colourful ? styleText(colour, text, { validateStream: false }) : text)
 }
 

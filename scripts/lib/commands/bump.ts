@@ -6,7 +6,7 @@ import { flag, oneOf, text } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
 import { provenanceOf } from '../provenance/attested.ts'
 import { bump, listReleases } from '../release/bump.ts'
-import { choose } from '../release/choose.ts'
+import { amiOption, choose } from '../release/choose.ts'
 import { RELEASE_FILE, readReleaseFile } from '../release/file.ts'
 import { service } from '../service.ts'
 
@@ -16,6 +16,7 @@ const options = {
   ),
   unattested: flag('choose it even if no trusted builder vouches for the image'),
   list: flag('list the baked releases and the deployment history'),
+  ami: amiOption,
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   group: text(
     'NAME',
@@ -56,7 +57,7 @@ await runCommand(command, async ({ options, words: [release] }) => {
   const aws = connect(options.region)
   const file = readReleaseFile(options.file)
   if (list) return await listReleases(aws, file, json)
-  const chosen = await choose(aws, file, { release, previous, group, arch })
-  console.error(`provenance ${await provenanceOf(aws, chosen, unattested)}`)
+  const chosen = await choose(aws, file, { release, ami: options.ami, previous, group, arch })
+  console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
   return await bump(options.file, file, chosen, json)
 })

@@ -4,10 +4,9 @@ import { EXIT, Stop } from '../cli/errors.ts'
 import { painter, shortRelease } from '../cli/format.ts'
 import { flag, number, parsed } from '../cli/options.ts'
 import { type Compatibility, checkCompatibility } from '../release/compat/check.ts'
+import { STORES } from '../release/compat/store.ts'
 import { RELEASE_FILE, readReleaseFile } from '../release/file.ts'
-import { local, type StoreKind } from '../service.ts'
-
-const STORES = Object.keys(local.stores) as StoreKind[]
+import type { StoreKind } from '../service.ts'
 
 const options = {
   store: parsed('NAMES', `some of ${STORES.join(', ')}, separated by commas`, readStores, {

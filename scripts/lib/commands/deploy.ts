@@ -3,6 +3,7 @@ import { type Command, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
 import { flag, oneOf, readOptions, text } from '../cli/options.ts'
 import { ARCHITECTURES } from '../fleet/images.ts'
+import { amiOption } from '../release/choose.ts'
 import { deploy } from '../release/ship.ts'
 import { service } from '../service.ts'
 import { rollout } from './rollout.ts'
@@ -18,8 +19,13 @@ const options = {
   all: flag(
     'apply the plan even if it changes more than the launch template and the rollout (not needed the first time)',
   ),
+  incompatible: flag(
+    'ship it even if its statement does not say that it was proven compatible with the release that runs',
+  ),
   unattested: flag('ship it even if no trusted builder vouches for the image'),
   retry: flag('retry a release that was rolled back'),
+  'during-freeze': flag('ship although deploys are frozen; the receipt says so'),
+  ami: amiOption,
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
   region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
   token: text('TOKEN', `token with write scope, for the probe and scripts/smoke (${prefix}_TOKEN)`),
@@ -35,7 +41,7 @@ rolls out the release, and checks the service (scripts/smoke). RELEASE is a bake
   explain,
   options,
   notes: `
-Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_BAKE_SECONDS.
+Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_WATCH_SECONDS.
 
 exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4 failed, in the rollout
             or scripts/smoke, or cancelled; 5 timed out; 6 lost sight of a rollout that continues`,
@@ -44,8 +50,9 @@ exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4
 }
 
 await runCommand(command, async ({ options, words: [release], passedOn }) => {
-  if (release !== undefined && options.previous)
+  if ((release ?? options.ami) !== undefined && options.previous) {
     throw usageError('give either RELEASE or --previous')
+  }
   const { values: pace } = readOptions(rollout.options, [], process.env, rollout.environmentPrefix)
   return await deploy({
     ...options,

@@ -20,6 +20,9 @@ const options = {
   follow: { ...flag('keep printing new lines until Ctrl-C'), short: 'f' },
   out: text('DIR', 'directory for the files of bundle', '.'),
   json: flag('status as JSON'),
+  unspaced: flag(
+    'restart: do not wait for a minute in which all are healthy, so that the alarm unhealthy-hosts may ring',
+  ),
   'poll-seconds': number('time between polls of a command', 1),
   'timeout-seconds': number('time limit for one command on one instance', 300),
 }

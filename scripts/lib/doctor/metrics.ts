@@ -10,7 +10,9 @@ export interface Watched {
 
 /** Metrics that AWS reports only now and then, and when. Others are there as soon as there is what they measure. */
 const SELDOM: Record<string, string> = {
-  HTTPCode_ELB_5XX_Count: 'only when there are such errors',
+  HTTPCode_ELB_502_Count: 'only when there are such errors',
+  HTTPCode_ELB_503_Count: 'only when there are such errors',
+  HTTPCode_ELB_504_Count: 'only when there are such errors',
   HTTPCode_Target_5XX_Count: 'only when there are such errors',
   TargetResponseTime: 'only when there are requests',
   ReplicationLag: 'only by replicas',

@@ -21,8 +21,8 @@ import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
 
 const BOOT_TIMEOUT_MS = 30_000
-/** A rehearsal uses six releases at once. */
-const KEPT_IMAGES = 8
+/** A rehearsal uses three releases at once. */
+const KEPT_IMAGES = 5
 
 export interface LocalImage {
   release: string

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { runDocument, runOnEach } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
+import { runAutomation } from '../fleet/automation.ts'
 import { type Fleet, inService, type Member } from '../fleet/fleet.ts'
-import { runAutomation } from './automation.ts'
 import { logs } from './logs.ts'
 import { restart } from './restart.ts'
 import type { Ops, OpsSettings } from './settings.ts'
@@ -26,7 +26,7 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
     case 'bundle':
       return await bundle(ops, ids, settings)
     case 'restart':
-      await restart(ops, fleet, members)
+      await restart(ops, fleet, members, !settings.unspaced)
       return EXIT.ok
     case 'undrain':
       refuseOldRelease(fleet, members)
@@ -85,7 +85,14 @@ function refuseOldRelease({ templateVersion, name }: Fleet, members: Member[]): 
 async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
-  await runAutomation(aws, { group, verb, instance: id, pollMs, timeoutMs })
+  await runAutomation(aws, {
+    group,
+    verb,
+    parameters: { InstanceId: [id], AutoScalingGroupName: [group] },
+    subject: id,
+    pollMs,
+    timeoutMs,
+  })
   ops.print(
     verb === 'drain'
       ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`

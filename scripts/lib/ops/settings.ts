@@ -15,6 +15,7 @@ export interface OpsSettings {
   follow: boolean
   out: string
   json: boolean
+  unspaced: boolean
 }
 
 /** What the verbs work with. */

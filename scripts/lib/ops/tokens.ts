@@ -27,7 +27,7 @@ export async function addToken(parameters: Parameters, scope: Scope): Promise<vo
   await parameters.replace('tokens', [...(await entries(parameters)), entry].join(','))
   console.log(`${scope.padEnd(5)} ${token}`)
   console.error(
-    'shown only this once; takes effect after: scripts/ops restart --reason "new token"',
+    'shown only this once; known to every instance within five minutes, at once after scripts/ops restart',
   )
 }
 
@@ -47,7 +47,7 @@ export async function revokeToken(parameters: Parameters, hash: string): Promise
   }
   await parameters.replace('tokens', all.filter((entry) => entry !== meant[0]).join(','))
   console.log(
-    `revoked ${meant[0]}; takes effect after: scripts/ops restart --reason "token revoked"`,
+    `revoked ${meant[0]}; refused by every instance within five minutes, at once after scripts/ops restart`,
   )
 }
 

@@ -1,5 +1,5 @@
 import { choose, ODDS, payoff } from './concentration.ts'
-import { ENOUGH, FEWEST, ROUND_SECONDS, sampled } from './traffic.ts'
+import { ENOUGH, FEWEST, sampled } from './traffic.ts'
 
 /** A rollout, as far as it decides what users' traffic shows. */
 export interface Course {
@@ -10,6 +10,8 @@ export interface Course {
   perSecond: number
   warmupSeconds: number
   checkpointSeconds: number
+  /** Between two readings. */
+  roundSeconds: number
 }
 
 /** When a fault would be seen, from the moment at which the release serves, and how many requests it costs until then. */
@@ -23,7 +25,7 @@ export interface Sighting {
  * the median, within two readings. Undefined: nothing while both serve, which is left to the alarms.
  */
 export function forecast(course: Course, share: number): Sighting | undefined {
-  const { instances, first, perSecond, warmupSeconds, checkpointSeconds } = course
+  const { instances, first, perSecond, warmupSeconds, checkpointSeconds, roundSeconds } = course
   const stages = [
     { fresh: first, old: instances, seconds: warmupSeconds },
     { fresh: first, old: instances - first, seconds: checkpointSeconds },
@@ -34,7 +36,7 @@ export function forecast(course: Course, share: number): Sighting | undefined {
   let [evidence, badRounds, failures, harmed, seconds] = [0, 0, 0, 0, 0]
   for (const stage of stages) {
     const serving = stage.fresh + stage.old
-    const requests = (perSecond * ROUND_SECONDS) / serving
+    const requests = (perSecond * roundSeconds) / serving
     const isBad = 1 - Math.exp(-share * requests)
     const fresh = sampled(stage.fresh, stage.old)
     const all = fresh + sampled(stage.old, stage.fresh)
@@ -44,11 +46,11 @@ export function forecast(course: Course, share: number): Sighting | undefined {
       if (bad === 0) noneBad = chance
       gain += chance * Math.log(payoff(strongest, all, fresh, bad, bad))
     }
-    for (let round = 1; round <= stage.seconds / ROUND_SECONDS; round++) {
-      seconds += ROUND_SECONDS
-      harmed += share * perSecond * ROUND_SECONDS * (stage.fresh / serving)
+    for (let round = 1; round <= stage.seconds / roundSeconds; round++) {
+      seconds += roundSeconds
+      harmed += share * perSecond * roundSeconds * (stage.fresh / serving)
       // The first reading of an instance is what the next is compared with.
-      if (seconds === ROUND_SECONDS) continue
+      if (seconds === roundSeconds) continue
       evidence += gain
       badRounds += 1 - noneBad
       failures += share * requests * fresh

@@ -27,12 +27,24 @@ export interface Attested {
   signer: string
 }
 
+/** What is known of an image before it is shipped. */
+export interface Provenance {
+  /** Who vouches for it, in words. */
+  text: string
+  /** The release that it was proven to be able to follow, as its statement says. */
+  compatibleWith: string | undefined
+}
+
 /**
- * In words, who vouches that the AMI was made from the commit that its tag names, with the checksums that its other tags
+ * Who vouches that the AMI was made from the commit that its tag names, with the checksums that its other tags
  * name; or if `unattested`, that nobody was asked. Throws `Stop` with the first thing that is not so, and what to do.
  */
-export async function provenanceOf(aws: Aws, image: Claimed, unattested: boolean): Promise<string> {
-  if (unattested) return 'not checked (--unattested)'
+export async function provenanceOf(
+  aws: Aws,
+  image: Claimed,
+  unattested: boolean,
+): Promise<Provenance> {
+  if (unattested) return { text: 'not checked (--unattested)', compatibleWith: undefined }
   const builders = readTrustedBuilders()
   if (builders.length === 0) {
     throw new Stop(
@@ -40,12 +52,15 @@ export async function provenanceOf(aws: Aws, image: Claimed, unattested: boolean
     )
   }
   try {
-    const { builder, signer } = await statementOf(aws, image, builders)
+    const { statement, builder, signer } = await statementOf(aws, image, builders)
     for (const tag of ['executable', 'sbom'] as const) {
       // Without one there is nothing that the statement could contradict.
       if (!image[tag]) throw new Stop(`the AMI ${image.ami_id} has no tag '${tag}'`)
     }
-    return `signed by ${builder} (${signer})`
+    return {
+      text: `signed by ${builder} (${signer})`,
+      compatibleWith: statement.predicate.buildDefinition.externalParameters.compatibleWith,
+    }
   } catch (error) {
     const why = error instanceof Stop ? error.message : explain(error).replace(/\.$/, '')
     throw new Stop(

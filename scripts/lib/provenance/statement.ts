@@ -83,6 +83,8 @@ interface Bake {
   builder: string
   /** Undefined: somebody else signs. */
   key: KeyObject | undefined
+  /** The release that it was proven compatible with, if any. */
+  compatibleWith: string | undefined
 }
 
 /**
@@ -90,14 +92,14 @@ interface Bake {
  * dist/provenance/RELEASE-ARCH.intoto.json, otherwise to dist/provenance/RELEASE-ARCH.statement.json. Returns its path,
  * and if it is signed, the envelope.
  */
-export function writeStatement({ release, arch, image, builder, key }: Bake): {
+export function writeStatement({ release, arch, image, builder, key, compatibleWith }: Bake): {
   path: string
   envelope: Envelope | undefined
 } {
   const statement = describeBuild({
     builder,
     commit: release.id,
-    parameters: { arch },
+    parameters: { arch, ...(compatibleWith !== undefined && { compatibleWith }) },
     artifacts: [
       { name: basename(release.executable), sha256: release.sha256 },
       { name: basename(release.sbom), sha256: release.sbomSha256 },

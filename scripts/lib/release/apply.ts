@@ -15,43 +15,41 @@ export interface ApplyOptions {
   retry: boolean
   /** Whether the plan may change more than a release needs. */
   all: boolean
-  token: string | undefined
+  /** For the rollout that the apply runs. */
+  environment: Record<string, string>
   terraformOptions: string[]
-  /** Called unless the apply was started: when the plan failed, or the answer was no. */
-  undo: () => Promise<void>
 }
 
-/** Shows Terraform's plan, asks, and applies it. Returns the rollout's receipt, if there was something to roll out. */
-export async function apply(
-  terraform: Terraform,
-  options: ApplyOptions,
-): Promise<Receipt | 'declined' | undefined> {
+export interface Applied {
+  /** Of terraform apply. */
+  exitCode: number
+  /** Of the rollout, if there was something to roll out, and it had a verdict. */
+  receipt: Receipt | undefined
+}
+
+/** Shows Terraform's plan, asks, and applies it. Throws `Stop` unless the apply was started: nothing was changed. */
+export async function apply(terraform: Terraform, options: ApplyOptions): Promise<Applied> {
   const folder = await mkdtemp(join(tmpdir(), 'deploy-'))
   const plan = join(folder, 'release.tfplan')
-  let begun = false
   try {
     const retry = options.retry ? ['-var=retry_rolled_back=true'] : []
-    const arguments_ = [
-      'plan',
-      '-input=false',
-      `-out=${plan}`,
-      ...retry,
-      ...options.terraformOptions,
-    ]
-    if ((await terraform.run(arguments_)) !== 0) {
+    const words = ['plan', '-input=false', `-out=${plan}`, ...retry, ...options.terraformOptions]
+    if ((await terraform.run(words)) !== 0) {
       if (terraform.interrupted)
         throw new Stop('interrupted; nothing was changed', EXIT.interrupted)
       throw new Stop('terraform plan failed; nothing was changed')
     }
     if (!options.all) refuseOthers(await terraform.changes(plan))
-    if (!options.yes && !(await agreed())) return 'declined'
-    begun = true
+    if (!options.yes && !(await agreed())) throw new Stop('nothing was changed')
     // Where the caller asked for it, so that a pipeline can show it.
-    const receipt = process.env[RECEIPT] ?? join(folder, 'receipt.json')
-    await rm(receipt, { force: true })
-    return await applyPlan(terraform, plan, receipt, options.token)
+    const path = process.env[RECEIPT] ?? join(folder, 'receipt.json')
+    await rm(path, { force: true })
+    const environment = { ...options.environment, [RECEIPT]: path }
+    const exitCode = await terraform.run(['apply', '-input=false', plan], environment)
+    // local-exec hides the exit code of scripts/rollout; its receipt has it.
+    const receipt = existsSync(path) ? ((await Bun.file(path).json()) as Receipt) : undefined
+    return { exitCode, receipt }
   } finally {
-    if (!begun) await options.undo()
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -68,34 +66,6 @@ function refuseOthers(changes: Change[]): void {
   throw new Stop(
     `the plan changes more than the release:\n${lines.join('\n')}\nIf that is intended, pass --all; if not, look for settings that are not in a file that Terraform loads automatically (*.auto.tfvars). Nothing was changed.`,
   )
-}
-
-// local-exec hides the exit code of scripts/rollout; its receipt has it.
-async function applyPlan(
-  terraform: Terraform,
-  plan: string,
-  receipt: string,
-  token: string | undefined,
-): Promise<Receipt | undefined> {
-  const code = await terraform.run(['apply', '-input=false', plan], {
-    [RECEIPT]: receipt,
-    ...(token ? { [`${service.environmentPrefix}_TOKEN`]: token } : {}),
-  })
-  if (terraform.interrupted) {
-    throw new Stop(
-      "interrupted. A refresh that has started goes on: see 'scripts/rollout status', follow it with 'scripts/rollout watch', undo it with 'scripts/rollout rollback'.",
-      EXIT.interrupted,
-    )
-  }
-  const written = existsSync(receipt) ? ((await Bun.file(receipt).json()) as Receipt) : undefined
-  if (code !== 0 && !written) {
-    throw new Stop('terraform apply failed before the rollout had a verdict')
-  }
-  // The rollout may have succeeded and something else failed.
-  if (code !== 0 && written?.verdict === 'shipped') {
-    throw new Stop('the fleet runs the release, but terraform apply failed (above)')
-  }
-  return written
 }
 
 async function agreed(): Promise<boolean> {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { Stop, usageError } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
 import type { Arch } from '../fleet/images.ts'
 import { type BakedAmi, bakeAmi } from '../image/ami.ts'
 import { sha256Of } from '../image/artifacts.ts'
@@ -14,6 +15,9 @@ import { keep, keptAt } from '../provenance/kept.ts'
 import { writeStatement } from '../provenance/statement.ts'
 import { type Artifact, amiArtifact, type Envelope, readPrivateKey } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
+import { checkCompatibility } from './compat/check.ts'
+import { STORES } from './compat/store.ts'
+import { readReleaseFile } from './file.ts'
 
 export interface BakeOptions {
   /** The folder of the project. */
@@ -52,13 +56,21 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   const key = options.key ? readPrivateKey(options.key) : undefined
   const release = await readBuiltRelease(root, arch)
   /** Of an image that was there before, nobody here can say who made it. */
-  const state = (made: boolean, image: () => Artifact) => {
+  const state = async (made: boolean, image: () => Artifact) => {
     if (!builder) return undefined
     if (!made) {
       note('no statement: this bake did not make the image (--force bakes it again)')
       return undefined
     }
-    const stated = writeStatement({ release, arch, image: image(), builder, key })
+    const compatibleWith = await provenCompatible(
+      root,
+      release.id,
+      arch === process.arch ? release.executable : release.id,
+    )
+    const stated = writeStatement({
+      ...{ release, arch, image: image(), builder, key },
+      compatibleWith,
+    })
     note(`stated in ${stated.path}`)
     return stated
   }
@@ -68,18 +80,43 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
     if (found) note('already baked (--force bakes it again)')
     else await needImagePackages(root)
     const image = found ?? (await bakeLocally(root, arch, release, note, interrupted))
-    state(!found, () => archiveArtifact(image.archive))
+    await state(!found, () => archiveArtifact(image.archive))
     return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
   }
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
     const baked = await bakeAmi({ root, arch, release, region, force, work, note, interrupted })
-    const stated = state(!baked.already, () => amiArtifact(baked.ami))
+    const stated = await state(!baked.already, () => amiArtifact(baked.ami))
     if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
     return json ? JSON.stringify(baked, null, 2) : baked.ami
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** The deployed release, if the built one is proven compatible with it; why not is noted, and does not stop a bake. */
+async function provenCompatible(
+  root: string,
+  release: string,
+  executable: string,
+): Promise<string | undefined> {
+  const deployed = readReleaseFile(join(root, 'terraform/release.auto.tfvars.json')).release
+  if (!deployed || deployed === release) return undefined
+  try {
+    const found = await checkCompatibility(
+      { old: deployed, new: executable, stores: STORES, seed: 1, histories: 10 },
+      () => {},
+    )
+    if (!found.broken && found.passed.length === STORES.length) {
+      note(`proven compatible with ${shortRelease(deployed)} on ${found.passed.join(', ')}`)
+      return deployed
+    }
+    const missing = found.leftOut.map(({ store, reason }) => `${store}: ${reason}`).join('; ')
+    note(`not proven compatible with ${shortRelease(deployed)}: ${found.broken?.what ?? missing}`)
+  } catch (error) {
+    note(`not proven compatible with ${shortRelease(deployed)}: ${explain(error)}`)
+  }
+  return undefined
 }
 
 /** Keeps the statement where a deploy finds it. */

@@ -2,6 +2,8 @@ import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { commitOf } from '../cli/git.ts'
+import { parsed } from '../cli/options.ts'
+import { AmiId, inForm } from '../fleet/forms.ts'
 import { type Arch, type Digests, type Image, listImages } from '../fleet/images.ts'
 import { findRolledBack } from '../fleet/survey.ts'
 import { root } from '../service.ts'
@@ -16,6 +18,8 @@ export interface Baked extends Pinned, Digests {
 export interface Wanted {
   /** A commit id, full or abbreviated, or a name that git knows; undefined is HEAD. */
   release: string | undefined
+  /** Which of the release's AMIs; undefined: the newest. */
+  ami: string | undefined
   previous: boolean
   /** The group whose rolled-back releases `previous` skips; undefined before the first apply. */
   group: string | undefined
@@ -23,11 +27,19 @@ export interface Wanted {
   arch: Arch | undefined
 }
 
+/** The option that names one of the AMIs of a release. */
+export const amiOption = parsed(
+  'AMI',
+  'which of the AMIs of the release, such as the one that was planned (the newest)',
+  (ami) => inForm(AmiId, ami),
+  { wants: 'an AMI id' },
+)
+
 /** Finds the wanted release and its AMI, and refuses one that does not exist. */
 export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
   if (wanted.previous) return await findPrevious(aws, file, wanted.group)
   const release = await commitOf(root, wanted.release ?? 'HEAD')
-  return single(await listBaked(aws, release), release, wanted.arch)
+  return single(await listBaked(aws, release), release, wanted)
 }
 
 /** Every release that can be launched (only `release`, if given), newest first. */
@@ -59,7 +71,16 @@ async function findPrevious(
   )
 }
 
-function single(baked: Baked[], release: string, arch: Arch | undefined): Baked {
+function single(
+  baked: Baked[],
+  release: string,
+  { ami, arch }: Pick<Wanted, 'ami' | 'arch'>,
+): Baked {
+  if (ami) {
+    const named = baked.find(({ ami_id }) => ami_id === ami)
+    if (named) return named
+    throw new Stop(`${ami} is no available AMI of release ${shortRelease(release)}`)
+  }
   const fitting = arch ? baked.filter((each) => each.arch === arch) : baked
   const architectures = new Set(fitting.map((each) => each.arch))
   if (architectures.size > 1) {

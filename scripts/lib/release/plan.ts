@@ -3,11 +3,16 @@ import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
 import { git } from '../cli/git.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
 import { countReleases, type Fleet, FleetWatch, inService, isHealthy } from '../fleet/fleet.ts'
+import { requestsPerSecond } from '../fleet/load.ts'
 import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/status.ts'
 import { type Survey, survey } from '../fleet/survey.ts'
+import { forecast } from '../probe/forecast.ts'
+import type { Provenance } from '../provenance/attested.ts'
+import type { Checkpoints } from '../rollout/decide.ts'
 import { checkpointsFor, MAX_HEALTHY, type Settings, watchSecondsFor } from '../rollout/options.ts'
+import { courseOf, type PaceSettings, pausesFor } from '../rollout/pace.ts'
 import { checkpointDelayFor } from '../rollout/preflight.ts'
 import { root } from '../service.ts'
 import type { Baked } from './choose.ts'
@@ -19,7 +24,10 @@ const LEAVE_SECONDS = 45
 const COMMITS_SHOWN = 15
 
 /** How fast the rollout will go. */
-export type Pace = Pick<Settings, 'checkpoints' | 'checkpointDelaySeconds' | 'watchSeconds'>
+export type Pace = PaceSettings & Pick<Settings, 'checkpoints' | 'checkpointAnswers'>
+
+/** Shares of its requests that a bad release fails, for the forecast. */
+const SHARES = [0.1, 0.01, 0.001]
 
 export interface PlanOptions {
   /** Undefined before the first apply. */
@@ -28,8 +36,9 @@ export interface PlanOptions {
   /** What terraform/release.auto.tfvars.json says now; empty before the first deploy. */
   chosenRelease: string
   next: Baked
-  /** Who vouches for its image, in words. */
-  provenance: string
+  provenance: Provenance
+  /** Goes back to a release that the present one was proven with, or is told not to ask. */
+  asksForProof: boolean
   pace: Pace
 }
 
@@ -37,6 +46,8 @@ export interface Plan {
   lines: string[]
   /** Whether this release was rolled back on the group. */
   wasRolledBack: boolean
+  /** The release that runs and that nothing proves the next to be compatible with; undefined if nothing is missing. */
+  unproven: string | undefined
 }
 
 /** What a deploy of `next` would do, in words. */
@@ -44,7 +55,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   const { group, next, chosenRelease, pace } = options
   const image = [
     `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`,
-    `provenance  ${options.provenance}`,
+    `provenance  ${options.provenance.text}`,
   ]
   if (group === undefined) {
     const lines = [
@@ -52,24 +63,30 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
       ...image,
       'instances   everything is created, and the group launches this release on its own',
     ]
-    return { lines, wasRolledBack: false }
+    return { lines, wasRolledBack: false, unproven: undefined }
   }
   const seen = await survey(aws, new FleetWatch(aws, group))
   const { fleet, rolledBack } = seen
   const releases = countReleases(fleet)
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
-  const [commits, alarms, wayBack] = await Promise.all([
+  const [commits, alarms, wayBack, perSecond] = await Promise.all([
     commitLines(from, next.release),
     options.alarms.length > 0 ? findAlarms(aws, options.alarms) : [],
     wayBackLine(aws, seen),
+    // Whatever is not known, the rollout finds out; it must not keep the plan from being shown.
+    requestsPerSecond(aws, fleet).catch(() => undefined),
   ])
   const wasRolledBack = rolledBack.includes(next.release)
+  const { compatibleWith } = options.provenance
+  const isProven = [next.release, compatibleWith].includes(from)
+  const unproven = isProven || !options.asksForProof ? undefined : from
   const lines = [
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
     ...image,
+    compatLine(from, next.release, isProven),
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
-    ...durationLines(fleet, pace, alarms),
+    ...durationLines(fleet, pace, alarms, perSecond),
     alarmLine(alarms),
     refreshLine(fleet),
     ...(wasRolledBack
@@ -77,24 +94,64 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
       : []),
     wayBack,
   ]
-  return { lines, wasRolledBack }
+  return { lines, wasRolledBack, unproven }
 }
 
-function durationLines({ desired, group }: Fleet, pace: Pace, alarms: Alarm[]): string[] {
-  const checkpoints = fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired)
-  const watchSeconds = pace.watchSeconds ?? watchSecondsFor(alarms)
-  const batches = batchesOf(checkpoints, desired, MAX_HEALTHY)
+function compatLine(from: string, to: string, isProven: boolean): string {
+  if (from === to) return 'compat      the same release'
+  return isProven
+    ? `compat      proven with ${shortRelease(from)} on one store, both ways`
+    : `compat      not proven with ${shortRelease(from)}, which runs (scripts/compat)`
+}
+
+function durationLines(
+  fleet: Fleet,
+  pace: Pace,
+  alarms: Alarm[],
+  perSecond: number | undefined,
+): string[] {
+  const { desired, group } = fleet
+  const slow: Checkpoints = {
+    percentages: fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired),
+    delayMs: (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) * 1000,
+    answers: pace.checkpointAnswers,
+    watchSeconds: pace.watchSeconds ?? watchSecondsFor(alarms),
+  }
+  const { pauses, why } = pausesFor(fleet, slow, perSecond, pace)
+  const { percentages, delayMs, watchSeconds } = pauses
+  const batches = batchesOf(percentages, desired, MAX_HEALTHY)
   const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =
     batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
-    checkpoints.length * (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) +
+    (percentages.length * delayMs) / 1000 +
     watchSeconds
   const stops =
-    checkpoints.length > 0 ? `stops at ${checkpoints.join(' % and ')} %` : 'without a stop'
+    percentages.length > 0 ? `stops at ${percentages.join(' % and ')} %` : 'without a stop'
   return [
     `instances   ${desired} in ${batches} ${batches === 1 ? 'batch' : 'batches'}, new before old, ${stops}`,
     `expected    about ${clockTime(seconds)} minutes, including ${clockTime(watchSeconds)} watching the alarms at the end`,
+    `pace        ${why}`,
+    ...forecastLines(fleet, pauses, perSecond, pace),
   ]
+}
+
+/** What users' traffic would show of a bad release, and what it would cost them. */
+function forecastLines(
+  fleet: Fleet,
+  pauses: Checkpoints,
+  perSecond: number | undefined,
+  pace: Pace,
+): string[] {
+  if (perSecond === undefined || pace.trafficSeconds === 0) return []
+  const course = courseOf(fleet, pauses, perSecond, pace)
+  const said = SHARES.map((share) => {
+    const seen = forecast(course, share)
+    const after = seen
+      ? `seen after ${clockTime(seen.seconds)}, about ${Math.round(seen.harmed)} requests harmed`
+      : 'left to the alarms'
+    return `${share * 100} %: ${after}`
+  })
+  return [`forecast    a release that fails ${said.join('; ')}`]
 }
 
 async function commitLines(from: string, to: string): Promise<string[]> {

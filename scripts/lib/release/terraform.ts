@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Stop } from '../cli/errors.ts'
-import { GroupName, ReleaseId } from '../fleet/forms.ts'
+import { isColourful } from '../cli/format.ts'
+import { GroupName } from '../fleet/forms.ts'
 import { root } from '../service.ts'
 
 const output = <T extends z.ZodType>(value: T) => z.object({ value }).optional()
@@ -13,14 +14,12 @@ const Outputs = z
     url: output(z.url({ protocol: /^https?$/ }).regex(/^[!-~]+$/)),
     group_name: output(GroupName),
     region: output(z.string().regex(/^[a-z0-9-]{1,30}$/)),
-    release: output(ReleaseId),
     alarm_names: output(z.array(z.string().regex(/^[ -~]{1,255}$/))),
   })
-  .transform(({ url, group_name, region, release, alarm_names }) => ({
+  .transform(({ url, group_name, region, alarm_names }) => ({
     url: url?.value,
     group: group_name?.value,
     region: region?.value,
-    release: release?.value,
     alarms: alarm_names?.value ?? [],
   }))
 
@@ -63,7 +62,8 @@ export class Terraform {
 
   /** All empty before the first apply. */
   async outputs(): Promise<Outputs> {
-    const { data, error } = Outputs.safeParse(JSON.parse(await this.read(['output', '-json'])))
+    const text = await this.read(['output', '-json', '-no-color'])
+    const { data, error } = Outputs.safeParse(JSON.parse(text))
     if (data) return data
     throw new Stop(
       `terraform output: the value of '${String(error.issues[0]?.path[0])}' is not one that terraform/outputs.tf makes`,
@@ -83,7 +83,9 @@ export class Terraform {
 
   /** What a saved plan would change, as `terraform show` reports it. */
   async changes(plan: string): Promise<Change[]> {
-    const { resource_changes = [] } = JSON.parse(await this.read(['show', '-json', plan])) as {
+    const { resource_changes = [] } = JSON.parse(
+      await this.read(['show', '-json', '-no-color', plan]),
+    ) as {
       resource_changes?: { address: string; mode: string; change: Omit<Change, 'address'> }[]
     }
     return resource_changes
@@ -94,6 +96,12 @@ export class Terraform {
         before,
         after,
       }))
+  }
+
+  /** Whether the state names the release anywhere; true if it cannot be read. */
+  async stateNames(release: string): Promise<boolean> {
+    const { text, code } = await this.capture(['state', 'pull'])
+    return code !== 0 || text.includes(release)
   }
 
   private async read(args: string[]): Promise<string> {
@@ -129,7 +137,8 @@ export class Terraform {
    */
   async run(args: string[], env: Record<string, string> = {}): Promise<number> {
     const [command = '', ...rest] = args
-    const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, command, ...rest], {
+    const plain = isColourful(process.stdout) ? [] : ['-no-color']
+    const child = Bun.spawn(['terraform', `-chdir=${this.folder}`, command, ...plain, ...rest], {
       stdio: ['inherit', 'inherit', 'inherit'],
       env: { ...process.env, ...env },
     })

@@ -120,6 +120,7 @@ export const options = {
       readPrivateKey,
       { wants: 'a private key' },
     ),
+    note: text('TEXT', 'kept in the receipt'),
     evidence: text(
       'DIR',
       'parent of the folder with evidence from failed instances (the temporary folder)',

@@ -1,8 +1,8 @@
 import { clockTime } from '../cli/format.ts'
 import type { Fleet } from '../fleet/fleet.ts'
 import { type Course, forecast } from '../probe/forecast.ts'
-import type { Context } from './context.ts'
 import type { Checkpoints } from './decide.ts'
+import type { Settings } from './options.ts'
 import { tooFewAnswers } from './preflight.ts'
 
 /** With enough of users' traffic, a minute at a checkpoint shows more than the alarms do in four. */
@@ -11,57 +11,56 @@ const SHORT_SECONDS = 60
 /** Enough: a release that fails this share of its requests is seen before the first pause is over. */
 const SEEN_SHARE = 0.02
 
-/** The rollout of a fleet with short pauses, and so many requests of users per second and instance. */
+export type PaceSettings = Pick<
+  Settings,
+  'checkpointDelaySeconds' | 'watchSeconds' | 'trafficSeconds' | 'rate' | 'noProbe'
+>
+
+/** The rollout of a fleet with these pauses, where users send so many requests per second. */
 export function courseOf(
   { desired, group }: Fleet,
-  [percent = 100]: readonly number[],
-  perInstance: number,
+  { percentages: [percent = 100], delayMs }: Checkpoints,
+  perSecond: number,
+  { trafficSeconds }: PaceSettings,
 ): Course {
   return {
     instances: desired,
     first: Math.ceil((desired * percent) / 100),
-    perSecond: perInstance * desired,
+    perSecond,
     warmupSeconds: group.DefaultInstanceWarmup ?? 0,
-    checkpointSeconds: SHORT_SECONDS,
+    checkpointSeconds: delayMs / 1000,
+    roundSeconds: trafficSeconds,
   }
 }
 
 /**
- * The pauses with users' traffic: short ones, after which the alarms watch until the slowest can have rung on the whole
- * fleet. Undefined where there is too little traffic for that.
+ * The pauses of a rollout, and why, in words: `slow` ones, which last until the slowest alarm can ring; or if users' requests
+ * per second are enough to see a bad release sooner, short ones, after which the alarms watch until the slowest can have
+ * rung on the whole fleet. Undefined: nobody knows how many there are. What somebody has set stays as it is.
  */
-export function shortened(slow: Checkpoints, course: Course): Checkpoints | undefined {
-  const seen = forecast(course, SEEN_SHARE)
-  if (!seen || seen.seconds > course.warmupSeconds + SHORT_SECONDS) return undefined
-  const watchSeconds = Math.max(slow.watchSeconds, slow.delayMs / 1000 - SHORT_SECONDS)
-  return { ...slow, delayMs: SHORT_SECONDS * 1000, watchSeconds }
-}
-
-/** The pauses of this rollout, and says why: `slow` ones, or short ones if users send enough and nobody has set a time. */
-export function pausesOf(
-  { settings, progress }: Context,
+export function pausesFor(
   fleet: Fleet,
   slow: Checkpoints,
-  perInstance: number | undefined,
-): Checkpoints {
+  perSecond: number | undefined,
+  settings: PaceSettings,
+): { pauses: Checkpoints; why: string } {
   const { checkpointDelaySeconds, watchSeconds } = settings
+  const waits = `a checkpoint lasts ${clockTime(slow.delayMs / 1000)}`
   const isSet = checkpointDelaySeconds !== undefined || watchSeconds !== undefined
-  if (isSet || slow.percentages.length === 0) return slow
-  const waits = `a checkpoint lasts ${clockTime(slow.delayMs / 1000)}, until the slowest alarm can ring`
-  if (perInstance === undefined) {
-    progress.note(`What users get from each release cannot be read over SSM: ${waits}.`)
-    return slow
+  if (isSet || slow.percentages.length === 0) return { pauses: slow, why: `${waits}, as was set` }
+  const alarms = `${waits}, until the slowest alarm can ring`
+  if (perSecond === undefined)
+    return { pauses: slow, why: `nobody knows what users send: ${alarms}` }
+  const watch = Math.max(slow.watchSeconds, slow.delayMs / 1000 - SHORT_SECONDS)
+  const short = { ...slow, delayMs: SHORT_SECONDS * 1000, watchSeconds: watch }
+  const course = courseOf(fleet, short, perSecond, settings)
+  const seen = settings.trafficSeconds > 0 ? forecast(course, SEEN_SHARE) : undefined
+  const send = `users send ${perSecond.toFixed(0)} requests a second`
+  const isSoon = seen && seen.seconds <= course.warmupSeconds + SHORT_SECONDS
+  if (!isSoon || tooFewAnswers(short, fleet.desired, settings).length > 0)
+    return { pauses: slow, why: `${send}, too few to tell a bad release in a minute: ${alarms}` }
+  return {
+    pauses: short,
+    why: `${send}: a checkpoint lasts ${clockTime(SHORT_SECONDS)}, and then the alarms watch for ${clockTime(watch)}`,
   }
-  // Half of the probe's requests are for the canary, and counted like those of users.
-  const users = Math.max(0, perInstance - settings.rate / 2 / fleet.desired)
-  const short = shortened(slow, courseOf(fleet, slow.percentages, users))
-  const sends = `Users send ${(users * fleet.desired).toFixed(0)} requests a second`
-  if (!short || tooFewAnswers(short, fleet.desired, settings).length > 0) {
-    progress.note(`${sends}, too few to tell a bad release within a minute: ${waits}.`)
-    return slow
-  }
-  progress.note(
-    `${sends}: a checkpoint lasts ${clockTime(SHORT_SECONDS)}, and then the alarms watch for ${clockTime(short.watchSeconds)}.`,
-  )
-  return short
 }

@@ -192,7 +192,7 @@ const neededFor = ({ seconds }: Alarm): number =>
 export function tooFewAnswers(
   { percentages: [first], delayMs, answers }: Checkpoints,
   desired: number,
-  { rate, noProbe }: Settings,
+  { rate, noProbe }: Pick<Settings, 'rate' | 'noProbe'>,
 ): string[] {
   if (noProbe || first === undefined || answers === 0) return []
   // While one instance is new, all the old ones may still be serving.

@@ -1,6 +1,8 @@
+import { classifyError } from '../aws/errors.ts'
 import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { runAutomation } from '../fleet/automation.ts'
 import { countReleases, type Fleet } from '../fleet/fleet.ts'
 import { markRolledBack, recordPrevious } from '../fleet/marks.ts'
 import { previousVersion } from '../fleet/previous.ts'
@@ -197,15 +199,36 @@ async function startBack(
   try {
     const id = await withRetry(async () => {
       await assertNotOvertaken(aws, watch, fleet)
-      return await startRefresh(aws, plan, retryPolicy)
+      return await startRefresh(aws, plan, retryPolicy).catch((error: Error) => {
+        if (classifyError(error) !== 'denied') throw error
+        return startByRunbook(context, templateVersion)
+      })
     }, retryPolicy)
     noteOperator(context, fleet)
     return id
   } catch (error) {
     // By a refresh that AWS may not list yet.
-    if ((error as Error).name.startsWith('InstanceRefreshInProgress')) throw new Overtaken(fleet)
+    const { name, message } = error as Error
+    if (`${name} ${message}`.includes('InstanceRefreshInProgress')) throw new Overtaken(fleet)
     throw error
   }
+}
+
+/** People on duty may not launch instances: the runbook that Terraform makes has a role that may. */
+async function startByRunbook(context: Context, templateVersion: number): Promise<string> {
+  const { aws, settings, progress, retryPolicy } = context
+  progress.note(
+    'starting the rollback by the runbook, without checkpoints and without watching at the end',
+  )
+  const outputs = await runAutomation(aws, {
+    group: settings.group,
+    verb: 'rollback',
+    parameters: { LaunchTemplateVersion: [String(templateVersion)] },
+    subject: settings.group,
+    pollMs: retryPolicy.pollMs,
+    timeoutMs: retryPolicy.patienceMs,
+  })
+  return outputs['start.RefreshId']?.[0] ?? ''
 }
 
 const noNumber = (group: string): Stop =>

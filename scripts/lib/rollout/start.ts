@@ -8,7 +8,7 @@ import { emptyReceipt } from '../receipt/receipt.ts'
 import { type Context, noteOperator, surveyed } from './context.ts'
 import type { Checkpoints } from './decide.ts'
 import { checkpointsFor, MAX_HEALTHY, MIN_HEALTHY, watchSecondsFor } from './options.ts'
-import { pausesOf } from './pace.ts'
+import { pausesFor } from './pace.ts'
 import { preflight, tooFewAnswers, tooLittleTime } from './preflight.ts'
 import { runRollout } from './run.ts'
 
@@ -26,7 +26,7 @@ export async function start(context: Context): Promise<number> {
     savedRelease: releaseOf(fleet.templateVersion),
     isRollback: false,
     isGuarded: true,
-    notes: [] as string[],
+    notes: settings.note ? [settings.note] : [],
   }
   if (release && rolledBack.includes(release) && !settings.retry) {
     const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
@@ -79,7 +79,17 @@ export async function start(context: Context): Promise<number> {
   return await runRollout(context, {
     ...rollout,
     fleet,
-    checkpoints: (perInstance) => pausesOf(context, fleet, stops, perInstance),
+    checkpoints: (perInstance) => {
+      // Half of the probe's requests are for the canary, and counted like those of users.
+      const ownRequests = settings.rate / 2
+      const perSecond =
+        perInstance === undefined
+          ? undefined
+          : Math.max(0, perInstance * fleet.desired - ownRequests)
+      const { pauses, why } = pausesFor(fleet, stops, perSecond, settings)
+      progress.note(`pace: ${why}`)
+      return pauses
+    },
     probing: 'throughout',
     start: async (pauses = stops) => {
       await withRetry(() => recordPrevious(aws, fleet), retryPolicy).catch((error: Error) => {

@@ -7,22 +7,36 @@ bun_version=$(sed -n 's/.*"packageManager": "bun@\([^"]*\)".*/\1/p' "$root/packa
 
 bun_is_right() { [[ $(bun --version 2>/dev/null) == "$bun_version" ]]; }
 
-# Installs Bun as an npm package if npm is there, otherwise with Bun's own installer.
+# bun_for PLATFORM: print the path of the pinned Bun for linux-x64, linux-aarch64, darwin-x64 or darwin-aarch64: the one on
+# PATH if it is that, else one in .tools, downloaded if need be. None is used but what bun.sha256 lists.
+bun_for() {
+  local package=bun-$1 kept=$root/.tools/bun/$bun_version/$1/bun sum each
+  sum=$(sed -n "s/  $package\$//p" "$root/scripts/lib/shell/bun.sha256")
+  [[ -n $sum ]] || { echo "scripts/lib/shell/bun.sha256 lists no Bun for $1" >&2; return 1; }
+  is_listed() { [[ -f $1 && $(sha256sum <"$1") == "$sum  -" ]]; }
+  for each in "$(command -v bun)" "$kept"; do
+    ! is_listed "$each" || { echo "$each"; return; }
+  done
+  echo "installing Bun $bun_version for $1 into .tools/bun" >&2
+  # shellcheck source=scripts/lib/shell/packages.sh
+  source "$root/scripts/lib/shell/packages.sh"
+  need_packages curl ca-certificates || return
+  mkdir -p "${kept%/*}"
+  curl -fsSL --retry 3 "https://registry.npmjs.org/@oven/$package/-/$package-$bun_version.tgz" |
+    tar -xzO package/bin/bun >"$kept.new" || return
+  is_listed "$kept.new" ||
+    { echo "the Bun $bun_version for $1 that was downloaded is not the one in scripts/lib/shell/bun.sha256" >&2; return 1; }
+  chmod 755 "$kept.new"
+  mv "$kept.new" "$kept"
+  echo "$kept"
+}
+
 install_bun() {
-  local tools=$root/.tools/bun arch package
-  echo "installing Bun $bun_version into .tools/bun" >&2
-  mkdir -p "$tools/bin"
-  if command -v npm >/dev/null; then
-    arch=$(uname -m | sed 's/x86_64/x64/; s/arm64/aarch64/')
-    package=@oven/bun-$(uname -s | tr '[:upper:]' '[:lower:]')-$arch
-    npm install --silent --no-save --prefix "$tools" "$package@$bun_version" >&2
-    ln -sf "../node_modules/$package/bin/bun" "$tools/bin/bun"
-  else
-    # shellcheck source=scripts/lib/shell/packages.sh
-    source "$root/scripts/lib/shell/packages.sh"
-    need_packages curl unzip ca-certificates
-    curl -fsSL https://bun.sh/install | BUN_INSTALL=$tools SHELL=/bin/sh bash -s "bun-v$bun_version" >&2
-  fi
+  local platform installed
+  platform=$(uname -sm | sed 's/Linux/linux/; s/Darwin/darwin/; s/ /-/; s/x86_64/x64/; s/arm64/aarch64/')
+  installed=$(bun_for "$platform") || return
+  mkdir -p "$root/.tools/bun/bin"
+  ln -sf "$installed" "$root/.tools/bun/bin/bun"
 }
 
 if ! bun_is_right; then
@@ -33,5 +47,9 @@ if ! bun_is_right; then
 fi
 
 if [[ ! $root/node_modules/.installed -nt $root/bun.lock ]]; then
-  (cd "$root" && bun install --frozen-lockfile --silent && touch node_modules/.installed) >&2
+  if ! installed=$(cd "$root" && bun install --frozen-lockfile 2>&1 && touch node_modules/.installed); then
+    tail -n 3 <<<"$installed" >&2
+    echo "the dependencies could not be installed: this needs the npm registry, or a mirror that bunfig.toml or .npmrc names" >&2
+    exit 1
+  fi
 fi

@@ -106,12 +106,15 @@ const NEEDS: Record<string, Needs> = {
       context: resourceTags(['aws', 'ssm'], plane.machines.instances.get(id)?.tags ?? {}),
     })),
   ],
-  // The document names its role, which the caller must be allowed to pass on.
+  // The document names its role, which the caller must be allowed to pass on. Its own calls are not checked here.
   'ssm:StartAutomationExecution': (plane, { json }) => [
     { resource: arn('ssm', `document/${json.DocumentName}`), context: {} },
     { resource: arn('ssm', `automation-definition/${json.DocumentName}:$DEFAULT`), context: {} },
     { resource: arn('ssm', `automation-execution/${crypto.randomUUID()}`), context: {} },
-    passRole(`${plane.group.name}-automation`, 'ssm.amazonaws.com'),
+    passRole(
+      `${plane.group.name}-${json.DocumentName === `${plane.group.name}-rollback` ? 'runbook' : 'automation'}`,
+      'ssm.amazonaws.com',
+    ),
   ],
   'ssm:GetAutomationExecution': (_, { json }) => [
     { resource: arn('ssm', `automation-execution/${json.AutomationExecutionId}`), context: {} },

@@ -6,6 +6,8 @@ import type { Metric } from './model.ts'
 export interface Account {
   /** Those with data in the last two weeks. */
   metrics: Metric[]
+  /** In the last hour. */
+  requestsPerTarget: number
   logGroup: string
   /** When the newest line of each log stream was written, in milliseconds since the epoch. */
   streams: Map<string, number>
@@ -71,6 +73,7 @@ function wellAccount(group: string): Account {
   const subnets = ['subnet-0aaaaaaaaaaaaaaaa', 'subnet-0bbbbbbbbbbbbbbbb']
   return {
     metrics: [],
+    requestsPerTarget: 0,
     logGroup: `/${name}/${environment}/journal`,
     streams: new Map(),
     topic: `arn:aws:sns:eu-west-1:123456789012:${group}-alarms`,

@@ -8,7 +8,7 @@
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
  * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended processes;
- * a list of refreshes that lags behind; SSM commands, and the two automation documents that drain and undrain.
+ * a list of refreshes that lags behind; SSM commands, and the automation documents that drain, undrain and roll back.
  *
  * What follows a page of AWS's documentation that is easily missed:
  * - a refresh replaces nothing while InstanceRefresh, Launch or Terminate is suspended; without Launch unhealthy instances
@@ -30,7 +30,7 @@
  *
  * Not modelled: signatures, several groups, mixed instances, warm pools, lifecycle hooks, scaling policies, cooldown,
  * scale-in protection, zone rebalancing, API rate limits of their own accord, capacity shortage but through the driver,
- * values of CloudWatch metrics, secret values of SSM parameters, sessions, the minutes that AWS takes to notice things.
+ * values of CloudWatch metrics but the requests to a target, secret values of SSM parameters, sessions, the minutes that AWS takes to notice things.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

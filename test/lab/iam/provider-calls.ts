@@ -94,6 +94,11 @@ export const READS: Record<string, { calls: string[]; source: string }> = {
     'elasticloadbalancing',
     'DescribeListeners DescribeListenerAttributes DescribeTags',
   ),
+  aws_lb_listener_rule: reads(
+    'elbv2/listener_rule.go',
+    'elasticloadbalancing',
+    'DescribeRules DescribeTags',
+  ),
   aws_lb_target_group: reads(
     'elbv2/target_group.go',
     'elasticloadbalancing',

@@ -51,9 +51,9 @@ function rootAnswers(name: string): Record<string, object> {
     { id: `${name}-${key.replace('_', '-')}`, arn: iam(`role/${name}-${key.replace('_', '-')}`) },
   ]
   return Object.fromEntries([
-    ...['status', 'logs', 'restart', 'bundle', 'checksum'].map(command),
+    ...['status', 'logs', 'restart', 'bundle', 'checksum', 'traffic'].map(command),
     ...['journal', 'flow'].map(logs),
-    ...['instance', 'automation', 'flow_logs'].map(role),
+    ...['instance', 'automation', 'runbook', 'flow_logs'].map(role),
   ])
 }
 
@@ -98,7 +98,9 @@ async function render(
       `mock_provider "aws" {\n  source = "${mocks}"\n}\n`,
       `variables {\n  environment = "${environment}"\n  region = "${REGION}"\n${variables}}\n`,
       ...documentsOf(at).map((key) => named(`data.aws_iam_policy_document.${key}`, key)),
-      named('module.rollout_policy.data.aws_iam_policy_document.rollout', 'rollout'),
+      ...['rollout', 'launch'].map((key) =>
+        named(`module.rollout_policy.data.aws_iam_policy_document.${key}`, key),
+      ),
       ...Object.entries(answers).map(([target, values]) => override(target, values)),
       'run "applied" {\n}\n',
     ].join('\n'),

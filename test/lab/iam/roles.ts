@@ -15,6 +15,7 @@ const ATTACHED_TO = {
   builder: 'SERVICE-bake',
   instance: 'NAME-instance',
   automation: 'NAME-automation',
+  runbook: 'NAME-runbook',
   flowLogs: 'NAME-flow-logs',
   operator: 'NAME-operator',
   onDuty: 'NAME-rollback',

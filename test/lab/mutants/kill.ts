@@ -1,12 +1,13 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
-import { run, succeed } from '../support/command.ts'
+import { cloneTo } from '../support/clone.ts'
+import { run } from '../support/command.ts'
 import { temporaryFolder } from '../support/process.ts'
 import { randomOf } from '../support/random.ts'
 import { applied, describeMutant, type Mutant, mutantsOf } from './generate.ts'
-import { PROVEN, type Proof } from './proofs.ts'
+import { PROVEN, type Proof, proofsOf } from './proofs.ts'
 
 /** What a mutant that hangs is given, beside what the same proof takes for the program itself. */
 const PATIENCE = { times: 4, seconds: 20 }
@@ -26,7 +27,11 @@ interface Options {
 
 /** The files that have proofs, or those of `paths`. */
 export function provenFiles(paths: string[] = []): string[] {
-  const all = PROVEN.flatMap(({ files }) => [...new Bun.Glob(files).scanSync(root)])
+  const all = PROVEN.flatMap(({ files }) => files).flatMap((pattern) => {
+    const found = [...new Bun.Glob(pattern).scanSync(root)]
+    if (found.length === 0) throw new Error(`no file matches ${pattern}, which is to be proven`)
+    return found
+  })
   const files = [...new Set(all)].filter((path) => !path.endsWith('.d.ts')).sort()
   const strange = paths.find((path) => !files.includes(path))
   if (strange) throw new Error(`got ${strange}, expected some of ${files.join(', ')}`)
@@ -42,8 +47,8 @@ export async function tryMutants(files: string[], options: Options = {}): Promis
   const work = async () => {
     using folder = temporaryFolder()
     const tree = join(folder.path, 'tree')
-    await copyTo(tree)
-    const limits = new Map<Proof, number>()
+    await cloneTo(tree)
+    const limits = new Map<string, number>()
     for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
       const verdict = await judge(mutant, tree, limits, options.slow ?? false)
       verdicts.push(verdict)
@@ -64,26 +69,17 @@ function chosen(all: Mutant[], { size, seed }: { size: number; seed: number }): 
   ).flat()
 }
 
-async function copyTo(tree: string): Promise<void> {
-  await succeed(['git', 'clone', '--quiet', '--shared', root, tree])
-  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-  // Older than what is installed, which is therefore not installed again.
-  await succeed(['touch', '--date', '@0', join(tree, 'bun.lock')])
-}
-
 async function judge(
   mutant: Mutant,
   tree: string,
-  limits: Map<Proof, number>,
+  limits: Map<string, number>,
   slow: boolean,
 ): Promise<Verdict> {
-  const proven = PROVEN.find(({ files }) => new Bun.Glob(files).match(mutant.path))
-  if (!proven) throw new Error(`nothing proves ${mutant.path}`)
   const path = join(tree, mutant.path)
   const source = readFileSync(path, 'utf8')
-  for (const proof of [...proven.fast, ...(slow ? proven.slow : [])]) {
-    const limit = limits.get(proof) ?? (await limitOf(proof, tree))
-    limits.set(proof, limit)
+  for (const proof of proofsOf(mutant.path, slow)) {
+    const limit = limits.get(proof.name) ?? (await limitOf(proof, tree))
+    limits.set(proof.name, limit)
     writeFileSync(path, applied(source, mutant))
     const passes = await holds(proof, tree, limit)
     writeFileSync(path, source)

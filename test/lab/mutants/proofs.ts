@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { root } from '../../../scripts/lib/service.ts'
+
 /** A command that has to fail for a mutant. */
 export interface Proof {
   name: string
@@ -5,15 +9,25 @@ export interface Proof {
   env?: Record<string, string>
 }
 
-const tests = (name: string, ...paths: string[]): Proof => ({
-  name,
-  command: [process.execPath, 'test', '--bail', '--timeout', '30000', ...paths],
-})
+interface Proven {
+  /** Of which files. */
+  files: string[]
+  /** Test files, of which those that import the file are run. */
+  fast: string[]
+  /** For what survives these, in the order of the time they take. */
+  slow: Proof[]
+}
+
+const bunTest = (...files: string[]) => [
+  ...[process.execPath, 'test', '--bail', '--timeout', '120000'],
+  ...files.map((file) => `./${file}`),
+]
 
 const TYPES: Proof = { name: 'types', command: ['node_modules/.bin/tsc', '--project', '.'] }
 
 const SIMULATION: Proof = {
-  ...tests('simulation', './test/lab/simulation'),
+  name: 'simulation',
+  command: bunTest('test/lab/simulation'),
   env: { SIMULATION_EPISODES: '500' },
 }
 
@@ -21,49 +35,78 @@ const binary = (...files: string[]): Proof => ({
   name: 'binary',
   command: [
     ...['sh', '-euc', 'scripts/build >/dev/null; exec "$@"', 'sh'],
-    ...tests('', ...files.map((file) => `./test/service/binary/${file}.test.ts`)).command,
+    ...bunTest(...files.map((file) => `test/service/binary/${file}.test.ts`)),
   ],
 })
 
-interface Proven {
-  /** Of which files. */
-  files: string
-  /** In the order of the time they take. */
-  fast: Proof[]
-  /** For what survives these. */
-  slow: Proof[]
-}
-
-/** What proves each file that decides something; the first pattern that matches counts. */
+/** What proves each file that decides something; the first whose pattern matches counts. */
 export const PROVEN: Proven[] = [
   {
-    files: 'src/store/*.ts',
-    fast: [
-      tests(
-        'unit',
-        './test/service/unit',
-        './test/service/http/api.test.ts',
-        './test/service/store/cluster-route.test.ts',
-      ),
-      TYPES,
-    ],
-    slow: [tests('store', './test/service/store'), binary('outage', 'durability')],
-  },
-  {
-    files: 'src/**/*.ts',
-    fast: [tests('unit', './test/service/unit', './test/service/http/api.test.ts'), TYPES],
-    slow: [binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse')],
-  },
-  {
-    files:
-      'scripts/lib/{fleet/direction,fleet/refresh,probe/failures,probe/latency,probe/alone,rollout/decide,rollout/verdict}.ts',
-    fast: [tests('unit', './test/road/unit'), TYPES, SIMULATION],
+    files: ['src/store/*.ts'],
+    fast: ['test/service/{unit,http}/*.test.ts', 'test/service/store/cluster-route.test.ts'],
     slow: [
-      tests(
-        'deploy',
-        './test/road/deploy/rollout-verdicts.test.ts',
-        './test/road/deploy/rollout-direction.test.ts',
-      ),
+      { name: 'store', command: bunTest('test/service/store') },
+      binary('outage', 'durability'),
+    ],
+  },
+  {
+    files: ['src/**/*.ts'],
+    fast: ['test/service/{unit,http}/*.test.ts'],
+    slow: [
+      binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse', 'requests', 'machine'),
+    ],
+  },
+  {
+    files: [
+      'scripts/lib/fleet/{direction,status}.ts',
+      'scripts/lib/probe/{alone,failures,latency}.ts',
+      'scripts/lib/rollout/{decide,verdict}.ts',
+    ],
+    fast: ['test/road/unit/*.test.ts'],
+    slow: [
+      SIMULATION,
+      {
+        name: 'deploy',
+        command: bunTest(
+          'test/road/deploy/rollout-verdicts.test.ts',
+          'test/road/deploy/rollout-direction.test.ts',
+        ),
+      },
     ],
   },
 ]
+
+const provenOf = (path: string): Proven | undefined =>
+  PROVEN.find(({ files }) => files.some((pattern) => new Bun.Glob(pattern).match(path)))
+
+/** The proofs of a file, in the order of the time they take: its unit tests, the types, and what is slow. */
+export function proofsOf(path: string, slow: boolean): Proof[] {
+  const proven = provenOf(path)
+  if (!proven) throw new Error(`nothing proves ${path}`)
+  const tests = proven.fast
+    .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
+    .filter((test) => importedBy(test).has(path))
+    .sort()
+  const unit = tests.length > 0 ? [{ name: tests.join(' '), command: bunTest(...tests) }] : []
+  return [...unit, TYPES, ...(slow ? proven.slow : [])]
+}
+
+const transpiler = new Bun.Transpiler({ loader: 'ts' })
+const known = new Map<string, Set<string>>()
+
+/** All files that a file imports, and itself. */
+function importedBy(path: string): Set<string> {
+  const found = known.get(path) ?? new Set<string>()
+  if (!known.has(path)) {
+    known.set(path, found)
+    const visit = (each: string) => {
+      if (found.has(each)) return
+      found.add(each)
+      if (!each.endsWith('.ts')) return
+      for (const { path: to } of transpiler.scanImports(readFileSync(join(root, each), 'utf8')))
+        if (to.startsWith('.')) visit(join(dirname(each), to))
+    }
+    visit(path)
+  }
+  return found
+}

@@ -107,6 +107,7 @@ export class Deploys {
       cutSeconds: 0,
       verdict: undefined,
       probe: undefined,
+      traffic: undefined,
     }
     this.rollouts.push(rollout)
     const prefix = `${service.environmentPrefix}_ROLLOUT`
@@ -114,6 +115,8 @@ export class Deploys {
       [`${prefix}_POLL_SECONDS`]: '1',
       [`${prefix}_BEFORE_SECONDS`]: '5',
       [`${prefix}_AFTER_SECONDS`]: '5',
+      // Where waits are shorter, so would be what there is to compare.
+      ...(this.assignment.pace > 1 ? { [`${prefix}_TRAFFIC_SECONDS`]: '0' } : {}),
       [`${prefix}_RECEIPT`]: receiptPath,
       [`${prefix}_EVIDENCE`]: join(this.assignment.folder, `evidence-${number}`),
     })
@@ -121,8 +124,9 @@ export class Deploys {
     rollout.cutSeconds = this.cutSeconds(pace)
     const file = Bun.file(receiptPath)
     if (await file.exists()) {
-      const { verdict, probe } = (await file.json()) as Receipt
+      const { verdict, probe, traffic } = (await file.json()) as Receipt
       rollout.verdict = verdict
+      rollout.traffic = traffic
       if (probe) {
         const { requests, failed, longestGapSeconds } = probe
         rollout.probe = { requests, failed, longestGapSeconds }

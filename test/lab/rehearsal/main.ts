@@ -11,7 +11,7 @@ import { inPlace, makeNetwork } from './fleet/network.ts'
 import { makeReleases, type Release, type ReleaseName } from './fleet/releases.ts'
 import { buildChecker } from './load/linearizability.ts'
 import { requireMachine } from './machine.ts'
-import { jsonOf, type LagMap, mapLines, marginOf } from './map/map.ts'
+import { jsonOf, type LagMap, marginOf, verdictOf } from './map/map.ts'
 import { pictureOf } from './map/picture.ts'
 import { type Place, placeOf } from './names.ts'
 import { command, type Options, refuseContradictions } from './options.ts'
@@ -52,7 +52,7 @@ async function drawMap({ from, json, html }: Options): Promise<number> {
   const picture = html ?? join(lastFolder, 'map.svg')
   await Bun.write(picture, pictureOf(map))
   const stream = json === '-' ? process.stderr : process.stdout
-  stream.write(`${mapLines(map).join('\n')}\n\npicture  ${picture}\n`)
+  stream.write(`${verdictOf(map)}\npicture  ${picture}\n`)
   if (json) await write(json, jsonOf(map))
   return (marginOf(map, map.defaultDrain) ?? -1) >= MARGIN_SECONDS ? EXIT.ok : EXIT.failed
 }

@@ -166,7 +166,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   describe('side by side with others, under a light load,', () => {
     const names = [
       ...['follower-killed', 'store-failover', 'store-outage', 'bad-release', 'broken-release'],
-      ...['mixed', 'wrong-drain'],
+      ...['other-users', 'mixed', 'wrong-drain'],
     ]
     let ran: Awaited<ReturnType<typeof play>>
     beforeAll(async () => {

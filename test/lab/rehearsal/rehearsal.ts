@@ -8,7 +8,6 @@ import { Balancer } from './balancer/balancer.ts'
 import { Names } from './balancer/dns.ts'
 import { RandomLag } from './balancer/lag.ts'
 import { Deploys, type Interruption } from './deploys.ts'
-import { Findings } from './findings.ts'
 import { ALARM_NAMES, AlarmWatch } from './fleet/alarm-watch.ts'
 import { awsEnvironment, imageIds, type Settings, startCloud } from './fleet/cloud.ts'
 import { Instances } from './fleet/instances.ts'
@@ -18,7 +17,7 @@ import { checkHistory } from './load/linearizability.ts'
 import type { FailedRequest } from './load/lines.ts'
 import { Load } from './load/process.ts'
 import { BALANCER, BRIDGE, here, NODE_ADDRESSES, TEMPLATE, URL } from './names.ts'
-import type { Result, Rollout } from './report/result.ts'
+import type { Expectation, Mark, Result, Rollout } from './report/result.ts'
 
 /** How late the load balancer's nodes hear of a change where that is not the point, in seconds. */
 const USUAL_LAG = 5
@@ -50,7 +49,10 @@ export class Rehearsal {
   readonly instances: Instances
   /** What it is waiting for. */
   waitsFor = 'nothing'
-  private readonly findings: Findings
+  private readonly startedAt = Date.now()
+  private readonly marks: Mark[] = []
+  private readonly expectations: Expectation[] = []
+  private readonly allowed: ((failure: FailedRequest) => boolean)[] = []
   private readonly pace: Pace
   private readonly images: Map<string, Release>
   /** With which clients may write. */
@@ -67,7 +69,6 @@ export class Rehearsal {
     private readonly setting: Setting,
   ) {
     const { pace } = assignment
-    this.findings = new Findings(assignment.scenario)
     this.store = setting.cluster ? new ClusterStore() : new RedisStore()
     this.pace = {
       ...{ warmup: pace, checkpoint: 2 * pace, stall: pace, 'launch-retry': pace },
@@ -145,7 +146,7 @@ export class Rehearsal {
     const readBack = await this.load.stop()
     const seconds = this.load.seconds.filter(({ at }) => (at + 1) * 1000 <= endedAt)
     const failed = seconds.flatMap((second) => second.failed)
-    const unexpectedFailures = this.findings.expectFailures(failed)
+    const unexpectedFailures = this.expectAllowed(failed)
     this.expect(
       'every acknowledged write can be read at the end',
       readBack.lost.length === 0 && readBack.users > 0,
@@ -159,7 +160,7 @@ export class Rehearsal {
       rate,
       clients,
       pace,
-      startedAt: this.findings.startedAt,
+      startedAt: this.startedAt,
       endedAt,
       releases: Object.fromEntries(releases.map(({ name, id }) => [name, id])),
       releaseOf: Object.fromEntries(
@@ -167,11 +168,11 @@ export class Rehearsal {
       ),
       lives: this.instances.lives,
       rollouts: this.deploys.rollouts,
-      marks: this.findings.marks,
+      marks: this.marks,
       seconds,
       unexpectedFailures,
       readBack,
-      expectations: this.findings.expectations,
+      expectations: this.expectations,
     }
   }
 
@@ -188,16 +189,33 @@ export class Rehearsal {
 
   /** Records a moment for the page, and prints it. */
   mark(what: string): void {
-    this.findings.mark(what)
+    this.marks.push({ at: Date.now(), what })
+    const seconds = ((Date.now() - this.startedAt) / 1000).toFixed(1)
+    console.error(`${this.assignment.scenario.padEnd(16)}${seconds.padStart(6)} s  ${what}`)
   }
 
   expect(what: string, met: boolean, seen: string): void {
-    this.findings.expect(what, met, seen)
+    this.expectations.push({ what, met, seen })
   }
 
   /** Allows failures that a scenario causes on purpose. */
   allow(allows: (failure: FailedRequest) => boolean): void {
-    this.findings.allow(allows)
+    this.allowed.push(allows)
+  }
+
+  /** Expects every failure to be one that was allowed. Returns those that were not. */
+  private expectAllowed(failed: FailedRequest[]): FailedRequest[] {
+    const unexpected = failed.filter((failure) => !this.allowed.some((allows) => allows(failure)))
+    const classes = Object.entries(Object.groupBy(unexpected, ({ what }) => what))
+    const [first] = unexpected
+    this.expect(
+      'no request fails unexpectedly',
+      first === undefined,
+      first
+        ? `${classes.map(([what, all]) => `${all.length} ${what}`).join(', ')}; first: ${first.method} ${first.detail}`
+        : `${failed.length} failed, all expected`,
+    )
+    return unexpected
   }
 
   release(name: ReleaseName): Release {

@@ -5,7 +5,7 @@ import { root } from '../../../scripts/lib/service.ts'
 import { callersHere } from '../iam/roles.ts'
 import { run, succeed } from '../support/command.ts'
 import { providerEnvironment } from '../support/terraform.ts'
-import { goTool, pythonTool } from '../support/tools.ts'
+import { goTool, pythonTool, valkeyServer } from '../support/tools.ts'
 
 /** What a test file needs that a checkout with Bun does not have. */
 interface Kind {
@@ -31,6 +31,7 @@ export const NEEDS = {
   git: { says: 'git', packages: ['git'] },
   curl: { says: 'curl', packages: ['curl'] },
   jq: { says: 'jq', packages: ['jq'] },
+  openssl: { says: 'openssl', packages: ['openssl'] },
   redis: { says: 'Redis', packages: ['redis-server', 'redis-sentinel', 'redis-tools', 'openssl'] },
   etcd: { says: 'etcd', packages: ['etcd-server', 'etcd-client'] },
   wrk: { says: 'wrk', packages: ['wrk'] },
@@ -49,6 +50,11 @@ export const NEEDS = {
   schemathesis: {
     packages: ['python3', 'python3-venv'],
     prepare: () => pythonTool('schemathesis'),
+  },
+  valkey: {
+    says: 'Python',
+    packages: ['python3', 'python3-venv'],
+    prepare: valkeyServer,
   },
   checkov: {
     says: 'Python',

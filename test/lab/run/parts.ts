@@ -32,6 +32,7 @@ export const PARTS: Record<string, Part> = {
   unit: {
     proves: 'the domain, configuration, the command line; the decisions of a rollout',
     seconds: 10,
+    needs: ['openssl'],
     together: true,
     byDefault: true,
   },
@@ -45,6 +46,7 @@ export const PARTS: Record<string, Part> = {
     proves: 'one contract for SQLite and every kind of Redis; a cluster that moves and fails',
     seconds: 50,
     needs: ['redis'],
+    also: { valkey: ['valkey'] },
     byDefault: true,
   },
   binary: {
@@ -55,8 +57,13 @@ export const PARTS: Record<string, Part> = {
       cli: ['git'],
       discovery: ['redis', 'etcd'],
       durability: ['redis'],
+      journal: ['root', 'systemd', 'python'],
       listeners: ['redis'],
+      machine: ['openssl'],
       outage: ['redis'],
+      requests: ['haproxy'],
+      rotation: ['redis'],
+      transfer: ['redis'],
       systemd: ['python'],
     },
     byDefault: ['cli', 'stop', 'outage'],
@@ -125,6 +132,12 @@ export const PARTS: Record<string, Part> = {
     seconds: 30,
     byDefault: true,
     briefly: { SIMULATION_EPISODES: '1000' },
+  },
+  mutants: {
+    proves:
+      'that the fast tests notice mistakes: a sample of those a generator makes of what decides',
+    seconds: 90,
+    needs: ['git'],
   },
   workflows: {
     proves: 'the GitHub workflows',

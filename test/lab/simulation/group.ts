@@ -124,7 +124,6 @@ export function settingsOf(
     pollSeconds: 15,
     patienceSeconds: 300,
     // Less often than by default: every call takes time to simulate.
-    // Reading costs more than anything else: as often as a rollout does only where it is what finds the release.
     trafficSeconds: releases.includes('broken for users') ? ROUND_SECONDS : 30,
     // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
@@ -137,6 +136,7 @@ export function settingsOf(
     json: true,
     receipt: cannotWrite ? '/dev/null/receipt.json' : undefined,
     receiptKey: undefined,
+    note: undefined,
     evidence: undefined,
   }
 }

@@ -66,6 +66,7 @@ describe('the forecast', () => {
         perSecond,
         warmupSeconds: 70,
         checkpointSeconds: 60,
+        roundSeconds: 10,
       },
       share,
     )

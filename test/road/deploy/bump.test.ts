@@ -92,7 +92,7 @@ describe('bump', () => {
   test('--previous skips a release that was rolled back', async () => {
     const failed = { release: NEW, ami_id: NEW_IMAGE, bumped_at: '2026-01-02' }
     const past = { release: OLD, ami_id: OLD_IMAGE, bumped_at: '2026-01-01' }
-    await pin({ release: 'c'.repeat(40), ami_id: 'ami-0ccc', history: [failed, past] })
+    await pin({ release: 'c'.repeat(40), ami_id: 'ami-0cccccccccccccccc', history: [failed, past] })
     scene.plane.group.tags['rolled-back-release'] = NEW
     const { code } = await bump('--previous')
     delete scene.plane.group.tags['rolled-back-release']

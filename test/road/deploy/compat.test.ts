@@ -13,7 +13,7 @@ import { root, service } from '../../../scripts/lib/service.ts'
 import { run } from '../../lab/support/command.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { randomOf } from '../../lab/support/random.ts'
-import { compatible, incompatible } from './compat/changes.ts'
+import { compatible, incompatible, steps } from './compat/changes.ts'
 
 const folder = temporaryFolder()
 afterAll(() => folder[Symbol.dispose]())
@@ -29,14 +29,14 @@ function executableWith(change: string): string {
 
 const present = executableWith('nothing')
 
-/** What breaks when a release with this change follows the present one, on SQLite; undefined if nothing does. */
-async function breakOf(change: string): Promise<string | undefined> {
+/** What breaks when a release with this change follows one with the `former`, on SQLite; undefined if nothing does. */
+async function breakOf(change: string, former = 'nothing'): Promise<string | undefined> {
   const home = mkdtempSync(join(folder.path, 'home-'))
   const store = join(home, 'state')
   mkdirSync(store)
   const broken = await play(
     {
-      executables: { old: present, new: executableWith(change) },
+      executables: { old: executableWith(former), new: executableWith(change) },
       folder: home,
       store: { STATE_DIRECTORY: store },
     },
@@ -64,6 +64,33 @@ describe('twenty compatible changes are not refused', () => {
     '%s',
     async (change) => {
       expect(await breakOf(change)).toBeUndefined()
+    },
+    TIMEOUT_MS,
+  )
+})
+
+describe('a format that changes in three releases', () => {
+  const [first = '', second = '', third = ''] = Object.keys(steps)
+
+  test.concurrent.each([
+    ['nothing', first],
+    [first, second],
+    [second, third],
+  ])(
+    '%s, then %s: never breaks',
+    async (former, change) => {
+      expect(await breakOf(change, former)).toBeUndefined()
+    },
+    TIMEOUT_MS,
+  )
+
+  test.concurrent.each([
+    ['nothing', second],
+    [first, third],
+  ])(
+    '%s, then %s at once: breaks',
+    async (former, change) => {
+      expect(await breakOf(change, former)).toBeString()
     },
     TIMEOUT_MS,
   )

@@ -9,16 +9,20 @@ import {
   test,
 } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { freezeOf } from '../../../scripts/lib/release/freeze.ts'
 import { accountOf } from '../../lab/aws-double/account.ts'
-import { attest, BUILDER, trust } from '../../lab/support/attestation.ts'
+import { denied } from '../../lab/aws-double/faults.ts'
+import { attest, BUILDER, stated, trust } from '../../lab/support/attestation.ts'
 import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
+import { stubCommand } from '../../lab/support/stub.ts'
 import {
   ALARM,
+  awsEnvironment,
   GROUP,
   NEW_IMAGE,
   OLD_IMAGE,
@@ -115,6 +119,7 @@ describe('deploy --plan', () => {
     expect(out).toMatch(/commits +1 between:\n +[0-9a-f]+ Greet more warmly/)
     expect(out).toContain(`image       ${NEW_IMAGE}, arm64, baked 10 min ago`)
     expect(out).toContain(`provenance  signed by ${BUILDER} (key `)
+    expect(out).toContain(`compat      proven with ${old} on one store, both ways`)
     expect(out).toContain(`in service  2 ${old}; 2 of 2 healthy`)
     expect(out).toContain('instances   2 in 2 batches, new before old, stops at 50 % and 100 %')
     expect(out).toMatch(/expected +about \d+:\d\d minutes/)
@@ -126,6 +131,20 @@ describe('deploy --plan', () => {
     expect(await chosen()).toBe(commits[0])
   })
 
+  test('an image that was proven with another release is refused, unless asked for by name', async () => {
+    const parameters = { compatibleWith: 'c'.repeat(40) }
+    attest(scene.plane, NEW_IMAGE, stated(scene.plane, NEW_IMAGE, { parameters }))
+    const { code, out, err } = await run(['HEAD', '--yes'])
+    const [old, next] = commits.map((commit) => commit.slice(0, 12))
+    expect(code).toBe(1)
+    expect(out).toContain(`compat      not proven with ${old}, which runs (scripts/compat)`)
+    expect(err).toContain(
+      `nothing proves that ${next} can share the store with ${old}, which runs: bake it again`,
+    )
+    expect(await chosen()).toBe(commits[0])
+    expect((await run(['HEAD', '--yes', '--incompatible'])).code).toBe(0)
+  })
+
   test('takes the settings of the rollout from the environment into account', async () => {
     const { out } = await run(['--plan', 'HEAD'], {
       HELLO_ROLLOUT_CHECKPOINTS: 'none',
@@ -133,6 +152,35 @@ describe('deploy --plan', () => {
     })
     expect(out).toContain('instances   2 in 1 batch, new before old, without a stop')
     expect(out).toContain('including 15:00 watching the alarms')
+  })
+
+  test('says what users would show of a bad release, and which pauses they allow', async () => {
+    const unset = {
+      HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
+      HELLO_ROLLOUT_WATCH_SECONDS: '',
+      ...awsEnvironment(scene.double.url, 'administrator'),
+    }
+    scene.plane.group.warmupSeconds = 60
+    const quiet = await run(['--plan', 'HEAD'], unset)
+    expect(quiet.out).toContain(
+      'pace        users send 0 requests a second, too few to tell a bad release in a minute: a checkpoint lasts 2:00, until the slowest alarm can ring',
+    )
+    expect(quiet.out).toContain('a release that fails 10 %: left to the alarms;')
+    // 100 a second to each of two.
+    accountOf(scene.plane).requestsPerTarget = 360_000
+    const busy = await run(['--plan', 'HEAD'], unset)
+    expect(busy.out).toContain(
+      'pace        users send 200 requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00',
+    )
+    expect(busy.out).toMatch(
+      /forecast {4}a release that fails 10 %: seen after 1:\d0, about \d+ requests harmed; 1 %: seen after [12]:\d0, about \d+ requests harmed; 0\.1 %: left to the alarms/,
+    )
+    scene.double.faults.add(/^GetMetricStatistics$/, denied('cloudwatch:GetMetricStatistics'))
+    const denying = await run(['--plan', 'HEAD'], unset)
+    expect(denying.code).toBe(0)
+    expect(denying.out).toContain(
+      'pace        nobody knows what users send: a checkpoint lasts 2:00',
+    )
   })
 
   test('warns about what would stop the rollout', async () => {
@@ -206,6 +254,71 @@ describe('deploy', () => {
     expect(existsSync(join(project, 'terraform/.terraform.tfstate.lock.info'))).toBe(false)
   })
 
+  test('exits with 6 when whoever follows the rollout is killed, and says how to follow it', async () => {
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_BAKE_SECONDS: '2000' })
+    await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
+    const follower = join(project, 'scripts/lib/commands/rollout.ts')
+    process.kill(Number(await $`pgrep --full ${follower}`.text()), 'SIGKILL')
+    const { code, err } = await ended(child)
+    expect(err).toContain(
+      "terraform apply failed before the rollout had a verdict, and the rollout goes on (Baking, 100 %): follow it with 'scripts/rollout watch', undo it with 'scripts/rollout rollback'",
+    )
+    expect(code).toBe(6)
+    expect(await chosen()).toBe(commits[1])
+  })
+
+  test('exits with 4 when the fleet runs the release, but terraform failed', async () => {
+    await Bun.write(
+      join(project, 'terraform/after.tf'),
+      `resource "terraform_data" "after" {
+  depends_on = [terraform_data.rollout]
+  provisioner "local-exec" { command = "exit 1" }
+}
+`,
+    )
+    const { code, err } = await run(['HEAD', '--yes', '--all'])
+    expect(err).toContain('the fleet runs the release, but terraform apply failed (above)')
+    expect(code).toBe(4)
+    expect(await chosen()).toBe(commits[1])
+  })
+
+  test('restores the release file when the plan became stale: the state does not name the release', async () => {
+    const bin = join(project, 'bin')
+    await mkdir(bin)
+    const terraform = Bun.which('terraform') as string
+    // Somebody else applies between plan and apply.
+    stubCommand(
+      bin,
+      'terraform',
+      `#!/bin/sh
+if [ "$2" = apply ]; then
+  '${terraform}' "$1" apply -input=false -auto-approve -var=size=3 -target=terraform_data.store >/dev/null
+fi
+exec '${terraform}' "$@"
+`,
+    )
+    const { code, err } = await run(['HEAD', '--yes'], { PATH: `${bin}:${environment().PATH}` })
+    expect(err).toContain('Saved plan is stale')
+    expect(err).toContain('terraform apply failed (above); no rollout was started')
+    expect(err).not.toContain('\x1b')
+    expect(code).toBe(1)
+    expect(await chosen()).toBe(commits[0])
+  })
+
+  test('ships the image that was planned, whatever has been baked since', async () => {
+    const planned = scene.plane.images.get(NEW_IMAGE)
+    if (!planned) throw new Error('there is no image')
+    const newer = { ...planned, id: 'ami-0eeeeeeeeeeeeeeee', createdAt: Date.now() }
+    scene.plane.images.set(newer.id, { ...newer, tags: { ...planned.tags } })
+    attest(scene.plane, newer.id)
+    expect((await run(['HEAD', '--plan'])).out).toContain(`image       ${newer.id}`)
+    const exact = await run(['HEAD', '--plan', '--ami', NEW_IMAGE])
+    expect(exact.out).toContain(`image       ${NEW_IMAGE}`)
+    const wrong = await run(['HEAD', '--plan', '--ami', OLD_IMAGE])
+    expect(wrong.err).toContain(`${OLD_IMAGE} is no available AMI of release `)
+    expect(wrong.code).toBe(1)
+  })
+
   test('exits with 4 when the service breaks its contract', async () => {
     scene.fleet.upstream = undefined
     const { code, err } = await run(['HEAD', '--yes'])
@@ -215,7 +328,7 @@ describe('deploy', () => {
 
   test('exits with 5 when the rollout took too long', async () => {
     scene.behave(NEW_IMAGE, { healthStatus: 503 })
-    const quick = { CHECKPOINTS: 'none', BAKE_SECONDS: '0', TIMEOUT_SECONDS: '2' }
+    const quick = { CHECKPOINTS: 'none', WATCH_SECONDS: '0', TIMEOUT_SECONDS: '2' }
     const late = Object.entries(quick).map(([name, value]) => [`HELLO_ROLLOUT_${name}`, value])
     expect((await run(['HEAD', '--yes'], Object.fromEntries(late))).code).toBe(5)
   })
@@ -245,6 +358,46 @@ describe('deploy', () => {
     await Bun.write(file(), former)
     const { code, out } = await run(['HEAD', '--yes', '--unattested'])
     expect(out).toContain('provenance  not checked (--unattested)')
+    expect(code).toBe(0)
+  })
+
+  test.each([
+    [
+      '{"reason": "Christmas", "until": "2999-12-27T08:00:00Z"}',
+      'Christmas, until 2999-12-27T08:00:00Z',
+    ],
+    ['soon', 'is not {"reason": TEXT, "until": "2026-12-27T08:00:00Z"}'],
+  ])(
+    'is refused while %s is the freeze of its environment, which --plan says',
+    async (value, why) => {
+      accountOf(scene.plane).values.set(freezeOf(GROUP), value)
+      expect((await run(['HEAD', '--plan'])).out).toMatch(`frozen      `)
+      const { code, err } = await run(['HEAD', '--yes'])
+      expect(err).toContain('deploy: deploys are frozen: ')
+      expect(err).toContain(`${why}. --during-freeze ships anyway. Nothing was changed.`)
+      expect(code).toBe(1)
+      expect(await chosen()).toBe(commits[0])
+      expect(scene.double.calls).not.toContain('StartInstanceRefresh')
+    },
+  )
+
+  test('ships during a freeze with --during-freeze, and the receipt says so', async () => {
+    const freeze = '{"reason": "Christmas, really", "until": "2999-12-27T08:00:00Z"}'
+    accountOf(scene.plane).values.set(freezeOf(GROUP), freeze)
+    const { code, out } = await run(['HEAD', '--yes', '--during-freeze'])
+    expect(out).toContain(
+      'note        shipped although frozen: Christmas, really, until 2999-12-27T08:00:00Z',
+    )
+    expect(code).toBe(0)
+  })
+
+  test('goes on after a freeze, and where AWS does not say whether there is one', async () => {
+    const place = freezeOf(GROUP)
+    accountOf(scene.plane).values.set(place, '{"reason": "x", "until": "2020-01-01T00:00:00Z"}')
+    expect((await run(['HEAD', '--plan'])).out).not.toContain('frozen')
+    scene.double.faults.add(/^GetParameter$/, denied('ssm:GetParameter'))
+    const { code, err } = await run(['HEAD', '--plan', '--unattested'])
+    expect(err).toContain('deploy: whether deploys are frozen is not known: AWS denied access')
     expect(code).toBe(0)
   })
 

@@ -134,7 +134,6 @@ describe('the certificate', () => {
       url: 'https://birthdays.example.com',
       group: GROUP,
       region: undefined,
-      release: undefined,
       alarms: [],
     }
     return await ward.find('certificate', { terraform: undefined as never, outputs })

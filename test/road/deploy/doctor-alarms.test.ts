@@ -10,7 +10,7 @@ useWard()
 describe('alarms', () => {
   test('are well although AWS has reported no errors yet, where their dimensions are known', async () => {
     expect(await ward.well('alarms')).toBe(
-      '8 alarms, all OK, on metrics that exist; nothing reported yet, but under known dimensions: HTTPCode_ELB_5XX_Count, HTTPCode_Target_5XX_Count, TargetResponseTime, ReplicationLag',
+      '9 alarms, all OK, on metrics that exist; nothing reported yet, but under known dimensions: HTTPCode_ELB_502_Count, HTTPCode_Target_5XX_Count, TargetResponseTime, ReplicationLag',
     )
   })
 
@@ -59,7 +59,7 @@ describe('alarms', () => {
       url: undefined,
       group: GROUP,
       region: undefined,
-      release: undefined,
+
       alarms: [`${GROUP}-gone`],
     }
     const found = await ward.find('alarms', { terraform: undefined as never, outputs })
@@ -88,7 +88,7 @@ describe('alarms', () => {
     const { actions = [] } = ward.alarm('elb-5xx')
     const composite = { name: `${GROUP}-all`, state: 'OK', reason: '', composite: true } as const
     ward.scene.plane.alarms.set(composite.name, { ...composite, actions, children: [child.name] })
-    expect(await ward.well('alarms')).toStartWith('9 alarms, all OK')
+    expect(await ward.well('alarms')).toStartWith('10 alarms, all OK')
   })
 })
 

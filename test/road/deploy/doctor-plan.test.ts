@@ -133,7 +133,7 @@ esac
   try {
     const configuration = {
       terraform: new Terraform(bin, 2000),
-      outputs: { url: undefined, group: GROUP, region: undefined, release: undefined, alarms: [] },
+      outputs: { url: undefined, group: GROUP, region: undefined, alarms: [] },
     }
     const options = { group: GROUP, url: undefined, configuration }
     const [found] = await checkPlan(new Environment(undefined as never, options))

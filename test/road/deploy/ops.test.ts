@@ -161,7 +161,7 @@ describe('ops restart', () => {
       ).length
       mostDown = Math.max(mostDown, down)
     }, 5)
-    const { code, err } = await ops('restart', '--reason', 'memory leak')
+    const { code, err } = await ops('restart', '--reason', 'memory leak', '--unspaced')
     clearInterval(timer)
     expect(code).toBe(0)
     expect(err).toContain(`${ids[0]}: restarting (1 of 3)`)
@@ -179,7 +179,7 @@ describe('ops restart', () => {
       commands: { restart: { exitCode: 1, stdout: '', stderr: 'not healthy' } },
     })
     const before = commands(scene.plane).length
-    const { code, err } = await ops('restart', '--reason', 'test')
+    const { code, err } = await ops('restart', '--reason', 'test', '--unspaced')
     scene.behave(OLD_IMAGE, {})
     expect(code).toBe(4)
     expect(err).toContain('the others were left alone')
@@ -200,7 +200,7 @@ describe('ops restart', () => {
       autoRollback: false,
       alarms: [],
     })
-    const { code, err } = await ops('restart', '--reason', 'test')
+    const { code, err } = await ops('restart', '--reason', 'test', '--unspaced')
     scene.plane.cancelRefresh()
     await until(() => !scene.plane.running, 'the refresh is cancelled')
     expect(code).toBe(1)

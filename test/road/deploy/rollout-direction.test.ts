@@ -46,7 +46,7 @@ describe('rollback, run twice', () => {
   test('and interrupted halfway the first time, follows the way back and marks the release it leaves', async () => {
     await begin()
     await ship()
-    const first = rollout(['rollback', '--watch-seconds', '500'])
+    const first = rollout(['rollback', '--watch-seconds', '500'], scene.as('deploy'))
     await until(() => status() === 'Baking', 'the way back bakes')
     first.kill('SIGINT')
     expect((await ended(first)).code).toBe(130)
@@ -98,13 +98,8 @@ describe('rollback', () => {
   test('after a way back that was cancelled, continues it', async () => {
     await begin()
     await ship()
-    const first = rollout([
-      'rollback',
-      '--checkpoints',
-      '50,100',
-      '--checkpoint-delay-seconds',
-      '900',
-    ])
+    const slowly = ['--checkpoints', '50,100', '--checkpoint-delay-seconds', '900']
+    const first = rollout(['rollback', ...slowly], scene.as('deploy'))
     await until(() => releases().includes(OLD), 'an instance is back')
     expect((await ended(rollout(['cancel']))).code).toBe(0)
     await ended(first)

@@ -47,7 +47,7 @@ test('with enough of users, a good release pauses for a minute, and then the ala
   scene.fleet.usersPerSecond = 5000
   const { out, code } = await shipWithUsers()
   expect(out).toMatch(
-    /Users send \d+ requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00/,
+    /pace: users send \d+ requests a second: a checkpoint lasts 1:00, and then the alarms watch for 1:00/,
   )
   expect(code).toBe(0)
   expect(preferences()).toMatchObject({ checkpointDelay: 60, bakeTime: 60 })
@@ -58,7 +58,7 @@ test('without users, checkpoints wait for the alarms', async () => {
   await begin()
   const { out, code } = await shipWithUsers()
   expect(out).toContain(
-    'Users send 0 requests a second, too few to tell a bad release within a minute: a checkpoint lasts 2:00',
+    'pace: users send 0 requests a second, too few to tell a bad release in a minute: a checkpoint lasts 2:00',
   )
   expect(code).toBe(0)
   expect(preferences()).toMatchObject({ checkpointDelay: 120, bakeTime: 60 })
@@ -69,7 +69,7 @@ test('who may not ask over SSM still ships, with a note, and asks no more', asyn
   await begin()
   scene.double.faults.add(/^SendCommand$/, denied('ssm:SendCommand'), 1)
   const { out, code } = await shipWithUsers()
-  expect(out).toContain('What users get from each release cannot be read over SSM: a checkpoint')
+  expect(out).toContain('pace: nobody knows what users send: a checkpoint lasts 2:00')
   expect(out).toMatch(/note {8}what users got was not seen: AWS denied access/)
   expect(code).toBe(0)
   expect((await receipt()).traffic).toBeUndefined()

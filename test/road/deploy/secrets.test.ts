@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { name } from '../../../package.json'
-import { parseTokenHashes, scopeOf } from '../../../src/config/tokens.ts'
+import { entryOf, parseTokenHashes } from '../../../src/config/tokens.ts'
 import { type Ministack, startMinistack } from '../../lab/aws-double/ministack.ts'
 import type { Ran } from '../../lab/support/command.ts'
 import { awsEnvironment, credentialsOf } from './fixtures/scene.ts'
@@ -45,7 +45,7 @@ const tokenIn = (out: string, scope: string): string =>
 
 async function scopeAsStored(token: string, environment: string) {
   const list = (await stored(`/hello/${environment}/tokens`))?.Value ?? ''
-  return scopeOf(token, parseTokenHashes(list) ?? [])
+  return entryOf(token, parseTokenHashes(list) ?? [])?.scope
 }
 
 describe('scripts/secrets', () => {

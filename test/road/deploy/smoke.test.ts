@@ -42,6 +42,15 @@ describe('smoke, against the service', () => {
     expect(out).toContain('the rest needs --token')
   })
 
+  test('goes through no proxy to a service on this machine', async () => {
+    const proxy = `http://127.0.0.1:${freePort()}`
+    const env = { http_proxy: proxy, https_proxy: proxy, ALL_PROXY: proxy, all_proxy: proxy }
+    for (const url of [open.url, open.url.replace('127.0.0.1', 'localhost')]) {
+      const { code, err } = await runScript('smoke', [url], env)
+      expect([code, err]).toEqual([0, ''])
+    }
+  })
+
   test('shows the failing line when the release differs', async () => {
     const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
     expect(code).toBe(1)
@@ -96,6 +105,8 @@ describe('smoke refuses', () => {
     [['http://a', 'http://b'], "'http://b' is one argument too many"],
     [['http://a', '--fast'], "unknown option '--fast'"],
     [['http://a', '--token'], '--token needs a value'],
+    [['http://a', '--timezone', 'Mars'], "there is no time zone 'Mars' in "],
+    [['http://a', '--timezone', ''], "there is no time zone '' in "],
   ])('%j with exit code 2 and one line that says why', async (args, message) => {
     const { code, err } = await smoke(...args)
     expect(code).toBe(2)

@@ -55,6 +55,13 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   })
 
+  test('accepts a registration key of the SSM agent that a unit removes when the agent has stopped', async () => {
+    const clean = readFileSync(join(root, 'packer/provision/30-clean.sh'), 'utf8')
+    const [unit = ''] = /^cat >\/run\/systemd[\s\S]*?^systemctl start .*$/m.exec(clean) ?? []
+    const { exitCode, stderr } = await ask(['mkdir -p /var/lib/amazon/ssm/Vault/Store', unit])
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  })
+
   /** What is wrong, what makes it so, and what the gate says of it. Those of one group share a boot. */
   const WRONG: Record<string, [string, string, RegExp][]> = {
     'what the image contains': [
@@ -115,6 +122,13 @@ describe.skipIf(cannotBoot !== undefined)('the acceptance gate', () => {
         /left over: \/var\/lib\/cloud\/instance/,
       ],
       ['host keys', 'touch /etc/ssh/ssh_host_rsa_key', /host keys that every instance would share/],
+      ['core dumps', 'rm /etc/systemd/system.conf.d/50-app.conf', /core dumps are not off/],
+      ['no list of packages', 'rm /usr/local/lib/app/packages.txt', /lists no packages/],
+      [
+        'a registration key of the SSM agent',
+        'mkdir -p /var/lib/amazon/ssm/Vault/Store',
+        /key of the SSM agent that every instance would share/,
+      ],
       // One problem names all of these.
       [
         'a shell history',

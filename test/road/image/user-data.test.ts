@@ -119,7 +119,7 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
     const limit = 64 * 1024 ** 2
     expect(await bounded(limit)).toBe(limit)
     expect(await bounded(limit + 1)).toBe(0)
-  }, 60_000)
+  }, 180_000)
 
   test('serves and ships its journal again after a reboot and a stop; its image is another instance', async () => {
     await using cloud = await open()
@@ -163,5 +163,5 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
     }
     await using machine = await start(SECOND)
     await expectInService(machine, SECOND)
-  }, 120_000)
+  }, 300_000)
 })

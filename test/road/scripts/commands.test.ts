@@ -1,30 +1,31 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { cloneTo } from '../../lab/support/clone.ts'
 import { run, succeed } from '../../lab/support/command.ts'
 import { end, eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 
 const readme = await Bun.file(join(root, 'README.md')).text()
 
-/** A clone with the dependencies of this checkout, so that a test does not fetch them again. */
+/** A clone in a folder. */
 async function cloneInto(folder: string): Promise<string> {
   const clone = join(folder, 'clone')
-  await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
-  await succeed(['cp', '-a', join(root, 'node_modules'), join(clone, 'node_modules')])
+  await cloneTo(clone)
   return clone
 }
 
 describe('scripts/start', () => {
-  test('serves, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
+  test('serves at $PORT, past a proxy, answers the curl lines of the README as written, and leaves nothing behind after Ctrl-C', async () => {
     using folder = temporaryFolder()
     const clone = await cloneInto(folder.path)
     const port = String(freePort())
-    const child = Bun.spawn(['scripts/start', port], {
+    const proxy = `http://127.0.0.1:${freePort()}`
+    const child = Bun.spawn(['scripts/start'], {
       cwd: clone,
-      env: { ...process.env, ADMIN_PORT: '0' },
+      env: { ...process.env, PORT: port, ADMIN_PORT: '0', HTTP_PROXY: proxy, all_proxy: proxy },
       stdout: Bun.file(join(folder.path, 'out')),
       stderr: 'ignore',
     })
@@ -34,9 +35,10 @@ describe('scripts/start', () => {
         const text = await Bun.file(join(folder.path, 'out')).text()
         return text.includes('/hello/Ada\n\n') && text
       },
-      { withinMs: 60_000 },
+      { withinMs: 240_000 },
     )
     expect(printed).toContain(`${name} is serving at http://localhost:${port}`)
+    expect(printed).toContain("curl --noproxy '*' -i")
 
     const answer = async (line = '') =>
       (await run(['bash', '-c', line.replaceAll('5000', port)])).out
@@ -74,7 +76,7 @@ describe('scripts/start', () => {
       ),
     )
     await end(child)
-  }, 120_000)
+  }, 300_000)
 
   test('reports an invalid setting once, and exits as the service does', async () => {
     const done = await run([join(root, 'scripts/start'), '0'], {
@@ -84,8 +86,58 @@ describe('scripts/start', () => {
     expect(done.err).toBe(
       `${name}: TIMEZONE: got "Mars", expected an IANA time zone, such as Europe/Berlin\n`,
     )
-  }, 60_000)
+  }, 300_000)
 })
+
+describe('scripts/start says in one sentence that', () => {
+  const starts = (cwd: string, env: Record<string, string> = {}) =>
+    run(['scripts/start'], { cwd, env: { ...process.env, ...env } })
+
+  test('PORT is not a port', async () => {
+    const { code, err } = await starts(root, { PORT: 'banana' })
+    expect([code, err]).toEqual([2, expect.stringContaining('start: got banana, expected a port')])
+  })
+
+  test('what was downloaded is not a clone, whose commit names the release', async () => {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    rmSync(join(clone, '.git'), { recursive: true })
+    // Not even when a folder above is one.
+    await succeed(['git', 'init', '--quiet', folder.path])
+    const { code, err } = await starts(clone)
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `build: ${clone} is not a git clone with a commit, whose id names the release: git clone, or git init && git add --all && git commit\n`,
+    )
+  }, 60_000)
+
+  test('the registry cannot be reached', async () => {
+    using folder = temporaryFolder()
+    const clone = join(folder.path, 'clone')
+    await succeed(['git', 'clone', '--quiet', '--shared', root, clone])
+    const unreachable = `#!/bin/sh
+[ "$1" != --version ] || exec echo ${Bun.version}
+echo "error: ConnectionRefused downloading package manifest hono" >&2
+exit 1`
+    stubCommand(folder.path, 'bun', unreachable)
+    const { code, err } = await starts(clone, { PATH: `${folder.path}:${process.env.PATH}` })
+    expect(code).toBe(1)
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringContaining('ConnectionRefused'),
+      expect.stringContaining('the dependencies could not be installed: '),
+    ])
+  })
+})
+
+test.each(['ops', 'rollout'])(
+  "scripts/%s does not look a verb up in an object's prototype",
+  async (script) => {
+    for (const verb of ['constructor', '__proto__', 'toString']) {
+      const { code, err } = await run([`scripts/${script}`, verb], { cwd: root })
+      expect([code, err]).toEqual([2, expect.stringContaining(`there is no verb '${verb}'`)])
+    }
+  },
+)
 
 describe('scripts/check', () => {
   test('says how to repair formatting, repairs it with --fix, and finds import cycles', async () => {
@@ -94,11 +146,6 @@ describe('scripts/check', () => {
     const check = (...words: string[]) => run(['scripts/check', ...words], { cwd: clone })
     const untidy = join(clone, 'src/untidy.ts')
     writeFileSync(untidy, 'export   const one = "1"\n')
-    const failing = await check()
-    expect(failing.code).toBe(1)
-    expect(failing.err).toContain('scripts/check --fix fixes')
-    expect((await check('--fix')).code).toBe(0)
-    expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
     for (const [one, other] of [
       ['left', 'right'],
       ['right', 'left'],
@@ -106,14 +153,18 @@ describe('scripts/check', () => {
       const text = `import type { ${other} } from './${other}.ts'\n\nexport type ${one} = ${other} | 1\n`
       writeFileSync(join(clone, `src/telemetry/${one}.ts`), text)
     }
-    const circular = await check()
-    expect(circular.output).toContain('part of a cycle')
+    const failing = await check()
+    expect(failing.code).toBe(1)
+    expect(failing.err).toContain('scripts/check --fix fixes')
+    expect(failing.output).toContain('part of a cycle')
+    await check('--fix')
+    expect(readFileSync(untidy, 'utf8')).toBe("export const one = '1'\n")
     const wrong = await check('--repair')
     expect(wrong.code).toBe(2)
     expect(wrong.err).toBe(
       'check: got --repair, expected nothing or --fix (scripts/check --help)\n',
     )
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('scripts/test', () => {
@@ -129,7 +180,7 @@ describe('scripts/test', () => {
     expect(lastLines(out, 1)).toEqual(['0 passed, 2 failed, 0 skipped'])
     expect(out).toContain('failed: binary/abuse\nError: scripts/build failed:')
     expect(code).toBe(1)
-  }, 60_000)
+  }, 300_000)
 
   test('says at the end which tests failed, with what error, and how to repeat them', async () => {
     using folder = temporaryFolder()
@@ -143,7 +194,7 @@ describe('scripts/test', () => {
       /failed: unit\nerror: expect[\s\S]*Received: 1[\s\S]*\(fail\) a claim.*\nto repeat: scripts\/test unit\n/,
     )
     expect(code).toBe(1)
-  }, 60_000)
+  }, 300_000)
 
   test('says at the end what could not run, and why, and exits with 3', async () => {
     using folder = temporaryFolder()
@@ -154,7 +205,6 @@ describe('scripts/test', () => {
     for (const tool of ['bash', 'dirname', 'sed', 'uname', 'git'])
       symlinkSync(Bun.which(tool) as string, join(bin, tool))
     symlinkSync(process.execPath, join(bin, 'bun'))
-    await succeed(['touch', join(clone, 'node_modules/.installed')])
     const env = { PATH: bin, HOME: folder.path }
     const { code, out } = await run(['scripts/test', 'terraform/timeouts'], { cwd: clone, env })
     expect(lastLines(out, 2)).toEqual([
@@ -162,7 +212,7 @@ describe('scripts/test', () => {
       '0 passed, 0 failed, 1 skipped',
     ])
     expect(code).toBe(3)
-  }, 60_000)
+  }, 300_000)
 
   test('names the parts when it is asked for another', async () => {
     const { code, err } = await run(['scripts/test', 'nonsense'], { cwd: root })
@@ -172,31 +222,49 @@ describe('scripts/test', () => {
 })
 
 describe('Bun', () => {
-  test('comes from its own installer where there is no npm, at the pinned version', async () => {
+  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', async () => {
     using folder = temporaryFolder()
     const clone = await cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
-    const own = 'bash sed mkdir dirname uname tr touch cp env cat ln'
+    const own = 'bash sed mkdir dirname uname touch env ln cat mv chmod sha256sum tar gzip'
     for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
-    // Stands in for the site, which a test machine may not reach: the real installer takes these arguments.
+    const packed = join(folder.path, 'package/bin')
+    mkdirSync(packed, { recursive: true })
+    symlinkSync(process.execPath, join(packed, 'bun'))
+    // Stands in for the registry, which a test machine may not reach.
     stubCommand(
       bin,
       'curl',
-      `#!/bin/bash
-[[ "$*" == "-fsSL https://bun.sh/install" ]] || exit 22
-echo '[[ $1 == "bun-v${Bun.version}" ]] && mkdir -p $BUN_INSTALL/bin && cp ${process.execPath} $BUN_INSTALL/bin/bun'`,
+      `#!/bin/bash\n[[ "$*" == *"/@oven/bun-linux-"*"-${Bun.version}.tgz" ]] || exit 22\ntar -chC '${folder.path}' package | gzip -1\n`,
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
-    const { out } = await run(
-      ['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'],
-      {
+    const install = () =>
+      run(['bash', '-c', 'source scripts/lib/shell/bun.sh && command -v bun && bun --version'], {
         cwd: clone,
         env: { PATH: bin, HOME: folder.path },
-      },
-    )
-    expect(out).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
-  }, 60_000)
+      })
+    const done = await install()
+    expect(done.err).toStartWith(`installing Bun ${Bun.version} for linux-`)
+    expect(done.out).toBe(`${clone}/.tools/bun/bin/bun\n${Bun.version}\n`)
+    rmSync(join(clone, '.tools'), { recursive: true })
+    const sums = join(clone, 'scripts/lib/shell/bun.sha256')
+    writeFileSync(sums, readFileSync(sums, 'utf8').replaceAll(/^./gm, 'x'))
+    const refused = await install()
+    expect(refused.err).toContain('is not the one in scripts/lib/shell/bun.sha256')
+    expect(refused.code).toBe(1)
+    expect(existsSync(join(clone, '.tools/bun/bin/bun'))).toBe(false)
+  }, 300_000)
+
+  test('is embedded in an executable only if its checksum is listed', async () => {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    writeFileSync(join(clone, 'scripts/lib/shell/bun.sha256'), '')
+    const { err, code } = await run(['scripts/build'], { cwd: clone })
+    expect(err).toContain('bun.sha256 lists no Bun for linux-')
+    expect(code).toBe(1)
+    expect(existsSync(join(clone, 'dist', 'SHA256SUMS'))).toBe(false)
+  }, 300_000)
 })
 
 /** As GitHub turns them into anchors. */

@@ -28,6 +28,10 @@ describe('the unit of a worker', () => {
     expect(Number(directive('WatchdogSec'))).toBeGreaterThan(0)
   })
 
+  test('reads its secrets again when it is reloaded', () => {
+    expect(directive('ExecReload')).toBe('kill -HUP $MAINPID')
+  })
+
   const cannotAnalyse = Bun.which('systemd-analyze') ? undefined : 'systemd-analyze not installed'
   sayWhatIsLeftOut('the security rating of the unit', cannotAnalyse)
   test.skipIf(cannotAnalyse !== undefined)(

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AutoScalingClient, CreateOrUpdateTagsCommand } from '@aws-sdk/client-auto-scaling'
-import { service } from '../../../scripts/lib/service.ts'
+import { root, service } from '../../../scripts/lib/service.ts'
 import { ACCOUNT } from '../../lab/aws-double/names.ts'
 import type { PolicyDocument } from '../../lab/iam/document.ts'
 import { OPTIONAL, READS } from '../../lab/iam/provider-calls.ts'
 import { type Attached, renderPolicies } from '../../lab/iam/render.ts'
-import type { Ran } from '../../lab/support/command.ts'
+import { type Ran, run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { Workspace } from '../../lab/support/terraform.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
@@ -217,5 +218,26 @@ describe.skipIf(!provider)('with the real provider, against an emulator', () => 
     const again = await terraform('plan', '-refresh=false')
     expect(again.output).toContain('terraform_data.rollout is tainted')
     expect(again.output).toContain('Plan: 1 to add, 0 to change, 1 to destroy.')
+  })
+
+  test('the commands of the README tear everything down but the key of the final snapshot', async () => {
+    const readme = readFileSync(join(root, 'terraform/README.md'), 'utf8')
+    const [, section = ''] = readme.split('\n## Tear down\n')
+    const commands = /```sh\n(.*?)```/s.exec(section)?.[1] as string
+    emulator.calls.clear()
+    const env = {
+      ...process.env,
+      ...workspace.env,
+      NO_COLOR: '1',
+      TF_CLI_ARGS_apply: '-auto-approve -input=false',
+      TF_CLI_ARGS_destroy: '-auto-approve -input=false',
+    }
+    const { code, output } = await run(['bash', '-euc', commands], { cwd: workspace.path, env })
+    expect(output).toMatch(/Destroy complete! Resources: \d{2,} destroyed\./)
+    expect(code).toBe(0)
+    expect((await terraform('show')).output).toContain('The state file is empty.')
+    expect(emulator.calls).toContain('memorydb:DeleteCluster')
+    expect(emulator.calls).not.toContain('kms:ScheduleKeyDeletion')
+    expect(existsSync(join(workspace.module, 'teardown_override.tf'))).toBe(false)
   })
 })

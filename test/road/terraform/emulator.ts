@@ -72,7 +72,7 @@ function passOn(request: Request, behind: string, body: ArrayBuffer): Promise<Re
 
 const json = (answer: object | undefined): Response =>
   Response.json(answer ?? { __type: 'ResourceNotFoundException' }, {
-    status: answer ? 200 : 400,
+    status: answer && !('__type' in answer) ? 200 : 400,
     headers: { 'content-type': 'application/x-amz-json-1.1' },
   })
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Ajv from 'ajv-draft-04'
+import { MAX_HEALTHY, MIN_HEALTHY } from '../../../scripts/lib/rollout/options.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { loadConfig } from '../../../src/config/config.ts'
 import { LOG_LEVELS } from '../../../src/telemetry/log.ts'
@@ -181,8 +182,9 @@ describe('the SSM documents', () => {
       'logs',
       'restart',
       'status',
+      'traffic',
     ])
-    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'undrain'])
+    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'rollback', 'undrain'])
   })
 
   test('accept no parameter value that a shell could interpret', () => {
@@ -200,10 +202,12 @@ describe('the SSM documents', () => {
   })
 
   test('log what was done to the journal', () => {
-    for (const { name, document } of of('2.2'))
-      expect(scriptOf(document)).toContain(
-        `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`,
-      )
+    for (const { name, document } of of('2.2')) {
+      const line = `logger -t app-ops ${name === 'logs' || name === 'bundle' ? "'" : ''}${name}`
+      // A rollout asks for the traffic every few seconds.
+      if (name === 'traffic') expect(scriptOf(document)).not.toContain('logger')
+      else expect(scriptOf(document)).toContain(line)
+    }
   })
 
   test('are shell scripts that pass shellcheck', async () => {
@@ -227,8 +231,33 @@ describe('the SSM documents', () => {
     expect(total).toBeGreaterThan(20_000)
   })
 
+  test('roll back this group alone, to a version of its own template, as scripts/rollout does', () => {
+    const { document } = documents.find(({ name }) => name === 'rollback') as { document: Document }
+    expect(document.assumeRole).toBe(MOCKED)
+    expect(Object.keys(document.parameters ?? {})).toEqual(['LaunchTemplateVersion'])
+    expect(document.mainSteps.map(({ inputs }) => inputs)).toEqual([
+      {
+        Service: 'autoscaling',
+        Api: 'StartInstanceRefresh',
+        AutoScalingGroupName: MOCKED,
+        DesiredConfiguration: {
+          LaunchTemplate: { LaunchTemplateId: MOCKED, Version: '{{ LaunchTemplateVersion }}' },
+        },
+        Preferences: {
+          MinHealthyPercentage: MIN_HEALTHY,
+          MaxHealthyPercentage: MAX_HEALTHY,
+          SkipMatching: true,
+          AutoRollback: false,
+          BakeTime: 0,
+          StandbyInstances: 'Ignore',
+          ScaleInProtectedInstances: 'Refresh',
+        },
+      } as unknown as Document['mainSteps'][0]['inputs'],
+    ])
+  })
+
   test('drain and undrain act only on this group, with their own role', () => {
-    for (const { document } of of('0.3')) {
+    for (const { document } of of('0.3').filter(({ name }) => name !== 'rollback')) {
       expect(document.assumeRole).toBe(MOCKED)
       expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual([MOCKED])
       expect(document.mainSteps.map(({ action }) => action)).toEqual([

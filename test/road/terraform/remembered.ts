@@ -26,7 +26,7 @@ export function autoScaling(): QueryActions {
       Identifier,
       Type: 'elbv2',
     })),
-    Instances: Array.from({ length: Number(each.MinSize) }, (_, index) => ({
+    Instances: Array.from({ length: Number(each.MinSize ?? 0) }, (_, index) => ({
       InstanceId: `i-0000000${index}`,
       AvailabilityZone: 'eu-west-1a',
       LifecycleState: 'InService',
@@ -58,11 +58,19 @@ export function autoScaling(): QueryActions {
         .flatMap((name) => groups.get(name) ?? [])
         .map((each) => describe(each as Fields)),
     }),
+    DeleteAutoScalingGroup: ({ AutoScalingGroupName }) => {
+      groups.delete(AutoScalingGroupName as string)
+      return {}
+    },
     DescribeTrafficSources: () => ({ TrafficSources: [] }),
     PutScalingPolicy: (input) => {
       const PolicyARN = `arn:aws:autoscaling:eu-west-1:000000000000:scalingPolicy:0:policyName/${input.PolicyName}`
       policies.set(input.PolicyName as string, { Enabled: 'true', ...input, PolicyARN })
       return { PolicyARN }
+    },
+    DeletePolicy: ({ PolicyName }) => {
+      policies.delete(PolicyName as string)
+      return {}
     },
     DescribePolicies: (input) => ({
       ScalingPolicies: textsOf(input.PolicyNames).flatMap((name) => policies.get(name) ?? []),
@@ -81,6 +89,10 @@ export function alarms(): QueryActions {
     DescribeAlarms: (input) => ({
       MetricAlarms: textsOf(input.AlarmNames).flatMap((name) => known.get(name) ?? []),
     }),
+    DeleteAlarms: ({ AlarmNames }) => {
+      for (const name of textsOf(AlarmNames)) known.delete(name)
+      return {}
+    },
     ListTagsForResource: ({ ResourceARN }) => ({
       Tags: [...known.values()].find(({ AlarmArn }) => AlarmArn === ResourceARN)?.Tags ?? [],
     }),

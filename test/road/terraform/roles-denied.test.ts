@@ -100,8 +100,9 @@ describe('nobody but administrators', () => {
         ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/tokens`)),
         ask('ssm:DeleteParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
       ],
-      'replaces or deletes the statement of who made an image': [
+      'replaces or deletes the statement of who made an image, or has it expire': [
         ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'true' }),
+        ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'false', 'ssm:Policies': '[{}]' }),
         ask('ssm:DeleteParameter', STATEMENT),
       ],
       'runs what is not a document of the service': [
@@ -110,6 +111,16 @@ describe('nobody but administrators', () => {
         ask('ssm:StartAutomationExecution', arn('ssm', 'document/other-drain')),
         ask('ssm:CreateDocument', arn('ssm', `document/${NAME}-status`)),
         ask('ssm:UpdateDocument', arn('ssm', `document/${NAME}-status`)),
+        ask('ssm:UpdateDocumentDefaultVersion', arn('ssm', `document/${NAME}-rollback`)),
+        ask('ssm:ModifyDocumentPermission', arn('ssm', `document/${NAME}-rollback`)),
+        ask('ssm:StartAutomationExecution', `arn:aws:ssm:${REGION}::document/AWS-RunPacker`),
+        ask(
+          'ssm:StartAutomationExecution',
+          arn('ssm', `document/${service.name}-staging-rollback`),
+        ),
+        ask('ssm:CreateAssociation', arn('ssm', `document/${NAME}-restart`)),
+        ask('ssm:StartSession', `arn:aws:ssm:${REGION}::document/AWS-StartSSHSession`),
+        ask('ssm:UpdateDocument', arn('ssm', 'document/SSM-SessionManagerRunShell')),
       ],
       'reaches the instances of others': [FOREIGN, STAGING].flatMap((tags) => [
         ask('ssm:SendCommand', ec2('instance/i'), has(tags)),
@@ -216,8 +227,61 @@ describe('a bake', () => {
   )('%s', async (_, asked) => await expectDenied(['bake'], asked))
 })
 
+describe('people on duty', () => {
+  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'shell']
+  const from = { 'ec2:LaunchTemplate': TEMPLATE, 'ec2:IsLaunchTemplateResource': 'true' }
+
+  test.each(
+    Object.entries({
+      // With user data of their own they would be root, with the instances' role and in reach of the store.
+      'launch nothing, not even from the template': [
+        launching(TEMPLATE, has(TAGS)),
+        launching(image(), { ...from, 'ec2:Owner': ACCOUNT }),
+        launching(ec2('instance/i'), { ...from, ...sets(TAGS) }),
+        ask('ec2:CreateTags', ec2('instance/i'), { 'ec2:CreateAction': 'RunInstances' }),
+        ask('autoscaling:StartInstanceRefresh', groupArn(NAME), has(TAGS)),
+      ],
+      'pass the instances’ role to nothing, and a runbook’s to nothing but Systems Manager': [
+        passing(`${NAME}-instance`, 'ec2.amazonaws.com'),
+        passing(`${NAME}-runbook`, 'ec2.amazonaws.com'),
+        passing(`${NAME}-runbook`, 'lambda.amazonaws.com'),
+        ask('sts:AssumeRole', role(`${NAME}-runbook`)),
+      ],
+      'make no version of the template': [
+        ask('ec2:CreateLaunchTemplateVersion', TEMPLATE, has(TAGS)),
+        ask('ec2:ModifyLaunchTemplate', TEMPLATE, has(TAGS)),
+      ],
+    }),
+  )('%s', async (_, asked) => await expectDenied(everyday, asked))
+
+  test('start each only their own runbooks', async () => {
+    const starting = (verb: string) => [
+      ask('ssm:StartAutomationExecution', arn('ssm', `document/${NAME}-${verb}`)),
+    ]
+    await expectDenied(['operator', 'shell'], starting('rollback'))
+    await expectDenied(['rollback', 'onDuty', 'shell'], starting('drain'))
+    await expectDenied(['operator'], [passing(`${NAME}-runbook`, 'ssm.amazonaws.com')])
+    await expectDenied(['rollback', 'onDuty'], [passing(`${NAME}-automation`, 'ssm.amazonaws.com')])
+  })
+
+  test('freeze nothing but deploys, and only operators do', async () => {
+    const freeze = parameter(`${service.name}/${ENVIRONMENT}/freeze`)
+    const others = everybody.filter((each) => each !== 'operator')
+    await expectDenied(others, [
+      ask('ssm:PutParameter', freeze, { 'ssm:Overwrite': 'false' }),
+      ask('ssm:DeleteParameter', freeze),
+    ])
+    await expectDenied(
+      ['operator'],
+      ['redis-password', 'tokens', 'freeze/x'].map((name) =>
+        ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/${name}`)),
+      ),
+    )
+  })
+})
+
 describe('a deploy and a rollback', () => {
-  const both: Role[] = ['deploy', 'rollback', 'onDuty']
+  const both: Role[] = ['deploy', 'rollback', 'onDuty', 'runbook']
   const from = { 'ec2:LaunchTemplate': TEMPLATE }
 
   test.each(
@@ -260,7 +324,7 @@ describe('a deploy and a rollback', () => {
 
   test('a rollback makes no launch template version, and reads no state or secret', async () => {
     await expectDenied(
-      ['rollback', 'onDuty'],
+      ['rollback', 'onDuty', 'runbook'],
       [
         ask('ec2:CreateLaunchTemplateVersion', TEMPLATE, has(TAGS)),
         ask('s3:GetObject', `${BUCKET}/${NAME}.tfstate`),
@@ -326,7 +390,7 @@ describe('people and machines', () => {
       ask('autoscaling:StartInstanceRefresh', groupArn(NAME), has(TAGS)),
     ])
     await expectDenied(
-      ['builder', 'automation'],
+      ['builder', 'automation', 'runbook'],
       [ask('ssm:GetParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`))],
     )
   })

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { TAG } from '../../../scripts/lib/fleet/tags.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
-import type { Access } from '../../lab/aws-double/access.ts'
+import { type Access, launch } from '../../lab/aws-double/access.ts'
+import type { ControlPlane } from '../../lab/aws-double/control-plane.ts'
 import { ACCOUNT, arn, groupArn } from '../../lab/aws-double/names.ts'
 import { ask, ec2, has, sets } from '../../lab/iam/ask.ts'
 import { accessLevelOf, resourcesOf } from '../../lab/iam/catalogue.ts'
@@ -72,8 +73,7 @@ function calledBy(...commands: string[]): string[] {
   return [...new Set(actions.filter(([prefix]) => prefix).map((action) => action.join(':')))]
 }
 
-/** What EC2 and Auto Scaling ask in the name of whoever starts a refresh. */
-const LAUNCH = ['ec2:CreateTags', 'ec2:RunInstances', 'iam:PassRole']
+const FREEZE = arn('ssm', `parameter/${service.name}/${ENVIRONMENT}/freeze`)
 
 /** The calls of Terraform's backend (internal/backend/remote-state/s3), with a lock in S3 and a key. */
 const STATE_READ = [
@@ -87,31 +87,65 @@ const STATE_READ = [
 ]
 
 describe('the roles', () => {
-  test('give the workflow and people on duty the same rollback: what scripts/rollout calls, and what AWS asks to launch', () => {
-    const called = calledBy('rollout').filter((action) => action !== 'cloudwatch:DescribeAlarms')
+  test('give the workflow and people on duty the same rollback: what scripts/rollout calls but for a start, and the runbook its role', () => {
+    const starting = ['cloudwatch:DescribeAlarms', 'autoscaling:StartInstanceRefresh']
+    const called = calledBy('rollout').filter((action) => !starting.includes(action))
     const allowed = actionsOf(roles.rollback.policies)
-    expect(allowed).toEqual([...called, ...LAUNCH].sort())
+    expect(allowed).toEqual([...called, 'iam:PassRole'].sort())
     expect(roles.onDuty.policies).toEqual(roles.rollback.policies)
+  })
+
+  test('let the runbook start a refresh to a version of the launch template, which needs a launch, and a deploy too', async () => {
+    const versions = [{ imageId: 'ami-0123456789abcdef0', tags: { ...TAGS, release: 'x' } }]
+    const plane = {
+      template: { id: 'lt-0123456789abcdef0', tags: TAGS, versions },
+      images: new Map(),
+      group: { name: NAME },
+    } as unknown as ControlPlane
+    const start = ask('autoscaling:StartInstanceRefresh', groupArn(NAME), has(TAGS))
+    const asked = [start, ...launch(plane, 1)] as Access[]
+    expect(asked.length).toBeGreaterThan(9)
+    expect(actionsOf(roles.runbook.policies)).toEqual(
+      [...new Set(asked.map(({ action }) => action))].sort(),
+    )
+    for (const role of ['runbook', 'deploy'] as const)
+      expect(await refused(role, asked)).toEqual([])
+    expect(await refused('rollback', asked)).toHaveLength(asked.length)
   })
 
   test('give operators what scripts/ops, scripts/verify and scripts/rollout call, and the automation a role, but no more', () => {
     const allowed = actionsOf(roles.operator.policies)
-    expect(calledBy('ops').filter((action) => !allowed.includes(action))).toEqual([])
+    // Of a file that it reads marks with, and rollouts write them.
+    const known = [...allowed, 'autoscaling:CreateOrUpdateTags', 'autoscaling:DeleteTags']
+    expect(calledBy('ops').filter((action) => !known.includes(action))).toEqual([])
     const called = calledBy('ops', 'rollout', 'verify')
-    expect(allowed.filter((action) => !called.includes(action))).toEqual(['iam:PassRole'])
+    // The freeze is set by hand, or in the console.
+    const byHand = ['ssm:PutParameter', 'ssm:DeleteParameter']
+    expect(allowed.filter((action) => ![...called, ...byHand].includes(action))).toEqual([
+      'iam:PassRole',
+    ])
   })
 
   test('give a deploy what scripts/deploy and scripts/rollout call', () => {
     const allowed = actionsOf(roles.deploy.policies)
     const called = calledBy('deploy', 'rollout')
     expect(called.length).toBeGreaterThan(10)
-    expect(called.filter((action) => !allowed.includes(action))).toEqual([])
+    // Of a file that it reads statements with, and bakes and gc write them.
+    const others = ['ssm:PutParameter', 'ssm:DeleteParameter']
+    expect(called.filter((action) => ![...allowed, ...others].includes(action))).toEqual([])
   })
 
-  test('let a deploy and its plan read the statement of who made an image', async () => {
-    for (const role of ['deploy', 'plan'] as const) {
-      expect(await refused(role, [ask('ssm:GetParameter', STATEMENT)])).toEqual([])
-    }
+  test('let a deploy and its plan read the statement of who made an image, and whether deploys are frozen', async () => {
+    const asked = [STATEMENT, FREEZE].map((each) => ask('ssm:GetParameter', each))
+    for (const role of ['deploy', 'plan'] as const) expect(await refused(role, asked)).toEqual([])
+  })
+
+  test('let operators freeze deploys until a date, and thaw them', async () => {
+    const asked = [
+      ask('ssm:PutParameter', FREEZE, { 'ssm:Overwrite': 'true', 'ssm:Policies': '[]' }),
+      ask('ssm:DeleteParameter', FREEZE),
+    ]
+    expect(await refused('operator', asked)).toEqual([])
   })
 
   test('let those who roll back set the tags about rollouts on this group, and those alone', async () => {
@@ -131,10 +165,10 @@ describe('the roles', () => {
     expect(read('terraform/versions.tf')).toContain(`keys = ${quoted}`)
   })
 
-  test('let those who roll back run the documents that scripts/rollout collects evidence with, and no others', async () => {
-    const verbs = [...withImports('scripts/lib/commands/rollout.ts')].flatMap((file) =>
-      [...read(file).matchAll(/\bverb: '(\w+)',/g)].map(([, verb]) => verb),
-    )
+  test('let those who roll back run the documents that scripts/rollout asks instances with, and no others', async () => {
+    const verbs = [...withImports('scripts/lib/commands/rollout.ts')]
+      .flatMap((file) => [...read(file).matchAll(/\bverb: '(\w+)',/g)].map(([, verb = '']) => verb))
+      .filter((verb) => read(`terraform/documents/${verb}.yaml`).startsWith("schemaVersion: '2.2'"))
     const documents = readdirSync(join(root, 'terraform/documents')).map(
       (file) => file.split('.')[0],
     )
@@ -144,7 +178,9 @@ describe('the roles', () => {
       ),
     )
     expect(verbs.length).toBeGreaterThan(0)
-    expect(documents.filter((_, index) => may[index])).toEqual(verbs)
+    expect(documents.filter((_, index) => may[index]).sort()).toEqual(
+      [...new Set([...verbs, 'traffic'])].sort(),
+    )
   })
 
   test('let a deploy do whatever a rollback may', () => {
@@ -178,6 +214,7 @@ describe('the roles', () => {
     const own = { 'ssm:resourceTag/aws:ssmmessages:session-id': roles.shell.userId }
     const asked = [
       ask('ssm:StartSession', ec2('instance/i'), has(TAGS)),
+      ask('ssm:StartSession', arn('ssm', 'document/SSM-SessionManagerRunShell')),
       ask('ssmmessages:OpenDataChannel', session),
       ask('ssm:ResumeSession', session, own),
       ask('ssm:TerminateSession', session, own),

@@ -43,9 +43,13 @@ export function ssm(parameters: Record<string, string>): JsonActions {
       documents.set(input.Name ?? '', input)
       return { DocumentDescription: describe(input) }
     },
+    'AmazonSSM.DeleteDocument': ({ Name = '' }) => {
+      documents.delete(Name)
+      return {}
+    },
     'AmazonSSM.DescribeDocument': (input) => {
       const document = find(input)
-      return document && { Document: describe(document) }
+      return document ? { Document: describe(document) } : { __type: 'InvalidDocument' }
     },
     'AmazonSSM.GetDocument': find,
     'AmazonSSM.DescribeDocumentPermission': () => ({ AccountIds: [] }),
@@ -62,7 +66,7 @@ const KINDS = [
   { kind: 'Cluster', plural: 'Clusters', key: 'ClusterName', status: 'available' },
 ]
 
-/** A store whose resources are available as soon as they are created. */
+/** A store whose resources are available as soon as they are created, and gone as soon as they are deleted. */
 export function memorydb(): JsonActions {
   const things = new Map<string, Answer>()
   const tags = new Map<unknown, unknown>()
@@ -80,7 +84,12 @@ export function memorydb(): JsonActions {
     }
     actions[`AmazonMemoryDB.Describe${plural}`] = (input) => {
       const thing = things.get(`${kind} ${input[key]}`)
-      return thing && { [plural]: [thing] }
+      return thing ? { [plural]: [thing] } : { __type: `${kind}NotFoundFault` }
+    }
+    actions[`AmazonMemoryDB.Delete${kind}`] = (input) => {
+      const thing = things.get(`${kind} ${input[key]}`)
+      things.delete(`${kind} ${input[key]}`)
+      return { [kind]: thing }
     }
   }
   return actions
@@ -112,7 +121,7 @@ function inAnswersOnly(input: Input): Answer {
     ],
     EnginePatchVersion: '7.2.6',
     ParameterGroupName: 'default.memorydb-valkey7',
-    AutoMinorVersionUpgrade: true,
+    AutoMinorVersionUpgrade: input.AutoMinorVersionUpgrade ?? true,
     DataTiering: 'false',
     SnsTopicStatus: 'ACTIVE',
   }
@@ -120,12 +129,17 @@ function inAnswersOnly(input: Input): Answer {
 
 export function firewallLogging(): JsonActions {
   let LoggingConfiguration: unknown
-  const described = () => (LoggingConfiguration ? { LoggingConfiguration } : undefined)
+  const described = () =>
+    LoggingConfiguration ? { LoggingConfiguration } : { __type: 'WAFNonexistentItemException' }
   return {
     'AWSWAF_20190729.PutLoggingConfiguration': (input) => {
       LoggingConfiguration = input.LoggingConfiguration
       return described()
     },
     'AWSWAF_20190729.GetLoggingConfiguration': described,
+    'AWSWAF_20190729.DeleteLoggingConfiguration': () => {
+      LoggingConfiguration = undefined
+      return {}
+    },
   }
 }

@@ -27,7 +27,7 @@ describe('the parts of scripts/test', () => {
 
   test('are in the help, with what they need', () => {
     for (const name of Object.keys(PARTS)) expect(usage()).toMatch(new RegExp(`^ +${name} `, 'm'))
-    expect(usage()).toMatch(/^ +store .*\n +\d+ s; needs Redis$/m)
+    expect(usage()).toMatch(/^ +store .*\n +\d+ s; needs Redis\b/m)
   })
 
   test('need by default neither root nor what a newcomer has to install from elsewhere, but for three files with Terraform', () => {

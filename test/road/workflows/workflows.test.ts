@@ -2,14 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
 import { rollout } from '../../../scripts/lib/commands/rollout.ts'
@@ -20,6 +18,7 @@ import { root } from '../../../scripts/lib/service.ts'
 import { run } from '../../lab/support/command.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
+import { stubCommand } from '../../lab/support/stub.ts'
 import { goTool } from '../../lab/support/tools.ts'
 
 // The first run builds actionlint.
@@ -37,6 +36,7 @@ interface Step {
 interface Job {
   environment?: string
   env?: Record<string, string>
+  if?: string
   outputs?: Record<string, string>
   permissions?: Record<string, string>
   uses?: string
@@ -58,6 +58,8 @@ const workflows = readdirSync(folder).map((name) => {
   const text = readFileSync(join(folder, name), 'utf8')
   return { name, text, workflow: Bun.YAML.parse(text) as Workflow }
 })
+const signIn = readFileSync(join(root, '.github/actions/sign-in/action.yml'), 'utf8')
+const SIGN_IN = './.github/actions/sign-in'
 const named = (name: string) => {
   const found = workflows.find((each) => each.name === name)
   if (!found) throw new Error(`there is no workflow ${name}`)
@@ -78,40 +80,177 @@ describe('the workflows', () => {
   })
 
   test('pin every action to a commit, and name its version', () => {
-    for (const { name, text } of workflows) {
+    for (const { name, text } of [...workflows, { name: 'sign-in', text: signIn }]) {
       const used = text.split('\n').filter((line) => /^\s*-? *uses:/.test(line))
       expect(used.length, name).toBeGreaterThan(0)
       for (const line of used)
         expect(line).toMatch(
-          /uses: ([\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\.\/\.github\/workflows\/[\w-]+\.yml)$/,
+          /uses: ([\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+|\.\/\.github\/(workflows\/[\w-]+\.yml|actions\/[\w-]+))$/,
         )
     }
   })
 
-  test('get only the permissions they declare, and write access only to ship a release', () => {
+  test('get only the permissions they declare, and none may both write here and act in AWS, or run our code and attest', () => {
     for (const { name, workflow } of workflows) {
       expect(workflow.permissions.contents, name).toBe('read')
-      for (const [job, { permissions }] of Object.entries(workflow.jobs)) {
-        if (`${name} ${job}` !== 'deploy.yml deploy') expect(permissions, job).toBeUndefined()
+    }
+    const special = workflows.flatMap(({ name, workflow }) =>
+      Object.entries(workflow.jobs).flatMap(([job, { permissions }]) =>
+        permissions ? [[`${name} ${job}`, permissions]] : [],
+      ),
+    )
+    expect(Object.fromEntries(special)).toEqual({
+      'bake-image.yml bake': { contents: 'read', 'id-token': 'write' },
+      'bake-image.yml sign': { 'id-token': 'write', attestations: 'write' },
+      'deploy.yml propose': { contents: 'write', 'pull-requests': 'write' },
+    })
+    for (const [name, job] of [
+      ['bake-image.yml', 'sign'],
+      ['deploy.yml', 'propose'],
+    ] as const) {
+      const steps = named(name).workflow.jobs[job]?.steps ?? []
+      for (const { run, uses } of steps) {
+        expect(run ?? '').not.toMatch(/scripts\/|bun |npm |terraform -/)
+        expect(uses ?? '').not.toStartWith('./')
       }
     }
   })
 
-  test('hold no AWS keys: they assume a role through OIDC', () => {
+  test('hold no AWS keys, and assume a role that is committed, in an account that is committed', () => {
+    const roles = new Map<string, string[]>()
     for (const { name, text, workflow } of workflows) {
       expect(text, name).not.toMatch(/aws-access-key-id|aws-secret-access-key|AWS_SECRET/i)
-      const roles = Object.values(workflow.jobs)
-        .flatMap(({ steps = [] }) => steps)
-        .filter(({ uses }) => uses?.startsWith('aws-actions/configure-aws-credentials'))
-        .map((step) => step.with?.['role-to-assume'])
-      for (const role of roles)
-        expect(role).toMatch(/^\$\{\{ vars\.AWS_(PLAN|BAKE|DEPLOY|ROLLBACK)_ROLE \}\}$/)
-      if (roles.length > 0) expect(workflow.permissions['id-token']).toBe('write')
+      // Anyone who may write to the repository can set its variables.
+      expect(text, name).not.toMatch(/\bvars\./)
+      expect(text, name).not.toContain('configure-aws-credentials')
+      for (const { permissions, steps = [] } of Object.values(workflow.jobs)) {
+        const used = steps.filter(({ uses }) => uses === SIGN_IN)
+        for (const step of used) {
+          expect((permissions ?? workflow.permissions)['id-token']).toBe('write')
+          const role = step.with?.role ?? ''
+          roles.set(role, [...(roles.get(role) ?? []), name.replace('.yml', '')])
+        }
+      }
+    }
+    const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
+    const trusted = [
+      ...github.matchAll(/^ {4}(\w+) *= \{ context = .*, workflows = (\[.*\]) \}$/gm),
+    ]
+    expect(Object.fromEntries(roles)).toEqual(
+      Object.fromEntries(trusted.map(([, role, names = '']) => [role, JSON.parse(names)])),
+    )
+    expect(signIn).toMatch(/allowed-account-ids: \$\{\{ steps\.settings\.outputs\.account \}\}\n/)
+  })
+
+  test('refuse to sign in without committed settings, and take nothing else from them', async () => {
+    const { runs } = Bun.YAML.parse(signIn) as { runs: { steps: Step[] } }
+    using folder = temporaryFolder()
+    const output = join(folder.path, 'output')
+    const settings = async (text?: string) => {
+      rmSync(output, { force: true })
+      mkdirSync(join(folder.path, '.github'), { recursive: true })
+      if (text !== undefined) writeFileSync(join(folder.path, '.github/aws.env'), text)
+      const command = ['bash', '-eo', 'pipefail', '-c', runs.steps[0]?.run as string]
+      const env = { ...process.env, GITHUB_OUTPUT: output }
+      const { code, output: told } = await run(command, { cwd: folder.path, env })
+      return code === 0 ? readFileSync(output, 'utf8') : told
+    }
+    expect(await settings()).toContain('commit .github/aws.env')
+    const good = [
+      'account=123456789012',
+      'region=eu-west-1',
+      'roles=arn:aws:iam::123456789012:role/hello-production-github-',
+      'url=https://www.example.com',
+      'attestations=false',
+    ].map((line) => `${line}\n`)
+    const bad =
+      'roles=arn:aws:iam::123456789012:role/*\nother=1\nurl=https://a.example/\nurl<<END\n'
+    expect(await settings(good.join('') + bad)).toBe(good.join(''))
+  })
+
+  test('install what they run before they have credentials, and only locked providers', () => {
+    for (const { name, workflow } of workflows) {
+      for (const [job, { steps = [] }] of Object.entries(workflow.jobs)) {
+        const signedIn = steps.findIndex(({ uses }) => uses === SIGN_IN)
+        if (signedIn >= 0) {
+          const before = steps
+            .slice(0, signedIn)
+            .filter(({ run }) => /^scripts\/\w+ --help$/.test(run ?? ''))
+          expect(before, `${name} ${job}`).toHaveLength(1)
+        }
+        const initialises = steps.some(({ run }) =>
+          /terraform .*init|scripts\/(deploy|bump|doctor)/.test(run ?? ''),
+        )
+        if (initialises) {
+          expect(workflow.env?.TF_CLI_ARGS_init, `${name} ${job}`).toBe('-lockfile=readonly')
+        }
+      }
+    }
+    const { trustedDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    // No package runs a script of its own when it is installed.
+    expect(trustedDependencies).toEqual([])
+  })
+
+  test('deploy only with a lock file and a backend that are committed, to the URL that Terraform says', async () => {
+    const steps = named('deploy.yml').workflow.jobs.plan?.steps ?? []
+    const require = steps.find(({ run }) => run?.includes('terraform/backend.tf'))?.run as string
+    using folder = temporaryFolder()
+    const bash = (script: string, env = {}) =>
+      run(['bash', '-eo', 'pipefail', '-c', script], {
+        cwd: folder.path,
+        env: { ...process.env, ...env },
+      })
+    await bash('git init --quiet && mkdir terraform && touch terraform/backend.tf && git add .')
+    expect((await bash(require)).output).toContain('commit terraform/.terraform.lock.hcl')
+    await bash('touch terraform/.terraform.lock.hcl && git add .')
+    expect((await bash(require)).code).toBe(0)
+    const check = steps.find(({ env }) => env?.URL)?.run as string
+    const bin = join(folder.path, 'bin')
+    mkdirSync(bin)
+    stubCommand(
+      bin,
+      'terraform',
+      '#!/bin/sh\ncase "$*" in *output*) printf https://www.example.com ;; esac\n',
+    )
+    const PATH = `${bin}:${process.env.PATH}`
+    for (const [URL, code] of [
+      ['https://www.example.com', 0],
+      ['https://evil.example', 1],
+      ['', 1],
+    ] as const) {
+      expect((await bash(check, { URL, PATH })).code, URL).toBe(code)
     }
   })
 
+  test('audit the packages on each pull request and each day, and have Dependabot watch them all', () => {
+    const { workflow } = named('audit.yml')
+    expect(Object.keys(workflow.on).sort()).toEqual([
+      'pull_request',
+      'schedule',
+      'workflow_dispatch',
+    ])
+    expect(workflow.jobs.packages?.steps?.at(-1)?.run).toEndWith('bun audit')
+    const file = Bun.YAML.parse(readFileSync(join(root, '.github/dependabot.yml'), 'utf8'))
+    const { updates } = file as {
+      updates: { 'package-ecosystem': string; directory?: string; directories?: string[] }[]
+    }
+    const watched = (kind: string) =>
+      updates
+        .filter((each) => each['package-ecosystem'] === kind)
+        .flatMap(({ directory = [], directories = [] }) => [directory, directories].flat())
+    const modules = [...new Bun.Glob('{src,scripts,test}/**/go.mod').scanSync(root)]
+      .filter((path) => !path.includes('/.cache/'))
+      .map((path) => `/${path.replace(/\/go\.mod$/, '')}`)
+    expect(watched('gomod').sort()).toEqual(modules.sort())
+    expect(watched('bun')).toEqual(['/'])
+    expect(watched('github-actions')).toEqual(['/', '/.github/actions/*'])
+    expect(watched('terraform')).toEqual(['/terraform', '/terraform/bootstrap'])
+  })
+
   test('call only scripts that exist', () => {
-    const called = workflows.flatMap(({ text }) => text.match(/(?:scripts|\.ci)\/[a-z]+/g) ?? [])
+    const called = workflows.flatMap(
+      ({ text }) => text.match(/(?<!\/)(?:scripts|\.ci)\/[a-z]+/g) ?? [],
+    )
     expect(new Set(called).size).toBeGreaterThan(3)
     for (const script of called) {
       expect(existsSync(join(root, script)), script).toBe(true)
@@ -143,8 +282,8 @@ describe('the workflows', () => {
     const commands = steps.flatMap(
       ({ run }) => run?.match(/\b(?:scripts|git|terraform)\b.*/g) ?? [],
     )
-    expect(commands).toHaveLength(1)
-    expect(commands[0]).toStartWith('scripts/rollout rollback ')
+    expect(commands).toHaveLength(2)
+    expect(commands[1]).toStartWith('scripts/rollout rollback ')
     expect(rollout.options.group.fallback).toBe(`${name}-${deploy.jobs.deploy?.environment}`)
   })
 
@@ -201,9 +340,9 @@ describe('the workflows', () => {
     const called = named('bake-image.yml').workflow
     expect(Object.keys(called.on)).toEqual(['workflow_call'])
     expect(given?.force).toMatch(/^\$\{\{ inputs\.force \}\}$/)
-    const { steps = [] } = called.jobs.bake ?? {}
-    const [checkout, guard] = steps
+    const [checkout, guard] = called.jobs.build?.steps ?? []
     expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \}\}$/)
+    expect(called.jobs.bake?.steps?.slice(0, 2)).toEqual([checkout, guard] as Step[])
     using folder = temporaryFolder()
     const git = async (...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
@@ -229,21 +368,20 @@ describe('the workflows', () => {
 
   test('attest executable, bill of materials and image of what they baked, in the file that the statement names', async () => {
     const { workflow, text } = named('bake-image.yml')
-    for (const each of [workflow, named('bake.yml').workflow]) {
-      expect(each.permissions).toEqual({
-        contents: 'read',
-        'id-token': 'write',
-        attestations: 'write',
-      })
-    }
+    expect(named('bake.yml').workflow.permissions).toEqual({
+      contents: 'read',
+      'id-token': 'write',
+      attestations: 'write',
+    })
     expect(text).toMatch(/\/\.github\/workflows\/bake-image\.yml@\$\{\{ github\.ref \}\}\n/)
-    const { steps = [] } = workflow.jobs.bake ?? {}
-    const prepare = steps.find(({ id }) => id === 'statement')
-    const attest = steps.find(({ uses }) => uses?.startsWith('actions/attest@'))
     // After an attestation that failed, only another image can be attested.
     expect(text).toMatch(/FORCE: \$\{\{ inputs\.force && '--force' \|\| '' \}\}\n/)
     expect(text).toMatch(/scripts\/bake .* \$\{FORCE:\+"\$FORCE"\}\)/)
-    expect(attest?.if).toBe("steps.statement.outputs.type && vars.WITHOUT_ATTESTATIONS != 'true'")
+    const { bake, sign } = workflow.jobs
+    const look = bake?.steps?.find(({ id }) => id === 'statement')
+    const prepare = sign?.steps?.find(({ id }) => id === 'statement')
+    const attest = sign?.steps?.find(({ uses }) => uses?.startsWith('actions/attest@'))
+    expect(sign?.if).toBe("needs.bake.outputs.stated && needs.bake.outputs.attestations != 'false'")
 
     using folder = temporaryFolder()
     const [temp, output] = ['temp', 'output'].map((each) => join(folder.path, each)) as [
@@ -251,9 +389,9 @@ describe('the workflows', () => {
       string,
     ]
     mkdirSync(temp)
-    writeFileSync(output, '')
-    const script = async () => {
-      const command = ['bash', '-eo', 'pipefail', '-c', prepare?.run as string]
+    const script = async (step?: Step) => {
+      writeFileSync(output, '')
+      const command = ['bash', '-eo', 'pipefail', '-c', step?.run as string]
       const environment = { ...process.env, RUNNER_TEMP: temp, GITHUB_OUTPUT: output }
       expect(await run(command, { cwd: folder.path, env: environment })).toMatchObject({
         code: 0,
@@ -261,7 +399,7 @@ describe('the workflows', () => {
       })
       return readFileSync(output, 'utf8')
     }
-    expect(await script()).toBe('')
+    expect(await script(look)).toBe('')
     const statement = describeBuild({
       builder: 'https://example.com',
       commit: 'a'.repeat(40),
@@ -272,7 +410,8 @@ describe('the workflows', () => {
     const provenance = join(folder.path, 'dist', 'provenance')
     mkdirSync(provenance, { recursive: true })
     writeFileSync(join(provenance, 'a-x64.statement.json'), JSON.stringify(statement))
-    expect(await script()).toBe(`type=${statement.predicateType}\n`)
+    expect(await script(look)).toBe('stated=true\n')
+    expect(await script(prepare)).toBe(`type=${statement.predicateType}\n`)
     const made = (path = '') =>
       readFileSync(path.replace(/^\$\{\{ runner\.temp \}\}/, temp), 'utf8')
     expect(made(attest?.with?.['subject-checksums'])).toBe(
@@ -283,18 +422,24 @@ describe('the workflows', () => {
 
   test('let gh verify the attestation of what they deploy, and skip that only where there are none', () => {
     const { workflow } = named('deploy.yml')
-    const choosing = Object.values(workflow.jobs).flatMap(({ permissions, steps = [] }) => {
-      expect((permissions ?? workflow.permissions).attestations).toBe('read')
-      return steps.filter(({ run }) => /scripts\/(deploy|bump) /.test(run ?? ''))
+    const { plan, deploy } = workflow.jobs
+    const choosing = [plan, deploy].flatMap((job) => {
+      expect((job?.permissions ?? workflow.permissions).attestations).toBe('read')
+      const steps = (job?.steps ?? []).map((step) => ({
+        ...step,
+        env: { ...job?.env, ...step.env },
+      }))
+      return steps.filter(({ run }) => /scripts\/(deploy|bump) "/.test(run ?? ''))
     })
     expect(choosing).toHaveLength(3)
+    const unattested = (text = '') => text.slice(4, -3)
+    const asked = unattested(plan?.outputs?.unattested)
+    expect(asked).toBe("steps.aws.outputs.attestations == 'false' && '--unattested' || ''")
     for (const { run, env } of choosing) {
+      expect([asked, 'needs.plan.outputs.unattested']).toContain(unattested(env?.UNATTESTED))
       expect(env?.GH_TOKEN).toMatch(/^\$\{\{ github\.token \}\}$/)
       expect(run).toMatch(/scripts\/(deploy|bump) "\$RELEASE".* \$\{UNATTESTED:\+"\$UNATTESTED"\}/)
     }
-    expect(workflow.env?.UNATTESTED).toContain(
-      "vars.WITHOUT_ATTESTATIONS == 'true' && '--unattested'",
-    )
   })
 
   test('deploy the commit that was planned, wherever its tag points by then, and take no option for one', async () => {
@@ -318,48 +463,61 @@ describe('the workflows', () => {
       expect(await found(option), option).toBe(false)
   })
 
-  test('push the release file to main even if main has moved meanwhile', async () => {
-    const steps = named('deploy.yml').workflow.jobs.deploy?.steps ?? []
-    expect(steps.find(({ uses }) => uses?.startsWith('actions/checkout'))?.with?.ref).toBe('main')
-    const script = steps.find(({ run }) => run?.includes('git push'))?.run as string
-    const at = mkdtempSync(join(tmpdir(), `${name}-push-`))
-    const git = async (folder: string, ...args: string[]) => {
+  test('propose the release file in a pull request, and push nothing to main', async () => {
+    const { deploy, propose } = named('deploy.yml').workflow.jobs
+    for (const job of [deploy, propose]) {
+      const checkout = job?.steps?.find(({ uses }) => uses?.startsWith('actions/checkout'))
+      // By its full name: anyone who may push could make a tag called main, of commits that nobody has reviewed.
+      expect(checkout?.with?.ref).toBe('refs/heads/main')
+    }
+    expect(propose?.if).toStartWith('always() && ')
+    const file = 'terraform/release.auto.tfvars.json'
+    const kept = deploy?.steps?.find((step) => step.with?.path === file)
+    expect(kept?.if).toBe('always()')
+    const taken = propose?.steps?.find((step) => step.with?.name === kept?.with?.name)
+    expect(taken?.with?.path).toBe('terraform')
+    const script = propose?.steps?.find(({ run }) => run?.includes('git push'))?.run as string
+
+    using folder = temporaryFolder()
+    const at = (name: string) => join(folder.path, name)
+    const git = async (of: string, ...args: string[]) => {
       const as = ['-c', 'user.name=test', '-c', 'user.email=test@example.com']
-      const { code, output } = await run(['git', ...as, '-C', join(at, folder), ...args], {
-        cwd: at,
+      const { code, output } = await run(['git', ...as, '-C', at(of), ...args], {
+        cwd: folder.path,
       })
       if (code !== 0) throw new Error(output)
-      return output
+      return output.trim()
     }
-    try {
-      await git('.', 'init', '--quiet', '--bare', '--initial-branch=main', 'origin')
-      await git('.', 'clone', '--quiet', join(at, 'origin'), 'other')
-      const file = 'terraform/release.auto.tfvars.json'
-      await Bun.write(join(at, 'other', file), 'old')
-      await git('other', 'add', '.')
-      await git('other', 'commit', '--quiet', '--message', 'first')
-      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
-      await git('.', 'clone', '--quiet', join(at, 'origin'), 'job')
-      await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'moved')
-      await git('other', 'push', '--quiet', 'origin', 'HEAD:main')
-      // Anyone who may push could make it, of commits that nobody has reviewed.
-      await git('other', 'checkout', '--quiet', '--detach')
-      await git('other', 'commit', '--quiet', '--allow-empty', '--message', 'not on main')
-      await git('other', 'tag', 'main')
-      await git('other', 'push', '--quiet', 'origin', 'refs/tags/main')
-      await Bun.write(join(at, 'job', file), 'new')
-      const { code, output } = await run(['bash', '-eo', 'pipefail', '-c', script], {
-        cwd: join(at, 'job'),
-        env: { ...process.env, RELEASE: 'a'.repeat(40) },
+    await git('.', 'init', '--quiet', '--bare', '--initial-branch=main', 'origin')
+    await git('.', 'clone', '--quiet', at('origin'), 'job')
+    await Bun.write(join(at('job'), file), 'old')
+    await git('job', 'add', '.')
+    await git('job', 'commit', '--quiet', '--message', 'first')
+    await git('job', 'push', '--quiet', 'origin', 'HEAD:main')
+    const summary = at('summary')
+    writeFileSync(summary, '')
+    mkdirSync(at('bin'))
+    stubCommand(at('bin'), 'gh', `#!/bin/sh\necho "$*" >>'${at('calls')}'\n`)
+    const proposing = () =>
+      run(['bash', '-eo', 'pipefail', '-c', script], {
+        cwd: at('job'),
+        env: {
+          ...process.env,
+          RELEASE: 'a'.repeat(40),
+          GITHUB_RUN_ID: '7',
+          GITHUB_STEP_SUMMARY: summary,
+          PATH: `${at('bin')}:${process.env.PATH}`,
+        },
       })
-      expect(output).toContain('main')
-      expect(code).toBe(0)
-      expect(
-        (await git('origin', 'log', '--format=%s', 'refs/heads/main')).split('\n').slice(0, 3),
-      ).toEqual(['Ship aaaaaaaaaaaa', 'moved', 'first'])
-    } finally {
-      rmSync(at, { recursive: true, force: true })
-    }
+    expect(await proposing()).toMatchObject({ code: 0, output: '' })
+    expect(existsSync(at('calls'))).toBe(false)
+    await Bun.write(join(at('job'), file), 'new')
+    expect((await proposing()).code).toBe(0)
+    expect(await git('origin', 'log', '--format=%s', 'refs/heads/main')).toBe('first')
+    expect(await git('origin', 'show', `refs/heads/ship/aaaaaaaaaaaa-7:${file}`)).toBe('new')
+    expect(readFileSync(at('calls'), 'utf8')).toStartWith(
+      'pr create --base main --head ship/aaaaaaaaaaaa-7 --title Ship aaaaaaaaaaaa ',
+    )
   })
 
   test('use the same versions of the tools as the project', () => {
@@ -374,8 +532,8 @@ describe('the workflows', () => {
 
   test('deploy and roll back from the environments that the bootstrap roles trust', () => {
     const github = readFileSync(join(root, 'terraform/bootstrap/github.tf'), 'utf8')
-    expect(github).toMatch(/deploy = \["environment:\$\{var\.environment\}"\]/)
-    expect(github).toMatch(/rollback = \["environment:\$\{var\.environment\}-rollback"\]/)
+    expect(github).toMatch(/deploy = \{ context = "environment:\$\{var\.environment\}",/)
+    expect(github).toMatch(/rollback = \{ context = "environment:\$\{var\.environment\}-rollback",/)
     const variables = readFileSync(join(root, 'terraform/bootstrap/variables.tf'), 'utf8')
     expect(variables).toContain(
       `default     = "${named('deploy.yml').workflow.jobs.deploy?.environment}"`,

@@ -72,9 +72,15 @@ describe('SQLite', () => {
     const store = openSqlite(file)
     const other = openDatabase(file)
     other.run('BEGIN IMMEDIATE')
-    const startedAt = performance.now()
-    const outcomes = await Promise.allSettled([1, 2, 3].map((n) => store.set('key', String(n))))
-    expect(performance.now() - startedAt).toBeLessThan(1000)
+    const timed = async (writes: Promise<void>[]) => {
+      const startedAt = performance.now()
+      const outcomes = await Promise.allSettled(writes)
+      return { outcomes, tookMs: performance.now() - startedAt }
+    }
+    const alone = await timed([store.set('key', '0')])
+    const { outcomes, tookMs } = await timed([1, 2, 3].map((n) => store.set('key', String(n))))
+    // Each for itself, they would take three times as long.
+    expect(tookMs).toBeLessThan(2 * alone.tookMs)
     for (const outcome of outcomes) {
       const { reason } = outcome as PromiseRejectedResult
       expect(reason).toBeInstanceOf(StoreUnavailable)
@@ -160,8 +166,12 @@ describe('Redis with TLS, user and password', () => {
           ...['--tls-cert-file', certificate.certFile, '--tls-key-file', certificate.keyFile],
           ...['--user', 'default', 'off', '--user', name, 'on', '>s3cret', `~${name}:*`, '+@all'],
         ],
-        { tls: { ca: certificate.pem }, username: name, password: 's3cret' },
-        '--tls-port',
+        {
+          portOption: '--tls-port',
+          tls: { ca: certificate.pem },
+          username: name,
+          password: 's3cret',
+        },
       ),
     )
     const store = await redisStore(server.endpoint, {
@@ -203,14 +213,5 @@ describe('Redis Cluster, waiting for a replica', () => {
     const [host, port] = cluster.endpoint.split(',')[0]?.split(':') ?? []
     const client = stack.adopt(new Cluster([{ host, port: Number(port) }]), (c) => c.disconnect())
     return { store, plant: (key, value) => client.set(key, value) }
-  })
-
-  test('a write that no replica has is not acknowledged', async () => {
-    await using server = await startRedis()
-    const store = await redisStore(server.endpoint, { waitReplicas: 1 })
-    expect(store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))).rejects.toThrow(
-      '0 of 1 replicas have the write',
-    )
-    await store.close()
   })
 })

@@ -1,17 +1,22 @@
-import { test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import type { Socket } from 'bun'
 import { eventually } from '../../lab/support/process.ts'
-import { startRedis } from '../../lab/support/redis.ts'
+import { QUICK_REPLICATION, startRedis } from '../../lab/support/redis.ts'
 import { redisStore } from '../../lab/support/store.ts'
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
 const array = (...texts: string[]): string => `*${texts.length}\r\n${texts.map(bulk).join('')}`
 const push = (...texts: string[]): string => array(...texts).replace('*', '>')
 
-/** A Sentinel that tells its subscribers of a switch of the primary just before it says where the primary is. */
-function startTalkativeSentinel(primaryPort: number) {
+/** A Sentinel that tells its subscribers of a switch, and says where the primary is once they have heard of it. */
+function startSentinel(primaryPort: number) {
   const subscribers = new Set<Socket>()
+  const answers: (() => void)[] = []
   let asked = 0
+  // A client that hears of a switch ends its subscriptions.
+  const answerWhenHeard = () => {
+    if (subscribers.size === 0) for (const answer of answers.splice(0)) answer()
+  }
   const listener = Bun.listen({
     hostname: '127.0.0.1',
     port: 0,
@@ -25,8 +30,8 @@ function startTalkativeSentinel(primaryPort: number) {
             case 'GET-MASTER-ADDR-BY-NAME':
               asked++
               for (const each of subscribers) each.write(push('message', '+switch-master', '-'))
-              // Late enough for the message to be read first.
-              setTimeout(() => socket.write(array('127.0.0.1', String(primaryPort))), 50)
+              answers.push(() => socket.write(array('127.0.0.1', String(primaryPort))))
+              answerWhenHeard()
               break
             case 'SUBSCRIBE':
               subscribers.add(socket)
@@ -43,7 +48,10 @@ function startTalkativeSentinel(primaryPort: number) {
           }
         }
       },
-      close: (socket) => void subscribers.delete(socket),
+      close(socket) {
+        subscribers.delete(socket)
+        answerWhenHeard()
+      },
     },
   })
   return {
@@ -56,7 +64,7 @@ function startTalkativeSentinel(primaryPort: number) {
 
 test('a switch of the primary, heard while it is looked for, does not end the connection for good', async () => {
   await using redis = await startRedis()
-  using sentinel = startTalkativeSentinel(redis.port)
+  using sentinel = startSentinel(redis.port)
   const store = await redisStore(sentinel.endpoint, { mode: 'sentinel' })
   try {
     await eventually('it listens to the Sentinel', async () => sentinel.subscribers.size > 0)
@@ -67,4 +75,19 @@ test('a switch of the primary, heard while it is looked for, does not end the co
   } finally {
     await store.close()
   }
+})
+
+test('a Sentinel that names a replica as the primary is not asked again while others know better', async () => {
+  await using primary = await startRedis(QUICK_REPLICATION)
+  await using replica = await startRedis([
+    ...QUICK_REPLICATION,
+    ...['--replicaof', '127.0.0.1', String(primary.port)],
+  ])
+  using outdated = startSentinel(replica.port)
+  using other = startSentinel(primary.port)
+  const store = await redisStore(`${outdated.endpoint},${other.endpoint}`, { mode: 'sentinel' })
+  expect(outdated.asked()).toBe(1)
+  await store.saveBirthday('Ada', Temporal.PlainDate.from('1815-12-10'))
+  expect(await primary.client.dbsize()).toBe(1)
+  await store.close()
 })

@@ -35,6 +35,7 @@ const MALFORMED: Record<keyof typeof SETTINGS, string> = {
   TIMEZONE: 'Europe/Atlantis',
   AUTH: 'maybe',
   TOKENS: 'write:abc',
+  SECRETS_REREAD_SECONDS: '5m',
   TLS_CERT_FILE: '',
   TLS_KEY_FILE: '',
   DRAIN_SECONDS: '20s',
@@ -97,6 +98,7 @@ describe('the configuration', () => {
       requestTimeoutSeconds: 5,
       instanceId: hostname(),
       logLevel: 'info',
+      secretsRereadSeconds: 300,
       stateDirectory: './data',
     })
   })
@@ -225,6 +227,7 @@ describe('the configuration', () => {
     const others = [
       ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TZ', 'TERM', 'PORT', 'ENVIRONMENT', 'WORKERS'],
       ...['AWS_ACCESS_KEY_ID', 'AWS_DEFAULT_REGION', 'HTTP_PROXY', 'NO_PROXY', 'TZDIR'],
+      ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'OAUTH'],
       ...['WATCHDOG_PID', 'INVOCATION_ID', 'CONFIGURATION_DIRECTORY', 'LOGS_DIRECTORY'],
       ...['CREDENTIALS_DIRECTORY', 'SYSTEMD_EXEC_PID', 'JOURNAL_STREAM', 'toString', 'constructor'],
     ]

@@ -1,47 +1,64 @@
 import { expect, test } from 'bun:test'
 import { createDeadline } from '../../../src/deadline.ts'
+import { createVirtualClock } from '../../lab/support/clock.ts'
 
 const late = () => new Error('late')
-const after = <T>(ms: number, value: T): Promise<T> => Bun.sleep(ms).then(() => value)
+const never = new Promise<never>(() => {})
+
+/** Promises with a deadline of 100 ms, on a virtual clock, and what became of each of them when. */
+function deadlines() {
+  const clock = createVirtualClock()
+  const inTime = createDeadline(100, clock)
+  const ends: string[] = []
+  const track = (name: string, promise: Promise<unknown>) => {
+    inTime(promise, late).then(
+      (value) => ends.push(`${name} ${value} at ${clock.now()}`),
+      (error: Error) => ends.push(`${name} ${error.message} at ${clock.now()}`),
+    )
+  }
+  const after = (ms: number) =>
+    new Promise<string>((resolve) => clock.after(ms, () => resolve('done')))
+  return { clock, ends, track, after }
+}
 
 test('a promise that settles in time settles as it does without a deadline', async () => {
-  const inTime = createDeadline(1000)
-  expect(await inTime(after(5, 'value'), late)).toBe('value')
+  const inTime = createDeadline(60_000)
+  expect(await inTime(Promise.resolve('value'), late)).toBe('value')
   await expect(inTime(Promise.reject(new Error('own')), late)).rejects.toThrow('own')
 })
 
 test('each of many promises has its own time, though they share a timer', async () => {
-  const inTime = createDeadline(100)
-  const outcomes: string[] = []
-  const start = performance.now()
-  const track = async (name: string, promise: Promise<unknown>) => {
-    const end = await inTime(promise, late).then(
-      () => 'done',
-      (error: Error) => error.message,
-    )
-    const took = performance.now() - start
-    outcomes.push(`${name} ${end}`)
-    return took
-  }
-  const never = new Promise(() => {})
-  const first = track('first', never)
-  const quick = track('quick', after(10, 0))
-  await Bun.sleep(60)
-  const second = track('second', never)
-  const third = track('third', after(20, 0))
-  await quick
-  expect(await first).toBeGreaterThanOrEqual(99)
-  // Its deadline is sixty milliseconds after the first one's, and no earlier.
-  expect(await second).toBeGreaterThanOrEqual(158)
-  await third
-  expect(outcomes).toEqual(['quick done', 'third done', 'first late', 'second late'])
+  const { clock, ends, track, after } = deadlines()
+  track('first', never)
+  track('quick', after(10))
+  await clock.advance(60)
+  track('second', never)
+  track('third', after(20))
+  await clock.advance(200)
+  expect(ends).toEqual([
+    'quick done at 10',
+    'third done at 80',
+    'first late at 100',
+    'second late at 160',
+  ])
 })
 
 test('a promise after all the others have settled has its whole time', async () => {
-  const inTime = createDeadline(80)
-  await inTime(Promise.resolve(), late)
-  await Bun.sleep(50)
-  const start = performance.now()
-  await expect(inTime(new Promise(() => {}), late)).rejects.toThrow('late')
-  expect(performance.now() - start).toBeGreaterThanOrEqual(79)
+  const { clock, ends, track, after } = deadlines()
+  track('first', after(0))
+  await clock.advance(50)
+  track('second', never)
+  await clock.advance(99)
+  expect(ends).toEqual(['first done at 0'])
+  await clock.advance(1)
+  expect(ends).toEqual(['first done at 0', 'second late at 150'])
+})
+
+test('on the clock of the process a promise that never settles is late', async () => {
+  const began = performance.now()
+  // A timer that keeps no process alive would not keep this test alive either.
+  const alive = setInterval(() => {}, 1000)
+  await expect(createDeadline(50)(never, late)).rejects.toThrow('late')
+  clearInterval(alive)
+  expect(performance.now() - began).toBeGreaterThanOrEqual(50)
 })

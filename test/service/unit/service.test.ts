@@ -18,7 +18,7 @@ test('idle connections outlive the load balancer, and the watchdog hears from it
   using interval = spyOn(globalThis, 'setInterval')
   const log = memoryLog()
   const config = await configIn(folder.path, { WATCHDOG_USEC: '10000000' })
-  const service = await startService(config, log)
+  const service = await startService(config, log, async () => config)
   const [listener, admin] = serve.mock.calls.map(([options]) => options as unknown as object)
   expect(listener).toHaveProperty('idleTimeout', expect.any(Number))
   const { idleTimeout } = listener as { idleTimeout: number }

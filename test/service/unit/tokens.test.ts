@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
-import { createToken, parseTokenHashes, scopeOf } from '../../../src/config/tokens.ts'
+import { createToken, entryOf, parseTokenHashes } from '../../../src/config/tokens.ts'
 
 test('a new token is recognised by its entry, with its scope', () => {
   const reader = createToken('read')
   const writer = createToken('write')
   const hashes = parseTokenHashes(`${reader.entry},\n${writer.entry}`) ?? []
-  expect(scopeOf(reader.token, hashes)).toBe('read')
-  expect(scopeOf(writer.token, hashes)).toBe('write')
-  expect(scopeOf(`${writer.token}x`, hashes)).toBeUndefined()
+  expect(entryOf(reader.token, hashes)?.scope).toBe('read')
+  expect(entryOf(writer.token, hashes)?.scope).toBe('write')
+  expect(entryOf(`${writer.token}x`, hashes)).toBeUndefined()
 })
 
 test('the entry does not hold the token', () => {
@@ -17,4 +17,27 @@ test('the entry does not hold the token', () => {
 
 test('a list with one malformed entry is refused', () => {
   expect(parseTokenHashes(`${createToken('read').entry},admin:00`)).toBeUndefined()
+})
+
+test('an entry may have a label, and a label a date', () => {
+  const { token, entry } = createToken('write', 'ci.deploy-2')
+  expect(entry).toMatch(/^write:[0-9a-f]{64}:ci\.deploy-2:\d{4}-\d\d-\d\d$/)
+  const [scope, hash] = entry.split(':')
+  for (const [list, named] of [
+    [entry, { label: 'ci.deploy-2', madeOn: String(Temporal.Now.plainDateISO('UTC')) }],
+    [`${scope}:${hash}:ci`, { label: 'ci' }],
+  ] as const) {
+    const [parsed] = parseTokenHashes(list) ?? []
+    expect(parsed).toEqual({ scope: 'write', sha256: Buffer.from(hash ?? '', 'hex'), ...named })
+    expect(entryOf(token, [parsed as NonNullable<typeof parsed>])).toBe(parsed)
+  }
+  for (const more of [':', ':a b', ':ci:', ':ci:yesterday', ':ci:2026-11-30:more'])
+    expect(parseTokenHashes(`${scope}:${hash}${more}`)).toBeUndefined()
+})
+
+test('a token that is listed twice has the scope write, in whichever order', () => {
+  const { token, entry } = createToken('write')
+  const reading = entry.replace('write', 'read')
+  for (const list of [`${entry},${reading}`, `${reading},${entry}`])
+    expect(entryOf(token, parseTokenHashes(list) ?? [])?.scope).toBe('write')
 })

@@ -4,6 +4,9 @@ import { Stop } from '../../cli/errors.ts'
 import { local, type StoreKind } from '../../service.ts'
 import { freePort, until } from './process.ts'
 
+/** All kinds, of which production has one. */
+export const STORES = Object.keys(local.stores) as StoreKind[]
+
 /** A store that both releases use, and how they are told of it. */
 export interface SharedStore extends AsyncDisposable {
   environment: Record<string, string>

@@ -13,6 +13,13 @@ const HOUR_MS = 3_600_000
 
 /** What scripts/doctor asks in JSON: CloudWatch, CloudWatch Logs, SSM, Service Quotas, ACM and MemoryDB; and parameters. */
 export const accountJson: Record<string, JsonAction> = {
+  // Of the requests to a target only, in the last hour. Without any, there are no data.
+  GetMetricStatistics: (plane, input) => {
+    const { requestsPerTarget } = accountOf(plane)
+    const isKnown = input.MetricName === 'RequestCountPerTarget' && requestsPerTarget > 0
+    return { Datapoints: isKnown ? [{ Sum: requestsPerTarget, Unit: 'None' }] : [] }
+  },
+
   // Dimensions given must all be there; others may be, too.
   ListMetrics: (plane, input) => {
     const wanted = (input.Dimensions ?? []) as { Name: string; Value?: string }[]

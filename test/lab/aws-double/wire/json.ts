@@ -1,3 +1,4 @@
+import { accountOf } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
 import type { Metric } from '../model.ts'
@@ -67,6 +68,8 @@ interface Invocation {
   InstanceId: string
   DocumentName: string
   Comment: string
+  /** Seconds in which the agent has to take it. */
+  Timeout: number
   Status: string
   StatusDetails: string
   ResponseCode: number
@@ -136,6 +139,17 @@ export const ssm: Record<string, Action> = {
     return { ...found }
   },
 
+  CancelCommand: (plane, input) => {
+    for (const invocation of commands(plane)) {
+      const isNamed = (input.InstanceIds as string[]).includes(invocation.InstanceId)
+      if (invocation.CommandId !== input.CommandId || !isNamed) continue
+      if (invocation.Status === 'InProgress' || invocation.Status === 'Pending') {
+        invocation.Status = 'Cancelled'
+      }
+    }
+    return {}
+  },
+
   // Without output: that is in GetCommandInvocation.
   ListCommandInvocations: (plane, input) => {
     const of = commands(plane).filter(({ CommandId }) => CommandId === input.CommandId)
@@ -152,10 +166,11 @@ export const ssm: Record<string, Action> = {
     }
   },
 
-  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait.
+  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait; or StartInstanceRefresh.
   StartAutomationExecution: (plane, input) => {
     const name = String(input.DocumentName)
     const verb = name.slice(plane.group.name.length + 1)
+    if (verb === 'rollback') return { AutomationExecutionId: runbook(plane, input) }
     if (verb !== 'drain' && verb !== 'undrain') {
       throw new ApiError(
         'AutomationDefinitionNotFoundException',
@@ -175,6 +190,8 @@ export const ssm: Record<string, Action> = {
 
   GetAutomationExecution: (plane, input) => {
     const id = input.AutomationExecutionId
+    const done = runbooks.get(plane)?.get(String(id))
+    if (done) return { AutomationExecution: done }
     const activity = plane.machines.activities.find((each) => each.id === id)
     if (!activity) throw new ApiError('AutomationExecutionNotFoundException', `no execution ${id}`)
     const status = { InProgress: 'InProgress', Successful: 'Success', Failed: 'Failed' }
@@ -188,6 +205,43 @@ export const ssm: Record<string, Action> = {
   },
 }
 
+/** The ended executions of the runbook of rollbacks, by plane and id. */
+const runbooks = new WeakMap<ControlPlane, Map<string, Json>>()
+
+/** Starts the refresh that terraform/documents/rollback.yaml does. Returns the id of the execution. */
+function runbook(plane: ControlPlane, input: Json): string {
+  const { LaunchTemplateVersion = [] } = input.Parameters as Record<string, string[]>
+  const id = crypto.randomUUID()
+  const ended = runbooks.get(plane) ?? new Map<string, Json>()
+  runbooks.set(plane, ended)
+  try {
+    const refresh = plane.startRefresh(Number(LaunchTemplateVersion[0]), {
+      minHealthyPercentage: 100,
+      maxHealthyPercentage: 200,
+      instanceWarmup: plane.group.warmupSeconds,
+      checkpointPercentages: [],
+      checkpointDelay: 0,
+      bakeTime: 0,
+      skipMatching: true,
+      autoRollback: false,
+      alarms: [],
+    })
+    ended.set(id, {
+      AutomationExecutionId: id,
+      AutomationExecutionStatus: 'Success',
+      Outputs: { 'start.RefreshId': [refresh.id] },
+    })
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    ended.set(id, {
+      AutomationExecutionId: id,
+      AutomationExecutionStatus: 'Failed',
+      FailureMessage: `Step fails when it is Execute/Cancelling action. ${error.code}: ${error.message}`,
+    })
+  }
+  return id
+}
+
 function send(plane: ControlPlane, id: string, CommandId: string, input: Json): void {
   const name = String(input.DocumentName)
   const invocation: Invocation = {
@@ -195,6 +249,7 @@ function send(plane: ControlPlane, id: string, CommandId: string, input: Json): 
     InstanceId: id,
     DocumentName: name,
     Comment: String(input.Comment ?? ''),
+    Timeout: Number(input.TimeoutSeconds ?? 3600),
     Status: 'InProgress',
     StatusDetails: 'InProgress',
     ResponseCode: -1,
@@ -202,10 +257,16 @@ function send(plane: ControlPlane, id: string, CommandId: string, input: Json): 
     StandardErrorContent: '',
   }
   commands(plane).push(invocation)
+  // Its agent takes the command once it is back, if that is in time.
+  if (accountOf(plane).offline.has(id)) {
+    invocation.Status = 'Pending'
+    return
+  }
   const parameters = (input.Parameters ?? {}) as Record<string, string[]>
   plane.driver
     .run(id, name.slice(plane.group.name.length + 1), parameters)
     .then(({ exitCode, stdout, stderr }) => {
+      if (invocation.Status === 'Cancelled') return
       invocation.Status = exitCode === 0 ? 'Success' : 'Failed'
       invocation.StatusDetails = invocation.Status
       invocation.ResponseCode = exitCode

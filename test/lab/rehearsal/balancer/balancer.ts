@@ -1,5 +1,6 @@
+import { join } from 'node:path'
+import { $ } from 'bun'
 import type { TargetHealth } from '../../aws-double/driver.ts'
-import { makeCertificate } from './certificate.ts'
 import { RULES } from './configuration.ts'
 import type { Names } from './dns.ts'
 import { combine, DRAINING, UNUSED } from './health.ts'
@@ -51,7 +52,8 @@ export class Balancer {
 
   async start(): Promise<void> {
     const { folder, addresses, name, device, lag, interval = RULES.interval } = this.options
-    this.certificate = await makeCertificate(folder, name, addresses)
+    this.certificate = join(folder, `${name}.pem`)
+    await this.makeCertificate()
     const healthLags = lag.draw(addresses.length)
     // One by one: their order says which of them is how late, and in which zone.
     for (const [index, address] of addresses.entries()) {
@@ -69,6 +71,15 @@ export class Balancer {
 
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()))
+  }
+
+  /** Certificate and key, for the name and the addresses. */
+  private async makeCertificate(): Promise<void> {
+    const { name, addresses } = this.options
+    const subjects = [`DNS:${name}`, ...addresses.map((address) => `IP:${address}`)].join()
+    await $`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=${name} -addext subjectAltName=${subjects} -keyout ${this.certificate} -out ${this.trusted}`.quiet()
+    const parts = [this.certificate, this.trusted].map((path) => Bun.file(path).text())
+    await Bun.write(this.certificate, (await Promise.all(parts)).join(''))
   }
 
   /** Path of the certificate that clients have to trust. */

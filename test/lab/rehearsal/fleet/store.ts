@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { eventually } from '../../support/process.ts'
+import { QUICK_REPLICATION } from '../../support/redis.ts'
 import { HOST_ADDRESS, here } from '../names.ts'
 
 /** What a rehearsal needs of its store. */
@@ -64,7 +65,7 @@ export class RedisStore implements Store {
 const CLUSTER_NODE = [
   ...['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000'],
   // The other replica of the primary that dies may need a full resync before it confirms a write.
-  ...['--repl-diskless-sync-delay', '0'],
+  ...QUICK_REPLICATION,
 ]
 
 /** Three primaries with a replica each, one of them with two; a write is acknowledged once a replica has it. */

@@ -31,23 +31,10 @@ export function marginOf({ cells }: LagMap, drain: number): number | undefined {
 export const jsonOf = ({ cells, ...rest }: LagMap): string =>
   `${JSON.stringify(rest).slice(0, -1)},"cells":[\n${cells.map((cell) => JSON.stringify(cell)).join(',\n')}\n]}\n`
 
-/** Of a column in a terminal. */
-const WIDTH = 18
-
-/** The map for a terminal. */
-export function mapLines(map: LagMap): string[] {
-  const show = ({ deregistered, restarted, other }: Cell) =>
-    [deregistered, restarted, ...(other ? [other] : [])].join(' + ').padStart(WIDTH)
-  return [
-    'failed requests: to the deregistered + to the restarted instance (+ others)',
-    `${'drain \\ lag'.padEnd(12)}${LAGS.map((lag) => `${lag} s`.padStart(WIDTH)).join('')}`,
-    ...DRAINS.map((drain) => {
-      const row = LAGS.map((lag) =>
-        map.cells.find((cell) => cell.lag === lag && cell.drain === drain),
-      )
-      return `${`${drain} s`.padEnd(12)}${row.map((cell) => (cell ? show(cell) : ''.padStart(WIDTH))).join('')}`
-    }),
-    `requests per cell: at least ${Math.min(...map.cells.map(({ requests }) => requests)).toLocaleString('en-GB')}`,
-    `with the default drain of ${map.defaultDrain} s none fails while the load balancer is up to ${marginOf(map, map.defaultDrain) ?? 'no'} s late`,
-  ]
+/** What the map comes to. */
+export function verdictOf(map: LagMap): string {
+  const margin = marginOf(map, map.defaultDrain)
+  return margin === undefined
+    ? 'Requests are dropped even by a load balancer that is not late'
+    : `No request is dropped while the load balancer is up to ${margin} s late`
 }

@@ -1,4 +1,4 @@
-import { DRAINS, failuresOf, LAGS, type LagMap, marginOf } from './map.ts'
+import { DRAINS, failuresOf, LAGS, type LagMap, verdictOf } from './map.ts'
 
 const STYLE = `text { font: 15px system-ui, sans-serif; fill: #1f2328; text-anchor: middle; }
 .verdict { font-weight: 600; font-size: 17px; text-anchor: start; }
@@ -37,11 +37,4 @@ ${cells.join('\n')}
 <rect class="default" x="${LEFT + 1}" y="${y(DRAINS.indexOf(map.defaultDrain)) + 1}" width="${WIDTH * LAGS.length - 2}" height="${HEIGHT - 2}" rx="5"/>
 </svg>
 `
-}
-
-function verdictOf(map: LagMap): string {
-  const margin = marginOf(map, map.defaultDrain)
-  return margin === undefined
-    ? 'Requests are dropped even by a load balancer that is not late'
-    : `No request is dropped while the load balancer is up to ${margin} s late`
 }

@@ -1,3 +1,4 @@
+import type { TrafficFigures } from '../../../../scripts/lib/probe/traffic.ts'
 import type { Life } from '../fleet/instances.ts'
 import type { ReleaseName } from '../fleet/releases.ts'
 import type { FailedRequest, ReadBack, Second } from '../load/lines.ts'
@@ -26,6 +27,7 @@ export interface Rollout {
   cutSeconds: number
   /** What its own receipt says; undefined if it wrote none. */
   verdict: string | undefined
+  traffic: TrafficFigures | undefined
   probe: { requests: number; failed: number; longestGapSeconds: number } | undefined
 }
 

@@ -4,6 +4,7 @@ import { deploy } from './deploy.ts'
 import { followerKilled } from './follower-killed.ts'
 import { late } from './late.ts'
 import { mixed } from './mixed.ts'
+import { otherUsers } from './other-users.ts'
 import { rollbackTwice } from './rollback-twice.ts'
 import type { Scenario } from './scenario.ts'
 import { storeFailover } from './store-failover.ts'
@@ -16,6 +17,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   deploy,
   'bad-release': badRelease,
   'broken-release': brokenRelease,
+  'other-users': otherUsers,
   'follower-killed': followerKilled,
   'rollback-twice': rollbackTwice,
   'zone-loss': zoneLoss,

@@ -300,4 +300,18 @@ export const compatible: Record<string, Change> = {
   },
 }
 
-export const changes: Record<string, Change> = { ...incompatible, ...compatible }
+const isNew = (text: string): boolean => text.startsWith('v2 ')
+const newer = (value: string): string => `v2 ${value}`
+const either = (text: string): string => (isNew(text) ? text.slice(3) : text)
+
+/** How a format changes, from the present one: each can follow the one before, and be followed by it. */
+export const steps: Record<string, Change> = {
+  'reads both, writes the old': format(same, either),
+  'reads both, writes the new': format(newer, either),
+  'knows only the new': format(newer, (text) => {
+    if (!isNew(text)) throw new Error(text)
+    return text.slice(3)
+  }),
+}
+
+export const changes: Record<string, Change> = { ...incompatible, ...compatible, ...steps }

@@ -10,7 +10,7 @@ const [, , name = '', port, environment = ''] = process.argv
 const change = changes[name]
 if (!change) throw new Error(`no change is called ${name}`)
 const config = await loadConfig({ port: Number(port), environment }, process.env)
-const records = openStore(config, memoryLog())
+const { records } = openStore(config, memoryLog())
 const store = storeBirthdaysIn(change.records?.(records, config) ?? records)
 const app = testApp({ store })
 const serve = async (request: Request) => {

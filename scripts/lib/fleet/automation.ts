@@ -5,19 +5,24 @@ import { EXIT, Stop } from '../cli/errors.ts'
 
 export interface AutomationOptions {
   group: string
-  verb: 'drain' | 'undrain'
-  instance: string
+  verb: 'drain' | 'undrain' | 'rollback'
+  parameters: Record<string, string[]>
+  /** What it acts on, for messages. */
+  subject: string
   pollMs: number
   timeoutMs: number
 }
 
-/** Runs one of Terraform's automation documents on one instance and waits for it to finish. */
-export async function runAutomation(aws: Aws, options: AutomationOptions): Promise<void> {
-  const { group, verb, instance, pollMs, timeoutMs } = options
+/** Runs one of Terraform's automation documents and waits for it to finish. Returns its outputs. */
+export async function runAutomation(
+  aws: Aws,
+  options: AutomationOptions,
+): Promise<Record<string, string[]>> {
+  const { group, verb, parameters, subject, pollMs, timeoutMs } = options
   const { AutomationExecutionId } = await aws.ssm.send(
     new StartAutomationExecutionCommand({
       DocumentName: `${group}-${verb}`,
-      Parameters: { InstanceId: [instance], AutoScalingGroupName: [group] },
+      Parameters: parameters,
     }),
   )
   const deadline = Date.now() + timeoutMs
@@ -28,16 +33,16 @@ export async function runAutomation(aws: Aws, options: AutomationOptions): Promi
       .catch(unlessTransient)
     const execution = answer?.AutomationExecution
     const status = execution?.AutomationExecutionStatus ?? 'Pending'
-    if (status === 'Success') return
+    if (status === 'Success') return execution?.Outputs ?? {}
     if (/^(Failed|TimedOut|Cancelled)$/.test(status)) {
       throw new Stop(
-        `${verb} of ${instance}: ${status}. ${execution?.FailureMessage ?? ''}`.trim(),
+        `${verb} of ${subject}: ${status}. ${execution?.FailureMessage ?? ''}`.trim(),
         EXIT.failed,
       )
     }
     if (Date.now() > deadline) {
       throw new Stop(
-        `${verb} of ${instance} is still ${status}; it continues as automation ${AutomationExecutionId}`,
+        `${verb} of ${subject} is still ${status}; it continues as automation ${AutomationExecutionId}`,
         EXIT.timedOut,
       )
     }

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { name } from '../package.json'
+import { RECORDS } from './birthdays/store.ts'
+import type { Config } from './config/config.ts'
+import type { ScannableStore } from './store/key-value.ts'
+import { createRedisStore } from './store/redis.ts'
+import { connectRedis } from './store/redis-client.ts'
+import { ServersChanged } from './store/redis-keys.ts'
+import { openSqlite } from './store/sqlite.ts'
+import { exportLines, importLines, type Total } from './store/transfer.ts'
+
+const PROGRESS_MS = 1000
+
+/** A line of ours is far shorter. */
+const LINE_MAX_CHARACTERS = 1024 ** 2
+
+/**
+ * Writes all records of the configured store to standard output, or reads them from standard input, with progress on
+ * standard error. Throws an error that says how to go on.
+ */
+export async function transfer(
+  verb: 'export' | 'import',
+  from: string | undefined,
+  config: Config,
+): Promise<void> {
+  const store = open(verb, config)
+  const say = (text: string) => console.error(`${name}: ${text}`)
+  const began = performance.now()
+  let last = from
+  let saidAt = began
+  const progress = (count: number, position: string) => {
+    last = position
+    if (performance.now() - saidAt < PROGRESS_MS) return
+    saidAt = performance.now()
+    say(`${verb}: ${count} records`)
+  }
+  try {
+    const total =
+      verb === 'export'
+        ? await print(exportLines(store, RECORDS, { from, progress }))
+        : await importLines(lines(Bun.stdin.stream()), store, RECORDS, { from, progress })
+    const seconds = ((performance.now() - began) / 1000).toFixed(1)
+    say(`${verb}: ${total.count} records in ${seconds} s, checksum ${total.checksum}`)
+  } catch (error) {
+    const { message } = error as Error
+    if (last === undefined || error instanceof ServersChanged)
+      throw new Error(`${verb}: ${message}`)
+    const again = {
+      export: `${name} export --from ${last}`,
+      import: `${name} export --from ${last} | ${name} import, or with the same input ${name} import --from ${last}`,
+    }
+    throw new Error(`${verb}: ${message}; to go on: ${again[verb]}`)
+  } finally {
+    await store.close()
+  }
+}
+
+function open(verb: 'export' | 'import', { redis, stateDirectory }: Config): ScannableStore {
+  if (!redis) {
+    const file = join(stateDirectory, `${name}.db`)
+    if (verb === 'export' && !existsSync(file))
+      throw new Error(`there is no store at ${file}: set STATE_DIRECTORY or REDIS_ENDPOINT`)
+    return openSqlite(file)
+  }
+  if (redis.endpoints.length === 0)
+    throw new Error(`REDIS_ENDPOINT: is not set, and ${verb} needs it`)
+  let said: string | undefined
+  const failed = (reason: string) => {
+    if (reason !== said) console.error(`${name}: ${reason}`)
+    said = reason
+  }
+  return createRedisStore(connectRedis(redis, { failed, ready() {} }))
+}
+
+async function print(parts: AsyncGenerator<string, Total>): Promise<Total> {
+  const writer = Bun.stdout.writer()
+  for (;;) {
+    const { value, done } = await parts.next()
+    if (done) return value
+    writer.write(value)
+    await writer.flush()
+  }
+}
+
+/** The whole lines of `stream`. */
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
+    rest = parts.pop() ?? ''
+    if (rest.length > LINE_MAX_CHARACTERS) throw new Error('a line is too long to be one of ours')
+    yield* parts
+  }
+}
