@@ -73,7 +73,7 @@ function newToken(word = 'write', label?: string): Command {
 function fromPosition(verb: 'export' | 'import', option?: string, from?: string): Command {
   if (option === undefined) return { verb }
   if (option !== '--from') return usage(`got ${option}, expected --from or nothing`)
-  return from ? { verb, from } : usage('got no position after --from')
+  return from ? { verb, from } : usage('got nothing after --from, expected a position')
 }
 
 function withPort(

@@ -139,8 +139,7 @@ data "aws_iam_policy_document" "shell" {
     }
   }
 
-  # Which documents a session may use; without this, none, not even the default one. It has no tags of this service. Where
-  # nobody has set preferences, the document is AWS's.
+  # Which documents a session may use: without this, none, not even the default one, which has no tags of this service.
   statement {
     sid       = "DefaultDocument"
     actions   = ["ssm:StartSession"]

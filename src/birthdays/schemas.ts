@@ -11,8 +11,8 @@ const LETTERS = '1 to 64 letters of any script, and nothing else'
 
 export const Username = z
   .string()
-  .max(USERNAME_CHARS_MAX, {
-    error: `${LETTERS}, marks included at most ${USERNAME_CHARS_MAX} characters`,
+  .refine((name) => name.length <= USERNAME_CHARS_MAX, {
+    error: `${LETTERS}, with at most ${USERNAME_CHARS_MAX} characters, marks included`,
     abort: true,
   })
   .normalize('NFC')

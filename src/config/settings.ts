@@ -6,7 +6,7 @@ import { DRAIN_SECONDS, REDIS_COMMAND_TIMEOUT_MS, REQUEST_TIMEOUT_SECONDS } from
 import { parseTokenHashes } from './tokens.ts'
 
 /**
- * One environment variable. The configuration, its checks, `hello config`, the table in src/README.md and
+ * One environment variable. The configuration, its checks, the command `config`, the table in src/README.md and
  * systemd/app.env.example all come from these.
  */
 export interface Setting<T> {

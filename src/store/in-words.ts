@@ -28,7 +28,7 @@ const MEANINGS: [RegExp, (where: Where) => string][] = [
   [
     /ECONNRESET|EPIPE|onnection (is )?closed|disconnected before secure/,
     ({ address, tls }) =>
-      `${address} closes the connection before it answers${tls ? '' : ': a port with TLS needs REDIS_TLS=true'}`,
+      `${address} closes the connection before it answers: a port ${tls ? 'without TLS needs REDIS_TLS=false' : 'with TLS needs REDIS_TLS=true'}`,
   ],
   [
     /WRONG_VERSION_NUMBER|PACKET_LENGTH|BORINGSSL/i,

@@ -1,7 +1,9 @@
 import { EXIT, Stop, usageError } from './errors.ts'
 import { fileProblem } from './files.ts'
-import { printable } from './format.ts'
-import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
+import { printable, wrapped } from './format.ts'
+import { git } from './git.ts'
+import { suggestion } from './nearest.ts'
+import { HELP_COLUMNS, type OptionTable, optionLines, readOptions, type Values } from './options.ts'
 
 /** A command, run as scripts/NAME. */
 export interface Command<T extends OptionTable> {
@@ -11,6 +13,10 @@ export interface Command<T extends OptionTable> {
   options: T
   /** The help below the options; at least the exit codes. */
   notes: string
+  /** What it can do, each with its help, if the first word says what to do. */
+  verbs?: Record<string, string>
+  /** Command lines without `scripts/`, and what each does. */
+  examples: [string, string][]
   /** Maximum number of positional arguments (0). */
   words?: number
   /** Whether arguments after `--` are passed on to another program. */
@@ -29,10 +35,48 @@ export interface Call<T extends OptionTable> {
   passedOn: string[]
 }
 
-export const helpOf = (command: Command<OptionTable>): string =>
-  [command.synopsis.trim(), '', ...optionLines(command.options), '', command.notes.trim()].join(
-    '\n',
+/** The help of a command, or of one of its verbs alone. */
+export function helpOf(command: Command<OptionTable>, verb?: string): string {
+  const { synopsis, verbs = {}, options, notes, examples } = command
+  const own = Object.entries(options).filter(
+    ([, each]) => !verb || (each.verbs?.includes(verb) ?? true),
   )
+  const named = (line: string): boolean => !verb || new RegExp(`\\b${verb}\\b`).test(line)
+  const [usage = '', ...about] = synopsis.trim().split('\n\n')
+  const forms = usage.split('\n').filter(named)
+  const rows = Object.entries(verbs).map(([each, help]) => [`  ${each}`, help])
+  const lines = [
+    `usage: ${forms.map((line) => line.replace(/^(usage:)? +/, '')).join('\n       ')}`,
+    verb ? verbs[verb] : about.join('\n\n'),
+    verb || rows.length === 0 ? '' : columns(rows),
+    optionLines(Object.fromEntries(own)).join('\n'),
+    columns(
+      examples.filter(([line]) => named(line)).map(([line, help]) => [`  scripts/${line}`, help]),
+    ),
+    notes.trim(),
+  ]
+  return lines.filter(Boolean).join('\n\n')
+}
+
+/** Pairs in two columns, the second of which is wrapped. */
+function columns(rows: string[][]): string {
+  const width = Math.max(0, ...rows.map(([left = '']) => left.length)) + 2
+  return rows
+    .flatMap(([left = '', right = '']) => {
+      const [first = '', ...more] = wrapped(right, HELP_COLUMNS - width)
+      return [left.padEnd(width) + first, ...more.map((line) => ' '.repeat(width) + line)]
+    })
+    .join('\n')
+}
+
+/** The verb that the first word names. Throws a usage error for none, or one that does not exist. */
+export function readVerb<V extends string>(verbs: Record<V, unknown>, word: string | undefined): V {
+  const names = Object.keys(verbs) as V[]
+  if (word === undefined) throw usageError(`say what to do: ${names.join(', ')}`)
+  const verb = names.find((each) => each === word)
+  if (verb) return verb
+  throw usageError(`there is no verb '${word}'${suggestion(word, names)}`)
+}
 
 /** Parses the arguments of scripts/NAME. Throws a usage error for anything invalid. */
 export function readCall<T extends OptionTable>(
@@ -66,11 +110,20 @@ export async function runCommand<T extends OptionTable>(
 ): Promise<never> {
   const { name } = command
   const argv = process.argv.slice(2)
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(helpOf(command))
-    process.exit(EXIT.ok)
-  }
+  const own = argv.slice(
+    0,
+    command.passesOn && argv.includes('--') ? argv.indexOf('--') : undefined,
+  )
   try {
+    if (own.includes('--help') || own.includes('-h')) {
+      const verb = own.find((word) => Object.hasOwn(command.verbs ?? {}, word))
+      console.log(helpOf(command, verb))
+      process.exit(EXIT.ok)
+    }
+    if (own.includes('--version')) {
+      console.log(`${name} ${await ownCommit()}`)
+      process.exit(EXIT.ok)
+    }
     process.exit(await run(readCall(command, argv, process.env)))
   } catch (error) {
     const code = error instanceof Stop ? error.exitCode : EXIT.refused
@@ -80,6 +133,15 @@ export async function runCommand<T extends OptionTable>(
     console.error(printable(`${name}: ${message}${hint}`))
     process.exit(code)
   }
+}
+
+/** The commit of these scripts. */
+async function ownCommit(): Promise<string> {
+  const [commit, changes] = [
+    await git(import.meta.dir, 'rev-parse', '--short=12', 'HEAD'),
+    await git(import.meta.dir, 'status', '--porcelain', '--', '..'),
+  ]
+  return commit.stdout + (changes.stdout ? '-dirty' : '')
 }
 
 /** Aborted by the first SIGINT, SIGTERM or SIGHUP, none of which then ends the process. */

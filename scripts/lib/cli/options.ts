@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { usageError } from './errors.ts'
 import { wrapped } from './format.ts'
+import { suggestion } from './nearest.ts'
 
 /** One option of a command: how it is parsed, its default and its help. */
 export interface Option<T> {
@@ -14,6 +15,10 @@ export interface Option<T> {
   /** Its name until it was renamed, which is still accepted. */
   readonly formerly?: string
   readonly multiple?: boolean
+  /** All that it may be; for completion. */
+  readonly choices?: readonly string[]
+  /** The verbs that go by it; undefined: all. */
+  readonly verbs?: readonly string[]
   /** Heading above this option in the help. */
   readonly heading?: string
   /** Parses the given texts, at least one. Throws a usage error that begins with `name`. */
@@ -104,10 +109,12 @@ export const oneOf = <const T extends readonly string[]>(
   placeholder: string,
   help: string,
   choices: T,
-): Option<T[number] | undefined> =>
-  parsed(placeholder, help, (text) => choices.find((choice) => choice === text), {
+): Option<T[number] | undefined> => ({
+  ...parsed(placeholder, help, (text) => choices.find((choice) => choice === text), {
     wants: choices.join(' or '),
-  })
+  }),
+  choices,
+})
 
 /** A value from `parse`, which returns undefined for an invalid text; `wants` describes a valid one. */
 export function parsed<T>(
@@ -128,6 +135,12 @@ export function parsed<T>(
     },
   }
 }
+
+/** An option that only these verbs go by. */
+export const only = <T>(verbs: readonly string[], option: Option<T>): Option<T> => ({
+  ...option,
+  verbs,
+})
 
 /** These options under their own heading in the help. */
 export function under<T extends OptionTable>(heading: string, table: T): T {
@@ -182,22 +195,33 @@ function parseWords(
       return [[name, option], ...(formerly ? [[formerly, option]] : [])]
     }),
   )
+  // As the value of an option, a negative number is no option.
+  const args: string[] = []
+  for (const word of argv) {
+    const before = args.at(-1) ?? ''
+    const isValue = /^-\d/.test(word) && options[before.replace(/^--/, '')]?.type === 'string'
+    if (isValue) args.push(`${args.pop()}=${word}`)
+    else args.push(word)
+  }
   try {
-    const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
     const given = Object.entries(values).map(([name, all]) => [
       name,
       (all as (string | boolean)[]).map(String),
     ])
     return { given: Object.fromEntries(given), words: positionals }
   } catch (error) {
-    throw usageError((error as Error).message.split('. To specify')[0] as string)
+    const [sentence = ''] = (error as Error).message.split(/\. To specify|\n/)
+    const [, unknown] = /^Unknown option '(--?[^']+)'$/.exec(sentence) ?? []
+    const names = Object.keys(table).map((name) => `--${name}`)
+    throw usageError(sentence + (unknown ? suggestion(unknown, names) : ''))
   }
 }
 
 const camelCase = (name: string): string =>
   name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-const HELP_COLUMNS = 118
+export const HELP_COLUMNS = 118
 
 /** The options as lines of a help text. */
 export function optionLines(table: OptionTable): string[] {

@@ -21,7 +21,7 @@ const options = {
   json: flag('print the result as JSON'),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'bake',
   synopsis: `
 usage: scripts/bake [--local] [options]
@@ -29,6 +29,14 @@ usage: scripts/bake [--local] [options]
 Bakes the built commit into an AMI with Packer. A release that is already baked is not baked again.`,
   explain,
   options,
+  examples: [
+    ['bake', 'the commit that scripts/build built, into an AMI for arm64'],
+    ['bake --local', 'into a directory on this machine, without AWS'],
+    [
+      'bake --builder https://example.com/me --key ~/bake.pem',
+      'and state, signed, what it was made from',
+    ],
+  ],
   notes: `
 The last line of the output is the AMI id, or the image directory. When interrupted, it waits until Packer has
 removed the build instance.
@@ -36,13 +44,15 @@ removed the build instance.
 exit codes: 0 baked, now or before; 1 refused or failed; 2 usage; 130 interrupted`,
 }
 
-await runCommand(command, async ({ options }) => {
-  const interrupted = interruption()
-  try {
-    console.log(await bake({ root, ...options }, interrupted))
-    return EXIT.ok
-  } catch (error) {
-    if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
-    throw error
-  }
-})
+if (import.meta.main) {
+  await runCommand(command, async ({ options }) => {
+    const interrupted = interruption()
+    try {
+      console.log(await bake({ root, ...options }, interrupted))
+      return EXIT.ok
+    } catch (error) {
+      if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
+      throw error
+    }
+  })
+}

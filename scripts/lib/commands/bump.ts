@@ -31,7 +31,7 @@ const options = {
   json: flag('print the result as JSON'),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'bump',
   synopsis: `
 usage: scripts/bump [RELEASE] [options]
@@ -45,19 +45,26 @@ scripts/deploy. Commit the file.
 RELEASE is a baked commit, tag or branch; HEAD by default.`,
   explain,
   options,
+  examples: [
+    ['bump', 'choose the checked-out commit'],
+    ['bump --previous', 'go back to the release before'],
+    ['bump --list', 'what is baked, and what was chosen'],
+  ],
   notes: 'exit codes: 0 written, or already up to date; 1 refused; 2 usage',
   words: 1,
 }
 
-await runCommand(command, async ({ options, words: [release] }) => {
-  const { previous, list, arch, group, unattested, json } = options
-  if ([release !== undefined, previous, list].filter(Boolean).length > 1) {
-    throw usageError('give only one of RELEASE, --previous and --list')
-  }
-  const aws = connect(options.region)
-  const file = readReleaseFile(options.file)
-  if (list) return await listReleases(aws, file, json)
-  const chosen = await choose(aws, file, { release, ami: options.ami, previous, group, arch })
-  console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
-  return await bump(options.file, file, chosen, json)
-})
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words: [release] }) => {
+    const { previous, list, arch, group, unattested, json } = options
+    if ([release !== undefined, previous, list].filter(Boolean).length > 1) {
+      throw usageError('give only one of RELEASE, --previous and --list')
+    }
+    const aws = connect(options.region)
+    const file = readReleaseFile(options.file)
+    if (list) return await listReleases(aws, file, json)
+    const chosen = await choose(aws, file, { release, ami: options.ami, previous, group, arch })
+    console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
+    return await bump(options.file, file, chosen, json)
+  })
+}

@@ -22,7 +22,7 @@ const options = {
   json: flag('print the result as JSON'),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'compat',
   synopsis: `
 usage: scripts/compat [OLD] [NEW] [options]
@@ -35,27 +35,33 @@ OLD and NEW are commits, tags or branches, which are built if need be, or paths 
 release that Terraform runs, and NEW the checked-out commit.`,
   explain,
   options,
+  examples: [
+    ['compat', 'the release that runs, and the checked-out commit'],
+    ['compat HEAD~1 HEAD --store redis', 'two commits, on Redis'],
+  ],
   notes:
     'exit codes: 0 compatible, or nothing is deployed yet; 1 could not be tried; 2 usage; 4 incompatible',
   words: 2,
 }
 
-await runCommand(command, async ({ options, words: [old, next = 'HEAD'] }) => {
-  const deployed = old ?? (await readReleaseFile(RELEASE_FILE)).release
-  if (!deployed) {
-    console.log('nothing is deployed: nothing to be compatible with')
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words: [old, next = 'HEAD'] }) => {
+    const deployed = old ?? (await readReleaseFile(RELEASE_FILE)).release
+    if (!deployed) {
+      console.log('nothing is deployed: nothing to be compatible with')
+      return EXIT.ok
+    }
+    const found = await checkCompatibility(
+      { ...options, old: deployed, new: next, stores: options.store ?? STORES },
+      (line) => console.error(line),
+    )
+    if (options.json) console.log(JSON.stringify(found, undefined, 2))
+    else for (const line of linesOf(found)) console.log(line)
+    if (found.broken) return EXIT.failed
+    if (found.passed.length === 0) throw new Stop('no store could be started: nothing was proven')
     return EXIT.ok
-  }
-  const found = await checkCompatibility(
-    { ...options, old: deployed, new: next, stores: options.store ?? STORES },
-    (line) => console.error(line),
-  )
-  if (options.json) console.log(JSON.stringify(found, undefined, 2))
-  else for (const line of linesOf(found)) console.log(line)
-  if (found.broken) return EXIT.failed
-  if (found.passed.length === 0) throw new Stop('no store could be started: nothing was proven')
-  return EXIT.ok
-})
+  })
+}
 
 function linesOf({ old, new: next, seed, histories, passed, leftOut, broken }: Compatibility) {
   const paint = painter(process.stdout)

@@ -31,7 +31,7 @@ const options = {
   token: text('TOKEN', `token with write scope, for the probe and scripts/smoke (${prefix}_TOKEN)`),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'deploy',
   synopsis: `
 usage: scripts/deploy [RELEASE] [options] [-- TERRAFORM-OPTION…]
@@ -40,6 +40,11 @@ Ships a baked release: chooses it and proves where its image comes from (scripts
 rolls out the release, and checks the service (scripts/smoke). RELEASE is a baked commit, tag or branch; HEAD by default.`,
   explain,
   options,
+  examples: [
+    ['deploy --plan', 'what would happen, in words'],
+    ['deploy v1.4.0', 'ship the commit of a tag'],
+    ['deploy --previous --yes', 'ship the previous release, without a question'],
+  ],
   notes: `
 Options of scripts/rollout are read from environment variables, such as ${prefix}_ROLLOUT_WATCH_SECONDS.
 
@@ -49,16 +54,23 @@ exit codes: 0 shipped; 1 refused, or terraform failed; 2 usage; 3 rolled back; 4
   passesOn: true,
 }
 
-await runCommand(command, async ({ options, words: [release], passedOn }) => {
-  if ((release ?? options.ami) !== undefined && options.previous) {
-    throw usageError('give either RELEASE or --previous')
-  }
-  const { values: pace } = readOptions(rollout.options, [], process.env, rollout.environmentPrefix)
-  return await deploy({
-    ...options,
-    release,
-    token: options.token ?? process.env[`${prefix}_TOKEN`],
-    terraformOptions: passedOn,
-    pace,
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words: [release], passedOn }) => {
+    if ((release ?? options.ami) !== undefined && options.previous) {
+      throw usageError('give either RELEASE or --previous')
+    }
+    const { values: pace } = readOptions(
+      rollout.options,
+      [],
+      process.env,
+      rollout.environmentPrefix,
+    )
+    return await deploy({
+      ...options,
+      release,
+      token: options.token ?? process.env[`${prefix}_TOKEN`],
+      terraformOptions: passedOn,
+      pace,
+    })
   })
-})
+}

@@ -26,7 +26,7 @@ const options = {
   'plan-timeout-seconds': number('time limit for terraform plan', 600),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'doctor',
   synopsis: `
 usage: scripts/doctor [options]
@@ -41,6 +41,10 @@ to do about it. Run it after the first apply, and first when something is wrong.
 Checks: ${Object.keys(CHECKS).join(', ')}.`,
   explain,
   options,
+  examples: [
+    ['doctor', 'all checks, in a minute'],
+    ['doctor --no-plan', 'without terraform plan, in seconds'],
+  ],
   notes: `
 An unknown is no problem by itself, so that whoever may not read everything can still run this; but one of service,
 instances, alarms or rollback counts as one. All that it reads, the role 'plan' of terraform/bootstrap may read.
@@ -48,31 +52,34 @@ instances, alarms or rollback counts as one. All that it reads, the role 'plan' 
 exit codes: 0 all well, 1 something to do, or no access at all, 2 usage`,
 }
 
-await runCommand(command, async ({ options }) => {
-  const { group, region, url, json, noPlan } = options
-  const limitMs = options.timeoutSeconds * 1000
-  const planLimitMs = options.planTimeoutSeconds * 1000
-  const configuration = noPlan
-    ? 'left out'
-    : await readConfiguration(group, { limitMs, planLimitMs })
-  const regionApplied = typeof configuration === 'string' ? undefined : configuration.outputs.region
-  const aws = connectAccount(region ?? regionApplied)
-  const environment = new Environment(aws, { group, url, configuration })
-  await refuseIfHopeless(environment, limitMs)
+if (import.meta.main) {
+  await runCommand(command, async ({ options }) => {
+    const { group, region, url, json, noPlan } = options
+    const limitMs = options.timeoutSeconds * 1000
+    const planLimitMs = options.planTimeoutSeconds * 1000
+    const configuration = noPlan
+      ? 'left out'
+      : await readConfiguration(group, { limitMs, planLimitMs })
+    const regionApplied =
+      typeof configuration === 'string' ? undefined : configuration.outputs.region
+    const aws = connectAccount(region ?? regionApplied)
+    const environment = new Environment(aws, { group, url, configuration })
+    await refuseIfHopeless(environment, limitMs)
 
-  const report = new Report(json ? process.stderr : process.stdout)
-  const names = (Object.keys(CHECKS) as CheckName[]).filter((name) => !noPlan || name !== 'plan')
-  const results = await examine(environment, {
-    names,
-    limitOf: (name) => (name === 'plan' ? planLimitMs : limitMs),
-    show: (some) => report.show(some),
-    wait: (some) => report.wait(some),
+    const report = new Report(json ? process.stderr : process.stdout)
+    const names = (Object.keys(CHECKS) as CheckName[]).filter((name) => !noPlan || name !== 'plan')
+    const results = await examine(environment, {
+      names,
+      limitOf: (name) => (name === 'plan' ? planLimitMs : limitMs),
+      show: (some) => report.show(some),
+      wait: (some) => report.wait(some),
+    })
+    report.end(results)
+    const isWell = results.every(({ counts }) => !counts)
+    if (json) console.log(JSON.stringify({ group, isWell, results }, undefined, 2))
+    return isWell ? EXIT.ok : EXIT.refused
   })
-  report.end(results)
-  const isWell = results.every(({ counts }) => !counts)
-  if (json) console.log(JSON.stringify({ group, isWell, results }, undefined, 2))
-  return isWell ? EXIT.ok : EXIT.refused
-})
+}
 
 /** What this clone's Terraform says of the group, or why it says nothing. */
 async function readConfiguration(

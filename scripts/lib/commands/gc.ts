@@ -20,7 +20,7 @@ const options = {
   ),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'gc',
   synopsis: `
 usage: scripts/gc [--yes] [options]
@@ -33,7 +33,13 @@ version that a group launches uses it; if it is one of the last releases chosen;
 since instances in other accounts cannot be seen from here.`,
   explain,
   options,
+  examples: [
+    ['gc', 'list the images, and what can go'],
+    ['gc --yes --older-than 90', 'remove what is older than three months'],
+  ],
   notes: 'exit codes: 0 listed or removed, 1 something could not be removed, 2 usage',
 }
 
-await runCommand(command, ({ options }) => collectGarbage(connect(options.region), options))
+if (import.meta.main) {
+  await runCommand(command, ({ options }) => collectGarbage(connect(options.region), options))
+}

@@ -1,13 +1,23 @@
 import { connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { commentFor } from '../aws/ssm.ts'
-import { type Command, interruption, runCommand } from '../cli/command.ts'
+import { type Command, interruption, readVerb, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
-import { flag, number, text } from '../cli/options.ts'
+import { flag, number, only, text } from '../cli/options.ts'
 import { FleetWatch } from '../fleet/fleet.ts'
 import { operate } from '../ops/operate.ts'
-import { VERBS, type Verb } from '../ops/settings.ts'
+import type { Verb } from '../ops/settings.ts'
 import { service } from '../service.ts'
+
+const VERBS: Record<Verb, string> = {
+  status: 'release, age, zone and health of each instance',
+  logs: "the last lines of the service's journal; -f follows",
+  bundle: 'evidence for a post-mortem: units, journal, health, resources; one file per instance',
+  restart: 'restart the service, one instance at a time, each healthy before the next',
+  drain: 'take an instance out of service without stopping it; another is launched in its place',
+  undrain: 'put it back',
+  shell: 'an interactive session (needs the AWS CLI and its session-manager-plugin)',
+}
 
 const CHANGES: Verb[] = ['restart', 'drain', 'undrain', 'shell']
 const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
@@ -15,19 +25,23 @@ const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
   region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
-  reason: text('TEXT', 'why; recorded with the command', ''),
-  lines: number('number of journal lines', 200, { min: 1, max: 99_999, whole: true }),
-  follow: { ...flag('keep printing new lines until Ctrl-C'), short: 'f' },
-  out: text('DIR', 'directory for the files of bundle', '.'),
-  json: flag('status as JSON'),
-  unspaced: flag(
-    'restart: do not wait for a minute in which all are healthy, so that the alarm unhealthy-hosts may ring',
+  reason: only([...CHANGES, 'bundle'], text('TEXT', 'why; recorded with the command', '')),
+  lines: only(
+    ['logs'],
+    number('number of journal lines', 200, { min: 1, max: 99_999, whole: true }),
+  ),
+  follow: only(['logs'], { ...flag('keep printing new lines until Ctrl-C'), short: 'f' }),
+  out: only(['bundle'], text('DIR', 'directory for the files', '.')),
+  json: flag('print the result as JSON; of logs -f, an object for each line'),
+  unspaced: only(
+    ['restart'],
+    flag('do not wait for a minute in which all are healthy: the alarm unhealthy-hosts may ring'),
   ),
   'poll-seconds': number('time between polls of a command', 1),
   'timeout-seconds': number('time limit for one command on one instance', 300),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'ops',
   synopsis: `
 usage: scripts/ops status [options]
@@ -39,27 +53,23 @@ usage: scripts/ops status [options]
 
 Operates the instances of a group through SSM documents. SSM keeps who did what, and why, for 30 days.
 
-  status     release, age, zone and health of each instance
-  logs       the last lines of the service's journal; -f follows
-  bundle     evidence for a post-mortem: units, journal, health, resources; one file per instance
-  restart    restart the service, one instance at a time, each healthy before the next
-  drain      take an instance out of service without stopping it; another is launched in its place
-  undrain    put it back
-  shell      an interactive session (needs the AWS CLI and its session-manager-plugin)
-
 Without INSTANCE: every instance in service.`,
   explain,
+  verbs: VERBS,
   options,
+  examples: [
+    ['ops status', 'what runs, and how it is'],
+    ['ops logs -f i-0123456789abcdef0', 'follow the journal of one instance'],
+    ['ops restart --reason TICKET-1', 'restart all, one at a time'],
+  ],
   notes:
     'exit codes: 0 done, 1 refused, 2 usage, 4 failed on an instance, 5 timed out, 130 interrupted',
   words: Infinity,
 }
 
-function readVerb(words: string[], reason: string): { verb: Verb; instances: string[] } {
+function readWords(words: string[], reason: string): { verb: Verb; instances: string[] } {
   const [word, ...instances] = words
-  if (!word) throw usageError(`say what to do: ${VERBS.join(', ')}`)
-  const verb = VERBS.find((each) => each === word)
-  if (!verb) throw usageError(`there is no verb '${word}'`)
+  const verb = readVerb(VERBS, word)
   const odd = instances.find((id) => !/^i-[0-9a-f]{8,17}$/.test(id))
   if (odd) throw usageError(`'${odd}' is not an instance id; scripts/ops status lists them`)
   if (NEEDS_ONE.includes(verb) && instances.length !== 1) {
@@ -71,26 +81,28 @@ function readVerb(words: string[], reason: string): { verb: Verb; instances: str
   return { verb, instances }
 }
 
-await runCommand(command, async ({ options, words }) => {
-  const { verb, instances } = readVerb(words, options.reason)
-  const { group, region, pollSeconds, timeoutSeconds } = options
-  // Elsewhere Ctrl-C ends the process at once: there is nothing to undo.
-  const signal =
-    verb === 'restart' || options.follow ? interruption() : new AbortController().signal
-  const aws = connect(region)
-  const watch = new FleetWatch(aws, group)
-  const ops = {
-    aws,
-    watch,
-    group,
-    comment: await commentFor(aws, verb, options.reason),
-    pollMs: pollSeconds * 1000,
-    followMs: pollSeconds * 5000,
-    timeoutMs: timeoutSeconds * 1000,
-    signal,
-    print: (line: string) => console.log(line),
-    note: (line: string) => console.error(line),
-    warn: (line: string) => console.error(line),
-  }
-  return await operate(ops, await watch.snapshot(), { ...options, verb, instances })
-})
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words }) => {
+    const { verb, instances } = readWords(words, options.reason)
+    const { group, region, pollSeconds, timeoutSeconds } = options
+    // Elsewhere Ctrl-C ends the process at once: there is nothing to undo.
+    const signal =
+      verb === 'restart' || options.follow ? interruption() : new AbortController().signal
+    const aws = connect(region)
+    const watch = new FleetWatch(aws, group)
+    const ops = {
+      aws,
+      watch,
+      group,
+      comment: await commentFor(aws, verb, options.reason),
+      pollMs: pollSeconds * 1000,
+      followMs: pollSeconds * 5000,
+      timeoutMs: timeoutSeconds * 1000,
+      signal,
+      print: (line: string) => console.log(line),
+      note: (line: string) => console.error(line),
+      warn: (line: string) => console.error(line),
+    }
+    return await operate(ops, await watch.snapshot(), { ...options, verb, instances })
+  })
+}

@@ -1,6 +1,6 @@
 import { connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
-import { type Command, interruption, runCommand } from '../cli/command.ts'
+import { type Command, interruption, readVerb, runCommand } from '../cli/command.ts'
 import { usageError } from '../cli/errors.ts'
 import { recordedUrl } from '../release/terraform.ts'
 import { cancel } from '../rollout/cancel.ts'
@@ -13,13 +13,19 @@ import { status } from '../rollout/status.ts'
 import { watch } from '../rollout/watch.ts'
 import { service } from '../service.ts'
 
-const VERBS: Record<string, (context: Context) => Promise<number>> = {
-  start,
-  watch,
-  status,
-  list,
-  cancel,
-  rollback,
+const RUN = { start, watch, status, list, cancel, rollback } satisfies Record<
+  string,
+  (context: Context) => Promise<number>
+>
+
+const VERBS: Record<keyof typeof RUN, string> = {
+  start: 'check, start a refresh to version N, follow it',
+  watch: 'follow the running refresh; Ctrl-C leaves it running',
+  status: 'the group, its instances and its newest refresh, once',
+  list: 'the refreshes of the last six weeks, with status and reason',
+  cancel: 'stop the refresh where it is',
+  rollback:
+    'undo the newest change that is not yet undone: reverse a running refresh, follow one that already goes back, return to the saved version after one that stopped early, or go to the newest earlier version of another release that was not rolled back and whose AMI still exists',
 }
 
 /** Verbs that end with a receipt. */
@@ -32,18 +38,15 @@ usage: scripts/rollout start --launch-template-id ID --launch-template-version N
        scripts/rollout watch | status | list | cancel | rollback [options]
 
 Moves the group's instances to a launch template version with an instance refresh, follows it to the end, and gives
-a verdict based on what the instances answer.
-
-  start      check, start a refresh to version N, follow it
-  watch      follow the running refresh; Ctrl-C leaves it running
-  status     the group, its instances and its newest refresh, once
-  list       the refreshes of the last six weeks, with status and reason
-  cancel     stop the refresh where it is
-  rollback   undo the newest change that is not yet undone: reverse a running refresh, follow one that already goes
-             back, return to the saved version after one that stopped early, or go to the newest earlier version of
-             another release that was not rolled back and whose AMI still exists`,
+a verdict based on what the instances answer.`,
   explain,
+  verbs: VERBS,
   options,
+  examples: [
+    ['rollout status', 'where the fleet is'],
+    ['rollout watch', 'follow what runs'],
+    ['rollout rollback', 'go back, whatever happened'],
+  ],
   notes: `
 Every option can be set in the environment: --watch-seconds as ${service.environmentPrefix}_ROLLOUT_WATCH_SECONDS.
 
@@ -65,16 +68,15 @@ function demandWhatStartNeeds(settings: Settings): void {
 
 if (import.meta.main) {
   await runCommand(rollout, async ({ options, words: [verb, extra] }) => {
-    if (!verb) throw usageError('say what to do: start, watch, status, list, cancel or rollback')
-    const run = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
-    if (!run) throw usageError(`there is no verb '${verb}'`)
+    const named = readVerb(VERBS, verb)
     if (extra !== undefined) throw usageError(`'${extra}' is one argument too many`)
-    if (options.receiptKey && !options.receipt && WITH_RECEIPT.includes(verb)) {
+    if (options.receiptKey && !options.receipt && WITH_RECEIPT.includes(named)) {
       throw usageError('--receipt-key needs --receipt, too')
     }
     const token = options.token ?? process.env[`${service.environmentPrefix}_TOKEN`]
     const settings = { ...options, token }
-    if (verb === 'start') demandWhatStartNeeds(settings)
+    if (named === 'start') demandWhatStartNeeds(settings)
+    const run = RUN[named]
     return await run(createContext(connect(options.region), settings, interruption(), recordedUrl))
   })
 }

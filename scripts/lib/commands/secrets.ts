@@ -28,7 +28,7 @@ const options = {
   region: text('NAME', "AWS region (AWS_REGION, or the profile's)"),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'secrets',
   synopsis: `
 usage: scripts/secrets [options]
@@ -43,18 +43,25 @@ replaced.
 The service reads tokens at startup: after a change, run scripts/ops restart.`,
   explain,
   options,
+  examples: [
+    ['secrets', 'before the first apply: create what is missing'],
+    ['secrets --add-token read', 'another token'],
+    ['secrets --list', 'what there is'],
+  ],
   notes: 'exit codes: 0 done, 1 refused, 2 usage',
 }
 
-await runCommand(command, async ({ options }) => {
-  const { addToken: scope, revokeToken: hash, list, environment = 'production' } = options
-  if ([scope !== undefined, hash !== undefined, list].filter(Boolean).length > 1) {
-    throw usageError('give only one of --add-token, --revoke-token and --list')
-  }
-  const parameters = new Parameters(connect(options.region).ssm, environment)
-  if (scope !== undefined) await addToken(parameters, scope)
-  else if (hash !== undefined) await revokeToken(parameters, hash)
-  else if (list) await listSecrets(parameters)
-  else await makeSecrets(parameters)
-  return EXIT.ok
-})
+if (import.meta.main) {
+  await runCommand(command, async ({ options }) => {
+    const { addToken: scope, revokeToken: hash, list, environment = 'production' } = options
+    if ([scope !== undefined, hash !== undefined, list].filter(Boolean).length > 1) {
+      throw usageError('give only one of --add-token, --revoke-token and --list')
+    }
+    const parameters = new Parameters(connect(options.region).ssm, environment)
+    if (scope !== undefined) await addToken(parameters, scope)
+    else if (hash !== undefined) await revokeToken(parameters, hash)
+    else if (list) await listSecrets(parameters)
+    else await makeSecrets(parameters)
+    return EXIT.ok
+  })
+}

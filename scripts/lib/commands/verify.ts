@@ -44,7 +44,7 @@ const options = {
   }),
 }
 
-const command: Command<typeof options> = {
+export const command: Command<typeof options> = {
   name: 'verify',
   synopsis: `
 usage: scripts/verify RELEASE [options]
@@ -66,6 +66,11 @@ A link is ok, WRONG, not asked (on request, or since there is nothing to ask), o
 RELEASE is a commit, tag or branch. RECEIPT is NAME.json of scripts/rollout --receipt, signed in NAME.intoto.json.`,
   explain,
   options,
+  examples: [
+    ['verify main', 'what is on main, and whether it runs'],
+    ['verify receipt.json', 'what a rollout observed'],
+    ['verify main --offline', 'commit, statement and bytes, without an account'],
+  ],
   notes: 'exit codes: 0 all that was asked is ok, 1 something is wrong or unknown, 2 usage',
   words: 2,
 }
@@ -80,31 +85,33 @@ function readWords(words: string[]): Record<'release' | 'receipt', string | unde
   return { release: releases[0], receipt: receipts[0]?.replace(/\.intoto\.json$/, '.json') }
 }
 
-await runCommand(command, async ({ options, words }) => {
-  const { release, receipt: path } = readWords(words)
-  const { offline, json, region, pollSeconds, timeoutSeconds, noRebuild } = options
-  const source = resolve(options.source)
-  const receipt = path ? readReceipt(path) : undefined
-  const commit = release ? await commitOf(source, release) : (receipt?.content.release ?? '')
-  const question = {
-    ...options,
-    source,
-    commit,
-    receipt,
-    trusted: readTrustedBuilders(options.trusted),
-    receiptKeys: readReceiptKeys(options.trusted),
-    rebuilds: !noRebuild,
-    folder: options.image,
-    group: options.group ?? receipt?.content.group ?? `${service.name}-production`,
-    pollMs: pollSeconds * 1000,
-    timeoutMs: timeoutSeconds * 1000,
-    note: (line: string) => console.error(line),
-  }
-  const links = await examineChain(question, offline ? undefined : connect(region))
-  const stream = json ? process.stderr : process.stdout
-  const lines = [`release ${shortRelease(commit)}`, ...chainLines(links, stream), summary(links)]
-  stream.write(`${lines.join('\n')}\n`)
-  if (json)
-    console.log(JSON.stringify({ release: commit, holds: holds(links), links }, undefined, 2))
-  return holds(links) ? EXIT.ok : EXIT.refused
-})
+if (import.meta.main) {
+  await runCommand(command, async ({ options, words }) => {
+    const { release, receipt: path } = readWords(words)
+    const { offline, json, region, pollSeconds, timeoutSeconds, noRebuild } = options
+    const source = resolve(options.source)
+    const receipt = path ? readReceipt(path) : undefined
+    const commit = release ? await commitOf(source, release) : (receipt?.content.release ?? '')
+    const question = {
+      ...options,
+      source,
+      commit,
+      receipt,
+      trusted: readTrustedBuilders(options.trusted),
+      receiptKeys: readReceiptKeys(options.trusted),
+      rebuilds: !noRebuild,
+      folder: options.image,
+      group: options.group ?? receipt?.content.group ?? `${service.name}-production`,
+      pollMs: pollSeconds * 1000,
+      timeoutMs: timeoutSeconds * 1000,
+      note: (line: string) => console.error(line),
+    }
+    const links = await examineChain(question, offline ? undefined : connect(region))
+    const stream = json ? process.stderr : process.stdout
+    const lines = [`release ${shortRelease(commit)}`, ...chainLines(links, stream), summary(links)]
+    stream.write(`${lines.join('\n')}\n`)
+    if (json)
+      console.log(JSON.stringify({ release: commit, holds: holds(links), links }, undefined, 2))
+    return holds(links) ? EXIT.ok : EXIT.refused
+  })
+}

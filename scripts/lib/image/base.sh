@@ -4,8 +4,14 @@ set -euo pipefail
 
 archive=$1
 work=$(mktemp -d "$(dirname "$archive")/.base.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 root=$work/root
+# What debootstrap has mounted goes first: through it, rm would reach the machine's own.
+cleanup() {
+  findmnt --list --noheadings --output TARGET | { grep -F "$work/" || true; } | sort --reverse | xargs --no-run-if-empty umount --lazy
+  rm -rf --one-file-system "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
 
 # curl is part of Amazon Linux; sshd is Packer's way in and masked at the end, as there.
 packages=systemd,systemd-sysv,systemd-timesyncd,libpam-systemd,dbus,iproute2,openssh-server,curl,ca-certificates

@@ -128,7 +128,7 @@ export async function bakeLocally(
     pruneImages(root, KEPT_IMAGES)
     return image
   } finally {
-    rmSync(work, { recursive: true, force: true })
+    await $`rm -rf --one-file-system ${work}`
   }
 }
 

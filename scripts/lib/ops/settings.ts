@@ -1,8 +1,7 @@
 import type { Aws } from '../aws/clients.ts'
 import type { FleetWatch } from '../fleet/fleet.ts'
 
-export const VERBS = ['status', 'logs', 'bundle', 'restart', 'drain', 'undrain', 'shell'] as const
-export type Verb = (typeof VERBS)[number]
+export type Verb = 'status' | 'logs' | 'bundle' | 'restart' | 'drain' | 'undrain' | 'shell'
 
 export interface OpsSettings {
   verb: Verb

@@ -1,12 +1,14 @@
 import {
   flag,
   number,
+  only,
   parsed,
   list as severalTimes,
   text,
   under,
   type Values,
 } from '../cli/options.ts'
+import { inForm, ReleaseId } from '../fleet/forms.ts'
 import { ROUND_SECONDS } from '../probe/traffic.ts'
 import { readPrivateKey } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
@@ -47,22 +49,28 @@ export const options = {
       { wants: 'an http or https URL' },
     ),
   }),
-  ...under('what (start, rollback)', {
-    'launch-template-id': text('ID', "the group's launch template"),
-    'launch-template-version': parsed('N', 'its version, a number and not $Latest', readVersion, {
-      wants: 'a number (AWS cannot roll back from $Latest or $Default)',
-    }),
+  ...under('what', {
+    'launch-template-id': only(['start'], text('ID', "the group's launch template")),
+    'launch-template-version': only(
+      ['start'],
+      parsed('N', 'its version, a number and not $Latest', readVersion, {
+        wants: 'a number (AWS cannot roll back from $Latest or $Default)',
+      }),
+    ),
     release: parsed(
       'SHA',
       'release that every instance must report on /version',
-      (sha) => (/^[0-9a-f]{40}(-dirty)?$/.test(sha) ? sha : undefined),
+      (sha) => inForm(ReleaseId, sha),
       { wants: 'a full commit id of 40 hex digits' },
     ),
     alarm: severalTimes('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
     'ignore-alarms': flag('leave out alarms that are not OK, instead of refusing'),
-    retry: flag('retry a release that was rolled back'),
-    further: flag('rollback: go back beyond a change that is already undone'),
-    'skip-rolled-back': flag('exit with 0 for a release that was rolled back, instead of refusing'),
+    retry: only(['start'], flag('retry a release that was rolled back')),
+    further: only(['rollback'], flag('go back beyond a change that is already undone')),
+    'skip-rolled-back': only(
+      ['start'],
+      flag('exit with 0 for a release that was rolled back, instead of refusing'),
+    ),
   }),
   ...under('how', {
     checkpoints: parsed(

@@ -33,6 +33,7 @@ usage: scripts/bench [--production] [--only NAMES] [--json]
 Measures the executable in dist (compiled if missing) against Go peers on gin and on rueidis, the limit of its
 runtime and client, and Bun alone, all on the same store, in alternating rounds. Each on core 0; load, store and
 this script on the others.`,
+  examples: [['bench', 'all contenders, as in the note']],
   explain,
   options,
   notes: `

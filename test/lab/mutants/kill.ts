@@ -78,8 +78,9 @@ async function judge(
   const path = join(tree, mutant.path)
   const source = readFileSync(path, 'utf8')
   for (const proof of proofsOf(mutant.path, slow)) {
-    const limit = limits.get(proof.name) ?? (await limitOf(proof, tree))
-    limits.set(proof.name, limit)
+    const key = proof.command.join(' ')
+    const limit = limits.get(key) ?? (await limitOf(proof, tree))
+    limits.set(key, limit)
     writeFileSync(path, applied(source, mutant))
     const passes = await holds(proof, tree, limit)
     writeFileSync(path, source)

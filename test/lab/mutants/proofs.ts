@@ -87,7 +87,7 @@ export function proofsOf(path: string, slow: boolean): Proof[] {
     .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
     .filter((test) => importedBy(test).has(path))
     .sort()
-  const unit = tests.length > 0 ? [{ name: tests.join(' '), command: bunTest(...tests) }] : []
+  const unit = tests.length > 0 ? [{ name: 'unit tests', command: bunTest(...tests) }] : []
   return [...unit, TYPES, ...(slow ? proven.slow : [])]
 }
 

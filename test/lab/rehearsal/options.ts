@@ -75,6 +75,10 @@ ${Object.entries(SCENARIOS)
   .map(([name, { shows }]) => `  ${name.padEnd(17)}${shows}`)
   .join('\n')}
 `,
+  examples: [
+    ['rehearse', 'every scenario'],
+    ['rehearse --list', 'what there is'],
+  ],
   explain,
   options,
   notes: `

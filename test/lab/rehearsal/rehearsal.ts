@@ -47,8 +47,8 @@ export class Rehearsal {
   private readonly names = new Names()
   readonly balancer: Balancer
   readonly instances: Instances
-  /** What it is waiting for. */
-  waitsFor = 'nothing'
+  /** What it does, or waits for, at the moment. */
+  doing = 'start'
   private readonly startedAt = Date.now()
   private readonly marks: Mark[] = []
   private readonly expectations: Expectation[] = []
@@ -130,7 +130,7 @@ export class Rehearsal {
       trusted,
     )
     this.mark('load begins')
-    await this.until('the first responses', () => this.load.requests > 0)
+    await this.until('the first response has come', () => this.load.requests > 0)
     this.alarms = new AlarmWatch(
       this.plane,
       this.balancer,
@@ -189,6 +189,7 @@ export class Rehearsal {
 
   /** Records a moment for the page, and prints it. */
   mark(what: string): void {
+    this.doing = what
     this.marks.push({ at: Date.now(), what })
     const seconds = ((Date.now() - this.startedAt) / 1000).toFixed(1)
     console.error(`${this.assignment.scenario.padEnd(16)}${seconds.padStart(6)} s  ${what}`)
@@ -304,7 +305,7 @@ export class Rehearsal {
   /** Waits until the running refresh has reached its first checkpoint. */
   async checkpoint(): Promise<void> {
     await this.until(
-      'the first checkpoint',
+      'it reaches the first checkpoint',
       () => this.plane.running?.checkpointReachedAt !== undefined,
     )
     this.mark('first checkpoint')
@@ -312,8 +313,7 @@ export class Rehearsal {
 
   /** Waits as long as the scenario may take. */
   async until(what: string, condition: () => boolean): Promise<void> {
-    this.waitsFor = what
+    this.doing = `waits until ${what}`
     while (!condition()) await Bun.sleep(50)
-    this.waitsFor = 'nothing'
   }
 }

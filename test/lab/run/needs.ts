@@ -100,11 +100,17 @@ export const NEEDS = {
     says: 'Go',
     prepare: () => (Bun.which('go') ? goTool('actionlint') : Promise.resolve()),
   },
-  executable: { prepare: () => succeed(['scripts/build'], { cwd: root }) },
-  'arm64 executable': {
-    prepare: () => succeed(['scripts/build', '--arch', 'arm64'], { cwd: root }),
-  },
+  executable: { prepare: () => build() },
+  'arm64 executable': { prepare: () => build('--arch', 'arm64') },
 } as const satisfies Record<string, Kind>
+
+let built: Promise<unknown> = Promise.resolve()
+
+/** One after another, since builds share a list of checksums. */
+function build(...options: string[]): Promise<unknown> {
+  built = built.then(() => succeed(['scripts/build', ...options], { cwd: root }))
+  return built
+}
 
 export type Need = keyof typeof NEEDS
 

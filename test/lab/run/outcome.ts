@@ -14,6 +14,7 @@ export interface Outcome {
 const NOTHING: Outcome = { passed: 0, failed: 0, skipped: 0, leftOut: [] }
 /** Of one job. A run with many failures is still read from its end. */
 const FAILURE_LINES = 80
+const LINE_LENGTH = 500
 
 export const missing = (reason: string): Outcome => ({
   ...NOTHING,
@@ -61,6 +62,6 @@ function failuresIn(log: string): string[] {
 
 const cut = (lines: string[]) =>
   [
-    ...lines.slice(0, FAILURE_LINES),
+    ...lines.slice(0, FAILURE_LINES).map((line) => line.slice(0, LINE_LENGTH)),
     ...(lines.length > FAILURE_LINES ? [`… and ${lines.length - FAILURE_LINES} lines more`] : []),
   ].join('\n')

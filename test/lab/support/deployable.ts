@@ -56,7 +56,7 @@ function withoutProvider({ group, templateId, url, alarms }: Cloud): string {
   const locals = `locals {
   aws_autoscaling_group_main          = { name = "${group}" }
   aws_launch_template_main            = { id = "${templateId}", latest_version = length(var.history) + 1 }
-  aws_cloudwatch_metric_alarm_rollout = { for name in ${JSON.stringify(alarms)} : name => { alarm_name = name } }
+  rollout_alarms                      = ${JSON.stringify(alarms)}
   url                                 = "${url}"
 }
 `

@@ -61,9 +61,18 @@ describe(`a clone adopted as ${NAME}`, () => {
     const left = found
       .trim()
       .split('\n')
-      // A route, a greeting, and Redis commands.
-      .filter((line) => !/\/hello\b|hello\.ts|helloRoutes|Hello, |\+hello |\bHELLO\b/.test(line))
+      // A route, a greeting, a key, and Redis commands.
+      .filter(
+        (line) =>
+          !/\/hello\b|hello\.ts|helloRoutes|Hello\b|\+hello |\bHELLO\b|hello:|'hello'|\\nhello\b/.test(
+            line,
+          ),
+      )
     expect(left).toEqual([])
+    // Of prose, what somebody would copy.
+    const commands = `^# ${name}$|${'`'}${name} [a-z-]+|/${name}/(provenance|production)`
+    const documents = await $`git grep -n -E -e ${commands} -- *.md`.cwd(clone).nothrow().text()
+    expect(documents).toBe('')
   })
 
   test.each(['check', 'unit', 'http', 'terraform'])(
@@ -84,11 +93,18 @@ describe(`a clone adopted as ${NAME}`, () => {
 
 test.each([
   [[], "got ''"],
-  [['Notes'], "got 'Notes'"],
+  [['TeamNotes'], "got 'TeamNotes'"],
   [['team_notes'], "got 'team_notes'"],
   [['a', 'b'], "got 'a b'"],
 ])('scripts/adopt %j exits with 2 and says what it expects', async (words, got) => {
   const { exitCode, stderr } = await $`scripts/adopt ${words}`.cwd(root).nothrow().quiet()
   expect(exitCode).toBe(2)
-  expect(stderr.toString()).toBe(`adopt: ${got}, expected a NAME (scripts/adopt --help)\n`)
+  expect(stderr.toString()).toBe(
+    `adopt: ${got}, expected a NAME of lower-case letters, digits and hyphens, from a letter to a letter or digit, 2 to 20 in all (scripts/adopt --help)\n`,
+  )
+})
+
+test('scripts/adopt refuses the name that it has', async () => {
+  const { exitCode, stderr } = await $`scripts/adopt ${name}`.cwd(root).nothrow().quiet()
+  expect([exitCode, stderr.toString()]).toEqual([1, `adopt: it is called ${name} already\n`])
 })

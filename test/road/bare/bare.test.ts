@@ -37,9 +37,21 @@ test('scripts/start serves, and the curl commands of the README work', async () 
 })
 
 test('scripts/test passes parts that install packages and stub commands', async () => {
-  const { code, out, err } = await onBareMachine('scripts/test check unit binary/commands')
+  const { code, out, err } = await onBareMachine('scripts/test check unit scripts/provision')
   if (code !== 0) console.log(out.slice(-4000), err.slice(-4000))
   expect(out).toMatch(/\n\d{2,} passed, 0 failed, 0 skipped\n$/)
+  expect(code).toBe(0)
+})
+
+test('scripts/test unpacks a Redis without root, and passes what needs it', async () => {
+  // The clone is root's, in root's home.
+  const { code, out, err } = await onBareMachine(`
+    chmod 755 /root && mkdir -p test/.cache && chown -R nobody .
+    setpriv --reuid nobody --regid nogroup --clear-groups \\
+      env HOME=/root/repository/test/.cache scripts/test store/sentinel`)
+  if (code !== 0) console.log(out.slice(-4000), err.slice(-4000))
+  expect(err).toContain('unpacking redis-server ')
+  expect(out).toMatch(/\n[1-9]\d* passed, 0 failed, 0 skipped\n$/)
   expect(code).toBe(0)
 })
 

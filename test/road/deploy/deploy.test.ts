@@ -22,7 +22,6 @@ import { layOutProject } from '../../lab/support/deployable.ts'
 import { stubCommand } from '../../lab/support/stub.ts'
 import {
   ALARM,
-  awsEnvironment,
   GROUP,
   NEW_IMAGE,
   OLD_IMAGE,
@@ -158,7 +157,6 @@ describe('deploy --plan', () => {
     const unset = {
       HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
       HELLO_ROLLOUT_WATCH_SECONDS: '',
-      ...awsEnvironment(scene.double.url, 'administrator'),
     }
     scene.plane.group.warmupSeconds = 60
     const quiet = await run(['--plan', 'HEAD'], unset)

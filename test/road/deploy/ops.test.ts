@@ -25,6 +25,12 @@ beforeAll(async () => {
         restartMs: 300,
         commands: {
           status: { exitCode: 0, stdout: `release=${OLD}\nhealth=200\n`, stderr: '' },
+          traffic: {
+            exitCode: 0,
+            stdout:
+              '{"9464":{"started":1,"requests":1000,"serverErrors":3,"buckets":{"0.01":900,"0.02":1000}},"9465":{"started":1,"requests":200,"serverErrors":0,"buckets":{"0.01":180,"0.02":200}}}',
+            stderr: '',
+          },
           logs: { exitCode: 0, stdout: 'one\ntwo\n', stderr: '' },
         },
       },
@@ -50,12 +56,12 @@ test('ops --help says how long it is known who did what', async () => {
 })
 
 describe('ops status', () => {
-  test('shows release, age, zone and health of each instance', async () => {
+  test('shows release, age, zone, health and traffic of each instance', async () => {
     const { out, code } = await ops('status')
     expect(code).toBe(0)
     for (const id of inService()) {
       const line = out.split('\n').find((each) => each.startsWith(id)) ?? ''
-      expect(line).toMatch(/eu-west-1[abc] +a{12} +\d+ s +InService +healthy +200 +10\.0\.0\.\d/)
+      expect(line).toMatch(/eu-west-1[abc] +a{12} +\d+ s +InService +healthy +200 +10\.0\.0\.\d +1200 +3 +6\/19$/)
     }
   })
 

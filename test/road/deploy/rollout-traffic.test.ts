@@ -3,7 +3,7 @@ import { denied } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
 import type { Ran } from '../../lab/support/command.ts'
 import { begin, receipt, releases, scene, ship, useRollout } from './fixtures/rollout.ts'
-import { awsEnvironment, NEW, NEW_IMAGE, OLD, OLD_IMAGE } from './fixtures/scene.ts'
+import { NEW, NEW_IMAGE, OLD, OLD_IMAGE } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 
 setDefaultTimeout(PATIENCE_MS)
@@ -13,7 +13,6 @@ useRollout()
 /** Ships version 2 and reads often what users get; nobody has set how long a checkpoint lasts. */
 const shipWithUsers = async (extra: Record<string, string> = {}): Promise<Ran> =>
   await ship([], {
-    ...awsEnvironment(scene.double.url, 'administrator'),
     HELLO_ROLLOUT_TRAFFIC_SECONDS: '0.2',
     HELLO_ROLLOUT_CHECKPOINT_DELAY_SECONDS: '',
     HELLO_ROLLOUT_WATCH_SECONDS: '',

@@ -79,7 +79,10 @@ describe('scripts/start', () => {
   }, 300_000)
 
   test('reports an invalid setting once, and exits as the service does', async () => {
-    const done = await run([join(root, 'scripts/start'), '0'], {
+    using folder = temporaryFolder()
+    const clone = await cloneInto(folder.path)
+    const done = await run(['scripts/start', '0'], {
+      cwd: clone,
       env: { ...process.env, TIMEZONE: 'Mars' },
     })
     expect(done.code).toBe(78)

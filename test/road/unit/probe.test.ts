@@ -2,21 +2,25 @@ import { expect, spyOn, test } from 'bun:test'
 import { observe } from '../../../scripts/lib/probe/observe.ts'
 import { Probe } from '../../../scripts/lib/probe/probe.ts'
 import { service } from '../../../scripts/lib/service.ts'
+import { eventually } from '../../lab/support/process.ts'
 
 /** How many health checks of the probe fail, of how many, when they get `body` with 503. */
 async function failedOf(body: object): Promise<{ requests: number; failed: number }> {
+  let asked = 0
   await using server = Bun.serve({
     port: 0,
-    fetch: (request) =>
-      new URL(request.url).pathname === service.health.path
+    fetch: (request) => {
+      asked++
+      return new URL(request.url).pathname === service.health.path
         ? Response.json(body, { status: 503 })
-        : Response.json({ version: 'a', instance: 'i-1' }),
+        : Response.json({ version: 'a', instance: 'i-1' })
+    },
   })
   const url = `http://localhost:${server.port}`
   const probe = new Probe({ url, release: undefined, rate: 100, token: undefined })
   probe.hasCanary = false
   probe.start()
-  await Bun.sleep(300)
+  await eventually('the probe has asked twenty times', () => asked > 20)
   await probe.stop()
   return probe.figures()
 }

@@ -23,7 +23,7 @@ const member = (id: string, changes: Partial<Member>): Member => ({
 const fleet: Fleet = {
   at,
   group: {} as Fleet['group'],
-  name: 'hello-production',
+  name: 'any-production',
   desired: 2,
   templateVersion: 1,
   members: [
@@ -57,7 +57,7 @@ test.each([60, 80])('a terminal of %d columns shows all that matters of a rollou
   const text = rows.join(' ')
   expect(text).toContain('i-0123456789abcdef1 is warming up.')
   expect(text).toContain('goes back in 9:20 unless another new instance becomes healthy')
-  expect(text).toContain('undo it: scripts/rollout rollback --group hello-production')
+  expect(text).toContain('undo it: scripts/rollout rollback --group any-production')
   expect(text).toMatch(/i-0123456789abcdef0 +a{12} +40 s +healthy/)
   expect(text).toMatch(/i-0123456789abcdef1 +b{12} +40 s +unhealthy/)
   if (columns === 80) expect(text).toContain('unhealthy (FailedHealthChecks)')

@@ -98,6 +98,16 @@ test('every request is logged as a JSON line with what an operator needs', async
   })
 })
 
+test('LOG_LEVEL=debug logs good health checks, too', async () => {
+  await using service = await startService({ LOG_LEVEL: 'debug' })
+  await healthy(service)
+  await eventually('one is logged', async () =>
+    (await service.log()).some(
+      ({ level, route, status }) => level === 'debug' && route === '/hc' && status === 200,
+    ),
+  )
+})
+
 test('a worker listens when its store answers, so that none of its requests fails; without a store after half a second', async () => {
   await using redis = await startRedis()
   await using slow = await delayed(redis.port, 200)

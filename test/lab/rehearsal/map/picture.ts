@@ -23,16 +23,15 @@ export function pictureOf(map: LagMap): string {
   const cells = map.cells.map((cell) => {
     const [column, row] = [LAGS.indexOf(cell.lag), DRAINS.indexOf(cell.drain)]
     const failed = failuresOf(cell)
-    return `<rect x="${x(column) + 2}" y="${y(row) + 2}" width="${WIDTH - 4}" height="${HEIGHT - 4}" rx="4" fill="${colour(failed)}"/>
-${text(x(column) + WIDTH / 2, y(row) + 26, 'cell', failed)}`
+    return `<rect x="${x(column) + 2}" y="${y(row) + 2}" width="${WIDTH - 4}" height="${HEIGHT - 4}" rx="4" fill="${colour(failed)}"/>${text(x(column) + WIDTH / 2, y(row) + 26, 'cell', failed)}`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}">
 <title>${verdictOf(map)}</title>
 <style>${STYLE}</style>
 ${text(8, 24, 'verdict', verdictOf(map))}
 ${text(x(LAGS.length / 2), 56, '', 'how late the load balancer is')}
-${LAGS.map((lag, column) => text(x(column) + WIDTH / 2, 82, '', `${lag} s`)).join('\n')}
-${DRAINS.map((drain, row) => text(LEFT - 8, y(row) + 26, 'side', `drain of ${drain} s`)).join('\n')}
+${LAGS.map((lag, column) => text(x(column) + WIDTH / 2, 82, '', `${lag} s`)).join('')}
+${DRAINS.map((drain, row) => text(LEFT - 8, y(row) + 26, 'side', `drain of ${drain} s`)).join('')}
 ${cells.join('\n')}
 <rect class="default" x="${LEFT + 1}" y="${y(DRAINS.indexOf(map.defaultDrain)) + 1}" width="${WIDTH * LAGS.length - 2}" height="${HEIGHT - 2}" rx="5"/>
 </svg>
