@@ -157,7 +157,7 @@ test('long waits are told on stderr, and so is what has not ended in time', asyn
   expect(code).toBe(4)
   expect(out).toBe('')
   expect(err).toContain(`logs: 0 of ${SIZE} instances have answered\n`)
-  for (const id of ids()) expect(err).toContain(`${id}: logs ended with status InProgress\n`)
+  for (const id of ids()) expect(err).toContain(`${id}: logs ended with status Cancelled\n`)
 })
 
 test('Ctrl-C ends a wait for answers at once', async () => {
