@@ -128,7 +128,8 @@ export async function bakeLocally(
     pruneImages(root, KEPT_IMAGES)
     return image
   } finally {
-    await $`rm -rf --one-file-system ${work}`
+    // By its path: the rm of Bun's shell does not know the option.
+    await $`/bin/rm -rf --one-file-system ${work}`
   }
 }
 

@@ -41,7 +41,9 @@ export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> 
       { name: sbomName(arch), sha256: sums.sbom },
       amiArtifact(ami),
     ]
-    attest(plane, ami, stated(plane, ami, { parameters: { arch }, artifacts }))
+    // That A and B are, the commits say: B is an empty one.
+    const { id: compatibleWith = '' } = assignment.releases.find((each) => each.name !== name) ?? {}
+    attest(plane, ami, stated(plane, ami, { parameters: { arch, compatibleWith }, artifacts }))
     Object.assign(plane.images.get(ami)?.tags ?? {}, sums)
     await Bun.write(statementOf(rehearsal, name), accountOf(plane).values.get(keptAt(ami)) ?? '')
   }
