@@ -61,7 +61,9 @@ describe('ops status', () => {
     expect(code).toBe(0)
     for (const id of inService()) {
       const line = out.split('\n').find((each) => each.startsWith(id)) ?? ''
-      expect(line).toMatch(/eu-west-1[abc] +a{12} +\d+ s +InService +healthy +200 +10\.0\.0\.\d +1200 +3 +6\/19$/)
+      expect(line).toMatch(
+        /eu-west-1[abc] +a{12} +\d+ s +InService +healthy +200 +10\.0\.0\.\d +1200 +3 +6\/19$/,
+      )
     }
   })
 
