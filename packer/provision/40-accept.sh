@@ -131,7 +131,8 @@ check_leftovers() {
   done
   # The agent has it while it runs; when it has stopped, a unit of 30-clean.sh removes it.
   [[ ! -e /var/lib/amazon/ssm/Vault ]] ||
-    [[ $(systemctl show --property ActiveState,ExecStop app-forget-instance.service) == *active*/var/lib/amazon/ssm/Vault* ]] ||
+    { systemctl --quiet is-active app-forget-instance.service &&
+      [[ $(systemctl cat app-forget-instance.service) == *ExecStop=*/var/lib/amazon/ssm/Vault* ]]; } ||
     problem 'a registration key of the SSM agent that every instance would share: /var/lib/amazon/ssm/Vault'
   [[ ! -s /etc/machine-id ]] || problem '/etc/machine-id is not empty: every instance would share this identity'
   found=$(find /root /home -xdev \( -name '.*_history' -o -name .aws -o -name .netrc -o -name 'id_*' \) 2>/dev/null)

@@ -90,7 +90,7 @@ data "aws_iam_policy_document" "rollout" {
 
   statement {
     sid       = "Answers"
-    actions   = ["ssm:GetAutomationExecution", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations"]
+    actions   = ["ssm:CancelCommand", "ssm:GetAutomationExecution", "ssm:GetCommandInvocation", "ssm:ListCommandInvocations"]
     resources = ["*"]
   }
 }

@@ -80,11 +80,11 @@ export function explain(error: unknown): string {
   const { message } = parts(error)
   switch (classifyError(error)) {
     case 'credentials':
-      return `AWS credentials are missing or not accepted (${message}). Sign in (for example \`aws sso login\`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`
+      return `AWS credentials${ofProfile()} are missing or not accepted (${message}). Sign in (for example \`aws sso login\`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`
     case 'expired':
       return `The AWS credentials have expired (${message}). Sign in again (for example \`aws sso login\`) and repeat the command.`
     case 'region':
-      return `No usable AWS region (${message}). Pass --region NAME or set AWS_REGION, for example eu-west-1.`
+      return `No usable AWS region${ofProfile()} (${message}). Pass --region NAME or set AWS_REGION, for example eu-west-1.`
     case 'denied':
       return `AWS denied access: ${message}. Use credentials whose role allows this action, or have it added to the role's policy.`
     case 'group':
@@ -96,6 +96,11 @@ export function explain(error: unknown): string {
     case 'other':
       return message
   }
+}
+
+function ofProfile(): string {
+  const profile = process.env.AWS_PROFILE
+  return profile ? ` of the profile '${profile}' (AWS_PROFILE)` : ''
 }
 
 function endpoint(): string {

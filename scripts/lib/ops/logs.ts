@@ -1,13 +1,14 @@
 import { pause } from '../aws/retry.ts'
 import { runOnEach } from '../aws/ssm.ts'
-import type { Ops } from './settings.ts'
+import { printable } from '../cli/format.ts'
+import type { Ops, OpsSettings } from './settings.ts'
 
-/** Prints the last lines of each instance's journal; with `follows`, new lines too. */
+/** Prints the last lines of each instance's journal; with `follow`, new lines too. */
 export async function logs(
   ops: Ops,
   ids: string[],
   lines: number,
-  follows: boolean,
+  { follow: follows, json }: Pick<OpsSettings, 'follow' | 'json'>,
 ): Promise<boolean> {
   const seen = new Map<string, string[]>()
   let allAnswered = true
@@ -29,7 +30,9 @@ export async function logs(
       }
       const now = stdout.split('\n').filter(Boolean)
       const prefix = ids.length > 1 ? `${id} ` : ''
-      for (const line of unseen(seen.get(id) ?? [], now)) ops.print(`${prefix}${line}`)
+      for (const line of unseen(seen.get(id) ?? [], now)) {
+        ops.print(json ? JSON.stringify({ instance: id, line }) : printable(prefix + line))
+      }
       seen.set(id, now)
     }
     if (follows) await pause(ops.followMs, ops.signal)

@@ -22,17 +22,18 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
       return EXIT.ok
     }
     case 'logs':
-      return (await logs(ops, ids, settings.lines, settings.follow)) ? EXIT.ok : EXIT.failed
+      return (await logs(ops, ids, settings.lines, settings)) ? EXIT.ok : EXIT.failed
     case 'bundle':
       return await bundle(ops, ids, settings)
     case 'restart':
       await restart(ops, fleet, members, !settings.unspaced)
+      if (settings.json) ops.print(JSON.stringify({ restarted: ids }))
       return EXIT.ok
     case 'undrain':
       refuseOldRelease(fleet, members)
-      return await standby(ops, id, settings.verb)
+      return await standby(ops, id, settings.verb, settings.json)
     case 'drain':
-      return await standby(ops, id, settings.verb)
+      return await standby(ops, id, settings.verb, settings.json)
     case 'shell':
       return await openShell(id, settings)
   }
@@ -53,7 +54,11 @@ function chosen(fleet: Fleet, { instances, verb, group }: OpsSettings): Member[]
   })
 }
 
-async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Promise<number> {
+async function bundle(
+  ops: Ops,
+  ids: string[],
+  { out, reason, json }: OpsSettings,
+): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   const outcomes = await runOnEach(aws, ids, {
     group,
@@ -64,11 +69,16 @@ async function bundle(ops: Ops, ids: string[], { out, reason }: OpsSettings): Pr
     timeoutMs,
     note: ops.note,
   })
-  for (const { id, status, stdout, stderr } of outcomes) {
-    const file = join(out, `${id}.txt`)
-    await Bun.write(file, `${stdout}${stderr}`)
-    ops.print(`${file} (${status})`)
+  const files = outcomes.map(({ id, status }) => ({
+    instance: id,
+    file: join(out, `${id}.txt`),
+    status,
+  }))
+  for (const [index, { file, status }] of files.entries()) {
+    await Bun.write(file, `${outcomes[index]?.stdout}${outcomes[index]?.stderr}`)
+    if (!json) ops.print(`${file} (${status})`)
   }
+  if (json) ops.print(JSON.stringify(files, undefined, 2))
   return outcomes.every(({ status }) => status === 'Success') ? EXIT.ok : EXIT.failed
 }
 
@@ -82,7 +92,12 @@ function refuseOldRelease({ templateVersion, name }: Fleet, members: Member[]): 
 }
 
 // An automation has no comment: the reason is recorded with a command on the same instance.
-async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise<number> {
+async function standby(
+  ops: Ops,
+  id: string,
+  verb: 'drain' | 'undrain',
+  json: boolean,
+): Promise<number> {
   const { aws, group, comment, pollMs, timeoutMs } = ops
   await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
   await runAutomation(aws, {
@@ -93,6 +108,10 @@ async function standby(ops: Ops, id: string, verb: 'drain' | 'undrain'): Promise
     pollMs,
     timeoutMs,
   })
+  if (json) {
+    ops.print(JSON.stringify({ instance: id, inService: verb === 'undrain' }))
+    return EXIT.ok
+  }
   ops.print(
     verb === 'drain'
       ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`

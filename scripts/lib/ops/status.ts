@@ -14,6 +14,9 @@ import { readCounters, sinceStart } from '../probe/counters.ts'
 import { type Answered, Sum } from '../probe/traffic.ts'
 import type { Ops } from './settings.ts'
 
+/** As many as one command takes. */
+const MOST_FOR_TRAFFIC = 50
+
 /** What an instance reports over SSM, alongside what AWS reports about it. */
 export interface Report extends Member {
   /** From /etc/app/release. */
@@ -36,10 +39,13 @@ export async function report(ops: Ops, members: Member[]): Promise<Report[]> {
       ops.warn(`the instances could not be asked over SSM: ${explain(error)}`)
       return []
     }),
-    runOnEach(aws, ids, { ...options, verb: 'traffic' }).catch((error) => {
-      ops.warn(`what the instances have answered could not be read over SSM: ${explain(error)}`)
-      return []
-    }),
+    // Not of a large fleet, which SSM would throttle: there, ask for some.
+    ids.length > MOST_FOR_TRAFFIC
+      ? []
+      : runOnEach(aws, ids, { ...options, verb: 'traffic' }).catch((error) => {
+          ops.warn(`what the instances have answered could not be read over SSM: ${explain(error)}`)
+          return []
+        }),
   ])
   for (const { id, status, stdout, stderr } of outcomes) {
     if (status === NOT_ASKED) ops.warn(`${id} could not be asked over SSM: ${stderr}`)

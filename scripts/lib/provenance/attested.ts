@@ -48,7 +48,7 @@ export async function provenanceOf(
   const builders = readTrustedBuilders()
   if (builders.length === 0) {
     throw new Stop(
-      `no builder is trusted yet: add the one that bakes to ${TRUSTED_BUILDERS} (scripts/README.md, "Provenance"), or pass --unattested. Nothing was changed.`,
+      `no builder is trusted yet: add the one that bakes to ${TRUSTED_BUILDERS} (scripts/docs/provenance.md), or pass --unattested. Nothing was changed.`,
     )
   }
   try {
@@ -64,7 +64,7 @@ export async function provenanceOf(
   } catch (error) {
     const why = error instanceof Stop ? error.message : explain(error).replace(/\.$/, '')
     throw new Stop(
-      `where ${image.ami_id} of release ${shortRelease(image.release)} comes from is not proven: ${why}. Bake the release with a trusted builder (scripts/README.md, "Provenance"), or pass --unattested. Nothing was changed.`,
+      `where ${image.ami_id} of release ${shortRelease(image.release)} comes from is not proven: ${why}. Bake the release with a trusted builder (scripts/docs/provenance.md), or pass --unattested. Nothing was changed.`,
     )
   }
 }

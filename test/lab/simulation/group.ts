@@ -1,3 +1,4 @@
+import { ROUND_SECONDS } from '../../../scripts/lib/probe/traffic.ts'
 import type { Settings } from '../../../scripts/lib/rollout/options.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import { wallClock } from '../aws-double/clock.ts'
@@ -123,7 +124,7 @@ export function settingsOf(
     pollSeconds: 15,
     patienceSeconds: 300,
     // Less often than by default: every call takes time to simulate.
-    trafficSeconds: releases.includes('broken for users') ? 10 : 30,
+    trafficSeconds: releases.includes('broken for users') ? ROUND_SECONDS : 30,
     // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,

@@ -126,7 +126,7 @@ export class Promises {
       }
     }
     for (const version of this.marked()) {
-      if (!rolledBack.has(version)) {
+      if (!rolledBack.has(version) && !this.leftSetting()) {
         this.broken.push(`version ${version} is marked but was never rolled back`)
       }
     }
@@ -163,7 +163,7 @@ export class Promises {
   /** Checks what must hold once nothing fails any more. */
   atTheEnd(): void {
     this.look()
-    if (this.undoesFirst) return
+    if (this.undoesFirst || this.leftSetting()) return
     if (this.inService().includes(1)) this.broken.push('someone went back beyond what ran at first')
     for (const version of this.marked()) {
       if (version <= 2) this.broken.push(`the good release ${version} is marked`)
@@ -281,6 +281,13 @@ export class Promises {
   /** Whether the version is of the running release: that its setting was rolled back condemns nothing. */
   private isSetting(version: number): boolean {
     return this.script.changesSetting && version === 3
+  }
+
+  /** Whether a rollback left the release of both versions: it goes to another when AWS does not know which served before. */
+  private leftSetting(): boolean {
+    return (
+      this.isSetting(3) && this.plane.refreshes.some(({ desiredVersion }) => desiredVersion === 1)
+    )
   }
 
   /** Whether others take part, or the start was interrupted or killed. */

@@ -63,6 +63,8 @@ describe.each(VERBS)('%s', (verb, args) => {
     expect(code).toBe(1)
     expect(err).toContain('AWS credentials are missing or not accepted')
     expect(err).toContain('aws sso login')
+    const named = await complaint(verb, args(), { ...env, AWS_PROFILE: 'nope' })
+    expect(named.err).toContain("AWS credentials of the profile 'nope' (AWS_PROFILE) are missing")
   })
 
   test('says so when credentials have expired', async () => {

@@ -278,6 +278,36 @@ describe('ops shell', () => {
   })
 })
 
+describe('with --json', () => {
+  test('logs prints an object for each line, and bundle its files', async () => {
+    scene.behave(OLD_IMAGE, {
+      commands: { logs: { exitCode: 0, stdout: 'one\ntwo\n', stderr: '' } },
+    })
+    const { out } = await ops('logs', first(), '--json')
+    expect(out).toBe(
+      ['one', 'two'].map((line) => `${JSON.stringify({ instance: first(), line })}\n`).join(''),
+    )
+    const bundle = await ops('bundle', first(), '--json', '--out', folder)
+    const file = join(folder, `${first()}.txt`)
+    expect(JSON.parse(bundle.out)).toEqual([{ instance: first(), file, status: 'Success' }])
+  })
+
+  test('restart, drain and undrain say what they did', async () => {
+    const id = first()
+    const words = [id, '--json', '--reason', 'x']
+    expect(JSON.parse((await ops('restart', ...words, '--unspaced')).out)).toEqual({
+      restarted: [id],
+    })
+    const drained = JSON.parse((await ops('drain', ...words)).out)
+    expect(drained).toEqual({ instance: id, inService: false })
+    await until(() => inService().length === 3, 'another instance is in its place')
+    const back = JSON.parse((await ops('undrain', ...words)).out)
+    expect(back).toEqual({ instance: id, inService: true })
+    scene.plane.group.desired = 3
+    await until(() => inService().length === 3, 'the group is as large as before')
+  })
+})
+
 describe('ops refuses', () => {
   test.each([
     [[], 'say what to do'],

@@ -98,7 +98,7 @@ describe('rollback', () => {
   test('after a way back that was cancelled, continues it', async () => {
     await begin()
     await ship()
-    const slowly = ['--checkpoints', '50,100', '--checkpoint-delay-seconds', '900']
+    const slowly = ['--checkpoints', '50,100', '--checkpoint-delay-seconds', '36000']
     const first = rollout(['rollback', ...slowly], scene.as('deploy'))
     await until(() => releases().includes(OLD), 'an instance is back')
     expect((await ended(rollout(['cancel']))).code).toBe(0)
@@ -113,7 +113,7 @@ describe('rollback', () => {
     await begin()
     const child = rollout([...toNew(scene), '--watch-seconds', '2000'])
     await until(() => status() === 'Baking', 'the refresh bakes')
-    scene.behave(OLD_IMAGE, { bootMs: 2500 })
+    scene.behave(OLD_IMAGE, { bootMs: 8000 })
     scene.plane.rollBackRefresh()
     const ran = await back()
     expect(ran.out).toContain('a rollback to version 1 is already running: following it')

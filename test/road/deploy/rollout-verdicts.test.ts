@@ -74,7 +74,7 @@ describe('rollout start', () => {
       preferences: {
         minHealthyPercentage: 100,
         maxHealthyPercentage: 200,
-        checkpointPercentages: [50, 100],
+        checkpointPercentages: [33, 100],
         checkpointDelay: 120,
         bakeTime: 30,
         skipMatching: true,
@@ -148,7 +148,8 @@ describe('rollout start', () => {
       join(found?.folder ?? '', failed[0] as string, 'bundle.txt'),
     ).text()
     expect(bundle).toContain('status=78')
-    expect(commands(scene.plane)[0]?.Comment).toContain('evidence')
+    const comments = commands(scene.plane).map(({ Comment }) => Comment)
+    expect(comments).toContain('rollout: evidence from a failed instance')
   })
 
   test('rolls back on its own when new instances never become healthy', async () => {
@@ -201,7 +202,7 @@ describe('rollout start', () => {
     expect(cancelled.out).toContain('refresh Cancelled; in service: ')
     expect(cancelled.code).toBe(0)
     expect((await ended(child)).code).toBe(4)
-    expect((await receipt()).releases).toEqual({ [OLD]: 1, [NEW]: 2 })
+    expect((await receipt()).releases).toEqual({ [OLD]: 2, [NEW]: 1 })
   })
 
   test('exits with 5 when its time is up, and leaves the refresh running', async () => {

@@ -49,7 +49,9 @@ export function ssm(parameters: Record<string, string>): JsonActions {
     },
     'AmazonSSM.DescribeDocument': (input) => {
       const document = find(input)
-      return document ? { Document: describe(document) } : { __type: 'InvalidDocument' }
+      return document
+        ? { Document: describe(document) }
+        : { __type: 'InvalidDocument', message: 'The document does not exist.' }
     },
     'AmazonSSM.GetDocument': find,
     'AmazonSSM.DescribeDocumentPermission': () => ({ AccountIds: [] }),

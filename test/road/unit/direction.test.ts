@@ -103,10 +103,12 @@ describe('a refresh to the saved version, or to none,', () => {
 
   test('that was rolled back, longer ago than the change before it is remembered, condemns nobody', () => {
     const recycled = { ...refresh('Successful', 2), desired: undefined }
-    for (const later of [[recycled], [refresh('Successful', 3)]]) {
-      const saved = later[0]?.desired ?? 2
-      const refreshes = [...later, refresh('RollbackSuccessful', 2)]
-      const history = { saved, present: [saved], refreshes, recorded: 2 }
+    for (const [saved, later, recorded] of [
+      [2, recycled, undefined],
+      [3, refresh('Successful', 3), 2],
+    ] as const) {
+      const refreshes = [later, refresh('RollbackSuccessful', 2)]
+      const history = { saved, present: [saved], refreshes, recorded }
       expect(rolledBackReleases(history, release, [])).toEqual([])
       expect(directionOf(history)).toMatchObject({ kind: 'settled', undone: undefined })
     }

@@ -1,4 +1,5 @@
 import { expect, spyOn, test } from 'bun:test'
+import { observe } from '../../../scripts/lib/probe/observe.ts'
 import { Probe } from '../../../scripts/lib/probe/probe.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import { eventually } from '../../lab/support/process.ts'
@@ -69,3 +70,18 @@ test.each([
     await probe.stop()
   },
 )
+
+test('the right answer of an instance of another launch template version is not what was rolled out', async () => {
+  await using server = Bun.serve({
+    port: 0,
+    fetch: () => Response.json({ version: 'a', instance: 'i-0123456789abcdef0' }),
+  })
+  const url = `http://localhost:${server.port}`
+  const observed = async (isMeant: boolean): Promise<string> => {
+    const inService = async () => [{ id: 'i-0123456789abcdef0', isMeant }]
+    const { problem } = await observe({ url, release: 'a', inService, timeoutMs: 0, pauseMs: 1 })
+    return problem
+  }
+  expect(await observed(true)).toBe('')
+  expect(await observed(false)).toBe('i-0123456789abcdef0 has another launch template version')
+})
