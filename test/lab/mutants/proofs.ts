@@ -39,11 +39,14 @@ const binary = (...files: string[]): Proof => ({
   ],
 })
 
+/** In process: the others need the executable. */
+const SERVICE = ['test/service/unit/*.test.ts', 'test/service/http/{api,hostile}.test.ts']
+
 /** What proves each file that decides something; the first whose pattern matches counts. */
 export const PROVEN: Proven[] = [
   {
     files: ['src/store/*.ts'],
-    fast: ['test/service/{unit,http}/*.test.ts', 'test/service/store/cluster-route.test.ts'],
+    fast: [...SERVICE, 'test/service/store/cluster-route.test.ts'],
     slow: [
       { name: 'store', command: bunTest('test/service/store') },
       binary('outage', 'durability'),
@@ -51,7 +54,7 @@ export const PROVEN: Proven[] = [
   },
   {
     files: ['src/**/*.ts'],
-    fast: ['test/service/{unit,http}/*.test.ts'],
+    fast: SERVICE,
     slow: [
       binary('cli', 'stop', 'systemd', 'listeners', 'discovery', 'abuse', 'requests', 'machine'),
     ],
