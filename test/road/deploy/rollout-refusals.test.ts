@@ -145,7 +145,7 @@ describe('rollout start refuses', () => {
 
   test('a probe too slow for the answers that a checkpoint requires', async () => {
     expect(await refusal([...toNew(scene), '--rate', '0.1'])).toContain(
-      'a checkpoint requires 20 answers from the new release, but the probe would get only about 6',
+      'a checkpoint requires 20 answers from the new release, but the probe would get only about 3',
     )
   })
 
