@@ -3,7 +3,7 @@ import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { runAutomation } from '../fleet/automation.ts'
-import { countReleases, type Fleet } from '../fleet/fleet.ts'
+import { countReleases, type Fleet, present } from '../fleet/fleet.ts'
 import { markRolledBack, recordPrevious } from '../fleet/marks.ts'
 import { previousVersion } from '../fleet/previous.ts'
 import {
@@ -65,6 +65,10 @@ async function undo(context: Context): Promise<number> {
         async () => direction.refreshId,
       )
     case 'recycling': {
+      const { templateVersion: saved } = fleet
+      const isMixed = present(fleet).some(({ templateVersion }) => templateVersion !== saved)
+      // Where there is no way back, this refuses before anything is stopped.
+      if (!isMixed) await previousVersion(context.aws, seen)
       progress.note(
         'stopping a refresh that only replaces instances by others of their own version',
       )

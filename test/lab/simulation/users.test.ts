@@ -17,18 +17,26 @@ const ALIKE: Record<string, World> = {
   'a zone is sick': { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 0 } },
   'the store fails for a minute': { requests: 100, store: { share: 0.5, from: 5, to: 11 } },
 }
-const RUNS = 2000
+/** A large fleet takes longer to play. Of a thousand rollouts one is stopped, at most, in the long run. */
+const RUNS = { 2: 1000, 3: 1000, 20: 200 }
+const MOST = 2
 
-describe(`in ${RUNS} rollouts where both releases are as good, of which two at most are stopped,`, () => {
-  for (const size of [2, 3, 20])
-    test.each(Object.entries(ALIKE))(`on ${size} instances, %s`, (what, world) => {
-      const fleet = fleetOf(size, 6)
-      let stopped = 0
-      for (let seed = 1; seed <= RUNS; seed++) if (play(seed, world, fleet)) stopped++
-      if (stopped > 0) console.log(`${size} instances, ${what}: ${stopped} stopped`)
-      expect(stopped).toBeLessThanOrEqual(2)
-    })
-})
+describe.each(Object.entries(RUNS))(
+  'on %s instances, where both releases are as good,',
+  (size, runs) => {
+    test.each(Object.entries(ALIKE))(
+      `at most ${MOST} of ${runs} rollouts are stopped: %s`,
+      (what, world) => {
+        const fleet = fleetOf(Number(size), 6)
+        let stopped = 0
+        for (let seed = 1; seed <= runs; seed++) if (play(seed, world, fleet)) stopped++
+        if (stopped > 0) console.log(`${size} instances, ${what}: ${stopped} stopped`)
+        expect(stopped).toBeLessThanOrEqual(MOST)
+      },
+      300_000,
+    )
+  },
+)
 
 test('where a zone falls sick while only the new release serves there, nobody can tell them apart', () => {
   const world = { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 10 } }

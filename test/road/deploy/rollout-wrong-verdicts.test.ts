@@ -56,6 +56,15 @@ describe('rollback', () => {
     },
   )
 
+  test('leaves a refresh that only recycles instances alone where there is no way back', async () => {
+    await begin()
+    scene.plane.startRefresh(undefined, RECYCLE)
+    const { code, err } = await back()
+    expect(err).toContain('there is no launch template version before 1')
+    expect(code).toBe(1)
+    expect(scene.plane.refreshes.at(-1)?.status).not.toBe('Cancelling')
+  })
+
   test.each(['rollback', 'cancel'])(
     '%s ends with 5 when AWS never ends cancelling',
     async (verb) => {
