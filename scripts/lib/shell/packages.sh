@@ -71,6 +71,6 @@ if [[ ! -e $policy && ! -L $policy ]] || grep -qsF "$mark" "$policy"; then
   chmod 755 "$policy"
 fi
 apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -qq --no-install-recommends "$@"
 SCRIPT
 )
