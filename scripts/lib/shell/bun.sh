@@ -18,17 +18,32 @@ bun_for() {
     ! is_listed "$each" || { echo "$each"; return; }
   done
   echo "installing Bun $bun_version for $1 into .tools/bun" >&2
-  # shellcheck source=scripts/lib/shell/packages.sh
-  source "$root/scripts/lib/shell/packages.sh"
-  need_packages curl ca-certificates || return
   mkdir -p "${kept%/*}"
-  curl -fsSL --retry 3 "https://registry.npmjs.org/@oven/$package/-/$package-$bun_version.tgz" |
-    tar -xzO package/bin/bun >"$kept.new" || return
+  download_bun "$1" >"$kept.new" || return
   is_listed "$kept.new" ||
     { echo "the Bun $bun_version for $1 that was downloaded is not the one in scripts/lib/shell/bun.sha256" >&2; return 1; }
   chmod 755 "$kept.new"
   mv "$kept.new" "$kept"
   echo "$kept"
+}
+
+# download_bun PLATFORM: print the executable, from the npm package if npm is there, otherwise from Bun's own release.
+download_bun() {
+  local folder
+  folder=$(mktemp -d)
+  # shellcheck disable=SC2064 # the folder of this call
+  trap "rm -rf '$folder'" RETURN
+  if command -v npm >/dev/null; then
+    (cd "$folder" && npm pack --silent "@oven/bun-$1@$bun_version" >/dev/null) || return
+    tar -xzOf "$folder"/*.tgz package/bin/bun
+  else
+    # shellcheck source=scripts/lib/shell/packages.sh
+    source "$root/scripts/lib/shell/packages.sh"
+    need_packages curl unzip ca-certificates || return
+    curl -fsSL --retry 3 -o "$folder/bun.zip" \
+      "https://github.com/oven-sh/bun/releases/download/bun-v$bun_version/bun-$1.zip" || return
+    unzip -p "$folder/bun.zip" "bun-$1/bun"
+  fi
 }
 
 install_bun() {

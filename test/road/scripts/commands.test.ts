@@ -230,7 +230,8 @@ describe('Bun', () => {
     const clone = await cloneInto(folder.path)
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
-    const own = 'bash sed mkdir dirname uname touch env ln cat mv chmod sha256sum tar gzip'
+    const own =
+      'bash sed mkdir mktemp rm dirname uname touch env ln cat mv chmod sha256sum tar gzip flock'
     for (const tool of own.split(' ')) symlinkSync(Bun.which(tool) as string, join(bin, tool))
     const packed = join(folder.path, 'package/bin')
     mkdirSync(packed, { recursive: true })
@@ -238,8 +239,8 @@ describe('Bun', () => {
     // Stands in for the registry, which a test machine may not reach.
     stubCommand(
       bin,
-      'curl',
-      `#!/bin/bash\n[[ "$*" == *"/@oven/bun-linux-"*"-${Bun.version}.tgz" ]] || exit 22\ntar -chC '${folder.path}' package | gzip -1\n`,
+      'npm',
+      `#!/bin/bash\n[[ "$*" == *"@oven/bun-linux-"*"@${Bun.version}" ]] || exit 22\ntar -chC '${folder.path}' package | gzip -1 >bun.tgz\n`,
     )
     stubCommand(bin, 'dpkg-query', '#!/bin/bash\necho installed')
     const install = () =>
