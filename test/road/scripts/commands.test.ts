@@ -225,9 +225,10 @@ describe('scripts/test', () => {
 })
 
 describe('Bun', () => {
-  test('comes from the registry at the pinned version, and is refused unless its checksum is listed', async () => {
+  test('comes through npm at the pinned version, and is refused unless its checksum is listed', async () => {
     using folder = temporaryFolder()
     const clone = await cloneInto(folder.path)
+    rmSync(join(clone, '.tools'), { recursive: true, force: true })
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
     const own =
