@@ -75,7 +75,7 @@ describe(`a clone adopted as ${NAME}`, () => {
     expect(documents).toBe('')
   })
 
-  test.each(['check', 'unit', 'http', 'terraform'])(
+  test.each(['check', 'unit', 'http', 'terraform/terraform', 'terraform/instance'])(
     'passes scripts/test %s',
     async (part) => await succeeds('scripts/test', part),
     TIMEOUT_MS,
