@@ -115,7 +115,8 @@ async function attempt(job: Job, turn: (expected: number) => Promise<Disposable>
 }
 
 for (const alone of [false, true]) {
-  const turn = turns(alone ? 1 : availableParallelism())
+  // One more than there are cores: many wait for something most of the time.
+  const turn = turns(alone ? 1 : availableParallelism() + 1)
   const some = jobs.filter((job) => job.alone === alone)
   some.sort((one, other) => expected(other) - expected(one))
   await Promise.all(some.map((job) => attempt(job, turn)))
