@@ -2,7 +2,7 @@ import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
 import { age, releaseCounts } from '../cli/format.ts'
 import { countReleases, inService, isHealthy } from '../fleet/fleet.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
 

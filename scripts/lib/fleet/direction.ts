@@ -1,5 +1,5 @@
 import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
-import { isRunning, isTurnedRound } from './status.ts'
+import { isRunning, isTurnedRound } from './refresh-status.ts'
 
 /** What the direction depends on in an instance refresh. Versions are those of the group's launch template. */
 export interface Refresh {

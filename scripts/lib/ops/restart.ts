@@ -10,7 +10,7 @@ import {
   type Member,
   suspendedProcesses,
 } from '../fleet/fleet.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import type { Ops } from './settings.ts'
 
 const PROCESSES = ['HealthCheck']

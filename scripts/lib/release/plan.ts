@@ -6,7 +6,7 @@ import { countReleases, type Fleet, FleetWatch, inService, isHealthy } from '../
 import { requestsPerSecond } from '../fleet/load.ts'
 import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import { type Survey, survey } from '../fleet/survey.ts'
 import { forecast } from '../probe/forecast.ts'
 import type { Provenance } from '../provenance/attested.ts'

@@ -4,7 +4,7 @@ import { EXIT, Stop } from '../cli/errors.ts'
 import { releaseCounts } from '../cli/format.ts'
 import { countReleases } from '../fleet/fleet.ts'
 import { cancelRefresh } from '../fleet/refresh.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import { type Context, keepingSight, noteOperator, untilFleet, whereItGoesOn } from './context.ts'
 
 /** Stops the refresh where it is, and waits until AWS has done so. */

@@ -9,8 +9,8 @@ import { findUrl } from '../fleet/url.ts'
 import type { Receipt } from '../receipt/receipt.ts'
 import { writeReceipt } from '../receipt/write.ts'
 import { type Evidence, EvidenceFolder } from './evidence.ts'
+import { type Progress, progressOn } from './live-view.ts'
 import type { Settings } from './options.ts'
-import { type Progress, progressOn } from './progress.ts'
 
 /** What every verb uses. */
 export interface Context {

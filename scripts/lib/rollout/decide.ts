@@ -2,7 +2,7 @@ import type { InstanceRefreshStatus } from '@aws-sdk/client-auto-scaling'
 import { clockTime } from '../cli/format.ts'
 import { type Fleet, isHealthy, type Member, present } from '../fleet/fleet.ts'
 import { reasonOf } from '../fleet/refresh.ts'
-import { isLaunching, isReversible, isRunning, isTurnedRound } from '../fleet/status.ts'
+import { isLaunching, isReversible, isRunning, isTurnedRound } from '../fleet/refresh-status.ts'
 import type { Answers } from '../probe/probe.ts'
 import type { Ending } from './verdict.ts'
 

@@ -4,7 +4,7 @@ import { Interrupted, pause, type RetryPolicy, withRetry } from '../aws/retry.ts
 import { type Fleet, type FleetWatch, inService, type Member } from '../fleet/fleet.ts'
 import { markRolledBack } from '../fleet/marks.ts'
 import { rollBackRefresh } from '../fleet/refresh.ts'
-import { isGivenUp } from '../fleet/status.ts'
+import { isGivenUp } from '../fleet/refresh-status.ts'
 import type { Probe } from '../probe/probe.ts'
 import type { TrafficWatch } from '../probe/traffic-watch.ts'
 import {
@@ -17,8 +17,8 @@ import {
   step,
 } from './decide.ts'
 import type { Evidence } from './evidence.ts'
+import type { Progress } from './live-view.ts'
 import type { Settings } from './options.ts'
-import type { Progress } from './progress.ts'
 import type { Ending } from './verdict.ts'
 
 export interface FollowOptions {

@@ -5,7 +5,7 @@ import { type Fleet, inService, isHealthy, suspendedProcesses } from '../fleet/f
 import { findImage, findVersion, type TemplateVersion } from '../fleet/images.ts'
 import { byOperator } from '../fleet/marks.ts'
 import { obstacleTo } from '../fleet/previous.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import type { Checkpoints } from './decide.ts'
 import type { Settings } from './options.ts'
 

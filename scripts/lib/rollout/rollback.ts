@@ -13,7 +13,7 @@ import {
   rollBackRefresh,
   startRefresh,
 } from '../fleet/refresh.ts'
-import { isRunning } from '../fleet/status.ts'
+import { isRunning } from '../fleet/refresh-status.ts'
 import type { Survey } from '../fleet/survey.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
 import {

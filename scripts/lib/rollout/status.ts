@@ -4,7 +4,7 @@ import { countReleases, suspendedLine } from '../fleet/fleet.ts'
 import { operatorOf } from '../fleet/marks.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { type Context, surveyed } from './context.ts'
-import { memberTable } from './progress.ts'
+import { memberTable } from './live-view.ts'
 
 /** Prints the group once. */
 export async function status(context: Context): Promise<number> {

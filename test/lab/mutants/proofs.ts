@@ -61,7 +61,7 @@ export const PROVEN: Proven[] = [
   },
   {
     files: [
-      'scripts/lib/fleet/{direction,status}.ts',
+      'scripts/lib/fleet/{direction,refresh-status}.ts',
       'scripts/lib/probe/{alone,failures,latency}.ts',
       'scripts/lib/rollout/{decide,verdict}.ts',
     ],

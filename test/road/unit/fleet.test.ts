@@ -7,7 +7,7 @@ import {
   isReversible,
   isRunning,
   isTurnedRound,
-} from '../../../scripts/lib/fleet/status.ts'
+} from '../../../scripts/lib/fleet/refresh-status.ts'
 
 const member = (templateVersion: number, lifecycle = 'InService'): Member => ({
   id: `i-${templateVersion}`,

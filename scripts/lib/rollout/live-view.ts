@@ -1,7 +1,7 @@
 import { age, clockTime, painter, shortRelease, table, wrapped } from '../cli/format.ts'
 import type { Fleet, Member } from '../fleet/fleet.ts'
 import { reasonOf } from '../fleet/refresh.ts'
-import { isGivenUp, isRunning } from '../fleet/status.ts'
+import { isGivenUp, isRunning } from '../fleet/refresh-status.ts'
 import type { Figures } from '../probe/figures.ts'
 
 /** What to show at one moment. */

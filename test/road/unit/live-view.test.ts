@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Fleet, Member } from '../../../scripts/lib/fleet/fleet.ts'
-import { frame } from '../../../scripts/lib/rollout/progress.ts'
+import { frame } from '../../../scripts/lib/rollout/live-view.ts'
 
 const at = new Date('2026-01-01T00:10:00Z')
 
