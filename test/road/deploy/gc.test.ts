@@ -61,8 +61,13 @@ describe.skipIf(noMinistack !== undefined)('scripts/gc', () => {
     await Bun.write(
       releases,
       JSON.stringify({
-        ami_id: 'ami-0',
-        history: ['ami-1', ids[10], ids[3]].map((ami_id) => ({ ami_id })),
+        release: 'a'.repeat(40),
+        ami_id: 'ami-00000000000000001',
+        history: ['ami-00000000000000002', ids[10], ids[3]].map((ami_id) => ({
+          release: 'b'.repeat(40),
+          ami_id,
+          bumped_at: '2026-01-02',
+        })),
       }),
     )
     await autoScaling.send(

@@ -184,7 +184,10 @@ describe('what a person at the terminal reads', () => {
     const ran = await ship([], { ...former, HELLO_ROLLOUT_BAK_SECONDS: '1' })
     expect(ran.err).toContain('HELLO_ROLLOUT_BAK_SECONDS is ignored: there is no such option')
     expect(scene.plane.refreshes[0]?.preferences.bakeTime).toBe(40)
-    expect((await back('--bake-seconds', '7')).code).toBe(0)
+    // Not the runbook, which does not watch at the end.
+    const deployer = scene.as('deploy')
+    const undone = await ended(rollout(['rollback', '--bake-seconds', '7'], deployer))
+    expect(undone.code).toBe(0)
     expect(scene.plane.refreshes[0]?.preferences.bakeTime).toBe(7)
     const help = await runScript('rollout', ['--help'])
     expect(help.out.replaceAll(/\s+/g, ' ')).toContain('--bake-seconds is its former name')
