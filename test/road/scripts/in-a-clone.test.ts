@@ -205,7 +205,7 @@ describe('scripts/test', () => {
     const bin = join(folder.path, 'bin')
     mkdirSync(bin)
     // Without Terraform on PATH.
-    for (const tool of ['bash', 'dirname', 'sed', 'uname', 'git'])
+    for (const tool of ['bash', 'cat', 'dirname', 'sed', 'uname', 'git'])
       symlinkSync(Bun.which(tool) as string, join(bin, tool))
     symlinkSync(process.execPath, join(bin, 'bun'))
     const env = { PATH: bin, HOME: folder.path }
