@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { cloneTo } from '../support/clone.ts'
 import { run } from '../support/command.ts'
 import { temporaryFolder } from '../support/process.ts'
-import { randomOf } from '../support/random.ts'
 import { applied, describeMutant, type Mutant, mutantsOf } from './generate.ts'
 import { PROVEN, type Proof, proofsOf } from './proofs.ts'
 

@@ -1,5 +1,5 @@
 import { type Reading, Traffic } from '../../../scripts/lib/probe/traffic.ts'
-import { randomOf } from '../support/random.ts'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 export const ROUND_SECONDS = 10

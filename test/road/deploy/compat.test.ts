@@ -9,10 +9,10 @@ import {
   shorten,
 } from '../../../scripts/lib/release/compat/history.ts'
 import { play } from '../../../scripts/lib/release/compat/play.ts'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { run } from '../../lab/support/command.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
-import { randomOf } from '../../lab/support/random.ts'
 import { compatible, incompatible, steps } from './compat/changes.ts'
 
 const folder = temporaryFolder()

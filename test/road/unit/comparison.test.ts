@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Comparison } from '../../../scripts/lib/probe/failures.ts'
-import { randomOf } from '../../lab/support/random.ts'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 
 interface Rates {
   fresh: number

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { LatencyComparison } from '../../../scripts/lib/probe/latency.ts'
-import { randomOf } from '../../lab/support/random.ts'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 
 const REQUESTS = ['PUT /hello/x', 'GET /hello/x', 'GET /hc', 'GET /version']
 

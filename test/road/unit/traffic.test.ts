@@ -3,7 +3,7 @@ import { Concentration } from '../../../scripts/lib/probe/concentration.ts'
 import { readCounters, since } from '../../../scripts/lib/probe/counters.ts'
 import { Traffic } from '../../../scripts/lib/probe/traffic.ts'
 import { sample } from '../../../scripts/lib/probe/traffic-watch.ts'
-import { randomOf } from '../../lab/support/random.ts'
+import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 
 /** Readings of one instance of each release and two more of the old, each with so many requests and failures in total. */
 const readings = (requests: number, failures: [fresh: number, ...others: number[]]) =>

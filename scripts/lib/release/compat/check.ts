@@ -6,6 +6,7 @@ import { canary, NO_CANARY, type StoreKind, service } from '../../service.ts'
 import { executableOf } from './executable.ts'
 import { Model, makeHistory, type Side, type Step, shorten } from './history.ts'
 import { type Break, play, type Stage } from './play.ts'
+import { randomOf } from './random.ts'
 import { missingFor, startStore } from './store.ts'
 
 export interface Wishes {
@@ -106,14 +107,3 @@ function describe(history: Step[], word: string): string[] {
 }
 
 const wordOf = (index: number): string => (canary ?? NO_CANARY).keyOf('Compat', index)
-
-/** Repeatable random numbers from 0 to 1 for `seed` (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

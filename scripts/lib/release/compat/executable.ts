@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { $ } from 'bun'
 import { Stop } from '../../cli/errors.ts'
 import { shortRelease } from '../../cli/format.ts'
+import { copyCommit } from '../../cli/git.ts'
 import { root, service } from '../../service.ts'
 
 const arch = process.arch === 'arm64' ? 'arm64' : 'x64'
@@ -30,16 +31,16 @@ export async function executableOf(name: string, say: (line: string) => void): P
   say(`building ${shortRelease(commit)}`)
   const folder = mkdtempSync(join(tmpdir(), `${service.name}-compat-`))
   try {
-    await $`git clone --quiet --shared --no-checkout ${root} ${folder}`.quiet()
-    await $`git -C ${folder} checkout --quiet --detach ${commit}`.quiet()
-    const built = await $`scripts/build --arch ${arch}`.cwd(folder).nothrow().quiet()
+    const clone = join(folder, 'clone')
+    await copyCommit(root, commit, clone)
+    const built = await $`scripts/build --arch ${arch}`.cwd(clone).nothrow().quiet()
     if (built.exitCode !== 0) {
       const words = `${built.stdout}${built.stderr}`.trim().split('\n').slice(-5).join('; ')
       throw new Stop(`${shortRelease(commit)} could not be built here: ${words}`)
     }
     mkdirSync(join(root, 'dist/releases', commit), { recursive: true })
     // Renamed when it is whole: another run may look for it.
-    cpSync(join(folder, 'dist', file), `${kept}.${process.pid}`)
+    cpSync(join(clone, 'dist', file), `${kept}.${process.pid}`)
     renameSync(`${kept}.${process.pid}`, kept)
   } finally {
     rmSync(folder, { recursive: true, force: true })

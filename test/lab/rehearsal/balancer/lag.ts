@@ -1,4 +1,4 @@
-import { randomOf } from '../../support/random.ts'
+import { randomOf } from '../../../../scripts/lib/release/compat/random.ts'
 
 /**
  * No request is dropped while the nodes are up to so many seconds late. The times in src, systemd and terraform are chosen
