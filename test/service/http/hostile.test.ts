@@ -181,17 +181,6 @@ describe('a token', () => {
     })
     expect(response.status).toBe(404)
   })
-
-  test.each(['read first', 'write first'])(
-    'that is configured with both scopes has write: %s',
-    async (order) => {
-      const both = [entry, entry.replace('read:', 'write:')]
-      if (order === 'write first') both.reverse()
-      const app = testApp({ tokens: parseTokenHashes(both.join()) })
-      const init = put({ dateOfBirth: '2000-01-01' }, { Authorization: `Bearer ${token}` })
-      expect((await app.request('/hello/Ada', init)).status).toBe(204)
-    },
-  )
 })
 
 describe('a page that the client has', () => {
