@@ -16,7 +16,7 @@ export function createErrorHandler(respond: Responder, discardBody: DiscardBody,
   function failure(error: Error, { env: { requestId } }: AppContext): Problem {
     if (error instanceof StoreUnavailable) {
       log.warn({ event: 'store-unavailable', requestId, reason: error.message })
-      const detail = 'The store did not answer in time; try again shortly.'
+      const detail = 'The store does not answer in time, or refuses; try again shortly.'
       return new Problem('store-unavailable', detail, { headers: { 'Retry-After': '1' } })
     }
     log.error({ event: 'internal-error', requestId, err: error })

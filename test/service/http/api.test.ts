@@ -121,13 +121,42 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     )
   })
 
-  test('application/json may have parameters', async () => {
-    const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
-    const response = await testApp().request(
-      '/hello/Ada',
-      put({ dateOfBirth: '2000-01-01' }, headers),
-    )
-    expect(response.status).toBe(204)
+  test.each([
+    ['Application/JSON; charset=utf-8', 'Identity', 204],
+    ['application/json;charset="UTF-8"; profile=x;', '', 204],
+    ['application/json; charset=utf-16', '', 415],
+    ['application/json; charset="latin1"', '', 415],
+    ['application/json; charset', '', 415],
+    ['application/json, text/plain', '', 415],
+    ['application/jsonp', '', 415],
+    ['application/json', 'gzip', 415],
+    ['application/json', 'identity, br', 415],
+  ])('a body of the type %s and the encoding "%s" gets %d', async (type, encoding, status) => {
+    const headers = { 'Content-Type': type, ...(encoding && { 'Content-Encoding': encoding }) }
+    const init = put({ dateOfBirth: '2000-01-01' }, headers)
+    const response = await testApp().request('/hello/Ada', init)
+    expect(response.status).toBe(status)
+    if (status === 204) return
+    const wanted = response.headers.get(encoding ? 'accept-encoding' : 'accept')
+    expect(wanted).toBe(encoding ? 'identity' : 'application/json')
+  })
+
+  test('of a property that comes twice the last one counts, as everywhere in JavaScript', async () => {
+    const app = testApp({ currentDay: today })
+    const twice = '{"dateOfBirth":"2000-01-01","dateOfBirth":"1999-11-30"}'
+    expect((await app.request('/hello/Ada', put(twice))).status).toBe(204)
+    expect(await (await app.request('/hello/Ada')).json()).toEqual({
+      message: 'Hello, Ada! Happy birthday!',
+    })
+  })
+
+  test('a stored date that has not come is greeted like any other', async () => {
+    const store = memoryStore()
+    await store.saveBirthday('Ada', today().add({ years: 1, days: 3 }))
+    const app = testApp({ currentDay: today, store })
+    expect(await (await app.request('/hello/Ada')).json()).toEqual({
+      message: 'Hello, Ada! Your birthday is in 3 day(s)',
+    })
   })
 })
 
