@@ -82,7 +82,7 @@ async function settled(
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const user = await find()
-    if (user?.Status?.toLowerCase() === 'active') return user
+    if (user?.Status === 'active') return user
     if (signal.aborted) throw new Stop('interrupted', EXIT.interrupted)
     if (Date.now() > deadline)
       throw new Stop(`the store's user ${group} is still ${user?.Status ?? 'gone'}`, EXIT.timedOut)

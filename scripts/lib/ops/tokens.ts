@@ -89,13 +89,14 @@ export async function listSecrets(parameters: Parameters): Promise<void> {
   console.log(`${parameters.path('redis-password')}: ${password ? 'exists' : 'is missing'}`)
   const tokens = await parameters.read('tokens')
   console.log(`${parameters.path('tokens')}: ${tokens ? 'exists' : 'is missing'}`)
-  for (const entry of tokens?.split(',') ?? []) console.log(entry.replaceAll(':', ' '.repeat(2)))
+  for (const entry of tokens?.split(/[\s,]+/).filter(Boolean) ?? [])
+    console.log(entry.replaceAll(':', ' '.repeat(2)))
 }
 
 /** The entries of the tokens. Throws `Stop` when there are none. */
 export async function entries(parameters: Parameters): Promise<string[]> {
   const tokens = await parameters.read('tokens')
-  if (tokens) return tokens.split(',')
+  if (tokens) return tokens.split(/[\s,]+/).filter(Boolean)
   throw new Stop(
     `${parameters.path('tokens')} does not exist in this region: run scripts/secrets first`,
   )
