@@ -442,6 +442,7 @@ describe('the workflows', () => {
       builder: 'https://example.com',
       commit: 'a'.repeat(40),
       parameters: {},
+      materials: [],
       artifacts: [{ name: 'executable', sha256: 'b'.repeat(64) }, amiArtifact('ami-0')],
       finishedAt: new Date(),
     })
