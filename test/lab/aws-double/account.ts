@@ -19,6 +19,8 @@ export interface Account {
   publicAddresses: boolean
   /** Instances that SSM has lost. */
   offline: Set<string>
+  /** What is saved for sessions; undefined: nothing. */
+  preferences: Record<string, unknown> | undefined
   /** Values by quota code: those that apply, and those that are only defaults. */
   quotas: Map<string, number>
   defaultQuotas: Map<string, number>
@@ -57,6 +59,11 @@ export interface Store {
   status: string
   /** By name, the status of each: of its shard, with ElastiCache. */
   nodes: Map<string, string>
+  /** Of the service's user. */
+  passwords: string[]
+  /** Has a real store take up `passwords`; until then, the user is being modified. */
+  takeUp?: (passwords: string[]) => Promise<void>
+  modifying: boolean
 }
 
 const accounts = new WeakMap<ControlPlane, Account>()
@@ -88,6 +95,7 @@ function wellAccount(group: string): Account {
     })),
     publicAddresses: false,
     offline: new Set(),
+    preferences: undefined,
     quotas: new Map([['L-1216C47A', 256]]),
     defaultQuotas: new Map([['L-7E6692B2', 1000]]),
     trust: new Map(),
@@ -105,6 +113,8 @@ function wellAccount(group: string): Account {
         [`${group}-0001-001`, 'available'],
         [`${group}-0001-002`, 'available'],
       ]),
+      passwords: ['first'],
+      modifying: false,
     },
     parameters: new Map([
       [`/${name}/${environment}/redis-password`, 'SecureString'],

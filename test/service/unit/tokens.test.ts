@@ -1,5 +1,10 @@
 import { expect, test } from 'bun:test'
-import { createToken, entryOf, parseTokenHashes } from '../../../src/config/tokens.ts'
+import {
+  createToken,
+  entryOf,
+  fingerprintOf,
+  parseTokenHashes,
+} from '../../../src/config/tokens.ts'
 
 test('a new token is recognised by its entry, with its scope', () => {
   const reader = createToken('read')
@@ -59,4 +64,14 @@ test('a date that is none, or has not come, is refused; that of a clock a day ah
     expect(() => dated(date)).toThrow(`entry 1: got the date ${date}, expected a day up to today`)
   for (const date of ['2024-02-29', today.add({ days: 1 })])
     expect(dated(date)).toMatchObject([{ madeOn: String(date) }])
+})
+
+test('a fingerprint tells the same secrets from others, whatever tokens are called and in which order they are', () => {
+  const [one, two] = [createToken('read', 'one').entry, createToken('write').entry]
+  const of = (list: string, password?: string) => fingerprintOf(parseTokenHashes(list), password)
+  const known = of(`${one},${two}`, 'secret')
+  expect(known).toMatch(/^[0-9a-f]{16}$/)
+  expect(of(`${two}:shop,${one}`, 'secret')).toBe(known)
+  const others = [of(one, 'secret'), of(`${one},${two}`, 'other'), of(`${one},${two}`), of('')]
+  expect(new Set([known, ...others]).size).toBe(5)
 })

@@ -1,6 +1,7 @@
 import { accountOf, type Certificate, type Store } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
+import { ACCOUNT } from '../names.ts'
 import { CERTIFICATE_ARN, loadBalancerArn } from './elb.ts'
 import { metricOf } from './json.ts'
 import { NamedList, pageOf, type Query, type Xml } from './query.ts'
@@ -50,6 +51,14 @@ export const accountJson: Record<string, JsonAction> = {
     })),
   }),
 
+  GetDocument: (plane, { Name }) => {
+    const { preferences } = accountOf(plane)
+    if (Name !== 'SSM-SessionManagerRunShell' || !preferences) {
+      throw new ApiError('InvalidDocument', `Document with name ${Name} does not exist.`)
+    }
+    return { Name, Content: JSON.stringify({ schemaVersion: '1.0', inputs: preferences }) }
+  },
+
   DescribeInstanceInformation: (plane, input) => {
     const [filter] = input.Filters as { Key: string; Values: string[] }[]
     return {
@@ -88,6 +97,12 @@ export const accountJson: Record<string, JsonAction> = {
     return { Version: 1 }
   },
 
+  DeleteParameter: (plane, input) => {
+    if (!accountOf(plane).values.delete(String(input.Name)))
+      throw new ApiError('ParameterNotFound', '')
+    return {}
+  },
+
   GetServiceQuota: (plane, input) => quotaOf(accountOf(plane).quotas, input),
   GetAWSDefaultServiceQuota: (plane, input) => quotaOf(accountOf(plane).defaultQuotas, input),
 
@@ -96,6 +111,12 @@ export const accountJson: Record<string, JsonAction> = {
       throw new ApiError('ResourceNotFoundException', `Could not find ${input.CertificateArn}.`)
     }
     return { Certificate: certificateOf(accountOf(plane).certificate, loadBalancerArn(plane)) }
+  },
+
+  DescribeUsers: (plane, input) => ({ Users: [userOf(plane, 'memorydb', String(input.UserName))] }),
+  UpdateUser: (plane, input) => {
+    const { Passwords } = input.AuthenticationMode as { Passwords: string[] }
+    return { User: setPasswords(plane, 'memorydb', String(input.UserName), Passwords) }
   },
 
   DescribeClusters: (plane, input) => {
@@ -150,6 +171,7 @@ export const accountQuery: Record<
         return {
           Role: {
             RoleName: role,
+            Arn: `arn:aws:iam::${ACCOUNT}:role/${role}`,
             AssumeRolePolicyDocument: encodeURIComponent(JSON.stringify(policyOf(trust))),
           },
         }
@@ -159,6 +181,14 @@ export const accountQuery: Record<
   elasticache: {
     namespace: 'http://elasticache.amazonaws.com/doc/2015-02-02/',
     actions: {
+      DescribeUsers: (plane, query) => {
+        const user = userOf(plane, 'elasticache', query.text('UserId') ?? '')
+        return { Users: [user] }
+      },
+      ModifyUser: (plane, query) => {
+        const passwords = query.list('AuthenticationMode.Passwords')
+        return setPasswords(plane, 'elasticache', query.text('UserId') ?? '', passwords)
+      },
       DescribeReplicationGroups: (plane, query) => {
         const store = storeOf(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
         if (!store) {
@@ -219,6 +249,40 @@ function certificateOf(certificate: Certificate, balancer: string): Json {
 function storeOf(plane: ControlPlane, engine: Store['engine'], name: string): Store | undefined {
   const { store } = accountOf(plane)
   return store?.engine === engine && name === plane.group.name ? store : undefined
+}
+
+/** The service's user of the store. */
+function userOf(plane: ControlPlane, engine: Store['engine'], name: string) {
+  const store = storeOf(plane, engine, name)
+  if (!store) throw new ApiError('UserNotFoundFault', `User ${name} not found.`, 404)
+  const { passwords, modifying } = store
+  return {
+    [engine === 'memorydb' ? 'Name' : 'UserId']: name,
+    Status: modifying ? 'modifying' : 'active',
+    Authentication: { Type: 'password', PasswordCount: passwords.length },
+  }
+}
+
+/** Replaces all of its passwords, of which there may be two (User Guides, "Authenticating users with ACLs", "RBAC"). */
+function setPasswords(
+  plane: ControlPlane,
+  engine: Store['engine'],
+  name: string,
+  passwords: string[],
+) {
+  const store = storeOf(plane, engine, name)
+  if (store?.modifying)
+    throw new ApiError('InvalidUserStateFault', `User ${name} is being modified.`)
+  if (passwords.length < 1 || passwords.length > 2)
+    throw new ApiError('InvalidParameterValue', 'A user has one or two passwords.')
+  if (store) {
+    store.modifying = true
+    store.passwords = passwords
+    void (store.takeUp?.(passwords) ?? Promise.resolve()).then(() => {
+      store.modifying = false
+    })
+  }
+  return userOf(plane, engine, name)
 }
 
 const policyOf = (conditions: Record<string, string | string[]>): Json => ({
