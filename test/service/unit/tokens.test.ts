@@ -50,12 +50,16 @@ test('a token that is listed twice is refused: with two scopes, which would it h
     )
 })
 
-test.each(['', ' ', ',', `${entry},`, `,${entry}`, `${entry},,${createToken('read').entry}`])(
-  'an empty entry is refused, as in %j',
-  (list) => {
-    expect(parseTokenHashes(list)).toBeUndefined()
-  },
-)
+test.each([
+  ['nothing', ''],
+  ['white space', ' '],
+  ['a comma', ','],
+  ['a comma at the end', `${entry},`],
+  ['a comma at the beginning', `,${entry}`],
+  ['two commas', `${entry},,${createToken('read').entry}`],
+])('a list with an empty entry is refused: %s', (_, list) => {
+  expect(parseTokenHashes(list)).toBeUndefined()
+})
 
 test('a date that is none, or has not come, is refused; that of a clock a day ahead is not', () => {
   const dated = (date: unknown) => parseTokenHashes(`read:${hash}:ci:${date}`)
