@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../../package.json'
@@ -12,6 +12,9 @@ import { offline } from '../../lab/support/terraform.ts'
 /** Has a hyphen, and no word that occurs in this tree. */
 const NAME = 'team-notes'
 const TIMEOUT_MS = 900_000
+
+/** Where the domain is, and nowhere else. */
+const PLACES = ['src/domain', 'scripts/lib/domain', 'test/service/domain']
 
 const folder = temporaryFolder()
 const clone = join(folder.path, 'clone')
@@ -27,6 +30,21 @@ const foldersOf = (path: string): string[] =>
   readdirSync(join(root, path), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(path, entry.name))
+
+/** Puts the notes beside this file in the place of birthdays; the page keeps its style and its icon. */
+function replaceDomain(): void {
+  for (const place of PLACES) {
+    for (const path of new Bun.Glob(`${place}/**`).scanSync(clone))
+      if (!/\.(css|svg)$/.test(path)) rmSync(join(clone, path))
+  }
+  const notes = join(import.meta.dir, 'notes')
+  for (const path of new Bun.Glob('**').scanSync(notes)) {
+    // Here, a file with the name of a test would be run as one.
+    const to = join(clone, path.replace(/^(test\/.*)\.ts$/, '$1.test.ts'))
+    mkdirSync(dirname(to), { recursive: true })
+    copyFileSync(join(notes, path), to)
+  }
+}
 
 /** Runs a command in the clone; fails with the end of its output unless it exits with 0. */
 async function succeeds(...words: string[]): Promise<void> {
@@ -54,7 +72,19 @@ describe(`a clone adopted as ${NAME}`, () => {
     await $`git config user.name test && git config user.email test@example.com`.cwd(clone)
     await succeeds('scripts/adopt', NAME)
     await succeeds('git', 'commit', '--quiet', '--all', '--message', 'Adopt')
+    replaceDomain()
+    await succeeds('git', 'add', '--all')
+    await succeeds('git', 'commit', '--quiet', '--message', 'Keep notes')
   }, TIMEOUT_MS)
+
+  test('has another domain, for which nothing outside of its places has changed', async () => {
+    const changed = await $`git diff --name-only HEAD~`.cwd(clone).text()
+    const elsewhere = changed
+      .trim()
+      .split('\n')
+      .filter((path) => !PLACES.some((place) => path.startsWith(`${place}/`)))
+    expect(elsewhere).toEqual([])
+  })
 
   test('has the former name only in routes and prose', async () => {
     const found = await $`git grep -n -i -e ${name} -- ':!*.md'`.cwd(clone).text()
