@@ -170,7 +170,7 @@ export const PARTS: Record<string, Part> = {
     alone: true,
   },
   adopt: {
-    proves: 'a clone under another name passes check, unit, http and terraform, and is baked',
+    proves: 'a clone under another name, with another domain, passes what knows them, and is baked',
     seconds: 240,
     needs: ['git', 'terraform', 'image', 'redis', 'systemd', 'shellcheck', 'schemathesis'],
   },

@@ -201,8 +201,8 @@ describe('in standalone mode and as a cluster, a store that cannot be reached sa
 
 describe('the permissions that src/README.md names', () => {
   const readme = readFileSync(join(root, 'src/README.md'), 'utf8')
-  const [, always = ''] = /`(~hello:\* [^`]*)`/.exec(readme) ?? []
-  const rules = always.replace('hello', name).split(' ')
+  const [, always = ''] = /`(~[\w-]+:\* [^`]*)`/.exec(readme) ?? []
+  const rules = always.replace(/[\w-]+/, name).split(' ')
   const grant = (server: RedisServer, ...more: string[]) =>
     server.client.call('ACL', 'SETUSER', name, 'on', '>s3cret', ...rules, ...more)
   const login = { username: name, password: 's3cret' }

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { name } from '../../../package.json'
 import type { ScannableStore } from '../../../src/store/key-value.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'
@@ -129,7 +130,7 @@ describe.each(names)('%s', (kind) => {
     await fill(store)
     const target = (await open('SQLite')).store
     const { text } = await exported(store, { parts: 2 })
-    const cut = `${text}{"key":"hello:v1:`
+    const cut = `${text}{"key":"${name}:v1:`
     const incomplete = await failure(imported(cut, target))
     const [, position] = /incomplete after the position (\S+)$/.exec(incomplete) ?? []
     const rest = await exported(store, { from: position as string })
