@@ -122,6 +122,7 @@ export const PARTS: Record<string, Part> = {
       gc: ['ministack'],
       permissions: ['terraform'],
       'rollout-emulator': ['ministack'],
+      rotate: ['redis', 'executable', 'curl'],
       secrets: ['ministack'],
       smoke: ['curl', 'jq'],
     },
