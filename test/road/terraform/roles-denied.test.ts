@@ -271,7 +271,7 @@ describe('a bake', () => {
 })
 
 describe('people on duty', () => {
-  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'shell']
+  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'shell']
   const from = { 'ec2:LaunchTemplate': TEMPLATE, 'ec2:IsLaunchTemplateResource': 'true' }
 
   test.each(
@@ -301,8 +301,8 @@ describe('people on duty', () => {
     const starting = (verb: string) => [
       ask('ssm:StartAutomationExecution', arn('ssm', `document/${NAME}-${verb}`)),
     ]
-    await expectDenied(['operator', 'shell'], starting('rollback'))
-    await expectDenied(['rollback', 'onDuty', 'shell'], starting('drain'))
+    await expectDenied(['operator', 'secrets', 'shell'], starting('rollback'))
+    await expectDenied(['rollback', 'onDuty', 'secrets', 'shell'], starting('drain'))
     await expectDenied(['operator'], [passing(`${NAME}-runbook`, 'ssm.amazonaws.com')])
     await expectDenied(['rollback', 'onDuty'], [passing(`${NAME}-automation`, 'ssm.amazonaws.com')])
   })
