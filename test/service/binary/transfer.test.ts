@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { name as service } from '../../../package.json'
-import { birthdayKey } from '../../../src/domain/store.ts'
+import { RECORDS } from '../../../src/domain/store.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 import { executable, healthy, runExecutable, startService } from '../../lab/support/executable.ts'
 import { missing, putLoad } from '../../lab/support/load.ts'
@@ -111,7 +111,7 @@ test('an export whose reader ends stops, and leaves it to the import to say how 
   using state = temporaryFolder()
   const store = openSqlite(join(state.path, `${service}.db`))
   await Promise.all(
-    Array.from({ length: 5000 }, (_, index) => store.set(birthdayKey(`${index}`), '1815-12-10')),
+    Array.from({ length: 5000 }, (_, index) => store.set(RECORDS.prefix + index, 'any')),
   )
   await store.close()
   const child = Bun.spawn(['bash', '-c', '"$0" export | head -n 1', executable], {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { birthdayKey, RECORDS } from '../../../src/domain/store.ts'
+import { name } from '../../../package.json'
 import type { ScannableStore } from '../../../src/store/key-value.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'
@@ -9,13 +9,19 @@ import { exportLines, importLines, type Total } from '../../../src/store/transfe
 import { eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { type RedisServer, startCluster, startRedis } from '../../lab/support/redis.ts'
 import { redisConfig } from '../../lab/support/store.ts'
+import { keyOf } from './contract.ts'
 
 const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())
 
 const COUNT = 5000
+const RECORDS = {
+  prefix: keyOf('v1:'),
+  isValid: (key: string, value: string) =>
+    key.startsWith(keyOf('v1:')) && !value.endsWith('-02-30'),
+}
 const entries = Array.from({ length: COUNT }, (_, index): [string, string] => [
-  birthdayKey(`user${index}`),
+  keyOf(`v1:user${index}`),
   String(Temporal.PlainDate.from('1900-01-01').add({ days: index })),
 ])
 
@@ -115,7 +121,7 @@ describe.each(names)('%s', (kind) => {
     const { text } = await exported(store, {
       between: () =>
         Promise.all(
-          Array.from({ length: 200 }, () => store.set(birthdayKey(`new${saved++}`), '2000-01-01')),
+          Array.from({ length: 200 }, () => store.set(keyOf(`v1:new${saved++}`), '2000-01-01')),
         ),
     })
     const target = (await open('SQLite')).store
@@ -129,7 +135,7 @@ describe.each(names)('%s', (kind) => {
     await fill(store)
     const target = (await open('SQLite')).store
     const { text } = await exported(store, { parts: 2 })
-    const cut = `${text}{"key":"hello:v1:`
+    const cut = `${text}{"key":"${name}:v1:`
     const incomplete = await failure(imported(cut, target))
     const [, position] = /incomplete after the position (\S+)$/.exec(incomplete) ?? []
     const rest = await exported(store, { from: position as string })
@@ -147,7 +153,7 @@ describe.each(names)('%s', (kind) => {
     const last = positions.at(-1) as string
     expect((await exported(store, { from: last })).total?.count).toBe(0)
     const beyond = last.includes('.') ? last.replace('.', '.9') : `${last}0`
-    for (const from of ['elsewhere', birthdayKey('nobody'), beyond])
+    for (const from of ['elsewhere', keyOf('v1:nobody'), beyond])
       expect(await failure(exported(store, { from }))).toBe(
         `the store has no position ${from}: begin again, without --from`,
       )
@@ -206,7 +212,7 @@ describe('what is not whole is refused, and nothing of its part written', () => 
 
   test('records that are not as they were written are counted', async () => {
     const { store } = await open('SQLite')
-    await store.set(birthdayKey('Ada'), '1815-12-10')
+    await store.set(keyOf('v1:Ada'), '1815-12-10')
     const { text } = await exported(store)
     const forgetful = { ...(await open('SQLite')).store, set: async () => {} }
     expect(await failure(imported(text, forgetful))).toStartWith('1 of 1 records are not as they')
@@ -215,23 +221,23 @@ describe('what is not whole is refused, and nothing of its part written', () => 
 
 test('what follows the end line is refused, and all before it imported', async () => {
   const { store } = await open('SQLite')
-  await store.set(birthdayKey('Ada'), '1815-12-10')
+  await store.set(keyOf('v1:Ada'), '1815-12-10')
   const { text } = await exported(store)
   const target = (await open('SQLite')).store
   const more = text + text
   expect(await failure(imported(more, target))).toBe(
     'line 4: expected nothing after the end line, up to which all is imported',
   )
-  expect(await target.get(birthdayKey('Ada'))).toBe('1815-12-10')
+  expect(await target.get(keyOf('v1:Ada'))).toBe('1815-12-10')
 })
 
 test('records that the end line follows without a checkpoint are imported', async () => {
   const { store } = await open('SQLite')
-  await store.set(birthdayKey('Ada'), '1815-12-10')
+  await store.set(keyOf('v1:Ada'), '1815-12-10')
   const { text } = await exported(store)
   const target = (await open('SQLite')).store
   await imported(text.replace(/{"checkpoint".*\n/, ''), target)
-  expect(await target.get(birthdayKey('Ada'))).toBe('1815-12-10')
+  expect(await target.get(keyOf('v1:Ada'))).toBe('1815-12-10')
 })
 
 test('a store that is not there is waited for as long as there is patience, and the error says why it was in vain', async () => {
@@ -243,7 +249,7 @@ test('a store that is not there is waited for as long as there is patience, and 
   const options = { from: undefined, progress() {}, patienceMs: 500 }
   expect(await failure(exportLines(store, RECORDS, options).next())).toBe(reason)
   const source = (await open('SQLite')).store
-  await source.set(birthdayKey('Ada'), '1815-12-10')
+  await source.set(keyOf('v1:Ada'), '1815-12-10')
   const { text } = await exported(source)
   expect(await failure(imported(text, store, undefined, 500))).toBe(reason)
 })
