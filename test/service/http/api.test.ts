@@ -1,8 +1,21 @@
 import { describe, expect, test } from 'bun:test'
 import { name } from '../../../package.json'
+import type { Store } from '../../../src/birthdays/store.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
-import { UnreadableRecord } from '../../../src/store/key-value.ts'
+import { StoreUnavailable, UnreadableRecord } from '../../../src/store/key-value.ts'
 import { memoryLog, memoryStore, testApp } from '../../lab/support/app.ts'
+
+interface OpenApi {
+  paths: Record<
+    string,
+    Record<string, { responses?: Record<string, { content?: Record<string, Examples> }> }>
+  >
+}
+
+interface Examples {
+  example?: { type: string }
+  examples?: Record<string, { value: { type: string } }>
+}
 
 const json = { 'Content-Type': 'application/json' }
 const put = (body: unknown, headers: Record<string, string> = json) => ({
@@ -158,6 +171,65 @@ describe('every path', () => {
       )
       expect(response.headers.get('allow')?.split(', ').sort()).toEqual(allowed.sort())
     }
+  })
+
+  test('answers with each error as the example in the OpenAPI document says', async () => {
+    const [reader, writer] = [createToken('read'), createToken('write')]
+    const tokens = parseTokenHashes(`${reader.entry},${writer.entry}`)
+    const down = async () => {
+      throw new StoreUnavailable('down')
+    }
+    const broken = async () => {
+      throw new Error('broken')
+    }
+    const using = (birthdayOf: Store['birthdayOf']) => ({
+      store: { ...memoryStore(), birthdayOf, saveBirthday: birthdayOf, forgetBirthday: birthdayOf },
+    })
+    type Attempt = { app?: object; path?: string; headers?: object; body?: string }
+    const attempts: Record<string, Attempt> = {
+      'invalid-username': { path: '/hello/R2D2' },
+      'invalid-birthday': { body: '{}' },
+      'malformed-json': { body: '{' },
+      'unsupported-media-type': { headers: { 'Content-Type': 'text/plain' } },
+      'body-too-large': { headers: { 'Content-Length': '99999' } },
+      unauthorized: { app: { tokens } },
+      forbidden: { app: { tokens }, headers: { Authorization: `Bearer ${reader.token}` } },
+      'unknown-user': {},
+      'internal-error': { app: using(broken as never) },
+      'store-unavailable': { app: using(down as never) },
+    }
+    const document = (await (await testApp().request('/openapi.json')).json()) as OpenApi
+    let compared = 0
+    for (const [method, { responses }] of Object.entries(
+      document.paths['/hello/{username}'] ?? {},
+    )) {
+      const contents = Object.values(responses ?? {}).flatMap(
+        ({ content }) => content?.['application/problem+json'] ?? [],
+      )
+      for (const { example, examples = {} } of contents) {
+        for (const value of example
+          ? [example]
+          : Object.values(examples).map((each) => each.value)) {
+          const type = value.type.split(':').at(-1) ?? ''
+          // Takes as long as it says: test/service/binary/abuse.test.ts waits for it.
+          if (type === 'request-timeout') continue
+          const {
+            app = {},
+            path = '/hello/Ada',
+            headers,
+            body = '{"dateOfBirth":"2000-01-01"}',
+          } = attempts[type] as Attempt
+          const response = await testApp(app).request(path, {
+            method: method.toUpperCase(),
+            headers: { ...json, ...headers },
+            ...(method === 'put' && { body }),
+          })
+          expect(await response.json()).toEqual({ ...value, instance: expect.any(String) })
+          compared++
+        }
+      }
+    }
+    expect(compared).toBe(20)
   })
 
   test('answers HEAD where it answers GET, without a body', async () => {
