@@ -59,6 +59,11 @@ export interface Store {
   status: string
   /** By name, the status of each: of its shard, with ElastiCache. */
   nodes: Map<string, string>
+  /** Of the service's user. */
+  passwords: string[]
+  /** Has a real store take up `passwords`; until then, the user is being modified. */
+  takeUp?: (passwords: string[]) => Promise<void>
+  modifying: boolean
 }
 
 const accounts = new WeakMap<ControlPlane, Account>()
@@ -108,6 +113,8 @@ function wellAccount(group: string): Account {
         [`${group}-0001-001`, 'available'],
         [`${group}-0001-002`, 'available'],
       ]),
+      passwords: ['first'],
+      modifying: false,
     },
     parameters: new Map([
       [`/${name}/${environment}/redis-password`, 'SecureString'],

@@ -127,6 +127,7 @@ export const PARTS: Record<string, Part> = {
       gc: ['ministack'],
       permissions: ['terraform'],
       'rollout-emulator': ['ministack'],
+      rotate: ['redis', 'executable', 'curl'],
       secrets: ['ministack'],
       smoke: ['curl', 'jq'],
     },

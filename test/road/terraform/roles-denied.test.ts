@@ -90,14 +90,15 @@ describe('nobody but administrators', () => {
       'removes the store or its users': [
         ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
         ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
-        ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`)),
+        ask('memorydb:DeleteUser', arn('memorydb', `user/${NAME}`)),
+        ask('memorydb:UpdateUser', arn('memorydb', `user/${service.name}-staging`)),
         ask('elasticache:DeleteReplicationGroup', arn('elasticache', `replicationgroup:${NAME}`)),
       ],
       'reads or writes another parameter': [
         ask('ssm:GetParameter', parameter(`other/${ENVIRONMENT}/password`)),
         ask('ssm:GetParameter', parameter(`${service.name}/staging/redis-password`)),
         ask('ssm:GetParametersByPath', parameter(service.name)),
-        ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/tokens`)),
+        ask('ssm:PutParameter', parameter(`${service.name}/staging/tokens`)),
         ask('ssm:DeleteParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
       ],
       'replaces or deletes the statement of who made an image, or has it expire': [
@@ -173,6 +174,23 @@ describe('nobody but administrators', () => {
       ]),
     }),
   )('%s', async (_, asked) => await expectDenied(everybody, asked))
+})
+
+test('nobody but who has the policy for secrets replaces one, and they open no user to whoever has no password', async () => {
+  const changing = (mode: string) =>
+    ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`), {
+      'memorydb:UserAuthenticationMode': mode,
+    })
+  await expectDenied(
+    everybody.filter((each) => each !== 'secrets'),
+    [
+      changing('password'),
+      ...['tokens', 'redis-password'].map((name) =>
+        ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/${name}`)),
+      ),
+    ],
+  )
+  await expectDenied(['secrets'], [changing('no-password-required'), changing('iam')])
 })
 
 describe('a bake', () => {

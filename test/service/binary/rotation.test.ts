@@ -163,6 +163,11 @@ test('a password that Redis refuses is not taken up, and the log says so', async
     REDIS_PASSWORD: `file:${file}`,
   })
   await healthy(running)
+  const inUse = async () =>
+    (await (await fetch(`${running.adminUrl}/metrics`)).text())
+      .match(/^secrets_read_timestamp_seconds.*$/m)?.[0]
+      .split(' ') as [string, string]
+  const [right, before] = await inUse()
   writeFileSync(file, 'wrong')
   running.child.kill('SIGHUP')
   await eventually('the log says why', async () =>
@@ -171,6 +176,7 @@ test('a password that Redis refuses is not taken up, and the log says so', async
     ),
   )
   expect((await save(running.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect(await inUse()).toEqual([right, before])
   writeFileSync(file, 'right')
   running.child.kill('SIGHUP')
   await eventually(
@@ -179,6 +185,10 @@ test('a password that Redis refuses is not taken up, and the log says so', async
       (await running.log()).filter(({ event }) => event === 'redis-password').length === 2,
   )
   expect((await save(running.url, 'Ada', '1815-12-10')).status).toBe(204)
+  await eventually('it is in use', async () => {
+    const [fingerprint, readAt] = await inUse()
+    return fingerprint === right && Number(readAt) > Number(before)
+  })
 }, 30_000)
 
 test('without a signal, tokens are read again every SECRETS_REREAD_SECONDS', async () => {
