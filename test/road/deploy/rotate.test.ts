@@ -100,11 +100,11 @@ function load(token: string) {
   const loops = [...executables.values()].flatMap(({ url }, place) =>
     [0, 1, 2].map(async (loop) => {
       for (let round = 0; running; round++) {
-        const key = canary.keyOf('User', 10 * place + loop + 100 * (round % 500))
-        const request = canary.write(key, canary.value(0))
+        const user = canary.keyOf('User', 10 * place + loop + 100 * (round % 500))
+        const write = canary.write(user, canary.value(round))
         for (const response of [
-          await save(url, bearer(use.token), request),
-          await fetch(url + request.path, bearer(use.token)),
+          await save(url, bearer(use.token), write),
+          await fetch(url + write.path, bearer(use.token)),
         ]) {
           const text = await response.text()
           if (!response.ok) wrong.push(`${response.status} ${text}`)
@@ -132,13 +132,11 @@ function load(token: string) {
   }
 }
 
-const NOBODY = canary.readNothing(canary.keyOf('Nobody', 0))
-
 /** What each instance answers to this token. */
 const statuses = async (token: string): Promise<number[]> =>
   await Promise.all(
     [...executables.values()].map(
-      async ({ url }) => (await fetch(url + NOBODY.path, bearer(token))).status,
+      async ({ url }) => (await fetch(`${url}/hello/Nobody`, bearer(token))).status,
     ),
   )
 
