@@ -49,7 +49,7 @@ function replaceDomain(): void {
 /** What of scripts/test knows the name, or sends requests of the domain. */
 const PARTS = [
   ...['check', 'unit', 'http', 'binary/cli', 'binary/listeners', 'binary/stop'],
-  ...['deploy/smoke', 'deploy/compat', 'deploy/rollout-verdicts', 'deploy/secrets'],
+  ...['deploy/smoke', 'deploy/compat', 'deploy/rollout-refusals', 'deploy/secrets'],
   ...['terraform/terraform', 'terraform/instance'],
 ]
 

@@ -21,6 +21,8 @@ Bun.serve({
   hostname: '127.0.0.1',
   port: config.port,
   development: false,
+  // Or Bun would share the port with whatever has it.
+  reusePort: false,
   fetch: (request) => change.answer?.(request, serve) ?? serve(request),
 })
 process.on('SIGTERM', () => void records.close().then(() => process.exit(0)))
