@@ -1,7 +1,7 @@
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import { paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
 import { age, releaseCounts } from '../cli/format.ts'
-import { countReleases, inService, isHealthy } from '../fleet/fleet.ts'
+import { countBy, inService, isHealthy } from '../fleet/fleet.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
 import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
@@ -48,7 +48,7 @@ export async function checkInstances({ aws, group, fleet }: Environment): Promis
   }
   return problemsOr(
     problems,
-    `${count(serving, 'instance')} in service and healthy: ${releaseCounts(countReleases(now))}`,
+    `${count(serving, 'instance')} in service and healthy: ${releaseCounts(countBy('release', now))}`,
   )
 }
 

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import type { Aws } from '../aws/clients.ts'
 import { service } from '../service.ts'
-import { inForm, ReleaseId, Sha256, Timestamp } from './forms.ts'
+import { AmiId, inForm, ReleaseId, Sha256, Timestamp } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 export const ARCHITECTURES = ['x64', 'arm64'] as const
@@ -29,6 +29,9 @@ export interface Image extends Digests {
   createdAt: Date
   /** As recorded by the bake; undefined without the tag. */
   bakedAt: string | undefined
+  /** The AMI that it was baked on, and when that was made; undefined without the tags. */
+  base: string | undefined
+  baseCreated: string | undefined
   snapshots: string[]
 }
 
@@ -131,6 +134,8 @@ function toImage(image: AwsImage): Image {
     sbom: inForm(Sha256, tagValue(image.Tags, TAG.sbom)),
     createdAt: new Date(image.CreationDate ?? 0),
     bakedAt: inForm(Timestamp, tagValue(image.Tags, TAG.bakedAt)),
+    base: inForm(AmiId, tagValue(image.Tags, TAG.base)),
+    baseCreated: inForm(Timestamp, tagValue(image.Tags, TAG.baseCreated)),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
-import { connect } from '../aws/clients.ts'
-import { Stop } from '../cli/errors.ts'
-import { type Arch, imagesWith, listImages } from '../fleet/images.ts'
+import { GetParameterCommand } from '@aws-sdk/client-ssm'
+import { type Aws, connect } from '../aws/clients.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
+import { type Arch, type Image, imagesWith, listImages } from '../fleet/images.ts'
 import type { BuiltRelease } from './built-release.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
@@ -12,6 +14,10 @@ export interface BakedAmi {
   arch: Arch
   region: string
   ami: string
+  /** The AMI that it was baked on; undefined without its tag. */
+  base: string | undefined
+  /** The image of the same release that was the newest before. */
+  replaces: string | undefined
   /** Whether it existed before. */
   already: boolean
 }
@@ -24,26 +30,50 @@ export interface AmiBake {
   region: string | undefined
   /** Bake even if the release has an AMI. */
   force: boolean
-  /** A folder for the upload. */
+  /** Bake again what has an AMI, if that was baked on another base than the newest. */
+  patch: boolean
+  /** A folder for the upload, and for packages.txt, the list of what the image has installed. */
   work: string
   note(line: string): void
   interrupted: AbortSignal
 }
 
+/** The public parameter with Amazon Linux's newest AMI, as in packer/aws/source.pkr.hcl. */
+export const newestBaseAt = (arch: Arch): string =>
+  `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${arch === 'arm64' ? 'arm64' : 'x86_64'}`
+
+async function newestBase(aws: Aws, arch: Arch): Promise<string | undefined> {
+  const answer = await aws.ssm.send(new GetParameterCommand({ Name: newestBaseAt(arch) }))
+  return answer.Parameter?.Value
+}
+
 /** Has Packer bake `release` into an AMI, unless it has one. */
 export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
-  const { root, arch, release, force, note, interrupted } = bake
+  const { root, arch, release, force, patch, note, interrupted } = bake
   const aws = connect(bake.region)
   const region = await aws.ec2.config.region()
 
   const baked = async () =>
-    (await listImages(aws, release.id))
-      .filter((image) => image.arch === arch && image.state === 'available')
-      .map(({ id }) => id)
+    (await listImages(aws, release.id)).filter(
+      (image) => image.arch === arch && image.state === 'available',
+    )
   const [existing] = await baked()
-  if (existing && !force) {
+  const replaces = existing?.id
+  const there = ({ id, base }: Image): BakedAmi => ({
+    ...{ release: release.id, arch, region, ami: id, base, replaces, already: true },
+  })
+  if (patch) {
+    if (!existing) {
+      throw new Stop(`${shortRelease(release.id)} has no AMI for ${arch} to patch`, EXIT.ok)
+    }
+    const newest = await newestBase(aws, arch)
+    note(`the newest base is ${newest}, that of ${existing.id} is ${existing.base ?? 'unknown'}`)
+    if (existing.base === newest) {
+      return there(existing)
+    }
+  } else if (existing && !force) {
     note(`already baked in ${region} (--force bakes it again)`)
-    return { release: release.id, arch, region, ami: existing, already: true }
+    return there(existing)
   }
 
   const missing = ['packer', 'session-manager-plugin'].filter(
@@ -75,6 +105,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     arch,
     release: release.id,
     payload: await packPayload(root, release, bake.work),
+    packages: packagesIn(bake.work),
     executable_sha256: release.sha256,
     sbom_sha256: release.sbomSha256,
     commit_time: String(release.commitTime),
@@ -93,9 +124,13 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     note: record,
     interrupted,
   })
-  const ami = made.at(-1)
-  if (!ami || !(await baked()).includes(ami)) {
+  const ami = (await baked()).find(({ id }) => id === made.at(-1))
+  if (!ami) {
     throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)
   }
-  return { release: release.id, arch, region, ami, already: false }
+  const { id, base } = ami
+  return { release: release.id, arch, region, ami: id, base, replaces, already: false }
 }
+
+/** Where Packer leaves the list of what the image has installed. */
+export const packagesIn = (work: string): string => join(work, 'packages.txt')

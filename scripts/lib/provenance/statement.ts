@@ -79,6 +79,8 @@ interface Bake {
   release: BuiltRelease
   arch: Arch
   image: Artifact
+  /** What it was baked on: an AMI, or the archive of a local image; undefined: not known. */
+  base: string | undefined
   /** Who baked it: a URI. */
   builder: string
   /** Undefined: somebody else signs. */
@@ -92,14 +94,19 @@ interface Bake {
  * dist/provenance/RELEASE-ARCH.intoto.json, otherwise to dist/provenance/RELEASE-ARCH.statement.json. Returns its path,
  * and if it is signed, the envelope.
  */
-export function writeStatement({ release, arch, image, builder, key, compatibleWith }: Bake): {
+export function writeStatement(bake: Bake): {
   path: string
   envelope: Envelope | undefined
 } {
+  const { release, arch, image, base, builder, key, compatibleWith } = bake
   const statement = describeBuild({
     builder,
     commit: release.id,
-    parameters: { arch, ...(compatibleWith !== undefined && { compatibleWith }) },
+    parameters: {
+      arch,
+      ...(base !== undefined && { base }),
+      ...(compatibleWith !== undefined && { compatibleWith }),
+    },
     artifacts: [
       { name: basename(release.executable), sha256: release.sha256 },
       { name: basename(release.sbom), sha256: release.sbomSha256 },

@@ -25,14 +25,17 @@ export interface Receipt {
   launchTemplateVersion: number | undefined
   /** Whether the aim was to go back. */
   isRollback: boolean
-  /** The AMI of that version. */
+  /** The AMI of that version, and the one that it was baked on. */
   ami: string | undefined
+  baseAmi: string | undefined
   refreshId: string | undefined
   startedAt: string
   endedAt: string
   seconds: number
   /** Instances in service by release at the end, whatever the verdict. */
   releases: Record<string, number>
+  /** The same by AMI, as EC2 says: two images of one release answer alike. */
+  images: Record<string, number>
   observed: Observation | undefined
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
   /** What all callers got from each release, the probe among them; undefined: not seen. */
@@ -50,6 +53,7 @@ export function receiptLines(receipt: Receipt): string[] {
     `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}, ${receipt.ami ?? 'AMI unknown'}`,
     `took        ${clockTime(receipt.seconds)}`,
     `in service  ${releaseCounts(receipt.releases)}`,
+    `images      ${releaseCounts(receipt.images)}${receipt.baseAmi ? `; baked on ${receipt.baseAmi}` : ''}`,
   ]
   if (observed) {
     lines.push(
@@ -113,11 +117,13 @@ export function emptyReceipt(
     launchTemplateVersion: rollout.templateVersion,
     isRollback: rollout.isRollback,
     ami: rollout.ami,
+    baseAmi: undefined,
     refreshId: undefined,
     startedAt: now,
     endedAt: now,
     seconds: 0,
     releases: {},
+    images: {},
     observed: undefined,
     probe: undefined,
     traffic: undefined,

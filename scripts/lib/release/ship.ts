@@ -22,6 +22,8 @@ export interface DeployOptions {
   /** Which of the release's images; undefined: the newest. */
   ami: string | undefined
   previous: boolean
+  /** Ship the newest image of the deployed release. */
+  patch: boolean
   /** Only describe what would happen. */
   plan: boolean
   yes: boolean
@@ -70,7 +72,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
   if (options.plan) return EXIT.ok
   if (plan.wasRolledBack && !options.retry) {
     throw new Stop(
-      `release ${shortRelease(next.release)} was rolled back on this group; --retry tries it again. Nothing was changed.`,
+      `${plan.wasRolledBack} was rolled back on this group; --retry tries it again. Nothing was changed.`,
     )
   }
   if (freeze && !duringFreeze) {
@@ -99,7 +101,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
         ...(freeze ? { [variable('ROLLOUT_NOTE')]: `shipped although frozen: ${freeze}` } : {}),
       },
     })
-    named = exitCode === 0 || (await terraform.stateNames(next.release))
+    named = exitCode === 0 || (await terraform.stateNames(next.ami_id))
     if (exitCode !== 0) await explainFailure({ aws, terraform, group, before, receipt })
     if (receipt && receipt.verdict !== 'shipped') return notShipped(receipt)
   } finally {

@@ -28,8 +28,8 @@ export interface FollowOptions {
   goal: Goal
   /** Of the goal's version. */
   release: string | undefined
-  /** Of the version that the group keeps if the refresh does not succeed. */
-  savedRelease: string | undefined
+  /** The release or image that is marked if it is rolled back. */
+  blamed: string | undefined
   startedAt: Date
   probe: Probe | undefined
   traffic: TrafficWatch | undefined
@@ -91,7 +91,7 @@ async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): 
 
 /** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */
 async function carryOut(
-  { aws, release, savedRelease, progress, retryPolicy }: FollowOptions,
+  { aws, release, blamed, progress, retryPolicy }: FollowOptions,
   fleet: Fleet,
   action: Exclude<Action, { kind: 'end' }>,
 ): Promise<void> {
@@ -105,10 +105,10 @@ async function carryOut(
   }
   switch (action.kind) {
     case 'mark':
-      // Of two versions of one release a setting was rolled back, and not the release.
-      if (!release || release === savedRelease) return
-      return await attempt(`release ${release} is marked on the group as rolled back`, () =>
-        markRolledBack(aws, fleet, release),
+      if (!blamed) return
+      return await attempt(
+        `${blamed === release ? 'release' : 'image'} ${blamed} is marked on the group as rolled back`,
+        () => markRolledBack(aws, fleet, blamed),
       )
     case 'roll back':
       progress.note(`${action.why}: rolling back`)
@@ -127,6 +127,7 @@ function informProbe(probe: Probe, { release, goal }: FollowOptions, fleet: Flee
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
   const isNew = (member: Member): boolean => member.templateVersion === goal.templateVersion
+  for (const member of fleet.members) probe.instances.set(member.id, isNew(member))
   const fresh = inService(fleet).filter(isNew)
   const zones = new Set(fresh.map(({ zone }) => zone))
   const others = inService(fleet).filter((member) => !isNew(member))

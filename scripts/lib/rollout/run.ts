@@ -1,7 +1,8 @@
 import { explain, LostAnswer } from '../aws/errors.ts'
 import { Interrupted, pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { countReleases, type Fleet, inService } from '../fleet/fleet.ts'
+import { countBy, type Fleet, inService } from '../fleet/fleet.ts'
+import { findImage } from '../fleet/images.ts'
 import { unmarkRolledBack } from '../fleet/marks.ts'
 import { failuresText } from '../probe/figures.ts'
 import { type Observation, observe } from '../probe/observe.ts'
@@ -21,8 +22,8 @@ export interface Rollout {
   ami: string | undefined
   release: string | undefined
   previousRelease: string | undefined
-  /** Of the version that the group keeps if the refresh does not succeed. */
-  savedRelease: string | undefined
+  /** What is marked if it is rolled back: the release, or of the same release the image; undefined: nothing. */
+  blamed: string | undefined
   /** The group when this was decided, if what its users get is to be read; of a rollout that judges a release. */
   fleet?: Fleet
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
@@ -103,7 +104,7 @@ async function startProbe(
 ): Promise<Probe | undefined> {
   const { url, rate, token } = settings
   if (settings.noProbe || !url) return undefined
-  // Two versions of one release cannot be told apart by what they answer.
+  // Two images of one release cannot be told apart by what they answer, only by who does.
   const isNew = rollout.release !== rollout.previousRelease
   const release = isNew ? rollout.release : undefined
   const probe = new Probe({ url, rate, token, release })
@@ -236,7 +237,7 @@ async function conclude(outcome: Outcome): Promise<number> {
   const shipped = verdict === 'shipped'
   if (shipped) await evidence.discard()
   if (shipped && fleet && rollout.release) {
-    await unmarkRolledBack(aws, fleet, rollout.release).catch(
+    await unmarkRolledBack(aws, fleet, [rollout.release, rollout.ami]).catch(
       (error) => void notes.push(explain(error)),
     )
   }
@@ -251,7 +252,9 @@ async function conclude(outcome: Outcome): Promise<number> {
     startedAt: startedAt.toISOString(),
     endedAt: endedAt.toISOString(),
     seconds: (endedAt.getTime() - startedAt.getTime()) / 1000,
-    releases: fleet ? countReleases(fleet) : {},
+    releases: fleet ? countBy('release', fleet) : {},
+    images: fleet ? countBy('ami', fleet) : {},
+    baseAmi: await baseOf(context, rollout.ami),
     observed,
     probe: probe &&
       figures && {
@@ -264,6 +267,12 @@ async function conclude(outcome: Outcome): Promise<number> {
     evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })
   return exitCodeOf(verdict)
+}
+
+/** Undefined if it is not known, which must not cost the receipt. */
+async function baseOf({ aws }: Context, ami: string | undefined): Promise<string | undefined> {
+  const image = await (ami && findImage(aws, ami).catch(() => undefined))
+  return image ? image.base : undefined
 }
 
 const goesOn = ({ status, hasEnded }: Ending): boolean =>

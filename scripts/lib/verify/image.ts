@@ -43,6 +43,12 @@ export async function examineAmi(
       )
     }
   }
+  const base = stated?.statement.predicate.buildDefinition.externalParameters.base
+  if (base !== undefined && image.base !== base) {
+    problems.push(
+      `${ami} was baked on ${image.base ?? 'unknown'} by its tag, on ${base} by the statement`,
+    )
+  }
   return problemsOr(problems, `${ami}, ${image.arch}, its tags say the same`)
 }
 

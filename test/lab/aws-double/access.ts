@@ -92,7 +92,13 @@ const NEEDS: Record<string, Needs> = {
 
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
-  'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
+  // AWS's own are of no account.
+  'ssm:GetParameter': (_, { json: { Name } }) =>
+    named(
+      String(Name).startsWith('/aws/')
+        ? `arn:aws:ssm:${REGION}::parameter${Name}`
+        : arn('ssm', `parameter${Name}`),
+    ),
   'ssm:PutParameter': (_, { json }) => [
     {
       resource: arn('ssm', `parameter${json.Name}`),

@@ -240,7 +240,10 @@ export class FakeFleet implements InstanceDriver {
       if (response.status >= 500) machine.answered.serverErrors++
     }
     // A release that fails completely may well not identify itself.
-    if (response.ok) response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
+    if (response.ok) {
+      response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
+      response.headers.set(service.instanceHeader, machine.order.id)
+    }
     return response
   }
 

@@ -64,10 +64,11 @@ function ec2(plane: ControlPlane, action: string, input: Output): Output {
   switch (action) {
     case 'DescribeInstances':
       return {
-        Reservations: plane.instances.map(({ id, privateIp, launchedAt, tags }) => ({
+        Reservations: plane.instances.map(({ id, imageId, privateIp, launchedAt, tags }) => ({
           Instances: [
             {
               InstanceId: id,
+              ImageId: imageId,
               PrivateIpAddress: privateIp,
               LaunchTime: new Date(launchedAt),
               Tags: tagsOf(tags),

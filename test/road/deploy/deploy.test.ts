@@ -187,7 +187,7 @@ describe('deploy --plan', () => {
     scene.plane.group.tags['rolled-back-release'] = commits[1]
     const { out } = await run(['--plan', 'HEAD'])
     expect(out).toContain(`alarms      ${ALARM} is in ALARM`)
-    expect(out).toContain('this release was rolled back on this group')
+    expect(out).toContain('was rolled back on this group: it is refused')
     expect(out).toContain('way back    none')
   })
 })
