@@ -50,6 +50,8 @@ export class Probe {
   othersServe = true
   /** How often each release answered. */
   readonly releases = new Map<string, number>()
+  /** Those that instances count like those of users. */
+  readonly canaryRequests = { sent: 0, ended: 0 }
   private readonly comparison = new Comparison()
   private readonly latency = new LatencyComparison()
   private readonly alone = new LoneRelease()
@@ -234,17 +236,19 @@ export class Probe {
 
   private async send({ method, path, body }: CanaryRequest): Promise<Response> {
     const { url, token } = this.options
+    const isOfCanary = path !== HEALTH.path && path !== VERSION.path
+    if (isOfCanary) this.canaryRequests.sent++
     return await fetch(url + path, {
       method,
       headers: {
-        ...(token && path !== HEALTH.path && path !== VERSION.path
-          ? { authorization: `Bearer ${token}` }
-          : {}),
+        ...(token && isOfCanary ? { authorization: `Bearer ${token}` } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body }),
+    }).finally(() => {
+      if (isOfCanary) this.canaryRequests.ended++
     })
   }
 }

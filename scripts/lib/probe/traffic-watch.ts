@@ -17,6 +17,8 @@ export interface TrafficOptions {
   everyMs: number
   /** Between two looks for an answer. */
   pollMs: number
+  /** What the probe has sent of what instances count, and how much of that has ended. */
+  canaryRequests: { sent: number; ended: number }
 }
 
 /**
@@ -47,10 +49,10 @@ export class TrafficWatch {
     this.compared.resolve()
   }
 
-  /** Requests per second that each instance answers, as soon as they were read twice; undefined if that fails. */
-  async perInstance(): Promise<number | undefined> {
+  /** Requests per second that users send to so many instances, once these were read twice; undefined if that fails. */
+  async usersPerSecond(instances: number): Promise<number | undefined> {
     await this.compared.promise
-    return this.comparison.perInstance
+    return this.comparison.usersPerSecond(instances)
   }
 
   /** Whom to ask from now on. */
@@ -70,7 +72,8 @@ export class TrafficWatch {
   private async read(at: number): Promise<void> {
     const { members } = this
     if (members.length === 0) return
-    const { group, templateVersion, everyMs, pollMs } = this.options
+    const { group, templateVersion, everyMs, pollMs, canaryRequests } = this.options
+    const least = canaryRequests.ended
     const outcomes = await runOnEach(
       this.aws,
       members.map(({ id }) => id),
@@ -91,9 +94,9 @@ export class TrafficWatch {
       ]
     })
     if (readings.length > 0) {
-      this.comparison.add(readings, at)
+      this.comparison.add(readings, at, { least, most: canaryRequests.sent })
       this.silentRounds = 0
-      if (this.comparison.perInstance !== undefined) {
+      if (this.comparison.usersPerSecond(1) !== undefined) {
         this.problem = undefined
         this.compared.resolve()
       }

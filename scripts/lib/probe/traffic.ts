@@ -35,6 +35,14 @@ const SHORTEST_SECONDS = 0.005
 /** More by this share of the requests: the slowest few say little. */
 const MARGIN = 0.01
 
+/** Requests of the rollout itself that instances count like those of users: when a reading began at least, when it ended at most. */
+export interface Own {
+  least: number
+  most: number
+}
+
+const NONE: Own = { least: 0, most: 0 }
+
 /** An instance whose counters were read. */
 export interface Reading {
   id: string
@@ -67,11 +75,16 @@ export class Traffic {
   private readonly zones = new Map<string, Concentration>()
   /** Seconds that instances were observed for, together. */
   private instanceSeconds = 0
+  private first: { at: number; own: Own } | undefined
+  private ownPerSecond = 0
   private failedRounds = 0
   private slowRounds = 0
 
   /** The counters of instances, read at about the time `at`, in milliseconds since the epoch. */
-  add(readings: readonly Reading[], at: number): void {
+  add(readings: readonly Reading[], at: number, own = NONE): void {
+    this.first ??= { at, own }
+    const seconds = (at - this.first.at) / 1000
+    if (seconds > 0) this.ownPerSecond = (own.most - this.first.own.least) / seconds
     const intervals = readings.flatMap((reading) => this.intervalOf(reading, at) ?? [])
     for (const each of intervals) (each.isNew ? this.ofNew : this.ofOthers).add(each)
     this.compareZones(intervals.filter(({ isNew }) => !isNew))
@@ -97,10 +110,12 @@ export class Traffic {
     return undefined
   }
 
-  /** Requests per second that an instance answered, on average; undefined before the second reading. */
-  get perInstance(): number | undefined {
-    const { ofNew, ofOthers, instanceSeconds } = this
-    return instanceSeconds > 0 ? (ofNew.requests + ofOthers.requests) / instanceSeconds : undefined
+  /** Requests per second that users sent to so many instances, at least and on average; undefined before the second reading. */
+  usersPerSecond(instances: number): number | undefined {
+    const { ofNew, ofOthers, instanceSeconds, ownPerSecond } = this
+    if (instanceSeconds === 0) return undefined
+    const perInstance = (ofNew.requests + ofOthers.requests) / instanceSeconds
+    return Math.max(0, perInstance * instances - ownPerSecond)
   }
 
   private intervalOf(reading: Reading, at: number): Interval | undefined {

@@ -32,8 +32,8 @@ export interface Rollout {
   isRollback: boolean
   /** Whether it is rolled back when it is bad or stalls: only what `start` started. */
   isGuarded: boolean
-  /** Where it pauses, and what the probe must see there; by users' requests per second and instance, if they are known. */
-  checkpoints?: (perInstance: number | undefined) => Checkpoints
+  /** Where it pauses, and what the probe must see there; by users' requests per second, if they are known. */
+  checkpoints?: (perSecond: number | undefined) => Checkpoints
   /**
    * `throughout` also measures before anything is started; `from now` is for a refresh that is already running;
    * `afterwards` for a fleet that may still be starting, when failures mean nothing.
@@ -51,11 +51,13 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
   const { templateVersion, isRollback, isGuarded, probing, release } = rollout
   const startedAt = new Date()
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
-  const traffic = watchTraffic(context, rollout)
+  const traffic = watchTraffic(context, rollout, probe)
   const evidence = context.collectEvidence()
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
-    const checkpoints = rollout.checkpoints?.(await traffic?.perInstance())
+    const checkpoints = rollout.checkpoints?.(
+      await traffic?.usersPerSecond(rollout.fleet?.desired ?? 0),
+    )
     if (retryPolicy.signal.aborted) throw interrupted('Nothing was started.')
     if (probe) probe.phase = 'during'
     const started = await rollout.start(checkpoints).catch((error: Error) => {
@@ -132,12 +134,20 @@ async function startProbe(
 function watchTraffic(
   { aws, settings, retryPolicy }: Context,
   { templateVersion, isRollback, fleet }: Rollout,
+  probe: Probe | undefined,
 ): TrafficWatch | undefined {
   const { group, noProbe, trafficSeconds, pollSeconds } = settings
   if (!fleet || isRollback || noProbe || trafficSeconds === 0) return undefined
   const everyMs = trafficSeconds * 1000
   const pollMs = Math.min(1, pollSeconds) * 1000
-  const traffic = new TrafficWatch(aws, { group, templateVersion, everyMs, pollMs })
+  const canaryRequests = probe?.canaryRequests ?? { sent: 0, ended: 0 }
+  const traffic = new TrafficWatch(aws, {
+    group,
+    templateVersion,
+    everyMs,
+    pollMs,
+    canaryRequests,
+  })
   traffic.consider(fleet)
   retryPolicy.signal.addEventListener('abort', () => traffic.stop())
   traffic.start()

@@ -83,13 +83,7 @@ export async function start(context: Context): Promise<number> {
   return await runRollout(context, {
     ...rollout,
     fleet,
-    checkpoints: (perInstance) => {
-      // Half of the probe's requests are for the canary, and counted like those of users.
-      const ownRequests = settings.rate / 2
-      const perSecond =
-        perInstance === undefined
-          ? undefined
-          : Math.max(0, perInstance * fleet.desired - ownRequests)
+    checkpoints: (perSecond) => {
       const { pauses, why } = pausesFor(fleet, stops, perSecond, settings)
       progress.note(`pace: ${why}`)
       return pauses

@@ -131,30 +131,39 @@ async function installPackages(names: string[]): Promise<string | undefined> {
 export function provide(needs: Need[]): (need: Need) => Promise<string | undefined> {
   const kinds = needs.map((need): [Need, Kind] => [need, NEEDS[need]])
   const possible = kinds.filter(([, { impossible }]) => !impossible?.())
-  const packages = [...new Set(possible.flatMap(([, kind]) => kind.packages ?? []))]
-  // If not all can be installed at once, each need finds out for itself below.
-  const all =
-    packages.length === 0
-      ? undefined
-      : Bun.spawn(['bash', '-c', INSTALL, 'bash', ...packages], {
-          cwd: root,
-          stdio: ['ignore', 'ignore', 'inherit'],
-        }).exited
-  const made = new Map(kinds.map(([need, kind]) => [need, make(kind, all)]))
+  const missing = missingPackages(possible.flatMap(([, { packages }]) => packages ?? []))
+  const made = new Map(kinds.map(([need, kind]) => [need, make(kind, missing)]))
   for (const each of made.values()) each.catch(() => {})
   return (need) => made.get(need) as Promise<string | undefined>
 }
 
+/** Installs packages; returns what became of those that could not be installed at once: a reason, or an error. */
+async function missingPackages(names: string[]): Promise<Map<string, string | Error | undefined>> {
+  const missing = new Map<string, string | Error | undefined>()
+  const all = [...new Set(names)]
+  if (all.length === 0) return missing
+  const together = Bun.spawn(['bash', '-c', INSTALL, 'bash', ...all], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if ((await together.exited) === 0) return missing
+  for (const name of all)
+    missing.set(name, await installPackages([name]).catch((error: Error) => error))
+  return missing
+}
+
+/** What needs packages waits for all of them: a Python whose files are being replaced cannot be relied on. */
 async function make(
   { packages, impossible, prepare }: Kind,
-  all: Promise<unknown> | undefined,
+  missing: Promise<Map<string, string | Error | undefined>>,
 ): Promise<string | undefined> {
   const reason = impossible?.()
   if (reason) return reason
   if (packages) {
-    await all
-    const missing = await installPackages([...packages])
-    if (missing) return missing
+    const reasons = await missing
+    const wrong = packages.map((name) => reasons.get(name)).find(Boolean)
+    if (wrong instanceof Error) throw wrong
+    if (wrong) return wrong
   }
   await prepare?.()
 }

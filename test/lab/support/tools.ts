@@ -22,8 +22,9 @@ const GO = {
 /** Installs a tool from PyPI into its own virtual environment; returns the path of its command. */
 export async function pythonTool(name: keyof typeof PYTHON): Promise<string> {
   const folder = join(cache, 'python', `${name}-${PYTHON[name]}`)
+  // The venv's pip comes by a step of its own, since venv keeps to itself why it failed.
   const script =
-    '[ -e "$1/.installed" ] || { rm -rf "$1"; python3 -m venv "$1"; "$1/bin/pip" install --quiet --disable-pip-version-check "$2"; touch "$1/.installed"; }'
+    '[ -e "$1/.installed" ] || { rm -rf "$1"; python3 -m venv --without-pip "$1"; "$1/bin/python3" -m ensurepip --default-pip >"$1/ensurepip.log" 2>&1 || { cat "$1/ensurepip.log"; exit 1; }; "$1/bin/pip" install --quiet --disable-pip-version-check "$2"; touch "$1/.installed"; }'
   const words = [folder, `${name}==${PYTHON[name]}`]
   await install(['sh', '-euc', script, 'sh', ...words])
   return join(folder, 'bin', name)
@@ -51,9 +52,20 @@ export async function goTool(name: keyof typeof GO): Promise<string> {
   return command
 }
 
-/** Runs a command that installs something, in one process at a time; throws what it printed if it fails. */
+/** An installation asks a registry, which now and then does not answer. */
+const ATTEMPTS = 3
+const BETWEEN_MS = 5000
+
+/** Runs a command that installs something, in one process at a time; throws what it printed if it fails each time. */
 export async function install(command: string[], env: Record<string, string> = {}): Promise<void> {
   mkdirSync(cache, { recursive: true })
   const alone = Bun.which('flock') ? ['flock', join(cache, '.installing')] : []
-  await succeed([...alone, ...command], { cwd: root, env: { ...process.env, ...env } })
+  for (let attempt = 1; ; attempt++)
+    try {
+      await succeed([...alone, ...command], { cwd: root, env: { ...process.env, ...env } })
+      return
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error
+      await Bun.sleep(BETWEEN_MS)
+    }
 }

@@ -86,7 +86,18 @@ test('a release that fails in each interval is to blame, in words with both coun
   expect(traffic.blame()).toBe(
     'the new release failed 110 of 11000 requests of users, the previous one 0 of 22000',
   )
-  expect(traffic.perInstance).toBe(100)
+  expect(traffic.usersPerSecond(3)).toBe(300)
+})
+
+test('what the rollout itself has sent is not taken for users', () => {
+  const traffic = new Traffic()
+  expect(traffic.usersPerSecond(3)).toBeUndefined()
+  // Of all that instances count, ten were on their way at the first reading and three at the second.
+  traffic.add(readings(1000, [0, 0, 0]), 0, { least: 80, most: 90 })
+  traffic.add(readings(1100, [0, 0, 0]), 10_000, { least: 377, most: 380 })
+  expect(traffic.usersPerSecond(3)).toBe(0)
+  traffic.add(readings(1500, [0, 0, 0]), 20_000, { least: 677, most: 680 })
+  expect(traffic.usersPerSecond(6)).toBe(120)
 })
 
 test('of a large fleet, one command reads half of each release, from all zones', () => {
