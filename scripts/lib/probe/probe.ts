@@ -208,17 +208,10 @@ export class Probe {
 
   /** Whether the new release, or the new image of the same one, gave this response; undefined if nobody can tell. */
   private authorOf(headers: Headers, status: number, failed: boolean): boolean | undefined {
-    const { instances, options } = this
-    if (options.release === undefined) {
-      const isOfNew = instances.get(headers.get(service.instanceHeader) ?? '')
-      this.namesItself ||= isOfNew !== undefined
-      return isOfNew
-    }
-    const release = headers.get(service.releaseHeader)
-    this.namesItself ||= release !== null
+    const isOfNew = this.signedBy(headers)
+    this.namesItself ||= isOfNew !== undefined
     if (!this.namesItself || this.phase !== 'during') return undefined
-    const isOfNew = release === options.release
-    if (release !== null) {
+    if (isOfNew !== undefined) {
       this.newNamesItself ||= isOfNew
       return isOfNew
     }
@@ -226,6 +219,15 @@ export class Probe {
     // One that answers as it should, beside a new release that names itself, is a release from before that was done.
     if (!failed && this.newNamesItself) this.oldIsNameless = true
     return this.oldIsNameless ? (failed ? undefined : false) : true
+  }
+
+  /** Whether a response says that it is of the new version; undefined if it does not say. */
+  private signedBy(headers: Headers): boolean | undefined {
+    const { options, instances } = this
+    if (options.release === undefined)
+      return instances.get(headers.get(service.instanceHeader) ?? '')
+    const release = headers.get(service.releaseHeader)
+    return release === null ? undefined : release === options.release
   }
 
   private isExpected(body: string): boolean {

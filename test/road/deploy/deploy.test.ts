@@ -226,7 +226,8 @@ describe('deploy --patch', () => {
 
     expect((await run(['--previous', '--yes'])).code).toBe(0)
     expect(await chosenAmi()).toBe(OLD_IMAGE)
-    expect(scene.plane.instances.map(({ imageId }) => imageId)).toEqual([OLD_IMAGE, OLD_IMAGE])
+    const serving = scene.plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
+    expect(serving.map(({ imageId }) => imageId)).toEqual([OLD_IMAGE, OLD_IMAGE])
   })
 
   test('that is rolled back condemns the image, and not the release', async () => {
