@@ -33,11 +33,11 @@ export async function checkImages({ aws, survey }: Environment): Promise<Finding
 
 /** How old is what the running image was baked on: its fixes of the system end there. */
 function examineBase(running: Image | undefined): Finding {
-  const { base, baseCreated } = running ?? {}
-  if (!base || !baseCreated)
+  const { source, sourceCreated } = running ?? {}
+  if (!source || !sourceCreated)
     return unknown('the tags of the running image do not say how old its base is')
-  const text = `the running image was baked on ${base}, which is ${age(new Date(), new Date(baseCreated))} old`
-  if (Date.now() - Date.parse(baseCreated) < OLD_DAYS * 86_400_000) return ok(text)
+  const text = `the running image was baked on ${source}, which is ${age(new Date(), new Date(sourceCreated))} old`
+  if (Date.now() - Date.parse(sourceCreated) < OLD_DAYS * 86_400_000) return ok(text)
   return problem(
     text,
     "'scripts/bake --patch' bakes the release on the newest one, and 'scripts/deploy --patch' ships that",

@@ -29,9 +29,9 @@ export interface Image extends Digests {
   createdAt: Date
   /** As recorded by the bake; undefined without the tag. */
   bakedAt: string | undefined
-  /** The AMI that it was baked on, and when that was made; undefined without the tags. */
-  base: string | undefined
-  baseCreated: string | undefined
+  /** The AMI that it was made from, and when that was made; undefined without the tags. */
+  source: string | undefined
+  sourceCreated: string | undefined
   snapshots: string[]
 }
 
@@ -134,8 +134,8 @@ function toImage(image: AwsImage): Image {
     sbom: inForm(Sha256, tagValue(image.Tags, TAG.sbom)),
     createdAt: new Date(image.CreationDate ?? 0),
     bakedAt: inForm(Timestamp, tagValue(image.Tags, TAG.bakedAt)),
-    base: inForm(AmiId, tagValue(image.Tags, TAG.base)),
-    baseCreated: inForm(Timestamp, tagValue(image.Tags, TAG.baseCreated)),
+    source: inForm(AmiId, tagValue(image.Tags, TAG.source)),
+    sourceCreated: inForm(Timestamp, tagValue(image.Tags, TAG.sourceCreated)),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }

@@ -9,12 +9,12 @@ export const TAG = {
   service: 'service',
   release: 'release',
   bakedAt: 'baked-at',
-  /** On an image: the AMI that it was baked on, and when that was made. */
-  base: 'source-ami',
-  baseCreated: 'source-ami-created',
   /** On an image: the SHA-256 of its executable, and of the bill of materials. */
   executable: 'executable',
   sbom: 'sbom',
+  /** On an image: the AMI that it was made from, and when that was made. */
+  source: 'source-ami',
+  sourceCreated: 'source-ami-created',
   /** On the group: the releases and images that were rolled back, separated by spaces. */
   rolledBack: 'rolled-back-release',
   /** On the group: the launch template version that was running when the newest rollout started. */

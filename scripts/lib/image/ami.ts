@@ -14,8 +14,8 @@ export interface BakedAmi {
   arch: Arch
   region: string
   ami: string
-  /** The AMI that it was baked on; undefined without its tag. */
-  base: string | undefined
+  /** The AMI that it was made from; undefined if its tags do not say. */
+  source: string | undefined
   /** The image of the same release that was the newest before. */
   replaces: string | undefined
   /** Whether it existed before. */
@@ -58,22 +58,21 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
       (image) => image.arch === arch && image.state === 'available',
     )
   const [existing] = await baked()
-  const replaces = existing?.id
-  const there = ({ id, base }: Image): BakedAmi => ({
-    ...{ release: release.id, arch, region, ami: id, base, replaces, already: true },
+  const described = ({ id, source }: Image, already: boolean): BakedAmi => ({
+    ...{ release: release.id, arch, region, ami: id, source, replaces: existing?.id, already },
   })
   if (patch) {
     if (!existing) {
       throw new Stop(`${shortRelease(release.id)} has no AMI for ${arch} to patch`, EXIT.ok)
     }
     const newest = await newestBase(aws, arch)
-    note(`the newest base is ${newest}, that of ${existing.id} is ${existing.base ?? 'unknown'}`)
-    if (existing.base === newest) {
-      return there(existing)
+    note(`the newest base is ${newest}, that of ${existing.id} is ${existing.source ?? 'unknown'}`)
+    if (existing.source === newest) {
+      return described(existing, true)
     }
   } else if (existing && !force) {
     note(`already baked in ${region} (--force bakes it again)`)
-    return there(existing)
+    return described(existing, true)
   }
 
   const missing = ['packer', 'session-manager-plugin'].filter(
@@ -124,12 +123,11 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     note: record,
     interrupted,
   })
-  const ami = (await baked()).find(({ id }) => id === made.at(-1))
-  if (!ami) {
+  const image = (await baked()).find(({ id }) => id === made.at(-1))
+  if (!image) {
     throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)
   }
-  const { id, base } = ami
-  return { release: release.id, arch, region, ami: id, base, replaces, already: false }
+  return described(image, false)
 }
 
 /** Where Packer leaves the list of what the image has installed. */

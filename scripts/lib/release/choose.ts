@@ -10,7 +10,7 @@ import { root } from '../service.ts'
 import type { Pinned, ReleaseFile } from './file.ts'
 
 /** A release that can be launched. */
-export interface Baked extends Pinned, Digests, Pick<Image, 'base' | 'baseCreated'> {
+export interface Baked extends Pinned, Digests, Pick<Image, 'source' | 'sourceCreated'> {
   arch: Arch | undefined
   createdAt: Date
 }

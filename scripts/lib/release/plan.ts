@@ -108,8 +108,8 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   return { lines, wasRolledBack, unproven }
 }
 
-const baseText = ({ base, baseCreated }: Baked): string =>
-  `${base ?? 'unknown'}${baseCreated ? `, ${age(new Date(), new Date(baseCreated))} old` : ''}`
+const baseText = ({ source, sourceCreated }: Baked): string =>
+  `${source ?? 'unknown'}${sourceCreated ? `, ${age(new Date(), new Date(sourceCreated))} old` : ''}`
 
 /** What differs from the image of the release that runs, for a patch. */
 async function packageLines(

@@ -282,7 +282,7 @@ async function conclude(outcome: Outcome): Promise<number> {
 /** Undefined if it is not known, which must not cost the receipt. */
 async function baseOf({ aws }: Context, ami: string | undefined): Promise<string | undefined> {
   const image = await (ami && findImage(aws, ami).catch(() => undefined))
-  return image ? image.base : undefined
+  return image ? image.source : undefined
 }
 
 const goesOn = ({ status, hasEnded }: Ending): boolean =>

@@ -92,6 +92,7 @@ const NEEDS: Record<string, Needs> = {
 
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
+  'ssm:GetDocument': (_, { json }) => named(arn('ssm', `document/${json.Name}`)),
   // AWS's own are of no account.
   'ssm:GetParameter': (_, { json: { Name } }) =>
     named(

@@ -94,7 +94,7 @@ test.skipIf(noPermissions !== undefined)(
     const image = (id: string, base: string, createdAt: number) =>
       scene.plane.images.set(id, {
         ...{ id, name: id, architecture: 'arm64', createdAt },
-        tags: { service: name, release, [TAG.base]: base },
+        tags: { service: name, release, [TAG.source]: base },
       })
     // The stub's is there from the start, but not the newest.
     image(MADE, NEW_BASE, 0)
@@ -117,7 +117,7 @@ test.skipIf(noPermissions !== undefined)(
     await keepPackages(connect(), RUNNING, list('1:3.0.8-1.amzn2023', 'xz'))
     values.delete(packagesAt(MADE))
     expect(await patch()).toMatchObject({
-      ...{ ami: MADE, base: NEW_BASE, replaces: RUNNING, already: false },
+      ...{ ami: MADE, source: NEW_BASE, replaces: RUNNING, already: false },
       changes: [
         `3 packages differ from those of ${RUNNING}`,
         'openssl 1:3.0.8-1.amzn2023 -> 1:3.0.8-2.amzn2023',

@@ -81,6 +81,13 @@ describe('instances', () => {
     ward.account.offline.add(first().id)
     await ward.finds('agents', new RegExp(`^SSM does not reach ${first().id}$`), /endpoints/)
   })
+
+  test('are ill where the account wants of a shell what they cannot give', async () => {
+    ward.account.preferences = { kmsKeyId: '', runAsEnabled: false, idleSessionTimeout: '20' }
+    expect(await ward.well('agents')).toMatch(/^SSM reaches \d+ instances$/)
+    ward.account.preferences = { kmsKeyId: 'alias/sessions', runAsEnabled: true }
+    await ward.finds('agents', /RunShell sets kmsKeyId, runAsEnabled, /, /preferences/)
+  })
 })
 
 describe('the journal', () => {
@@ -139,10 +146,10 @@ describe('images and the way back', () => {
     'say how old the base of the running one is: %p ms is %s',
     async (ms, status, text) => {
       const { tags = {} as Record<string, string> } = ward.scene.plane.images.get(OLD_IMAGE) ?? {}
-      const former = tags[TAG.baseCreated]
-      tags[TAG.baseCreated] = ms === undefined ? '' : new Date(Date.now() - ms).toISOString()
+      const former = tags[TAG.sourceCreated]
+      tags[TAG.sourceCreated] = ms === undefined ? '' : new Date(Date.now() - ms).toISOString()
       const found = (await ward.find('images')).at(-1)
-      if (former) tags[TAG.baseCreated] = former
+      if (former) tags[TAG.sourceCreated] = former
       expect(found).toMatchObject({ status, text: expect.stringMatching(text) })
       if (status === 'problem') expect(found?.todo).toContain('scripts/bake --patch')
     },

@@ -190,7 +190,7 @@ describe('the AMI', () => {
   })
 
   test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
-    for (const tag of ['service', 'release', 'commit', 'baked-at', TAG.base, TAG.baseCreated]) {
+    for (const tag of ['service', 'release', 'commit', 'baked-at', TAG.source, TAG.sourceCreated]) {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
     }
     for (const tag of ['executable', 'sbom']) {
