@@ -168,7 +168,7 @@ describe('the workflows', () => {
           const asks =
             signedIn >= 0 &&
             index > signedIn &&
-            /^\s*(ami=\$\()?(scripts\/|terraform )/m.test(run ?? '')
+            /^\s*(\w+=\$\()?(scripts\/|terraform )/m.test(run ?? '')
           const has = Object.entries(env).filter(([key]) => key.startsWith('AWS_'))
           expect(Object.fromEntries(has), `${name} ${job}, step ${index + 1}`).toEqual(
             asks ? given : {},
