@@ -14,6 +14,19 @@ export type Verdict =
   | 'lost sight'
   | 'skipped'
 
+/** When an executable of somebody's own runs. */
+export type Stage = 'before' | 'first-instance' | 'shipped' | 'back'
+
+/** How the executable of a stage ended. */
+export interface HookRun {
+  stage: Stage
+  /** What was wrong; undefined: it ended well. */
+  problem: string | undefined
+  seconds: number
+  /** The end of what it printed. */
+  output: string
+}
+
 /** The result of a rollout, as it is written for machines. */
 export interface Receipt {
   verdict: Verdict
@@ -40,6 +53,7 @@ export interface Receipt {
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
   /** What all callers got from each release, the probe among them; undefined: not seen. */
   traffic: TrafficFigures | undefined
+  hooks: HookRun[]
   notes: string[]
   evidence: { folder: string; likelyCause: string } | undefined
 }
@@ -66,6 +80,9 @@ export function receiptLines(receipt: Receipt): string[] {
       `users       of the new release: ${answeredText(traffic.ofNew)}`,
       `            of the previous one: ${answeredText(traffic.ofOthers)}`,
     )
+  }
+  for (const { stage, problem = 'ended well', seconds } of receipt.hooks) {
+    lines.push(`hook        ${stage} ${problem} (${clockTime(seconds)})`)
   }
   lines.push(...receipt.notes.map((note) => `note        ${note}`))
   if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
@@ -127,6 +144,7 @@ export function emptyReceipt(
     observed: undefined,
     probe: undefined,
     traffic: undefined,
+    hooks: [],
     notes: rollout.notes,
     evidence: undefined,
   }

@@ -25,7 +25,8 @@ const LEAVE_SECONDS = 45
 const COMMITS_SHOWN = 15
 
 /** How fast the rollout will go. */
-export type Pace = PaceSettings & Pick<Settings, 'checkpoints' | 'checkpointAnswers'>
+export type Pace = PaceSettings &
+  Pick<Settings, 'checkpoints' | 'checkpointAnswers' | 'hooks' | 'hookSeconds'>
 
 /** Shares of its requests that a bad release fails, for the forecast. */
 const SHARES = [0.1, 0.01, 0.001]
@@ -97,6 +98,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
     ...durationLines(fleet, pace, alarms, perSecond),
     alarmLine(alarms),
+    ...(pace.hooks ? [`hooks       ${pace.hooks.stages.join(', ')} in ${pace.hooks.folder}`] : []),
     refreshLine(fleet),
     ...(wasRolledBack
       ? [
@@ -146,7 +148,7 @@ function durationLines(
     percentages: fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired),
     delayMs: (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) * 1000,
     answers: pace.checkpointAnswers,
-    watchSeconds: pace.watchSeconds ?? watchSecondsFor(alarms),
+    watchSeconds: watchSecondsFor(alarms, pace),
   }
   const { pauses, why } = pausesFor(fleet, slow, perSecond, pace)
   const { percentages, delayMs, watchSeconds } = pauses

@@ -3,6 +3,7 @@ import { type Aws, connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { findFreeze } from '../fleet/freeze.ts'
 import type { Arch } from '../fleet/images.ts'
 import { newestRefresh } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
@@ -12,7 +13,6 @@ import { root, service } from '../service.ts'
 import { type Applied, apply } from './apply.ts'
 import { choose } from './choose.ts'
 import { bumped, RELEASE_FILE, readReleaseFile, writeReleaseFile } from './file.ts'
-import { findFreeze } from './freeze.ts'
 import { describePlan, type Pace } from './plan.ts'
 import { Terraform } from './terraform.ts'
 
@@ -67,7 +67,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
   })
   console.log(plan.lines.join('\n'))
   const note = (line: string) => console.error(`deploy: ${line}`)
-  const freeze = group && (await findFreeze(aws, group, new Date(), note))
+  const freeze = group && (await findFreeze(aws, group, Date.now(), note))
   if (freeze) console.log(`frozen      ${freeze}`)
   if (options.plan) return EXIT.ok
   if (plan.wasRolledBack && !options.retry) {
@@ -98,7 +98,9 @@ export async function deploy(options: DeployOptions): Promise<number> {
       all: options.all || group === undefined,
       environment: {
         ...(token ? { [variable('TOKEN')]: token } : {}),
-        ...(freeze ? { [variable('ROLLOUT_NOTE')]: `shipped although frozen: ${freeze}` } : {}),
+        ...(duringFreeze ? { [variable('ROLLOUT_DURING_FREEZE')]: '1' } : {}),
+        // Terraform runs it in another folder.
+        ...(pace.hooks ? { [variable('ROLLOUT_HOOKS')]: pace.hooks.folder } : {}),
       },
     })
     named = exitCode === 0 || (await terraform.stateNames(next.ami_id))

@@ -1,10 +1,10 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { Interrupted, pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { type Fleet, type FleetWatch, inService, type Member } from '../fleet/fleet.ts'
+import { type Fleet, type FleetWatch, inService, isHealthy, type Member } from '../fleet/fleet.ts'
 import { markRolledBack } from '../fleet/marks.ts'
 import { rollBackRefresh } from '../fleet/refresh.ts'
-import { isGivenUp } from '../fleet/refresh-status.ts'
+import { isGivenUp, isReversible } from '../fleet/refresh-status.ts'
 import type { Probe } from '../probe/probe.ts'
 import type { TrafficWatch } from '../probe/traffic-watch.ts'
 import {
@@ -17,6 +17,7 @@ import {
   step,
 } from './decide.ts'
 import type { Evidence } from './evidence.ts'
+import type { Hooks } from './hooks.ts'
 import type { Progress } from './live-view.ts'
 import type { Settings } from './options.ts'
 import type { Ending } from './verdict.ts'
@@ -33,6 +34,7 @@ export interface FollowOptions {
   startedAt: Date
   probe: Probe | undefined
   traffic: TrafficWatch | undefined
+  hooks: Hooks
   progress: Progress
   evidence: Evidence
   retryPolicy: RetryPolicy
@@ -52,6 +54,7 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     if (probe) informProbe(probe, options, fleet)
     traffic?.consider(fleet)
     collectEvidence(options, fleet)
+    considerHooks(options, fleet)
     const { memory: next, actions } = step(goal, memory, {
       now: Date.now(),
       fleet,
@@ -69,10 +72,11 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
   }
 }
 
-/** Why the new release is to blame, by the probe or by what users get. */
-function blameOf({ probe, traffic, settings }: FollowOptions): string | undefined {
+/** Why the new release is to blame, by a hook, the probe or what users get. */
+function blameOf({ hooks, probe, traffic, settings }: FollowOptions): string | undefined {
   const { failureBudget } = settings
   return (
+    hooks.blame ??
     probe?.blame(failureBudget) ??
     (failureBudget === Infinity ? undefined : traffic?.comparison.blame())
   )
@@ -87,6 +91,14 @@ async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): 
     await rollBackRefresh(aws, watch.name).catch(() => {})
   }
   throw error
+}
+
+/** Begins the hooks whose stage is reached; their end is not waited for. */
+function considerHooks({ hooks, goal }: FollowOptions, fleet: Fleet): void {
+  if (!goal.isGuarded || goal.refreshId === undefined || !isReversible(statusOf(fleet))) return
+  const fresh = inService(fleet).filter((each) => each.templateVersion === goal.templateVersion)
+  if (fresh.some(isHealthy)) void hooks.run('first-instance')
+  if (statusOf(fleet) === 'Baking') void hooks.run('shipped')
 }
 
 /** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */

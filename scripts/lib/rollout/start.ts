@@ -2,6 +2,7 @@ import { withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { blamedFor } from '../fleet/direction.ts'
 import { countBy, inService, isHealthy, present, releaseReplacedBy } from '../fleet/fleet.ts'
+import { findFreeze } from '../fleet/freeze.ts'
 import { recordPrevious } from '../fleet/marks.ts'
 import { assertNotOvertaken, fittingCheckpoints, startRefresh } from '../fleet/refresh.ts'
 import { knownBad } from '../fleet/survey.ts'
@@ -59,7 +60,7 @@ export async function start(context: Context): Promise<number> {
     percentages: checkpoints,
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
-    watchSeconds: settings.watchSeconds ?? watchSecondsFor(checked.alarms),
+    watchSeconds: watchSecondsFor(checked.alarms, settings),
   }
   const problems = [
     ...checked.problems,
@@ -80,6 +81,14 @@ export async function start(context: Context): Promise<number> {
       start: async () => undefined,
     })
   }
+  const note = (text: string) => rollout.notes.push(text)
+  const freeze = await findFreeze(aws, settings.group, Date.now(), note)
+  if (freeze && !settings.duringFreeze) {
+    throw new Stop(
+      `deploys are frozen: ${freeze}. --during-freeze starts anyway. Nothing was started.`,
+    )
+  }
+  if (freeze) note(`shipped although frozen: ${freeze}`)
   return await runRollout(context, {
     ...rollout,
     fleet,
