@@ -83,7 +83,7 @@ export async function startService(
     log,
     config.runtimeDirectory && join(config.runtimeDirectory, LATCH_FILE),
   )
-  const notify = await openNotify(config.notifySocket)
+  const notify = await openNotify(config.notifySocket, log)
   const app = createApp({
     config,
     release,

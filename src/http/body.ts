@@ -43,9 +43,18 @@ export function createBodyReader(timeoutSeconds: number): {
   }
 }
 
+/** JSON has no other charset than UTF-8 (RFC 8259), and nothing here decompresses. */
 function requireJson(request: HonoRequest): void {
-  const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') throw notJson()
+  const type = (request.header('content-type') ?? '').toLowerCase().split(';')
+  const [mediaType = '', ...parameters] = type.map((part) => part.trim())
+  const isUtf8 = (parameter: string) => /^(?!charset\b)|^charset="?utf-8"?$/.test(parameter)
+  if (mediaType !== 'application/json' || !parameters.every(isUtf8)) throw notJson()
+  const coding = request.header('content-encoding') ?? 'identity'
+  if (coding.trim().toLowerCase() !== 'identity') {
+    throw new Problem('unsupported-media-type', 'Send the body without Content-Encoding.', {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
+  }
 }
 
 function parseJson(text: string): unknown {
@@ -89,7 +98,7 @@ function refuseAborted(error: Error): never {
 }
 
 export function notJson(): Problem {
-  return new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
+  return new Problem('unsupported-media-type', 'Send Content-Type: application/json, in UTF-8.', {
     headers: { Accept: 'application/json' },
   })
 }

@@ -76,7 +76,13 @@ test('the admin listener has /metrics and /ready, on loopback only; the service 
   expect((await fetch(`${service.adminUrl}/`)).status).toBe(404)
   expect(service.adminUrl).toStartWith('http://127.0.0.1:')
   const url = service.url.replace('0.0.0.0', '127.0.0.1')
-  for (const path of ['/metrics', '/ready']) expect((await fetch(url + path)).status).toBe(404)
+  for (const path of ['/metrics', '/ready']) {
+    expect((await fetch(url + path)).status).toBe(404)
+    const head = await fetch(service.adminUrl + path, { method: 'HEAD' })
+    expect(Number(head.headers.get('content-length'))).toBeGreaterThan(0)
+    const { status, headers } = await fetch(service.adminUrl + path, { method: 'POST' })
+    expect([status, headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+  }
 })
 
 test('every request is logged as a JSON line with what an operator needs', async () => {
