@@ -5,7 +5,7 @@ import { jsonPointer, parsed } from '../http/parse.ts'
 import { type Invalid, Problem } from '../http/problem.ts'
 import type { Responder } from '../http/respond.ts'
 import type { Routes } from '../http/routes.ts'
-import { greeting, parseDate } from './birthday.ts'
+import { greeting } from './birthday.ts'
 import { createCalendar } from './calendar.ts'
 import { Birthday, Username } from './schemas.ts'
 import type { Store } from './store.ts'
@@ -66,10 +66,9 @@ function dateFrom(body: unknown, today: Temporal.PlainDate): Temporal.PlainDate 
     new Problem('invalid-birthday', 'Send {"dateOfBirth":"YYYY-MM-DD"}, a day before today.', {
       errors,
     })
-  const { dateOfBirth } = parsed(Birthday, body, invalid, (path) => ({
+  const { dateOfBirth: date } = parsed(Birthday, body, invalid, (path) => ({
     pointer: jsonPointer(path),
   }))
-  const date = parseDate(dateOfBirth) as Temporal.PlainDate
   if (Temporal.PlainDate.compare(date, today) >= 0) {
     throw invalid([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
   }

@@ -29,7 +29,11 @@ export function createBodyReader(timeoutSeconds: number): {
   return {
     async jsonOf(request) {
       requireJson(request)
-      return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+      try {
+        return JSON.parse(await inTime(bodyText(request), late))
+      } catch (error) {
+        throw refusal(error as Error)
+      }
     },
     async discardBody({ body }) {
       if (!body || body.locked) return
@@ -46,26 +50,14 @@ export function createBodyReader(timeoutSeconds: number): {
 }
 
 function requireJson(request: HonoRequest): void {
-  const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') {
+  if (!/^application\/json\s*(;|$)/i.test(request.header('content-type') ?? '')) {
     throw new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
       headers: { Accept: 'application/json' },
     })
   }
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Problem(
-      'malformed-json',
-      'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.',
-    )
-  }
-}
-
-async function bodyText(request: HonoRequest): Promise<string> {
+function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
     if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
@@ -91,10 +83,22 @@ async function chunkedText({ body }: Request): Promise<string> {
   }
 }
 
-/** A client that disconnects is not a failure of the service. */
-function refuseAborted(error: Error): never {
-  if (error.name !== 'AbortError') throw error
-  throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
+/** What `error` is to whoever sent the body; a client that disconnects is not a failure of the service. */
+function refusal(error: Error): Error {
+  switch (error.name) {
+    case 'SyntaxError':
+      return new Problem(
+        'malformed-json',
+        'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.',
+      )
+    case 'AbortError':
+      return new Problem(
+        'incomplete-body',
+        'The connection was closed before the whole body arrived.',
+      )
+    default:
+      return error
+  }
 }
 
 function tooLarge(): Problem {
