@@ -1,5 +1,6 @@
 import type { HonoRequest } from 'hono'
 import { createDeadline } from '../deadline.ts'
+import { EXAMPLE } from '../domain/terms.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
@@ -87,10 +88,7 @@ async function chunkedText({ body }: Request): Promise<string> {
 function refusal(error: Error): Error {
   switch (error.name) {
     case 'SyntaxError':
-      return new Problem(
-        'malformed-json',
-        'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.',
-      )
+      return new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
     case 'AbortError':
       return new Problem(
         'incomplete-body',

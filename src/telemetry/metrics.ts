@@ -43,6 +43,24 @@ export function registerMachine(
   }).set(certificate.expiresAtSeconds)
 }
 
+/** Which secrets are in use, and since when: two workers with the same fingerprint use the same. */
+export function registerSecrets(
+  registry: Registry,
+  inUse: () => { fingerprint: string; readAt: number },
+): void {
+  new Gauge({
+    name: 'secrets_read_timestamp_seconds',
+    help: 'When the tokens and the password of the store that are in use were read.',
+    labelNames: ['fingerprint'],
+    registers: [registry],
+    collect() {
+      const { fingerprint, readAt } = inUse()
+      this.reset()
+      this.set({ fingerprint }, readAt)
+    },
+  })
+}
+
 /** Adds the metrics of the runtime and its process to `registry`. Takes several milliseconds. */
 export async function addRuntime(registry: Registry): Promise<void> {
   const { default: collectDefaultMetrics } = await import('prom-client/lib/defaultMetrics.js')
