@@ -23,10 +23,7 @@ export function createBodyReader(timeoutSeconds: number): {
   discardBody: DiscardBody
 } {
   const inTime = createDeadline(timeoutSeconds * 1000)
-  const late = () => {
-    const detail = `The body must arrive within ${timeoutSeconds} s.`
-    return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
-  }
+  const late = () => bodyLate(timeoutSeconds)
   return {
     async jsonOf(request) {
       requireJson(request)
@@ -51,17 +48,13 @@ export function createBodyReader(timeoutSeconds: number): {
 }
 
 function requireJson(request: HonoRequest): void {
-  if (!/^application\/json\s*(;|$)/i.test(request.header('content-type') ?? '')) {
-    throw new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
-      headers: { Accept: 'application/json' },
-    })
-  }
+  if (!/^application\/json\s*(;|$)/i.test(request.header('content-type') ?? '')) throw notJson()
 }
 
 function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
-    if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
+    if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge()
     return request.raw.text()
   }
   return chunkedText(request.raw)
@@ -76,7 +69,7 @@ async function chunkedText({ body }: Request): Promise<string> {
       const { done, value } = (await reader?.read()) ?? { done: true }
       if (done) return new TextDecoder().decode(Buffer.concat(chunks))
       size += value.byteLength
-      if (size > BODY_LIMIT_BYTES) throw tooLarge()
+      if (size > BODY_LIMIT_BYTES) throw bodyTooLarge()
       chunks.push(value)
     }
   } finally {
@@ -88,7 +81,7 @@ async function chunkedText({ body }: Request): Promise<string> {
 function refusal(error: Error): Error {
   switch (error.name) {
     case 'SyntaxError':
-      return new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
+      return malformedJson()
     case 'AbortError':
       return new Problem(
         'incomplete-body',
@@ -99,7 +92,22 @@ function refusal(error: Error): Error {
   }
 }
 
-function tooLarge(): Problem {
+export function notJson(): Problem {
+  return new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
+    headers: { Accept: 'application/json' },
+  })
+}
+
+export function malformedJson(): Problem {
+  return new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
+}
+
+export function bodyLate(timeoutSeconds: number): Problem {
+  const detail = `The body must arrive within ${timeoutSeconds} s.`
+  return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
+}
+
+export function bodyTooLarge(): Problem {
   return new Problem('body-too-large', `The body may have at most ${BODY_LIMIT_BYTES} bytes.`, {
     headers: { Connection: 'close' },
   })
