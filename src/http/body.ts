@@ -27,7 +27,11 @@ export function createBodyReader(timeoutSeconds: number): {
   return {
     async jsonOf(request) {
       requireJson(request)
-      return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+      try {
+        return JSON.parse(await inTime(bodyText(request), late))
+      } catch (error) {
+        throw refusal(error as Error)
+      }
     },
     async discardBody({ body }) {
       if (!body || body.locked) return
@@ -43,29 +47,21 @@ export function createBodyReader(timeoutSeconds: number): {
   }
 }
 
-/** JSON has no other charset than UTF-8 (RFC 8259), and nothing here decompresses. */
+/** JSON has no other charset than UTF-8 (RFC 8259). */
+const JSON_TYPE = /^application\/json\s*(;(?!\s*charset\b)[^;]*|;\s*charset="?utf-8"?\s*)*$/i
+
+/** Nothing here decompresses. */
 function requireJson(request: HonoRequest): void {
-  const type = (request.header('content-type') ?? '').toLowerCase().split(';')
-  const [mediaType = '', ...parameters] = type.map((part) => part.trim())
-  const isUtf8 = (parameter: string) => /^(?!charset\b)|^charset="?utf-8"?$/.test(parameter)
-  if (mediaType !== 'application/json' || !parameters.every(isUtf8)) throw notJson()
-  const coding = request.header('content-encoding') ?? 'identity'
-  if (coding.trim().toLowerCase() !== 'identity') {
+  if (!JSON_TYPE.test(request.header('content-type') ?? '')) throw notJson()
+  const coding = request.header('content-encoding')
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') {
     throw new Problem('unsupported-media-type', 'Send the body without Content-Encoding.', {
       headers: { 'Accept-Encoding': 'identity' },
     })
   }
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw malformedJson()
-  }
-}
-
-async function bodyText(request: HonoRequest): Promise<string> {
+function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
     if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge()
@@ -91,10 +87,19 @@ async function chunkedText({ body }: Request): Promise<string> {
   }
 }
 
-/** A client that disconnects is not a failure of the service. */
-function refuseAborted(error: Error): never {
-  if (error.name !== 'AbortError') throw error
-  throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
+/** What `error` is to whoever sent the body; a client that disconnects is not a failure of the service. */
+function refusal(error: Error): Error {
+  switch (error.name) {
+    case 'SyntaxError':
+      return malformedJson()
+    case 'AbortError':
+      return new Problem(
+        'incomplete-body',
+        'The connection was closed before the whole body arrived.',
+      )
+    default:
+      return error
+  }
 }
 
 export function notJson(): Problem {
