@@ -1,4 +1,5 @@
 import { name } from '../package.json'
+import { backUp } from './backup.ts'
 import { ConfigError, describeConfig, loadConfig, loadListener } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
@@ -52,11 +53,13 @@ switch (command.verb) {
     process.exit(healthy ? EXIT.ok : EXIT.failure)
     break
   }
+  case 'backup':
   case 'export':
   case 'import': {
     const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
     try {
-      await transfer(command.verb, command.from, config)
+      if (command.verb === 'backup') backUp(command.file, config)
+      else await transfer(command.verb, command.from, config)
     } catch (error) {
       console.error(`${name}: ${(error as Error).message}`)
       process.exit(EXIT.failure)

@@ -59,6 +59,7 @@ export const PARTS: Record<string, Part> = {
     seconds: 200,
     needs: ['executable'],
     also: {
+      backup: ['redis'],
       cli: ['git'],
       discovery: ['redis', 'etcd'],
       durability: ['redis'],
@@ -122,6 +123,7 @@ export const PARTS: Record<string, Part> = {
     also: {
       deploy: ['terraform'],
       'doctor-plan': ['terraform'],
+      drill: ['redis', 'executable'],
       ami: ['ministack'],
       compat: ['redis', 'executable'],
       gc: ['ministack'],

@@ -193,6 +193,27 @@ test('nobody but who has the policy for secrets replaces one, and they open no u
   await expectDenied(['secrets'], [changing('no-password-required'), changing('iam')])
 })
 
+test('who backs up removes no store but the copy, and logs in to none', async () => {
+  expect(
+    await roles.backup.allows(
+      ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}-copy`)),
+    ),
+  ).toBe(true)
+  await expectDenied(
+    ['backup'],
+    [
+      ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
+      ask('memorydb:CopySnapshot', arn('memorydb', 'snapshot/daily')),
+      ask('memorydb:CreateCluster', arn('memorydb', 'acl/open-access')),
+      ask('memorydb:UpdateCluster', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`)),
+      ask('ssm:GetParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
+      ask('ssm:SendCommand', arn('ssm', `document/${NAME}-restart`)),
+    ],
+  )
+})
+
 describe('a bake', () => {
   test.each(
     Object.entries({
