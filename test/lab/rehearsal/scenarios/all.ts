@@ -6,6 +6,7 @@ import { late } from './late.ts'
 import { mixed } from './mixed.ts'
 import { otherUsers } from './other-users.ts'
 import { rollbackTwice } from './rollback-twice.ts'
+import { rotation } from './rotation.ts'
 import type { Scenario } from './scenario.ts'
 import { storeFailover } from './store-failover.ts'
 import { storeOutage } from './store-outage.ts'
@@ -23,6 +24,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'zone-loss': zoneLoss,
   'store-outage': storeOutage,
   'store-failover': storeFailover,
+  rotation,
   mixed,
   late,
   'wrong-drain': wrongDrain,
