@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { accountOf, type Store } from '../../lab/aws-double/account.ts'
 import type { CommandResult } from '../../lab/aws-double/driver.ts'
@@ -116,10 +117,12 @@ test.each(['memorydb', 'elasticache'] as const)(
 
 test('a drill tells what has changed since the snapshot', async () => {
   store().engine = 'memorydb'
-  await save(running.url, 'Ada', '1815-12-10')
+  const write = (index: number, turn: number) =>
+    save(running.url, {}, canary.write(canary.keyOf('Drilled', index), canary.value(turn)))
+  await write(1, 1)
   const { out } = await ops('backup')
-  await save(running.url, 'Ada', '1815-12-11')
-  await save(running.url, 'Grace', '1906-12-09')
+  await write(1, 2)
+  await write(2, 1)
   const drilled = await ops('drill', '--snapshot', out.trim())
   expect(drilled.code).toBe(0)
   expect(drilled.out).toContain(`${out.trim()} can be restored`)
