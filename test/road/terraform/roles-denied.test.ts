@@ -94,7 +94,7 @@ describe('nobody but administrators', () => {
       ],
       'removes the store or its users, or carries its data off': [
         ask('memorydb:CopySnapshot', arn('memorydb', 'snapshot/daily')),
-        ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${NAME}`)),
+        ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${service.name}-staging`)),
         ask('elasticache:CopySnapshot', arn('elasticache', 'snapshot:daily')),
         ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
         ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
@@ -211,7 +211,14 @@ test('nobody but who has the policy for secrets replaces one, and they open no u
   await expectDenied(['secrets'], [changing('no-password-required'), changing('iam')])
 })
 
-test('who backs up removes no store but the copy, and logs in to none', async () => {
+test('only who backs up takes a snapshot, and removes no store but the copy, and logs in to none', async () => {
+  await expectDenied(
+    everybody.filter((each) => each !== 'backup'),
+    [
+      ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:CreateCluster', arn('memorydb', 'snapshot/daily')),
+    ],
+  )
   expect(
     await roles.backup.allows(
       ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}-copy`)),
@@ -292,7 +299,7 @@ describe('a bake', () => {
 })
 
 describe('people on duty', () => {
-  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'shell']
+  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'backup', 'shell']
   const from = { 'ec2:LaunchTemplate': TEMPLATE, 'ec2:IsLaunchTemplateResource': 'true' }
 
   test.each(
