@@ -1,9 +1,8 @@
-import { name } from '../../package.json'
 import type { Config } from '../config/config.ts'
 import type { Health } from '../health.ts'
 import type { Release } from '../release.ts'
 import type { AppContext } from './exchange.ts'
-import { type Problem, problemTypes } from './problem.ts'
+import type { Problem } from './problem.ts'
 
 /** Builds every response of the service. */
 export interface Responder {
@@ -26,7 +25,7 @@ export function createResponder({
   health,
   release,
 }: {
-  config: Pick<Config, 'tls'>
+  config: Pick<Config, 'instanceId' | 'tls'>
   health: Health
   release: Release
 }): Responder {
@@ -35,8 +34,9 @@ export function createResponder({
     if (req.raw.method !== 'HEAD') env.bytes = length
     else if (body !== null) headers['Content-Length'] = String(length)
     headers['X-Request-Id'] = env.requestId
-    // Lets a rollout's probe tell apart the releases that serve side by side.
+    // Let a rollout's probe tell apart the releases that serve side by side, and two images of one release.
     headers['X-Release'] = release.id
+    headers['X-Instance'] = config.instanceId
     headers['X-Content-Type-Options'] = 'nosniff'
     if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'
     if (health.status === 'draining') headers.Connection = 'close'
@@ -49,21 +49,11 @@ export function createResponder({
         'Content-Type': 'application/json',
         'Cache-Control': 'no-store',
       }),
-    problem(c, { type, detail, extra: { errors, headers } }) {
-      const [status, title] = problemTypes[type]
-      const body = JSON.stringify({
-        type: `urn:${name}:problem:${type}`,
-        title,
-        status,
-        detail,
-        instance: c.env.requestId,
-        ...(errors && { errors }),
-      })
-      return send(c, status, body, {
+    problem: (c, problem) =>
+      send(c, problem.status, JSON.stringify(problem.document(c.env.requestId)), {
         'Content-Type': 'application/problem+json',
         'Cache-Control': 'no-store',
-        ...headers,
-      })
-    },
+        ...problem.extra.headers,
+      }),
   }
 }

@@ -5,6 +5,7 @@ import { followerKilled } from './follower-killed.ts'
 import { late } from './late.ts'
 import { mixed } from './mixed.ts'
 import { otherUsers } from './other-users.ts'
+import { patch } from './patch.ts'
 import { rollbackTwice } from './rollback-twice.ts'
 import { rotation } from './rotation.ts'
 import type { Scenario } from './scenario.ts'
@@ -21,6 +22,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'other-users': otherUsers,
   'follower-killed': followerKilled,
   'rollback-twice': rollbackTwice,
+  patch,
   'zone-loss': zoneLoss,
   'store-outage': storeOutage,
   'store-failover': storeFailover,
