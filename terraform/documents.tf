@@ -3,7 +3,7 @@
 ################################################################################
 
 resource "aws_ssm_document" "command" {
-  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic", "reload"])
+  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic", "reload", "compare"])
 
   name            = "${local.name}-${each.key}"
   document_type   = "Command"

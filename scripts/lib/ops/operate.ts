@@ -6,12 +6,16 @@ import { type Fleet, inService, type Member } from '../fleet/fleet.ts'
 import { logs } from './logs.ts'
 import { reload } from './reload.ts'
 import { restart } from './restart.ts'
-import type { Ops, OpsSettings } from './settings.ts'
+import type { Ops, OpsSettings, StoreVerb, Verb } from './settings.ts'
 import { openShell } from './shell.ts'
 import { report, statusLines } from './status.ts'
 
 /** Runs the verb. Returns the exit code. */
-export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
+export async function operate(
+  ops: Ops,
+  fleet: Fleet,
+  settings: OpsSettings & { verb: Exclude<Verb, StoreVerb> },
+): Promise<number> {
   const members = chosen(fleet, settings)
   const ids = members.map(({ id }) => id)
   const [id = ''] = ids

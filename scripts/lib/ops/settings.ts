@@ -10,6 +10,10 @@ export type Verb =
   | 'drain'
   | 'undrain'
   | 'shell'
+  | StoreVerb
+
+/** Those about the store, and not about instances. */
+export type StoreVerb = 'backup' | 'drill' | 'drop-copy'
 
 export interface OpsSettings {
   verb: Verb

@@ -85,7 +85,7 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
 
 const JSON_ACTIONS = { ...cloudwatch, ...ssm, ...accountJson }
 
-/** Serves `plane` to `callers` on a free loopback port (or `port`) and starts its loop. */
+/** Serves `plane` to `callers` on a free loopback port, or on `port` of every address, and starts its loop. */
 export async function startDouble(
   plane: ControlPlane,
   callers: Callers,
@@ -99,7 +99,9 @@ export async function startDouble(
       response.destroy()
     })
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) =>
+    server.listen(port, port === 0 ? '127.0.0.1' : '0.0.0.0', resolve),
+  )
   plane.start()
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

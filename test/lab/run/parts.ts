@@ -54,6 +54,7 @@ export const PARTS: Record<string, Part> = {
     seconds: 200,
     needs: ['executable'],
     also: {
+      backup: ['redis'],
       cli: ['git'],
       discovery: ['redis', 'etcd'],
       durability: ['redis'],
@@ -117,6 +118,7 @@ export const PARTS: Record<string, Part> = {
     also: {
       deploy: ['terraform'],
       'doctor-plan': ['terraform'],
+      drill: ['redis', 'executable'],
       ami: ['ministack'],
       compat: ['redis', 'executable'],
       gc: ['ministack'],

@@ -179,6 +179,7 @@ describe('the SSM documents', () => {
     expect(of('2.2').map(({ name }) => name)).toEqual([
       'bundle',
       'checksum',
+      'compare',
       'logs',
       'reload',
       'restart',

@@ -12,7 +12,7 @@ const ROOMS = [
   'src/{certificate,health,healthcheck,notify,reload,signals,usage}.ts',
   'src/http/**',
   'src/{domain,pages}/**',
-  'src/{app,admin,warm-up,service,transfer,main}.ts',
+  'src/{app,admin,warm-up,service,backup,transfer,main}.ts',
   'scripts/lib/cli/**',
   'scripts/lib/service.ts',
   'scripts/lib/domain/**',
