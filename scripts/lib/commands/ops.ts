@@ -17,11 +17,12 @@ const VERBS: Record<Verb, string> = {
   reload: 'have the service read its secrets again, and wait until every worker uses them',
   drain: 'take an instance out of service without stopping it; another is launched in its place',
   undrain: 'put it back',
+  replace: 'end an instance, once another serves in its place',
   shell: 'an interactive session (needs the AWS CLI and its session-manager-plugin)',
 }
 
-const CHANGES: Verb[] = ['restart', 'reload', 'drain', 'undrain', 'shell']
-const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
+const CHANGES: Verb[] = ['restart', 'reload', 'drain', 'undrain', 'replace', 'shell']
+const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'replace', 'shell']
 
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
@@ -50,7 +51,7 @@ usage: scripts/ops status [options]
        scripts/ops bundle [INSTANCE…] [options]
        scripts/ops restart [INSTANCE…] --reason TEXT [options]
        scripts/ops reload [INSTANCE…] --reason TEXT [options]
-       scripts/ops drain | undrain INSTANCE --reason TEXT [options]
+       scripts/ops drain | undrain | replace INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
 
 Operates the instances of a group through SSM documents. SSM keeps who did what, and why, for 30 days.

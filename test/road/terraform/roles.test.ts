@@ -223,7 +223,7 @@ describe('the roles', () => {
   })
 
   test('let the automation role do what the documents tell it to', async () => {
-    const called = ['drain', 'undrain'].flatMap((verb) =>
+    const called = ['drain', 'undrain', 'replace', 'discard'].flatMap((verb) =>
       [...read(`terraform/documents/${verb}.yaml`).matchAll(/^ +Api: (\w+)$/gm)].map(
         ([, api]) => `autoscaling:${api}`,
       ),

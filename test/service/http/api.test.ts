@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { name } from '../../../package.json'
-import type { Store } from '../../../src/birthdays/store.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
+import type { Store } from '../../../src/domain/store.ts'
 import { StoreUnavailable, UnreadableRecord } from '../../../src/store/key-value.ts'
 import { memoryLog, memoryStore, testApp } from '../../lab/support/app.ts'
 
