@@ -7,7 +7,7 @@ import { watchCertificate } from './certificate.ts'
 import type { Config } from './config/config.ts'
 import { IDLE_TIMEOUT_SECONDS } from './config/timeouts.ts'
 import { type Discovery, startDiscovery } from './discovery/discovery.ts'
-import { OPERATIONS, storeBirthdaysIn } from './domain/store.ts'
+import { OPERATIONS, storeIn } from './domain/store.ts'
 import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
@@ -77,7 +77,7 @@ export async function startService(
   const { records, followEndpoints, ...password } = openStore(config, log)
   const { reload, inUse } = createReload({ config, reread, ...password, log })
   registerSecrets(registry, inUse)
-  const store = measured(storeBirthdaysIn(records), OPERATIONS, metrics)
+  const store = measured(storeIn(records), OPERATIONS, metrics)
   const health = createHealth(
     store,
     log,

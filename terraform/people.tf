@@ -56,7 +56,7 @@ data "aws_iam_policy_document" "operator" {
     resources = ["${local.ssm_arn}:parameter/${local.service}/provenance/*"]
   }
 
-  # While it exists, nothing is deployed. It may expire by itself.
+  # Until the time that it names, nothing is deployed.
   statement {
     sid       = "Freeze"
     actions   = ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"]
@@ -98,7 +98,7 @@ data "aws_iam_policy_document" "commands" {
       "elasticloadbalancing:DescribeLoadBalancers",
       "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:DescribeTargetHealth",
-      # To cancel a command takes its id, which is random.
+      # AWS restricts these to nothing smaller: they read and cancel the commands of others in the account, too.
       "ssm:CancelCommand",
       "ssm:GetAutomationExecution",
       "ssm:GetCommandInvocation",

@@ -151,7 +151,7 @@ resource "aws_elasticache_replication_group" "main" {
 
   # checkov:skip=CKV_AWS_31:clients authenticate as a user of the group, which rules out an auth token
   replication_group_id       = local.name
-  description                = "Birthdays"
+  description                = "What the service stores"
   engine                     = "valkey"
   engine_version             = "8.0"
   node_type                  = local.store_node_type

@@ -13,7 +13,8 @@ const badName = invalidUsername([{ parameter: 'username', detail: LETTERS }])
 const badDate = invalidBirthday([{ pointer: '/dateOfBirth', detail: 'missing' }])
 
 /** The part of the OpenAPI document that describes birthdays. */
-export const birthdayApi = {
+export const domainApi = {
+  description: 'Stores a date of birth per user name and greets people by it.',
   tag: { name: 'Birthdays', description: 'Save, greet, forget.' },
   schemas: { Birthday, Greeting },
   paths: {

@@ -1,5 +1,6 @@
 import type { HonoRequest } from 'hono'
 import { createDeadline } from '../deadline.ts'
+import { EXAMPLE } from '../domain/terms.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
@@ -94,7 +95,7 @@ export function notJson(): Problem {
 }
 
 export function malformedJson(): Problem {
-  return new Problem('malformed-json', 'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.')
+  return new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
 }
 
 export function bodyLate(timeoutSeconds: number): Problem {

@@ -205,8 +205,17 @@ export function launch(plane: ControlPlane, number: number): ReturnType<Needs> {
         'ec2:Owner': ACCOUNT,
       },
     },
-    { ...run, resource: ec2Arn('security-group/sg'), context: named },
-    { ...run, resource: ec2Arn('subnet/subnet'), context: left },
+    // Terraform gives all that it makes the same tags.
+    ...(
+      [
+        ['security-group/sg', named],
+        ['subnet/subnet', left],
+      ] as const
+    ).map(([id, how]) => ({
+      ...run,
+      resource: ec2Arn(id),
+      context: { ...how, ...resourceTags(['aws', 'ec2'], template.tags) },
+    })),
     ...made.map((resource) => ({ ...run, resource, context: { ...left, ...tags } })),
     ...made.map((resource) => ({
       action: 'ec2:CreateTags',

@@ -100,7 +100,7 @@ function wellAccount(group: string): Account {
     defaultQuotas: new Map([['L-7E6692B2', 1000]]),
     trust: new Map(),
     certificate: {
-      domain: 'birthdays.example.com',
+      domain: 'service.example.com',
       status: 'ISSUED',
       notAfter: Date.now() + 100 * 86_400_000,
       inUse: true,

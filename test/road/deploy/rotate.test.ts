@@ -2,19 +2,14 @@ import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name as service } from '../../../package.json'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { createToken } from '../../../src/config/tokens.ts'
 import { accountOf, type Store } from '../../lab/aws-double/account.ts'
 import type { CommandResult } from '../../lab/aws-double/driver.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
 import { ended, type Ran, run } from '../../lab/support/command.ts'
-import {
-  healthy,
-  name,
-  type RunningService,
-  save,
-  startService,
-} from '../../lab/support/executable.ts'
+import { healthy, type RunningService, save, startService } from '../../lab/support/executable.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { type RedisServer, startRedis } from '../../lab/support/redis.ts'
 import { awsEnvironment, OLD_IMAGE, type Scene, startScene } from './fixtures/scene.ts'
@@ -105,10 +100,11 @@ function load(token: string) {
   const loops = [...executables.values()].flatMap(({ url }, place) =>
     [0, 1, 2].map(async (loop) => {
       for (let round = 0; running; round++) {
-        const user = name(10 * place + loop + 100 * (round % 500))
+        const user = canary.keyOf('User', 10 * place + loop + 100 * (round % 500))
+        const write = canary.write(user, canary.value(round))
         for (const response of [
-          await save(url, user, '1815-12-10', bearer(use.token)),
-          await fetch(`${url}/hello/${user}`, bearer(use.token)),
+          await save(url, bearer(use.token), write),
+          await fetch(url + write.path, bearer(use.token)),
         ]) {
           const text = await response.text()
           if (!response.ok) wrong.push(`${response.status} ${text}`)
@@ -136,11 +132,13 @@ function load(token: string) {
   }
 }
 
+const NOBODY = canary.readNothing(canary.keyOf('Nobody', 0))
+
 /** What each instance answers to this token. */
 const statuses = async (token: string): Promise<number[]> =>
   await Promise.all(
     [...executables.values()].map(
-      async ({ url }) => (await fetch(`${url}/hello/Nobody`, bearer(token))).status,
+      async ({ url }) => (await fetch(url + NOBODY.path, bearer(token))).status,
     ),
   )
 
@@ -168,9 +166,7 @@ test.each(['memorydb', 'elasticache'] as const)(
     // Those with the former password would be refused now.
     await redis.client.call('CLIENT', 'KILL', 'USER', service)
     await eventually('they come back', async () => {
-      const answers = [...executables.values()].map(({ url }) =>
-        save(url, 'Ada', '1815-12-10', bearer(first.token)),
-      )
+      const answers = [...executables.values()].map(({ url }) => save(url, bearer(first.token)))
       return (await Promise.all(answers)).every(({ ok }) => ok)
     })
     const now = values().get(at('redis-password'))
@@ -245,10 +241,7 @@ test('an instance that does not take up the new password keeps the former one va
   expect(err).toContain(`${id}: of 1 workers, 0 use`)
   expect(await login('first-password')).toBe('OK')
   await redis.client.call('CLIENT', 'KILL', 'USER', service)
-  await eventually(
-    'it serves',
-    async () => (await save(reluctant.url, 'Ada', '1815-12-10', bearer(first.token))).ok,
-  )
+  await eventually('it serves', async () => (await save(reluctant.url, bearer(first.token))).ok)
 })
 
 test('rotate tokens with a handover: callers go over under load, the log has both labels, and the former token is refused when the command ends', async () => {

@@ -44,7 +44,7 @@ const tokenIn = (out: string, scope: string): string =>
   new RegExp(`^${scope} +\\S+ (${tokenPrefix}_\\S+)$`, 'm').exec(out)?.[1] ?? ''
 
 async function scopeAsStored(token: string, environment: string) {
-  const list = (await stored(`/hello/${environment}/tokens`))?.Value ?? ''
+  const list = (await stored(`/${name}/${environment}/tokens`))?.Value ?? ''
   return entryOf(token, parseTokenHashes(list) ?? [])?.scope
 }
 
