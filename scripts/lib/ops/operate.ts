@@ -127,7 +127,7 @@ async function standby(
   }
   ops.print(
     verb === 'drain'
-      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`
+      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …', or end it with 'scripts/ops replace ${id} --reason …'`
       : `${id} is back in service`,
   )
   return EXIT.ok
