@@ -23,6 +23,15 @@ const status = (): string | undefined => scene.plane.refreshes[0]?.status
 const back = (...args: string[]) => ended(rollout(['rollback', ...args]))
 const mark = (): string | undefined => scene.plane.group.tags['rolled-back-release']
 
+/** What version 2 may be beside version 1 of the same release: its image, and what is marked when it is rolled back. */
+const SAME_RELEASE: [string, string, string | undefined][] = [
+  ['a changed setting', OLD_IMAGE, undefined],
+  ['a patched image', NEW_IMAGE, NEW_IMAGE],
+]
+function launch(version: number, imageId: string): void {
+  Object.assign(scene.plane.template.versions[version - 1] ?? {}, { imageId })
+}
+
 const RECYCLE: RefreshPreferences = {
   minHealthyPercentage: 100,
   maxHealthyPercentage: 200,
@@ -99,14 +108,19 @@ describe('rollback', () => {
     expect(code).toBe(0)
   })
 
-  test('of a changed setting goes back to the setting before, and condemns no release', async () => {
-    await begin({ releases: [OLD, OLD] })
-    expect((await ship(['--release', OLD])).code).toBe(0)
-    const { code, out } = await back()
-    expect(out).toContain('rolling back from version 2 to version 1')
-    expect(code).toBe(0)
-    expect(mark()).toBeUndefined()
-  })
+  test.each(SAME_RELEASE)(
+    'of %s goes back to the version before, and condemns no release',
+    async (_, image, blamed) => {
+      await begin({ releases: [OLD, OLD] })
+      launch(2, image)
+      expect((await ship(['--release', OLD])).code).toBe(0)
+      const { code, out } = await back()
+      expect(out).toContain('rolling back from version 2 to version 1')
+      expect(code).toBe(0)
+      expect(await receipt()).toMatchObject({ ami: OLD_IMAGE, images: { [OLD_IMAGE]: 3 } })
+      expect(mark()).toBe(blamed)
+    },
+  )
 
   test.each(['rollback', 'cancel'])(
     '%s that AWS accepted and that is then lost sight of ends with 6',
@@ -127,14 +141,29 @@ describe('rollback', () => {
   )
 })
 
-test('a setting that is rolled back while it bakes condemns not the release, which goes on serving', async () => {
-  await begin({ releases: [OLD, OLD] })
-  const going = rollout([...toNew(scene), '--release', OLD, '--watch-seconds', '2000'])
-  await until(() => status() === 'Baking', 'the refresh bakes')
-  scene.plane.rollBackRefresh()
-  expect((await ended(going)).code).toBe(3)
-  expect(mark()).toBeUndefined()
-  expect((await ship(['--release', OLD])).code).toBe(0)
+test.each(SAME_RELEASE)(
+  '%s that is rolled back while it bakes condemns not the release',
+  async (_, image, blamed) => {
+    await begin({ releases: [OLD, OLD] })
+    launch(2, image)
+    const going = rollout([...toNew(scene), '--release', OLD, '--watch-seconds', '2000'])
+    await until(() => status() === 'Baking', 'the refresh bakes')
+    scene.plane.rollBackRefresh()
+    expect((await ended(going)).code).toBe(3)
+    expect(mark()).toBe(blamed)
+    expect((await ship(['--release', OLD])).code).toBe(blamed ? 1 : 0)
+    expect((await ship(['--release', OLD, '--retry'])).code).toBe(0)
+    expect(mark()).toBeUndefined()
+  },
+)
+
+test('an image of the running release that fails is told from the other by its instances, and goes back', async () => {
+  await begin({ releases: [OLD, OLD], behaviours: { [NEW_IMAGE]: { canaryStatus: 404 } } })
+  const { code, out } = await ship(['--release', OLD, '--checkpoint-delay-seconds', '2000'])
+  expect(out).toMatch(/the new release failed \d+ of \d+ probe requests, the previous one 0 of/)
+  expect(code).toBe(3)
+  expect(mark()).toBe(NEW_IMAGE)
+  expect(await receipt()).toMatchObject({ verdict: 'rolled back', images: { [OLD_IMAGE]: 3 } })
 })
 
 test('an instance on standby names no release that is replaced', async () => {

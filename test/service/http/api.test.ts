@@ -149,8 +149,9 @@ describe('the log', () => {
     }
     const response = await app.request(EXAMPLE.path, { headers })
     expect(response.headers.get('x-request-id')).toBe('mine-1')
-    // A rollout's probe tells releases apart by it, even in failures.
+    // A rollout's probe tells releases and images apart by them, even in failures.
     expect(response.headers.get('x-release')).toBe('release')
+    expect(response.headers.get('x-instance')).toBe('i-test')
     expect(log.lines).toEqual([
       {
         event: 'request',
