@@ -18,6 +18,7 @@ const VERBS: Record<Verb, string> = {
   reload: 'have the service read its secrets again, and wait until every worker uses them',
   drain: 'take an instance out of service without stopping it; another is launched in its place',
   undrain: 'put it back',
+  replace: 'end an instance, once another serves in its place',
   shell: 'an interactive session (needs the AWS CLI and its session-manager-plugin)',
   backup: 'take a snapshot of the store, and print its name once it is complete',
   drill: 'restore a snapshot beside the store, compare the two, and remove the copy',
@@ -29,12 +30,13 @@ const CHANGES: Verb[] = [
   'reload',
   'drain',
   'undrain',
+  'replace',
   'shell',
   'backup',
   'drill',
   'drop-copy',
 ]
-const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
+const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'replace', 'shell']
 const OF_STORE: Verb[] = ['backup', 'drill', 'drop-copy']
 
 /** AWS takes so much longer to make a store than an instance for a command. */
@@ -75,7 +77,7 @@ usage: scripts/ops status [options]
        scripts/ops bundle [INSTANCE…] [options]
        scripts/ops restart [INSTANCE…] --reason TEXT [options]
        scripts/ops reload [INSTANCE…] --reason TEXT [options]
-       scripts/ops drain | undrain INSTANCE --reason TEXT [options]
+       scripts/ops drain | undrain | replace INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
        scripts/ops backup | drill | drop-copy --reason TEXT [options]
 

@@ -9,6 +9,7 @@ export type Verb =
   | 'reload'
   | 'drain'
   | 'undrain'
+  | 'replace'
   | 'shell'
   | StoreVerb
 

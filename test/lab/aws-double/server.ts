@@ -8,7 +8,7 @@
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
  * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended processes;
- * a list of refreshes that lags behind; SSM commands, and the automation documents that drain, undrain and roll back.
+ * a list of refreshes that lags behind; SSM commands, and the automation documents that drain, undrain, replace and roll back.
  *
  * What follows a page of AWS's documentation that is easily missed:
  * - a refresh replaces nothing while InstanceRefresh, Launch or Terminate is suspended; without Launch unhealthy instances

@@ -160,12 +160,13 @@ describe('nobody but administrators', () => {
         ask('autoscaling:DeleteAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ask('autoscaling:UpdateAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ask('autoscaling:SetDesiredCapacity', groupArn(NAME), has(TAGS)),
-        ask('autoscaling:TerminateInstanceInAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ...[
           'StartInstanceRefresh',
           'RollbackInstanceRefresh',
           'SuspendProcesses',
           'EnterStandby',
+          'SetInstanceHealth',
+          'TerminateInstanceInAutoScalingGroup',
           'DeleteTags',
         ].map((verb) => ask(`autoscaling:${verb}`, groupArn('other'), has(TAGS))),
       ],
@@ -192,6 +193,15 @@ describe('nobody but administrators', () => {
       ]),
     }),
   )('%s', async (_, asked) => await expectDenied(everybody, asked))
+})
+
+test('nobody but the automation that operators start ends an instance', async () => {
+  await expectDenied(
+    everybody.filter((each) => each !== 'automation'),
+    ['SetInstanceHealth', 'TerminateInstanceInAutoScalingGroup'].map((verb) =>
+      ask(`autoscaling:${verb}`, groupArn(NAME), has(TAGS)),
+    ),
+  )
 })
 
 test('nobody but who has the policy for secrets replaces one, and they open no user to whoever has no password', async () => {

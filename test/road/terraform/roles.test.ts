@@ -90,7 +90,12 @@ const STATE_READ = [
 
 describe('the roles', () => {
   test('give the workflow and people on duty the same rollback: what scripts/rollout calls but for a start, and the runbook its role', () => {
-    const starting = ['cloudwatch:DescribeAlarms', 'autoscaling:StartInstanceRefresh']
+    // Only a start is refused during a freeze, and asks.
+    const starting = [
+      'cloudwatch:DescribeAlarms',
+      'autoscaling:StartInstanceRefresh',
+      'ssm:GetParameter',
+    ]
     const called = calledBy('rollout').filter((action) => !starting.includes(action))
     const allowed = actionsOf(roles.rollback.policies)
     expect(allowed).toEqual([...called, 'iam:PassRole'].sort())
@@ -232,7 +237,7 @@ describe('the roles', () => {
   })
 
   test('let the automation role do what the documents tell it to', async () => {
-    const called = ['drain', 'undrain'].flatMap((verb) =>
+    const called = ['drain', 'undrain', 'replace', 'discard'].flatMap((verb) =>
       [...read(`terraform/documents/${verb}.yaml`).matchAll(/^ +Api: (\w+)$/gm)].map(
         ([, api]) => `autoscaling:${api}`,
       ),
