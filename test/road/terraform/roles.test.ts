@@ -90,7 +90,12 @@ const STATE_READ = [
 
 describe('the roles', () => {
   test('give the workflow and people on duty the same rollback: what scripts/rollout calls but for a start, and the runbook its role', () => {
-    const starting = ['cloudwatch:DescribeAlarms', 'autoscaling:StartInstanceRefresh']
+    const starting = [
+      'cloudwatch:DescribeAlarms',
+      'autoscaling:StartInstanceRefresh',
+      // Whether deploys are frozen.
+      'ssm:GetParameter',
+    ]
     const called = calledBy('rollout').filter((action) => !starting.includes(action))
     const allowed = actionsOf(roles.rollback.policies)
     expect(allowed).toEqual([...called, 'iam:PassRole'].sort())
