@@ -5,11 +5,11 @@ import { root } from '../../../scripts/lib/service.ts'
 /** Rooms, lowest first: a file imports from its own room and those below. It is in the last room that matches. */
 const ROOMS = [
   'package.json',
-  'src/*.ts', // standalone modules: deadline, notify, release, time-zone
+  'src/*.ts', // standalone modules: deadline, release, time-zone
   'src/telemetry/**',
   'src/config/**',
   'src/{store,discovery}/**',
-  'src/{certificate,health,healthcheck,reload,usage}.ts',
+  'src/{certificate,health,healthcheck,notify,reload,signals,usage}.ts',
   'src/http/**',
   'src/{domain,pages}/**',
   'src/{app,admin,warm-up,service,transfer,main}.ts',
