@@ -60,7 +60,9 @@ async function findPatch(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<B
   const baked = await listBaked(aws, release)
   const own = baked.find((each) => each.ami_id === ami_id)
   const newest = single(baked, release, { ami: wanted.ami, arch: wanted.arch ?? own?.arch })
-  if (newest.ami_id !== ami_id) return newest
+  const rolledBack = wanted.group ? await findRolledBack(aws, wanted.group) : []
+  // Terraform still names one that was rolled back, and the fleet does not run it.
+  if (newest.ami_id !== ami_id || rolledBack.includes(ami_id)) return newest
   throw new Stop(
     `${ami_id} is the newest image of release ${shortRelease(release)}: 'scripts/bake --patch' bakes another once there is a newer base. Nothing was changed.`,
     EXIT.ok,

@@ -40,8 +40,11 @@ export const watchSecondsFor = (
 ): number =>
   Math.max(
     watchSeconds ?? (alarms.length > 0 ? WATCHED_SECONDS : UNWATCHED_SECONDS),
-    hooks?.stages.includes('shipped') ? hookSeconds : 0,
+    hooks?.stages.includes('shipped') ? hookSeconds + NOTICED_SECONDS : 0,
   )
+
+/** Until it is noticed that all instances are new, and that a hook has failed, with AWS's delays. */
+const NOTICED_SECONDS = 60
 
 /** New before old: full capacity serves throughout, and as many again may start at once. */
 export const MIN_HEALTHY = 100

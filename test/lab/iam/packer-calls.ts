@@ -103,4 +103,7 @@ export const BAKE: Access[] = [
   ask('ec2:DeleteSnapshot', snapshot(), has(UNFINISHED)),
   // scripts/lib/provenance/kept.ts
   ask('ssm:PutParameter', STATEMENT, { 'ssm:Overwrite': 'false' }),
+  // scripts/lib/provenance/inventory.ts
+  ask('ssm:PutParameter', `${STATEMENT}/packages`, { 'ssm:Overwrite': 'false' }),
+  ask('ssm:GetParameter', `${STATEMENT}/packages`),
 ]
