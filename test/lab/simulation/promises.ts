@@ -253,12 +253,8 @@ export class Promises {
       )
     }
     const quality = releases[version - 1]
-    const { instances, alarms } = this.script
-    const isUnseen =
-      // In fewer, the new ones are compared for too short a time; and a release never with itself.
-      (quality === 'slow' && (instances < 3 || this.isSetting(version))) ||
-      // Where one instance replaces the other, users' traffic is compared for a minute only.
-      (quality === 'broken for users' && instances < 2 && !alarms)
+    // In fewer instances, the new ones are compared for too short a time; and a release never with itself.
+    const isUnseen = quality === 'slow' && (this.script.instances < 3 || this.isSetting(version))
     if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
       this.broken.push(
         `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,
