@@ -175,31 +175,8 @@ resource "aws_autoscaling_policy" "requests" {
   depends_on = [aws_lb_listener_rule.methods]
 }
 
-################################################################################
-# Rollout: moves the group to the launch template's version, or back
-################################################################################
-
-resource "terraform_data" "rollout" {
-  triggers_replace = {
-    release                 = var.release
-    launch_template_version = aws_launch_template.main.latest_version
-    retry                   = var.retry_rolled_back
-  }
-
-  provisioner "local-exec" {
-    command = join(" ", concat(
-      ["'${path.module}/../scripts/rollout'", "start"],
-      ["--group", aws_autoscaling_group.main.name],
-      ["--launch-template-id", aws_launch_template.main.id],
-      ["--launch-template-version", aws_launch_template.main.latest_version],
-      ["--release", var.release],
-      ["--url", local.url],
-      ["--region", var.region],
-      flatten([for name in local.rollout_alarms : ["--alarm", name]]),
-      [var.retry_rolled_back ? "--retry" : "--skip-rolled-back"],
-    ))
-  }
-
+# What a rollout relies on, but does not name.
+resource "terraform_data" "ready" {
   depends_on = [
     aws_autoscaling_policy.cpu,
     aws_autoscaling_policy.requests,
@@ -207,4 +184,12 @@ resource "terraform_data" "rollout" {
     aws_ssm_document.command,
     aws_wafv2_web_acl_association.main,
   ]
+}
+
+locals {
+  fleet = {
+    group            = aws_autoscaling_group.main.name
+    template         = aws_launch_template.main.id
+    template_version = aws_launch_template.main.latest_version
+  }
 }

@@ -1,12 +1,12 @@
 import swaggerCss from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import swaggerJs from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
+import icon from '../domain/page/icon.svg' with { type: 'file' }
+import indexJs from '../domain/page/index.client.js' with { type: 'file' }
+import indexCss from '../domain/page/index.css' with { type: 'file' }
+import indexHtml from '../domain/page/index.html' with { type: 'file' }
 import docsJs from './docs.client.js' with { type: 'file' }
 import docsCss from './docs.css' with { type: 'file' }
 import docsHtml from './docs.html' with { type: 'file' }
-import icon from './icon.svg' with { type: 'file' }
-import indexJs from './index.client.js' with { type: 'file' }
-import indexCss from './index.css' with { type: 'file' }
-import indexHtml from './index.html' with { type: 'file' }
 
 export interface EmbeddedFile {
   /** Where Bun has embedded it, or where it is when run from source. */

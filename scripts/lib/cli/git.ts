@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Stop } from './errors.ts'
+import { shortRelease } from './format.ts'
 
 /**
  * A clone may be another's. Its settings then start no program, fetch nothing, and show no other commits than its objects
@@ -20,6 +21,8 @@ interface Answer {
   exitCode: number
   stdout: string
   stderr: string
+  /** The standard output as it came. */
+  bytes: Uint8Array
 }
 
 /** Runs git in the clone at `folder`. Throws `Stop` when that is none, or git is not installed. */
@@ -37,8 +40,8 @@ async function run(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
   })
-  const [stdout, stderr, exitCode] = await Promise.all([
-    child.stdout.text(),
+  const [bytes, stderr, exitCode] = await Promise.all([
+    child.stdout.bytes(),
     child.stderr.text(),
     child.exited,
   ])
@@ -52,7 +55,8 @@ async function run(
       `${resolve(folder)} belongs to somebody else: 'git config --global --add safe.directory ${resolve(folder)}' trusts it`,
     )
   }
-  return { exitCode, stdout: stdout.trimEnd(), stderr: stderr.trimEnd() }
+  const stdout = new TextDecoder().decode(bytes).trimEnd()
+  return { exitCode, stdout, stderr: stderr.trimEnd(), bytes }
 }
 
 /** Where a name is looked for. By full names: of a branch and a tag with one name, git alone takes the tag. */
@@ -88,6 +92,13 @@ export async function commitOf(folder: string, name: string): Promise<string> {
 export async function resolved(folder: string, name: string): Promise<string | undefined> {
   const words = ['--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
   return (await git(folder, 'rev-parse', ...words)).stdout || undefined
+}
+
+/** The content of a file as a commit of the clone at `folder` has it. Throws when it has none. */
+export async function fileAt(folder: string, commit: string, path: string): Promise<Uint8Array> {
+  const { exitCode, bytes, stderr } = await git(folder, 'cat-file', 'blob', `${commit}:${path}`)
+  if (exitCode !== 0) throw new Error(`git has no ${path} of ${shortRelease(commit)}: ${stderr}`)
+  return bytes
 }
 
 /** The process that serves the clone to be copied may fetch nothing either. */

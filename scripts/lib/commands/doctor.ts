@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { classifyError, explain } from '../aws/errors.ts'
 import { type Command, runCommand } from '../cli/command.ts'
@@ -63,7 +64,9 @@ if (import.meta.main) {
     const regionApplied =
       typeof configuration === 'string' ? undefined : configuration.outputs.region
     const aws = connectAccount(region ?? regionApplied)
-    const environment = new Environment(aws, { group, url, configuration })
+    const file = join(root, '.github/aws.env')
+    const settings = existsSync(file) ? readFileSync(file, 'utf8') : undefined
+    const environment = new Environment(aws, { group, url, configuration, settings })
     await refuseIfHopeless(environment, limitMs)
 
     const report = new Report(json ? process.stderr : process.stdout)

@@ -23,12 +23,15 @@ export interface EnvironmentOptions {
   url: string | undefined
   /** Undefined, or why there is none, if Terraform is left out or cannot be asked. */
   configuration: Configuration | string
+  /** What .github/aws.env says; undefined: there is none. */
+  settings: string | undefined
 }
 
 /** What is examined. What several checks need is asked for once. */
 export class Environment {
   readonly group: string
   readonly configuration: Configuration | string
+  readonly settings: string | undefined
 
   constructor(
     readonly aws: Account,
@@ -36,6 +39,7 @@ export class Environment {
   ) {
     this.group = options.group
     this.configuration = options.configuration
+    this.settings = options.settings
   }
 
   readonly survey = once(

@@ -1,9 +1,11 @@
 import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
-import { paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
+import { GetDocumentCommand, paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
+import { unless } from '../aws/errors.ts'
 import { age, releaseCounts } from '../cli/format.ts'
 import { countReleases, inService, isHealthy } from '../fleet/fleet.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
 import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
+import type { Account } from './account.ts'
 import type { Environment } from './environment.ts'
 
 /** How long a failed launch stays worth a word, in milliseconds. */
@@ -55,7 +57,7 @@ export async function checkInstances({ aws, group, fleet }: Environment): Promis
 /** AWS accepts no more ids in one filter. */
 const IDS_LIMIT = 50
 
-/** Whether SSM reaches every instance in service: without it there is no scripts/ops. */
+/** Whether SSM reaches every instance in service, and opens a shell there: without it there is no scripts/ops. */
 export async function checkAgents({ aws, fleet }: Environment): Promise<Finding[]> {
   const ids = inService(await fleet()).map(({ id }) => id)
   const online = new Set<string | undefined>()
@@ -80,5 +82,29 @@ export async function checkAgents({ aws, fleet }: Environment): Promise<Finding[
             'check the endpoints below, and that the instance role still has its policy; an agent that came up without them tries again within half an hour',
           ),
         ]
-  return problemsOr(problems, `SSM reaches ${count(ids.length, 'instance')}`)
+  return [
+    ...problemsOr(problems, `SSM reaches ${count(ids.length, 'instance')}`),
+    ...(await checkShell(aws)),
+  ]
+}
+
+/** The account's preferences for sessions, where somebody has saved any. */
+const SHELL = 'SSM-SessionManagerRunShell'
+
+/** Of these, what the instances' role or their image does not have. */
+const DEMANDS = ['kmsKeyId', 's3BucketName', 'cloudWatchLogGroupName', 'runAsEnabled']
+
+async function checkShell({ ssm }: Account): Promise<Finding[]> {
+  const saved = await ssm
+    .send(new GetDocumentCommand({ Name: SHELL }))
+    .catch(unless('InvalidDocument'))
+  const { inputs = {} } = JSON.parse(saved?.Content ?? '{}')
+  const demanded = DEMANDS.filter((each) => inputs[each])
+  if (demanded.length === 0) return []
+  return [
+    problem(
+      `the account's document ${SHELL} sets ${demanded.join(', ')}, for which the instances are not made: no shell may open`,
+      'clear it in the preferences of Session Manager, or give the role in terraform/instance_role.tf and the policy shell what it needs',
+    ),
+  ]
 }

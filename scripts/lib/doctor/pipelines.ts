@@ -14,13 +14,24 @@ const ISSUER = 'token.actions.githubusercontent.com'
 /** What a GitHub token must say for a role: claim to accepted values. */
 type Trust = Record<string, string[]>
 
-/** Whether the roles of the workflows trust this repository, and inside of GitHub Actions, this very token. */
-export async function checkPipelines({ aws, group }: Environment): Promise<Finding[]> {
+interface Trusting {
+  arn: string
+  trust: Trust
+}
+
+/**
+ * Whether the roles of the workflows trust this repository, and inside of GitHub Actions, this very token; and whether the
+ * workflows look for these roles.
+ */
+export async function checkPipelines(environment: Environment): Promise<Finding[]> {
+  const { aws, group } = environment
   const found = await Promise.all(
-    ROLES.map(async (role) => [role, await trustOf(aws, `${group}-github-${role}`)] as const),
+    ROLES.map(async (role) => [role, await findRole(aws, `${group}-github-${role}`)] as const),
   )
-  const roles = found.filter((each): each is readonly [string, Trust] => each[1] !== undefined)
-  if (roles.length === 0) {
+  const existing = found.filter((each): each is readonly [string, Trusting] => !!each[1])
+  const roles = existing.map(([name, { trust }]) => [name, trust] as const)
+  const [first] = existing
+  if (!first) {
     return [ok('no roles for workflows: releases are shipped by hand')]
   }
   const missing = ROLES.filter((role) => !roles.some(([name]) => name === role))
@@ -28,10 +39,42 @@ export async function checkPipelines({ aws, group }: Environment): Promise<Findi
     problem(`there is no role ${group}-github-${role}`, 'apply terraform/bootstrap'),
   )
   const claims = await claimsHere()
-  return [...problems, claims ? checkToken(claims, roles) : await checkRepository(roles)]
+  return [
+    ...problems,
+    claims ? checkToken(claims, roles) : await checkRepository(roles),
+    ...(await checkSettings(environment, first[1].arn.slice(0, -first[0].length))),
+  ]
 }
 
-async function trustOf({ iam }: Account, RoleName: string): Promise<Trust | undefined> {
+/** What .github/aws.env says otherwise than it is: by it workflows sign in, and *rollback* sends its token to its URL. */
+async function checkSettings(environment: Environment, roles: string): Promise<Finding[]> {
+  const { aws, settings } = environment
+  if (settings === undefined) {
+    return [
+      problem(
+        'there is no .github/aws.env, without which no workflow signs in',
+        "commit what 'terraform -chdir=terraform/bootstrap output -raw workflows' prints",
+      ),
+    ]
+  }
+  const lines = settings.split('\n').map((line) => /^(\w+)=(.*)$/.exec(line)?.slice(1) ?? [])
+  const said = Object.fromEntries(lines)
+  const actual = {
+    account: roles.split(':')[4],
+    region: await aws.ec2.config.region(),
+    roles,
+    url: await environment.url().catch(() => said.url),
+  }
+  const wrong = Object.entries(actual).filter(([key, value]) => said[key] !== value)
+  return wrong.map(([key, value]) =>
+    problem(
+      `.github/aws.env ${said[key] === undefined ? `has no ${key}` : `says ${key}=${said[key]}`}`,
+      `it is ${value}: correct it there, or sign in to the other account`,
+    ),
+  )
+}
+
+async function findRole({ iam }: Account, RoleName: string): Promise<Trusting | undefined> {
   const answer = await iam.send(new GetRoleCommand({ RoleName })).catch((error: Error) => {
     if (error.name !== 'NoSuchEntityException' && error.name !== 'NoSuchEntity') throw error
   })
@@ -40,9 +83,8 @@ async function trustOf({ iam }: Account, RoleName: string): Promise<Trust | unde
     decodeURIComponent(answer.Role?.AssumeRolePolicyDocument ?? '{}'),
   ) as { Statement?: { Condition?: Record<string, Record<string, string | string[]>> }[] }
   const conditions = Object.entries(Statement[0]?.Condition?.StringEquals ?? {})
-  return Object.fromEntries(
-    conditions.map(([key, values]) => [key.replace(`${ISSUER}:`, ''), [values].flat()]),
-  )
+  const trust = conditions.map(([key, values]) => [key.replace(`${ISSUER}:`, ''), [values].flat()])
+  return { arn: answer.Role?.Arn ?? '', trust: Object.fromEntries(trust) }
 }
 
 /** What GitHub says of the workflow that runs this; undefined elsewhere. */

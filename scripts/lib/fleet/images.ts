@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import type { Aws } from '../aws/clients.ts'
 import { service } from '../service.ts'
-import { inForm, ReleaseId, Sha256, Timestamp } from './forms.ts'
+import { AmiId, inForm, ReleaseId, Sha256, Timestamp } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 export const ARCHITECTURES = ['x64', 'arm64'] as const
@@ -29,6 +29,8 @@ export interface Image extends Digests {
   createdAt: Date
   /** As recorded by the bake; undefined without the tag. */
   bakedAt: string | undefined
+  /** The AMI that it was made from; undefined without the tag. */
+  source: string | undefined
   snapshots: string[]
 }
 
@@ -131,6 +133,7 @@ function toImage(image: AwsImage): Image {
     sbom: inForm(Sha256, tagValue(image.Tags, TAG.sbom)),
     createdAt: new Date(image.CreationDate ?? 0),
     bakedAt: inForm(Timestamp, tagValue(image.Tags, TAG.bakedAt)),
+    source: inForm(AmiId, tagValue(image.Tags, TAG.source)),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { connect } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
-import { type Arch, imagesWith, listImages } from '../fleet/images.ts'
+import { type Arch, type Image, imagesWith, listImages } from '../fleet/images.ts'
 import type { BuiltRelease } from './built-release.ts'
 import { runPacker } from './packer.ts'
 import { packPayload } from './payload.ts'
@@ -12,6 +12,8 @@ export interface BakedAmi {
   arch: Arch
   region: string
   ami: string
+  /** The AMI that it was made from; undefined if its tags do not say. */
+  source: string | undefined
   /** Whether it existed before. */
   already: boolean
 }
@@ -37,13 +39,16 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   const region = await aws.ec2.config.region()
 
   const baked = async () =>
-    (await listImages(aws, release.id))
-      .filter((image) => image.arch === arch && image.state === 'available')
-      .map(({ id }) => id)
+    (await listImages(aws, release.id)).filter(
+      (image) => image.arch === arch && image.state === 'available',
+    )
+  const described = ({ id, source }: Image, already: boolean): BakedAmi => ({
+    ...{ release: release.id, arch, region, ami: id, source, already },
+  })
   const [existing] = await baked()
   if (existing && !force) {
     note(`already baked in ${region} (--force bakes it again)`)
-    return { release: release.id, arch, region, ami: existing, already: true }
+    return described(existing, true)
   }
 
   const missing = ['packer', 'session-manager-plugin'].filter(
@@ -93,9 +98,9 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     note: record,
     interrupted,
   })
-  const ami = made.at(-1)
-  if (!ami || !(await baked()).includes(ami)) {
+  const image = (await baked()).find(({ id }) => id === made.at(-1))
+  if (!image) {
     throw new Stop(`packer succeeded, but ${region} has no new AMI with the tags of ${release.id}`)
   }
-  return { release: release.id, arch, region, ami, already: false }
+  return described(image, false)
 }

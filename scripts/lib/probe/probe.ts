@@ -1,4 +1,5 @@
-import { type CanaryRequest, canary, service } from '../service.ts'
+import { canary } from '../domain/canary.ts'
+import { type CanaryRequest, NO_CANARY, service } from '../service.ts'
 import { LoneRelease } from './alone.ts'
 import { Comparison } from './failures.ts'
 import { type Failure, type Figures, type Phase, Tally } from './figures.ts'
@@ -8,7 +9,7 @@ import { LatencyComparison } from './latency.ts'
 const BALANCERS_OWN = new Set([
   400, 403, 405, 408, 413, 414, 429, 460, 463, 464, 501, 502, 503, 504, 561,
 ])
-const VALUE = '2000-01-01'
+const VALUE = canary.value(0)
 const TIMEOUT_MS = 5_000
 const SHOWN_OF_BODY = 120
 
@@ -38,7 +39,7 @@ export class Probe {
   /** Releases that /version may report at this moment; undefined accepts any. */
   expected: Set<string> | undefined
   /** False if there is no canary, or the service requires a token for it and did not get a valid one. */
-  hasCanary = canary !== undefined
+  hasCanary = canary !== NO_CANARY
   /** Whether the new release serves in every zone where the others do: latency differs between zones. */
   isSpread = false
   /** Whether instances of another version are in service, which may have given a response that names nobody. */
@@ -64,7 +65,7 @@ export class Probe {
 
   /** Checks whether the canary can be written, and leaves it out otherwise. Returns how the service judged the token. */
   async prepare(): Promise<'accepted' | 'missing' | 'refused'> {
-    if (!canary) return 'accepted'
+    if (!this.hasCanary) return 'accepted'
     const response = await this.send(canary.write(canary.key, VALUE)).catch(() => undefined)
     if (response?.status !== 401 && response?.status !== 403) return 'accepted'
     this.hasCanary = false
@@ -133,10 +134,9 @@ export class Probe {
 
   /** In random order: with a fixed one, a round-robin load balancer would send the same request to the same instance. */
   private newRound(): CanaryRequest[] {
-    const requests =
-      this.hasCanary && canary
-        ? [canary.write(canary.key, VALUE), canary.read(canary.key, VALUE), HEALTH, VERSION]
-        : [HEALTH, VERSION]
+    const requests = this.hasCanary
+      ? [canary.write(canary.key, VALUE), canary.read(canary.key, VALUE), HEALTH, VERSION]
+      : [HEALTH, VERSION]
     return requests
       .map((request) => ({ request, place: Math.random() }))
       .sort((a, b) => a.place - b.place)

@@ -18,7 +18,7 @@ export async function keep(aws: Aws, ami: string, envelope: Envelope): Promise<v
       Name: keptAt(ami),
       Value: JSON.stringify(envelope),
       Type: 'String',
-      // A standard parameter, which costs nothing, holds 4096 characters; a statement has some 1400.
+      // A standard parameter, which costs nothing, holds 4096 characters; a statement has some 2000.
       Tier: 'Intelligent-Tiering',
       Overwrite: false,
     }),

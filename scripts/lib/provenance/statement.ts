@@ -21,17 +21,20 @@ export const PREDICATE_TYPE = 'https://slsa.dev/provenance/v1'
 /** No blanks, no control characters. */
 const Word = z.string().regex(/^[\x21-\x7e]{1,300}$/)
 
+const Named = z.object({ name: Word, digest: z.object({ sha256: Sha256 }) })
+
 const Statement = z.object({
   _type: z.literal(STATEMENT_TYPE),
-  subject: z.array(z.object({ name: Word, digest: z.object({ sha256: Sha256 }) })).min(1),
+  subject: z.array(Named).min(1),
   predicateType: z.literal(PREDICATE_TYPE),
   predicate: z.object({
     buildDefinition: z.object({
       buildType: Word,
       externalParameters: z.record(Word, Word),
-      resolvedDependencies: z
-        .array(z.object({ digest: z.object({ gitCommit: ReleaseId }) }))
-        .length(1),
+      resolvedDependencies: z.tuple(
+        [z.object({ digest: z.object({ gitCommit: ReleaseId }) })],
+        Named,
+      ),
     }),
     runDetails: z.object({
       builder: z.object({ id: Word }),
@@ -50,22 +53,24 @@ export interface Build {
   commit: string
   /** Inputs of the build other than the commit. */
   parameters: Record<string, string>
+  /** What went into it beside the commit. */
+  materials: Artifact[]
   artifacts: Artifact[]
   finishedAt: Date
 }
 
 /** The statement that `builder` made the artifacts from the commit. */
 export function describeBuild(build: Build): Statement {
-  const { builder, commit, parameters, artifacts, finishedAt } = build
+  const { builder, commit, parameters, materials, artifacts, finishedAt } = build
   return {
     _type: STATEMENT_TYPE,
-    subject: artifacts.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
+    subject: artifacts.map(named),
     predicateType: PREDICATE_TYPE,
     predicate: {
       buildDefinition: {
         buildType: `urn:${service.name}:bake`,
         externalParameters: parameters,
-        resolvedDependencies: [{ digest: { gitCommit: commit } }],
+        resolvedDependencies: [{ digest: { gitCommit: commit } }, ...materials.map(named)],
       },
       runDetails: {
         builder: { id: builder },
@@ -75,9 +80,12 @@ export function describeBuild(build: Build): Statement {
   }
 }
 
+const named = ({ name, sha256 }: Artifact) => ({ name, digest: { sha256 } })
+
 interface Bake {
   release: BuiltRelease
   arch: Arch
+  materials: Artifact[]
   image: Artifact
   /** Who baked it: a URI. */
   builder: string
@@ -92,14 +100,13 @@ interface Bake {
  * dist/provenance/RELEASE-ARCH.intoto.json, otherwise to dist/provenance/RELEASE-ARCH.statement.json. Returns its path,
  * and if it is signed, the envelope.
  */
-export function writeStatement({ release, arch, image, builder, key, compatibleWith }: Bake): {
-  path: string
-  envelope: Envelope | undefined
-} {
+export function writeStatement(bake: Bake): { path: string; envelope: Envelope | undefined } {
+  const { release, arch, materials, image, builder, key, compatibleWith } = bake
   const statement = describeBuild({
     builder,
     commit: release.id,
     parameters: { arch, ...(compatibleWith !== undefined && { compatibleWith }) },
+    materials,
     artifacts: [
       { name: basename(release.executable), sha256: release.sha256 },
       { name: basename(release.sbom), sha256: release.sbomSha256 },
@@ -136,7 +143,7 @@ export function checkStatement(statement: unknown, expected: Expected): Statemen
   if (builder !== expected.builder) {
     throw new Stop(`the statement was made by ${builder}, expected ${expected.builder}`)
   }
-  const commit = buildDefinition.resolvedDependencies[0]?.digest.gitCommit
+  const commit = buildDefinition.resolvedDependencies[0].digest.gitCommit
   if (commit !== expected.commit) {
     throw new Stop(`the statement is of commit ${commit}, expected ${expected.commit}`)
   }
@@ -153,6 +160,15 @@ export function checkStatement(statement: unknown, expected: Expected): Statemen
 /** The checksum of an artifact that a statement names, by its name. */
 export const sumOf = ({ subject }: Statement, name: string): string | undefined =>
   subject.find((each) => each.name === name)?.digest.sha256
+
+/** The checksum of what went into it beside the commit, by its name. */
+export const materialOf = ({ predicate }: Statement, name: string): string | undefined =>
+  materials(predicate).find((each) => each.name === name)?.digest.sha256
+
+const materials = ({ buildDefinition }: Statement['predicate']) => {
+  const [, ...others] = buildDefinition.resolvedDependencies
+  return others
+}
 
 /** Whether a statement is about an AMI. */
 export const isAbout = (statement: Statement, ami: string): boolean =>

@@ -7,7 +7,7 @@ import { Stop, usageError } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import type { Arch } from '../fleet/images.ts'
 import { type BakedAmi, bakeAmi } from '../image/ami.ts'
-import { sha256Of } from '../image/artifacts.ts'
+import { lockedMaterials, sha256Of } from '../image/artifacts.ts'
 import { readBuiltRelease } from '../image/built-release.ts'
 import { bakeLocally, findLocalImage } from '../image/local.ts'
 import { needImagePackages } from '../image/packages.ts'
@@ -56,7 +56,7 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   const key = options.key ? readPrivateKey(options.key) : undefined
   const release = await readBuiltRelease(root, arch)
   /** Of an image that was there before, nobody here can say who made it. */
-  const state = async (made: boolean, image: () => Artifact) => {
+  const state = async (made: boolean, image: () => Artifact, source: () => Artifact[]) => {
     if (!builder) return undefined
     if (!made) {
       note('no statement: this bake did not make the image (--force bakes it again)')
@@ -67,8 +67,10 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
       release.id,
       arch === process.arch ? release.executable : release.id,
     )
+    const locked = await lockedMaterials(arch, (path) => readFileSync(join(root, path)))
     const stated = writeStatement({
       ...{ release, arch, image: image(), builder, key },
+      materials: [...locked, ...source()],
       compatibleWith,
     })
     note(`stated in ${stated.path}`)
@@ -80,13 +82,21 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
     if (found) note('already baked (--force bakes it again)')
     else await needImagePackages(root)
     const image = found ?? (await bakeLocally(root, arch, release, note, interrupted))
-    await state(!found, () => archiveArtifact(image.archive))
+    await state(
+      !found,
+      () => archiveArtifact(image.archive),
+      () => [archiveArtifact(image.base)],
+    )
     return json ? JSON.stringify({ ...image, already: !!found }, null, 2) : image.root
   }
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
     const baked = await bakeAmi({ root, arch, release, region, force, work, note, interrupted })
-    const stated = await state(!baked.already, () => amiArtifact(baked.ami))
+    const stated = await state(
+      !baked.already,
+      () => amiArtifact(baked.ami),
+      () => (baked.source ? [amiArtifact(baked.source)] : []),
+    )
     if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
     return json ? JSON.stringify(baked, null, 2) : baked.ami
   } finally {

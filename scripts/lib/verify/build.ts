@@ -1,9 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileAt } from '../cli/git.ts'
 import type { Arch } from '../fleet/images.ts'
-import { executableName, type Sums, sbomName, shortSum, sumsIn } from '../image/artifacts.ts'
+import {
+  executableName,
+  lockedMaterials,
+  type Sums,
+  sbomName,
+  shortSum,
+  sumsIn,
+} from '../image/artifacts.ts'
 import type { Attested } from '../provenance/attested.ts'
-import { sumsOf } from '../provenance/statement.ts'
+import { materialOf, sumsOf } from '../provenance/statement.ts'
 import { rebuild } from './clean-room.ts'
 import { examineCommit } from './commit.ts'
 import { attempt, type Finding, notAsked, ok, problemsOr } from './finding.ts'
@@ -72,6 +80,7 @@ export async function examineBuild(
       { name: 'statement', ...whose },
       ...(await compared('executable')),
       ...(await compared('sbom')),
+      ...(await linksOf('materials', () => examineMaterials(source, commit, stated))),
     ],
     stated,
     sums: stated?.sums ?? rebuilt.value,
@@ -92,6 +101,26 @@ function findBuilt(source: string, commit: string, arch: Arch): Sums | undefined
   const content = readFileSync(path)
   if (!content.includes(commit) || content.includes(`${commit}-dirty`)) return undefined
   return sumsIn(dist, arch)
+}
+
+/** Whether the lock file and the Bun that are stated are those of the commit. */
+async function examineMaterials(
+  source: string,
+  commit: string,
+  stated: Stated | undefined,
+): Promise<Finding[]> {
+  if (!stated) return [notAsked('nothing is stated')]
+  const locked = await lockedMaterials(stated.arch, (path) => fileAt(source, commit, path))
+  const problems = locked.flatMap(({ name, sha256 }) => {
+    const sum = materialOf(stated.statement, name)
+    return sum === sha256
+      ? []
+      : `${name} of the commit has the checksum ${shortSum(sha256)}, the statement ${sum ? `says ${shortSum(sum)}` : 'names none'}`
+  })
+  return problemsOr(
+    problems,
+    locked.map(({ name, sha256 }) => `${name} ${shortSum(sha256)}`).join(', '),
+  )
 }
 
 /** Compares the checksums of one of the files with the stated one. Without any, it was not asked: `why`. */

@@ -5,8 +5,10 @@ import { Stop } from '../cli/errors.ts'
 import { readNamed } from '../cli/files.ts'
 import { shortRelease } from '../cli/format.ts'
 import { findImage, listImages } from '../fleet/images.ts'
+import { TAG } from '../fleet/tags.ts'
 import { type Sums, sha256Of, shortSum } from '../image/artifacts.ts'
-import { isAbout, sumOf } from '../provenance/statement.ts'
+import { isAbout, materialOf, sumOf } from '../provenance/statement.ts'
+import { amiArtifact } from '../receipt/envelope.ts'
 import type { Stated } from './build.ts'
 import { type Finding, ok, problem, problemsOr } from './finding.ts'
 
@@ -43,7 +45,12 @@ export async function examineAmi(
       )
     }
   }
-  return problemsOr(problems, `${ami}, ${image.arch}, its tags say the same`)
+  const { source } = image
+  if (!source) problems.push(`the AMI ${ami} has no tag '${TAG.source}'`)
+  else if (stated && materialOf(stated.statement, source) !== amiArtifact(source).sha256) {
+    problems.push(`the tag '${TAG.source}' of ${ami} is ${source}, which is no stated material`)
+  }
+  return problemsOr(problems, `${ami}, ${image.arch}, from ${source}, its tags say the same`)
 }
 
 /** Without AWS: whether the AMI of a receipt is one that is stated. */

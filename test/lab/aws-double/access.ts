@@ -92,6 +92,7 @@ const NEEDS: Record<string, Needs> = {
 
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
+  'ssm:GetDocument': (_, { json }) => named(arn('ssm', `document/${json.Name}`)),
   'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
   'ssm:PutParameter': (_, { json }) => [
     {

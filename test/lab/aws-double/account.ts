@@ -19,6 +19,8 @@ export interface Account {
   publicAddresses: boolean
   /** Instances that SSM has lost. */
   offline: Set<string>
+  /** What is saved for sessions; undefined: nothing. */
+  preferences: Record<string, unknown> | undefined
   /** Values by quota code: those that apply, and those that are only defaults. */
   quotas: Map<string, number>
   defaultQuotas: Map<string, number>
@@ -88,6 +90,7 @@ function wellAccount(group: string): Account {
     })),
     publicAddresses: false,
     offline: new Set(),
+    preferences: undefined,
     quotas: new Map([['L-1216C47A', 256]]),
     defaultQuotas: new Map([['L-7E6692B2', 1000]]),
     trust: new Map(),

@@ -1,5 +1,6 @@
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import type { Counters } from '../../../scripts/lib/probe/counters.ts'
-import { greeting, service } from '../../../scripts/lib/service.ts'
+import { service } from '../../../scripts/lib/service.ts'
 import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
 
 /** How instances of one image behave. */
@@ -63,7 +64,7 @@ const QUICK: FleetTimes = { intervalMs: 20, healthyThreshold: 2, unhealthyThresh
 /** In-process instances behind an in-process load balancer: the driver for tests that need no machine. */
 export class FakeFleet implements InstanceDriver {
   readonly machines = new Map<string, Machine>()
-  /** What the instances share: names and dates of birth. */
+  /** What the instances share: what was written, by path. */
   readonly store = new Map<string, string>()
   /** Accepted tokens; empty means none is needed. */
   readonly tokens = new Set<string>()
@@ -286,17 +287,15 @@ export class FakeFleet implements InstanceDriver {
       const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
       if (!this.tokens.has(token)) return new Response('', { status: 401 })
     }
-    const name = path.split('/').at(-1) ?? ''
     if (request.method === 'PUT') {
-      const { dateOfBirth } = (await request.json()) as { dateOfBirth: string }
-      this.store.set(name, dateOfBirth)
+      this.store.set(path, await request.text())
       return new Response(null, { status: 204 })
     }
     if (request.method === 'DELETE') {
-      return new Response(null, { status: this.store.delete(name) ? 204 : 404 })
+      return new Response(null, { status: this.store.delete(path) ? 204 : 404 })
     }
-    const birth = this.store.get(name)
-    if (birth === undefined) return new Response('', { status: 404 })
-    return Response.json({ message: greeting(name, birth, new Date()) })
+    const written = this.store.get(path)
+    if (written === undefined) return new Response('', { status: 404 })
+    return new Response(canary.answer(path, written, new Date()))
   }
 }

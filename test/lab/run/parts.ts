@@ -30,10 +30,15 @@ export const PARTS: Record<string, Part> = {
     byDefault: true,
   },
   unit: {
-    proves: 'the domain, configuration, the command line; the decisions of a rollout',
+    proves: 'configuration, the command line; the decisions of a rollout',
     seconds: 10,
     needs: ['openssl'],
     together: true,
+    byDefault: true,
+  },
+  domain: {
+    proves: 'what the service is for: its rules, its API, what it stores, its page',
+    seconds: 10,
     byDefault: true,
   },
   http: {

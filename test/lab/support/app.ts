@@ -1,7 +1,7 @@
 import { createApp } from '../../../src/app.ts'
-import type { Store } from '../../../src/birthdays/store.ts'
 import type { TlsConfig } from '../../../src/config/config.ts'
 import type { TokenHash } from '../../../src/config/tokens.ts'
+import type { Store } from '../../../src/domain/store.ts'
 import type { Health } from '../../../src/health.ts'
 import type { Log, LogFields } from '../../../src/telemetry/log.ts'
 import type { Metrics } from '../../../src/telemetry/metrics.ts'

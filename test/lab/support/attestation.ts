@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
+import { TAG } from '../../../scripts/lib/fleet/tags.ts'
 import { keptAt } from '../../../scripts/lib/provenance/kept.ts'
 import {
   type Build,
@@ -12,6 +13,8 @@ import { accountOf } from '../aws-double/account.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 
 export const BUILDER = 'https://example.com/bake'
+/** The AMI that images are made from. */
+export const SOURCE = 'ami-05a5a5a5a5a5a5a5a'
 export const KEYS = generateKeyPairSync('ed25519')
 
 /** An entry of scripts/trusted-builders.json. */
@@ -51,10 +54,12 @@ export function stated(
   const executable = `${service.name}-linux-${image.architecture.replace('x86_64', 'x64')}`
   image.tags.executable = sha256(`executable of ${release}`)
   image.tags.sbom = sha256(`bill of materials of ${release}`)
+  image.tags[TAG.source] = SOURCE
   return describeBuild({
     builder: BUILDER,
     commit: release,
     parameters: compatibleWith ? { compatibleWith } : {},
+    materials: [amiArtifact(SOURCE)],
     artifacts: [
       { name: executable, sha256: image.tags.executable },
       { name: `${executable}.cdx.json`, sha256: image.tags.sbom },

@@ -12,11 +12,22 @@ export async function makeTree(path: string) {
   mkdirSync(join(path, 'packer', 'aws'), { recursive: true })
   writeFileSync(join(path, 'systemd', 'app.target'), '[Unit]\n')
   writeFileSync(join(path, '.gitignore'), 'dist/\nbin/\n')
+  writeLock(path)
   await git('add', '.')
   await git('commit', '--quiet', '--message', 'first')
   const id = (await git('rev-parse', 'HEAD')).text().trim()
   await build(path, id)
   return { id, git }
+}
+
+/** What its packages and its Bun would be. */
+export function writeLock(path: string) {
+  mkdirSync(join(path, 'scripts/lib/shell'), { recursive: true })
+  writeFileSync(join(path, 'bun.lock'), 'locked\n')
+  writeFileSync(
+    join(path, 'scripts/lib/shell/bun.sha256'),
+    `${'b'.repeat(64)}  bun-linux-aarch64\n`,
+  )
 }
 
 /** Its arm64 "executable" is `content`. */

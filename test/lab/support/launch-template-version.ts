@@ -1,20 +1,33 @@
 /**
- * Makes a version of a launch template like its newest, for another release, unless it is there. Terraform runs this in
- * place of the AWS provider: `launch-template-version.ts TEMPLATE VERSION IMAGE RELEASE`.
+ * Makes the version of a launch template that a rollout is about to start, like the newest one but with the image and
+ * release of a release file, unless it is there: `launch-template-version.ts FILE start OPTION…`, as scripts/rollout's.
  */
+import { parseArgs } from 'node:util'
 import {
   CreateLaunchTemplateVersionCommand,
   DescribeLaunchTemplateVersionsCommand,
 } from '@aws-sdk/client-ec2'
 import { connect } from '../../../scripts/lib/aws/clients.ts'
+import { readReleaseFile } from '../../../scripts/lib/release/file.ts'
 
-const [LaunchTemplateId, version, ImageId, release] = process.argv.slice(2)
+const [file = '', , ...options] = process.argv.slice(2)
+const { values } = parseArgs({
+  args: options,
+  options: {
+    'launch-template-id': { type: 'string' },
+    'launch-template-version': { type: 'string' },
+  },
+  strict: false,
+})
+const LaunchTemplateId = String(values['launch-template-id'])
+const version = Number(values['launch-template-version'])
+const { release, ami_id: ImageId } = readReleaseFile(file)
 const { ec2 } = connect()
 
 const { LaunchTemplateVersions: [newest] = [] } = await ec2.send(
   new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateId, Versions: ['$Latest'] }),
 )
-if (Number(version) > Number(newest?.VersionNumber)) {
+if (version > Number(newest?.VersionNumber)) {
   const { UserData, TagSpecifications = [] } = newest?.LaunchTemplateData ?? {}
   const { LaunchTemplateVersion: made } = await ec2.send(
     new CreateLaunchTemplateVersionCommand({
@@ -30,7 +43,7 @@ if (Number(version) > Number(newest?.VersionNumber)) {
       },
     }),
   )
-  if (made?.VersionNumber !== Number(version)) {
+  if (made?.VersionNumber !== version) {
     throw new Error(`made version ${made?.VersionNumber} of ${LaunchTemplateId}, not ${version}`)
   }
 }

@@ -1,4 +1,4 @@
-import { daysUntilBirthday, greeting } from '../../../src/birthdays/birthday.ts'
+import { daysUntilBirthday, greeting } from '../../../src/domain/birthday.ts'
 import { name, save } from './executable.ts'
 import { eventually } from './process.ts'
 

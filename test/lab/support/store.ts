@@ -1,6 +1,6 @@
-import type { Store } from '../../../src/birthdays/store.ts'
-import { storeBirthdaysIn } from '../../../src/birthdays/store.ts'
 import type { RedisConfig } from '../../../src/config/config.ts'
+import type { Store } from '../../../src/domain/store.ts'
+import { storeBirthdaysIn } from '../../../src/domain/store.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis, reportConnections } from '../../../src/store/redis-client.ts'
 import { memoryLog } from './app.ts'

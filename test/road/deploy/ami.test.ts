@@ -6,6 +6,7 @@ import { $ } from 'bun'
 import { name } from '../../../package.json'
 import { imagesWith, listImages } from '../../../scripts/lib/fleet/images.ts'
 import { bakeAmi } from '../../../scripts/lib/image/ami.ts'
+import { sha256Of } from '../../../scripts/lib/image/artifacts.ts'
 import { readBuiltRelease } from '../../../scripts/lib/image/built-release.ts'
 import { runPacker } from '../../../scripts/lib/image/packer.ts'
 import { unfinished } from '../../../scripts/lib/image/unfinished.ts'
@@ -15,7 +16,7 @@ import { amiArtifact, open } from '../../../scripts/lib/receipt/envelope.ts'
 import { bake } from '../../../scripts/lib/release/bake.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { noMinistack } from '../../lab/aws-double/ministack.ts'
-import { BUILDER, KEYS } from '../../lab/support/attestation.ts'
+import { BUILDER, KEYS, SOURCE } from '../../lab/support/attestation.ts'
 import { build, makeTree } from '../../lab/support/built-tree.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
@@ -204,6 +205,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         arch: 'arm64',
         region: 'eu-west-1',
         ami: readFileSync(join(folder.path, 'bin', 'made'), 'utf8'),
+        source: SOURCE,
         already: false,
       })
       const calls = readFileSync(join(folder.path, 'bin', 'calls'), 'utf8')
@@ -253,7 +255,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     const ami = await bakeSigned(folder.path, cloud.env.AWS_REGION)
     const kept = (await findKept(cloud.aws, ami)) ?? ''
     const release = await readBuiltRelease(folder.path, 'arm64')
-    checkStatement(open(JSON.parse(kept), [KEYS.publicKey]), {
+    const statement = checkStatement(open(JSON.parse(kept), [KEYS.publicKey]), {
       builder: BUILDER,
       commit: id,
       artifacts: [
@@ -262,6 +264,12 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         amiArtifact(ami),
       ],
     })
+    expect(statement.predicate.buildDefinition.resolvedDependencies).toEqual([
+      { digest: { gitCommit: id } },
+      { name: 'bun.lock', digest: { sha256: sha256Of(Buffer.from('locked\n')) } },
+      { name: 'bun-linux-aarch64', digest: { sha256: 'b'.repeat(64) } },
+      { name: SOURCE, digest: { sha256: amiArtifact(SOURCE).sha256 } },
+    ])
     // A standard parameter holds 4096 characters.
     expect(kept.length).toBeLessThan(3_000)
     await expect(keep(cloud.aws, ami, JSON.parse(kept))).rejects.toThrow('already exists')
@@ -297,7 +305,9 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     const release = await readBuiltRelease(folder.path, 'arm64')
     const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
     const found = await bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path })
-    expect(found).toEqual({ release: id, arch: 'arm64', region: 'eu-west-1', ami, already: true })
+    expect(found).toEqual({
+      ...{ release: id, arch: 'arm64', region: 'eu-west-1', ami, source: SOURCE, already: true },
+    })
   }, 90_000)
 
   test('says which tool is missing', async () => {

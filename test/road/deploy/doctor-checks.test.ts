@@ -80,6 +80,13 @@ describe('instances', () => {
     ward.account.offline.add(first().id)
     await ward.finds('agents', new RegExp(`^SSM does not reach ${first().id}$`), /endpoints/)
   })
+
+  test('are ill where the account wants of a shell what they cannot give', async () => {
+    ward.account.preferences = { kmsKeyId: '', runAsEnabled: false, idleSessionTimeout: '20' }
+    expect(await ward.well('agents')).toMatch(/^SSM reaches \d+ instances$/)
+    ward.account.preferences = { kmsKeyId: 'alias/sessions', runAsEnabled: true }
+    await ward.finds('agents', /RunShell sets kmsKeyId, runAsEnabled, /, /preferences/)
+  })
 })
 
 describe('the journal', () => {

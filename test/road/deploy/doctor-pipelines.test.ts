@@ -57,7 +57,20 @@ afterAll(async () => {
   await github.stop(true)
 })
 
+/** As 'output -raw workflows' of terraform/bootstrap prints it, with the service's URL. */
+const settings = () => ({
+  account: '123456789012',
+  region: 'eu-west-1',
+  roles: `arn:aws:iam::123456789012:role/${GROUP}-github-`,
+  url: ward.scene.fleet.url.replace(/\/$/, ''),
+})
+const linesOf = (said: object) =>
+  Object.entries(said)
+    .flatMap(([key, value]) => (value ? `${key}=${value}` : []))
+    .join('\n')
+
 const trustAll = (): void => {
+  ward.settings = linesOf(settings())
   for (const role of ROLES) {
     ward.account.trust.set(`${GROUP}-github-${role}`, trustIn(CONTEXTS[role] ?? ''))
   }
@@ -73,6 +86,30 @@ describe('pipelines', () => {
     process.env.GITHUB_REPOSITORY = 'acme/notes'
     ward.account.trust.delete(`${GROUP}-github-rollback`)
     await ward.finds('pipelines', /^there is no role .*-github-rollback$/, /bootstrap/)
+  })
+
+  test.each([
+    ['account', '210987654321'],
+    ['region', 'eu-west-2'],
+    ['roles', 'arn:aws:iam::210987654321:role/mallory-'],
+    ['url', 'https://evil.example'],
+    ['url', undefined],
+  ] as const)('are ill when the workflows go by the %s %p', async (key, wrong) => {
+    trustAll()
+    process.env.GITHUB_REPOSITORY = 'acme/notes'
+    ward.settings = linesOf({ ...settings(), [key]: wrong })
+    await ward.finds(
+      'pipelines',
+      new RegExp(`^\\.github/aws\\.env ${wrong ? `says ${key}=${wrong}` : `has no ${key}`}$`),
+      new RegExp(`^it is ${settings()[key]}: correct it there`),
+    )
+  })
+
+  test('are ill when nothing that workflows go by is committed', async () => {
+    trustAll()
+    process.env.GITHUB_REPOSITORY = 'acme/notes'
+    ward.settings = undefined
+    await ward.finds('pipelines', /^there is no \.github\/aws\.env/, /output -raw workflows/)
   })
 
   test('are well when the roles trust this repository, whatever its case', async () => {

@@ -135,7 +135,7 @@ esac
       terraform: new Terraform(bin, 2000),
       outputs: { url: undefined, group: GROUP, region: undefined, alarms: [] },
     }
-    const options = { group: GROUP, url: undefined, configuration }
+    const options = { group: GROUP, url: undefined, configuration, settings: undefined }
     const [found] = await checkPlan(new Environment(undefined as never, options))
     return found as Finding
   } finally {

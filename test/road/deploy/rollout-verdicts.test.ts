@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { name } from '../../../package.json'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
 import { openReceipt } from '../../../scripts/lib/receipt/signed.ts'
 import { denied } from '../../lab/aws-double/faults.ts'
@@ -285,14 +286,15 @@ describe('rollout start', () => {
     const without = await ship()
     expect(without.out).toContain('the canary is left out')
     expect(without.code).toBe(0)
-    expect(scene.fleet.store.has('Canary')).toBe(false)
+    expect(scene.fleet.store.size).toBe(0)
   })
 
   test('writes and reads the canary with a token', async () => {
     await begin()
     scene.fleet.tokens.add('secret')
     expect((await ship([], { HELLO_TOKEN: 'secret' })).code).toBe(0)
-    expect(scene.fleet.store.get('Canary')).toBe('2000-01-01')
+    const { path, body } = canary.write(canary.key, canary.value(0))
+    expect([...scene.fleet.store]).toEqual([[path, body ?? '']])
     expect((await receipt()).probe).toMatchObject({ canary: true, failed: 0 })
   })
 })

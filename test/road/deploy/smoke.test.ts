@@ -61,7 +61,7 @@ describe('smoke, against the service', () => {
   test('fails with a token that is not accepted', async () => {
     const { code, err } = await smoke(guarded.url, '--token', 'wrong')
     expect(code).toBe(1)
-    expect(err).toMatch(/smoke: contract.sh line \d+: /)
+    expect(err).toMatch(/smoke: smoke.sh line \d+: /)
     expect(err).toContain('status 401')
   })
 })

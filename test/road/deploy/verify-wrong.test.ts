@@ -3,8 +3,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { TAG } from '../../../scripts/lib/fleet/tags.ts'
+import { amiArtifact } from '../../../scripts/lib/receipt/envelope.ts'
 import { readReceipt, signedPath } from '../../../scripts/lib/receipt/signed.ts'
 import type { Link } from '../../../scripts/lib/verify/link.ts'
+import { SOURCE } from '../../lab/support/attestation.ts'
 import { NEW_IMAGE, OLD_IMAGE } from './fixtures/scene.ts'
 import { PATIENCE_MS } from './fixtures/script.ts'
 import {
@@ -15,6 +18,7 @@ import {
   folder,
   imageOf,
   keys,
+  MATERIALS,
   names,
   other,
   receive,
@@ -66,6 +70,37 @@ describe('scripts/verify names', () => {
     const stated = { sums: { ...SUMS, sbom: sha256('altered') } }
     const links = await chain({ stated, rebuilds: true }, false)
     expectWrong(links, 'sbom', 'rebuilt it has the checksum')
+  })
+
+  test.each([
+    ['bun.lock', () => MATERIALS.slice(1), 'the statement names none'],
+    [
+      'bun-linux-aarch64',
+      () => [...MATERIALS.slice(0, 1), { name: 'bun-linux-aarch64', sha256: sha256('mine') }],
+      `the checksum ${'b'.repeat(12)}, the statement says ${sha256('mine').slice(0, 12)}`,
+    ],
+  ])('a %s that is not the one of the commit', async (name, materials, why) => {
+    const links = await chain(
+      { stated: { materials: [...materials(), amiArtifact(SOURCE)] } },
+      false,
+    )
+    expectWrong(links, 'materials', `${name} of the commit has `)
+    expectWrong(links, 'materials', why)
+  })
+
+  test('an AMI that was made from another than is stated', async () => {
+    const { tags } = imageOf(OLD_IMAGE)
+    tags[TAG.source] = NEW_IMAGE
+    const links = await chain()
+    delete tags[TAG.source]
+    const untagged = await chain()
+    tags[TAG.source] = SOURCE
+    expectWrong(
+      links,
+      'image',
+      `the tag 'source-ami' of ${OLD_IMAGE} is ${NEW_IMAGE}, which is no stated`,
+    )
+    expectWrong(untagged, 'image', `the AMI ${OLD_IMAGE} has no tag 'source-ami'`)
   })
 
   test('an altered executable in dist', async () => {

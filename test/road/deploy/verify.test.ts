@@ -44,13 +44,16 @@ describe('scripts/verify', () => {
       expect.stringMatching(/^ok +statement +by https:\/\/example.com\/bake, for arm64 \(key /),
       expect.stringMatching(/^ok +executable +[0-9a-f]{12}, rebuilt$/),
       expect.stringMatching(/^ok +sbom +[0-9a-f]{12}, rebuilt$/),
-      expect.stringMatching(/^ok +image +ami-0a{16}, arm64, its tags say the same$/),
+      expect.stringMatching(/^ok +materials +bun.lock [0-9a-f]{12}, bun-linux-aarch64 b{12}$/),
+      expect.stringMatching(
+        /^ok +image +ami-0a{16}, arm64, from ami-05\w{15}, its tags say the same$/,
+      ),
       expect.stringMatching(/^ok +launch template +version 1 of .* launches ami-0a{16}$/),
       expect.stringMatching(/^ok +instances +2 of 2 have installed and run the stated executable/),
       expect.stringMatching(
         /^ok +receipt +shipped to \S+-production at 2026-.*: 2 of 2 instances answered/,
       ),
-      'the chain holds: 8 ok',
+      'the chain holds: 9 ok',
     ])
     expect(code).toBe(0)
   })
@@ -63,7 +66,16 @@ describe('scripts/verify', () => {
     // As in a new clone, where nothing is configured.
     expect(links[1].text).toContain('no builder is trusted yet')
     expect(names(links, 'not asked')).toEqual([
-      ...['statement', 'executable', 'sbom', 'image', 'launch template', 'instances', 'receipt'],
+      ...[
+        'statement',
+        'executable',
+        'sbom',
+        'materials',
+        'image',
+        'launch template',
+        'instances',
+        'receipt',
+      ],
     ])
   })
 
@@ -88,7 +100,7 @@ describe('scripts/verify', () => {
     reportChecksums({ version: '\x1b[1A\x1b[1Gok  instances  \x9b8m\u202e' })
     const lines = chainLines(await chain(), process.stdout)
     reportChecksums({})
-    expect(lines[6]).toStartWith('WRONG      instances ')
+    expect(lines[7]).toStartWith('WRONG      instances ')
     expect(lines.join('')).not.toMatch(/\p{C}/u)
   })
 

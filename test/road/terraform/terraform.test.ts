@@ -163,7 +163,7 @@ describe('the configuration', () => {
   })
 
   test('counts, and does not block, the large body that scripts/smoke sends', () => {
-    const smoke = readFileSync(join(root, 'scripts/lib/shell/contract.sh'), 'utf8')
+    const smoke = readFileSync(join(root, 'scripts/lib/domain/smoke.sh'), 'utf8')
     const largest = Number(/head -c (\d+) \/dev\/zero/.exec(smoke)?.[1])
     // The limit of AWSManagedRulesCommonRuleSet.
     expect(largest).toBeGreaterThan(8192)

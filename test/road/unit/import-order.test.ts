@@ -11,10 +11,11 @@ const ROOMS = [
   'src/{store,discovery}/**',
   'src/{certificate,health,healthcheck,reload,usage}.ts',
   'src/http/**',
-  'src/{birthdays,pages}/**',
+  'src/{domain,pages}/**',
   'src/{app,admin,warm-up,service,transfer,main}.ts',
   'scripts/lib/cli/**',
   'scripts/lib/service.ts',
+  'scripts/lib/domain/**',
   'scripts/lib/aws/**',
   'scripts/lib/fleet/**',
   'scripts/lib/probe/**',
@@ -66,8 +67,8 @@ test.each([
   ['scripts/lib/cli/errors.ts', 'scripts/lib/aws/clients.ts'],
   ['scripts/lib/rollout/run.ts', 'scripts/lib/release/apply.ts'],
   ['scripts/lib/commands/rollout.ts', 'test/lab/support/app.ts'],
-  ['src/http/routes.ts', 'src/birthdays/routes.ts'],
-  ['scripts/lib/service.ts', 'src/birthdays/birthday.ts'],
+  ['src/http/routes.ts', 'src/domain/routes.ts'],
+  ['scripts/lib/domain/canary.ts', 'src/domain/routes.ts'],
   ['scripts/lib/elsewhere.ts', 'package.json'],
 ])('%s does not import %s', (path, target) => {
   expect(misplaced(path, target)).toBeDefined()

@@ -22,6 +22,7 @@ const BUILD = {
   builder: 'https://example.com/bake',
   commit: 'a'.repeat(40),
   parameters: { arch: 'arm64' },
+  materials: [{ name: 'bun.lock', sha256: sha256('lock') }],
   artifacts: [
     { name: 'executable', sha256: sha256('executable') },
     { name: 'executable.cdx.json', sha256: sha256('sbom') },

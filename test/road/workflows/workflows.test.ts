@@ -119,7 +119,7 @@ describe('the workflows', () => {
   test('hold no AWS keys, and assume a role that is committed, in an account that is committed', () => {
     const roles = new Map<string, string[]>()
     for (const { name, text, workflow } of workflows) {
-      expect(text, name).not.toMatch(/aws-access-key-id|aws-secret-access-key|AWS_SECRET/i)
+      expect(text, name).not.toMatch(/secrets\.(?!HELLO_TOKEN |RECEIPT_KEY )/)
       // Anyone who may write to the repository can set its variables.
       expect(text, name).not.toMatch(/\bvars\./)
       expect(text, name).not.toContain('configure-aws-credentials')
@@ -140,6 +140,44 @@ describe('the workflows', () => {
       Object.fromEntries(trusted.map(([, role, names = '']) => [role, JSON.parse(names)])),
     )
     expect(signIn).toMatch(/allowed-account-ids: \$\{\{ steps\.settings\.outputs\.account \}\}\n/)
+  })
+
+  test('have credentials of AWS, and the key of receipts, in no step but those that need them', () => {
+    const { outputs, runs } = Bun.YAML.parse(signIn) as {
+      outputs: Record<string, { description: string }>
+      runs: { steps: Step[] }
+    }
+    const assume = runs.steps.find(({ id }) => id === 'credentials')
+    expect(String(assume?.with?.['output-env-credentials'])).toBe('false')
+    const given = Object.fromEntries(
+      Object.entries(outputs).flatMap(([output, { description }]) =>
+        description.startsWith('AWS_')
+          ? [[description, `\${{ steps.aws.outputs.${output} }}`]]
+          : [],
+      ),
+    )
+    expect(Object.keys(given)).toHaveLength(4)
+    for (const { name, text, workflow } of workflows) {
+      expect(text, name).not.toMatch(/AWS_\w+=/)
+      expect(JSON.stringify(workflow.env ?? {}), name).not.toContain('AWS_')
+      for (const [job, { env, steps = [] }] of Object.entries(workflow.jobs)) {
+        expect(JSON.stringify(env ?? {}), `${name} ${job}`).not.toContain('AWS_')
+        const signedIn = steps.findIndex(({ uses }) => uses === SIGN_IN)
+        for (const [index, { run, env = {} }] of steps.entries()) {
+          const asks =
+            signedIn >= 0 &&
+            index > signedIn &&
+            /^\s*(ami=\$\()?(scripts\/|terraform )/m.test(run ?? '')
+          const has = Object.entries(env).filter(([key]) => key.startsWith('AWS_'))
+          expect(Object.fromEntries(has), `${name} ${job}, step ${index + 1}`).toEqual(
+            asks ? given : {},
+          )
+        }
+      }
+    }
+    const { steps = [] } = named('deploy.yml').workflow.jobs.deploy ?? {}
+    const ship = steps.find(({ env }) => env?.[variableOf('receipt')])
+    expect(ship?.run).toStartWith(`trap 'rm -f "$RUNNER_TEMP/receipt-key.pem"' EXIT\n`)
   })
 
   test('refuse to sign in without committed settings, and take nothing else from them', async () => {
@@ -404,6 +442,7 @@ describe('the workflows', () => {
       builder: 'https://example.com',
       commit: 'a'.repeat(40),
       parameters: {},
+      materials: [],
       artifacts: [{ name: 'executable', sha256: 'b'.repeat(64) }, amiArtifact('ami-0')],
       finishedAt: new Date(),
     })

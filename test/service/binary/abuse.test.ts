@@ -111,8 +111,9 @@ describe('a malformed request', () => {
       'Transfer-Encoding: chunked\r\n\r\n3\r\n{"d\r\n',
     ]) {
       const { socket } = await open()
-      socket.write(head + rest)
-      await Bun.sleep(100)
+      await new Promise<unknown>((written) => socket.write(head + rest, written))
+      // What came first is read first.
+      await expectService()
       socket.destroy()
     }
     await expectService()

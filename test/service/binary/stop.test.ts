@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { healthy, save, startService } from '../../lab/support/executable.ts'
+import { healthy, type RunningService, save, startService } from '../../lab/support/executable.ts'
 import { putLoad } from '../../lab/support/load.ts'
 import { eventually } from '../../lab/support/process.ts'
 
-/** A raw connection that has sent all of a PUT but its last byte. */
-function stuckRequest(url: string) {
+/** A raw connection that has sent all of a PUT but its last byte, which the service has read. */
+async function stuckRequest({ url }: RunningService) {
   const { port } = new URL(url)
   const socket = connect(Number(port), '127.0.0.1')
   let received = ''
@@ -15,78 +15,77 @@ function stuckRequest(url: string) {
   socket.on('error', () => {})
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
   const body = '{"dateOfBirth":"1815-12-10"}'
-  socket.write(
-    `PUT /hello/Stuck HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
+  await new Promise<unknown>((written) =>
+    socket.write(
+      `PUT /hello/Stuck HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
+      written,
+    ),
   )
+  // What came first is read first.
+  await fetch(`${url}/version`)
   return { finish: () => socket.write(body.slice(-1)), closed, received: () => received }
 }
 
-test('SIGTERM under load: unhealthy at once, no request fails while it drains, exit code 0', async () => {
-  await using service = await startService({ DRAIN_SECONDS: '2' })
+const answersNobody = ({ url }: RunningService) =>
+  eventually('the listener is closed', async () => !(await fetch(`${url}/hc`).catch(() => false)))
+
+test('SIGTERM under load: unhealthy at once, and no request fails while it drains', async () => {
+  await using service = await startService({ DRAIN_SECONDS: '60' })
   await healthy(service)
   const load = putLoad(service.url, { writers: 16 })
-  await Bun.sleep(300)
-  const before = load.outcomes.length
+  const answered = async (count: number) => {
+    const from = load.outcomes.length
+    await eventually(`${count} are answered`, () => load.outcomes.length >= from + count)
+  }
+  await answered(200)
   service.child.kill('SIGTERM')
   await eventually('/hc says draining', async () => {
     const response = await fetch(`${service.url}/hc`)
     expect(response.headers.get('connection')).toBe('close')
     return response.status === 503 && ((await response.json()) as object)
   })
-  // A load balancer that has seen three failed checks sends no more.
-  await Bun.sleep(1000)
-  const during = load.outcomes.length - before
+  await answered(500)
   await load.stop()
-  expect(await service.child.exited).toBe(0)
-  console.log(
-    `SIGTERM under load: ${before} requests before, ${during} while draining, all answered`,
-  )
-  expect(during).toBeGreaterThan(50)
   expect(load.outcomes.filter(({ status }) => status !== 204)).toEqual([])
-  const events = (await service.log()).map(({ event }) => event)
-  expect(events.slice(-1)).toEqual(['stopped'])
-}, 20_000)
+}, 60_000)
 
 test('a request in flight when the listener closes is finished', async () => {
   await using service = await startService({ DRAIN_SECONDS: '0' })
   await healthy(service)
-  const request = stuckRequest(service.url)
-  await Bun.sleep(200)
+  const request = await stuckRequest(service)
   service.child.kill('SIGTERM')
-  await Bun.sleep(500)
+  await answersNobody(service)
   request.finish()
   await request.closed
   expect(request.received()).toStartWith('HTTP/1.1 204')
   expect(await service.child.exited).toBe(0)
-}, 10_000)
+}, 30_000)
 
-test('a request that never ends does not delay the stop past its deadline', async () => {
-  await using service = await startService({ REQUEST_TIMEOUT_SECONDS: '1' })
+test('a drain ends by itself, and a request that never does is not waited for', async () => {
+  await using service = await startService({ DRAIN_SECONDS: '1', REQUEST_TIMEOUT_SECONDS: '1' })
   await healthy(service)
-  const request = stuckRequest(service.url)
-  await Bun.sleep(200)
-  const startedAt = performance.now()
+  const request = await stuckRequest(service)
   service.child.kill('SIGTERM')
   expect(await service.child.exited).toBe(0)
-  expect(performance.now() - startedAt).toBeLessThan(3000)
   await request.closed
-}, 10_000)
+  const events = (await service.log()).map(({ event }) => event)
+  expect(events.slice(-1)).toEqual(['stopped'])
+}, 30_000)
 
 test('a second SIGTERM ends the drain, and still finishes requests in flight', async () => {
-  await using service = await startService({ DRAIN_SECONDS: '60' })
+  await using service = await startService({ DRAIN_SECONDS: '600' })
   await healthy(service)
-  const request = stuckRequest(service.url)
-  await Bun.sleep(200)
+  const request = await stuckRequest(service)
   service.child.kill('SIGTERM')
-  await Bun.sleep(200)
+  await eventually('the drain has begun', async () => !(await fetch(`${service.url}/hc`)).ok)
   service.child.kill('SIGTERM')
-  await Bun.sleep(300)
+  await answersNobody(service)
   request.finish()
   await request.closed
   expect(request.received()).toStartWith('HTTP/1.1 204')
   expect(await service.child.exited).toBe(0)
   expect((await service.log()).at(-1)).toMatchObject({ event: 'stopped' })
-}, 10_000)
+}, 30_000)
 
 test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await using service = await startService({ DRAIN_SECONDS: '60' })

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { name } from '../../../package.json'
-import type { Store } from '../../../src/birthdays/store.ts'
-import { birthdayKey } from '../../../src/birthdays/store.ts'
+import type { Store } from '../../../src/domain/store.ts'
+import { birthdayKey } from '../../../src/domain/store.ts'
 import { UnreadableRecord } from '../../../src/store/key-value.ts'
 
 export interface StoreUnderTest {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { birthdayKey, RECORDS } from '../../../src/birthdays/store.ts'
+import { birthdayKey, RECORDS } from '../../../src/domain/store.ts'
 import type { ScannableStore } from '../../../src/store/key-value.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'

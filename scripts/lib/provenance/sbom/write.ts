@@ -1,4 +1,4 @@
-// write.ts METAFILE ARCH RELEASE BUILT_AT FOLDER: what scripts/build embeds in the executable for ARCH beside its code.
+// write.ts METAFILE ARCH RELEASE BUILT_AT FOLDER BUN: what scripts/build embeds in the executable for ARCH beside its code.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../../package.json'
@@ -10,16 +10,17 @@ import { bundledPackages } from './bundled.ts'
 import { licensesOf } from './licenses.ts'
 import { bunRuntime } from './runtime.ts'
 
-const [metafile, arch, release, builtAt, folder] = process.argv.slice(2) as [
+const [metafile, arch, release, builtAt, folder, bun] = process.argv.slice(2) as [
   string,
   Arch,
+  string,
   string,
   string,
   string,
 ]
 try {
   const bundled = bundledPackages(root, await Bun.file(metafile).json())
-  const runtime = await bunRuntime(arch)
+  const runtime = bunRuntime(bun)
   const packages = [runtime, ...bundled.packages]
   const direct = [runtime.purl, ...bundled.direct]
   const executable = { name, release, arch, builtAt: new Date(builtAt), packages, direct }

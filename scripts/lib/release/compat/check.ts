@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT } from '../../cli/errors.ts'
-import { canary, NO_CANARY, type StoreKind, service } from '../../service.ts'
+import { canary } from '../../domain/canary.ts'
+import { type StoreKind, service } from '../../service.ts'
 import { executableOf } from './executable.ts'
 import { Model, makeHistory, type Side, type Step, shorten } from './history.ts'
 import { type Break, play, type Stage } from './play.ts'
@@ -106,4 +107,4 @@ function describe(history: Step[], word: string): string[] {
   })
 }
 
-const wordOf = (index: number): string => (canary ?? NO_CANARY).keyOf('Compat', index)
+const wordOf = (index: number): string => canary.keyOf('Compat', index)

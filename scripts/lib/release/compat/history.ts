@@ -1,4 +1,5 @@
-import { type Canary, type CanaryRequest, canary, NO_CANARY } from '../../service.ts'
+import { canary } from '../../domain/canary.ts'
+import type { Canary, CanaryRequest } from '../../service.ts'
 
 export type Side = 'old' | 'new'
 
@@ -30,7 +31,7 @@ const PLAIN_KEYS = 4
 const PLAIN_VALUES = 4
 
 /** A random history; `random` gives numbers from 0 to 1. What is in the store is read at the end of each phase. */
-export function makeHistory(random: () => number, { keys, values }: Canary = used): Step[] {
+export function makeHistory(random: () => number, { keys, values }: Canary = canary): Step[] {
   const below = (limit: number) => Math.floor(random() * limit)
   const keyCount = PLAIN_KEYS + keys('').length
   return PHASES.flatMap((sides, phase) => {
@@ -48,8 +49,6 @@ export function makeHistory(random: () => number, { keys, values }: Canary = use
   })
 }
 
-const used = canary ?? NO_CANARY
-
 /** What should be stored, by key. Turns each step into a request with the right answer at that time. */
 export class Model {
   private readonly stored = new Map<string, string>()
@@ -63,23 +62,23 @@ export class Model {
     if (kind === 'write') {
       const next = valueNumbered(value)
       this.stored.set(name, next)
-      return used.write(name, next)
+      return canary.write(name, next)
     }
-    if (known === undefined) return used.readNothing(name)
-    if (kind === 'read') return used.read(name, known)
+    if (known === undefined) return canary.readNothing(name)
+    if (kind === 'read') return canary.read(name, known)
     this.stored.delete(name)
-    return used.remove(name)
+    return canary.remove(name)
   }
 
   private keyNamed(index: number): string {
     return index < PLAIN_KEYS
-      ? used.keyOf(this.word, index)
-      : (used.keys(this.word)[index - PLAIN_KEYS] as string)
+      ? canary.keyOf(this.word, index)
+      : (canary.keys(this.word)[index - PLAIN_KEYS] as string)
   }
 }
 
 const valueNumbered = (index: number): string =>
-  index < PLAIN_VALUES ? used.value(index) : (used.values[index - PLAIN_VALUES] as string)
+  index < PLAIN_VALUES ? canary.value(index) : (canary.values[index - PLAIN_VALUES] as string)
 
 /**
  * A shortest part of `history` that `fails`: no step of it can be left out. Tries halves, quarters and so on to single

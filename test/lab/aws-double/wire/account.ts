@@ -1,6 +1,7 @@
 import { accountOf, type Certificate, type Store } from '../account.ts'
 import type { ControlPlane } from '../control-plane.ts'
 import { ApiError } from '../errors.ts'
+import { ACCOUNT } from '../names.ts'
 import { CERTIFICATE_ARN, loadBalancerArn } from './elb.ts'
 import { metricOf } from './json.ts'
 import { NamedList, pageOf, type Query, type Xml } from './query.ts'
@@ -49,6 +50,14 @@ export const accountJson: Record<string, JsonAction> = {
       lastEventTimestamp: at - HOUR_MS,
     })),
   }),
+
+  GetDocument: (plane, { Name }) => {
+    const { preferences } = accountOf(plane)
+    if (Name !== 'SSM-SessionManagerRunShell' || !preferences) {
+      throw new ApiError('InvalidDocument', `Document with name ${Name} does not exist.`)
+    }
+    return { Name, Content: JSON.stringify({ schemaVersion: '1.0', inputs: preferences }) }
+  },
 
   DescribeInstanceInformation: (plane, input) => {
     const [filter] = input.Filters as { Key: string; Values: string[] }[]
@@ -150,6 +159,7 @@ export const accountQuery: Record<
         return {
           Role: {
             RoleName: role,
+            Arn: `arn:aws:iam::${ACCOUNT}:role/${role}`,
             AssumeRolePolicyDocument: encodeURIComponent(JSON.stringify(policyOf(trust))),
           },
         }

@@ -8,8 +8,9 @@
  */
 
 import { resolve4 } from 'node:dns/promises'
+import { canary } from '../../../../scripts/lib/domain/canary.ts'
 import { type Latencies, note } from '../../../../scripts/lib/probe/histogram.ts'
-import { type CanaryRequest, canary, NO_CANARY } from '../../../../scripts/lib/service.ts'
+import type { CanaryRequest } from '../../../../scripts/lib/service.ts'
 import { NO_TARGET, OWN_HEADER, TARGET_HEADER } from '../balancer/configuration.ts'
 import { TTL_SECONDS } from '../balancer/dns.ts'
 import { ExpectedUser } from './expected-user.ts'
@@ -31,8 +32,6 @@ const USERS_OF_CLIENT = 50
 const THINK_MS = 12
 const READ_BACK_AT_ONCE = 16
 
-/** A service without a canary is asked for its version. */
-const keys = canary ?? NO_CANARY
 const options = JSON.parse(process.argv[2] ?? '') as LoadOptions
 const authorization = `Bearer ${options.token}`
 let second = blank(Math.floor(Date.now() / 1000))
@@ -133,7 +132,7 @@ function classOf({ status, headers }: Response, text: string): FailureClass {
 
 async function write(user: ExpectedUser, seed: number, way: Way, dueAt?: number): Promise<boolean> {
   const value = user.next(seed)
-  const request = keys.write(user.key, value)
+  const request = canary.write(user.key, value)
   const begin = history.now()
   const written = await ask(
     request,
@@ -154,14 +153,14 @@ async function read(user: ExpectedUser, way: Way, dueAt?: number): Promise<boole
     value = user.valueIn(body, sentAt)
     return user.accepts(body, sentAt)
   }
-  const right = await ask(keys.read(user.key, ''), isRight, way, dueAt)
+  const right = await ask(canary.read(user.key, ''), isRight, way, dueAt)
   if (value !== undefined) history.add(user.key, 'r', value, begin, history.now())
   return right
 }
 
 const users = Array.from(
   { length: USERS },
-  (_, index) => new ExpectedUser(keys, keys.keyOf(options.users ?? 'Rate', index)),
+  (_, index) => new ExpectedUser(canary, canary.keyOf(options.users ?? 'Rate', index)),
 )
 
 /** Writes and reads in turn; a user is read half a round after it was written. */
@@ -223,7 +222,7 @@ async function readBack(everybody: ExpectedUser[]): Promise<ReadBack> {
 const groups = Array.from({ length: options.clients }, (_, client) =>
   Array.from(
     { length: USERS_OF_CLIENT },
-    (_, index) => new ExpectedUser(keys, keys.keyOf('Loop', client * 100 + index)),
+    (_, index) => new ExpectedUser(canary, canary.keyOf('Loop', client * 100 + index)),
   ),
 )
 await resolve()

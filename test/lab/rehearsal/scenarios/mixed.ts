@@ -1,4 +1,5 @@
-import { type CanaryRequest, canary, service } from '../../../../scripts/lib/service.ts'
+import { canary } from '../../../../scripts/lib/domain/canary.ts'
+import { type CanaryRequest, NO_CANARY, service } from '../../../../scripts/lib/service.ts'
 import type { Scenario } from './scenario.ts'
 
 export const mixed: Scenario = {
@@ -42,7 +43,7 @@ async function crossCheck(
   reader: string,
   token: string,
 ): Promise<string[] | undefined> {
-  if (!canary) return undefined
+  if (canary === NO_CANARY) return undefined
   const wrong: string[] = []
   const ask = async (address: string, request: CanaryRequest) => {
     const { method, path, body, status } = request

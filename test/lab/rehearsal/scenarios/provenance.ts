@@ -1,7 +1,12 @@
 import { join } from 'node:path'
 import { $ } from 'bun'
+import { fileAt } from '../../../../scripts/lib/cli/git.ts'
 import type { Arch } from '../../../../scripts/lib/fleet/images.ts'
-import { executableName, sbomName } from '../../../../scripts/lib/image/artifacts.ts'
+import {
+  executableName,
+  lockedMaterials,
+  sbomName,
+} from '../../../../scripts/lib/image/artifacts.ts'
 import { keptAt } from '../../../../scripts/lib/provenance/kept.ts'
 import { amiArtifact } from '../../../../scripts/lib/receipt/envelope.ts'
 import { service } from '../../../../scripts/lib/service.ts'
@@ -13,6 +18,7 @@ import {
   entryOf,
   KEYS,
   receiptsOf,
+  SOURCE,
   stated,
   trust,
 } from '../../support/attestation.ts'
@@ -33,7 +39,7 @@ export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> 
   await trust(clone, [entryOf(BUILDER, KEYS.publicKey), receiptsOf(KEYS.publicKey)])
   await $`git branch ${BRANCH} ${rehearsal.release('b').id}`.cwd(clone)
   const arch = process.arch as Arch
-  for (const { name, image } of assignment.releases) {
+  for (const { name, image, id } of assignment.releases) {
     const ami = rehearsal.imageOf(name)
     const sums = findInImage(image)
     const artifacts = [
@@ -43,7 +49,10 @@ export async function vouch(rehearsal: Rehearsal, clone: string): Promise<void> 
     ]
     // That A and B are, the commits say: B is an empty one.
     const { id: compatibleWith = '' } = assignment.releases.find((each) => each.name !== name) ?? {}
-    attest(plane, ami, stated(plane, ami, { parameters: { arch, compatibleWith }, artifacts }))
+    const locked = await lockedMaterials(arch, (path) => fileAt(clone, id, path))
+    const materials = [...locked, amiArtifact(SOURCE)]
+    const parameters = { arch, compatibleWith }
+    attest(plane, ami, stated(plane, ami, { parameters, materials, artifacts }))
     Object.assign(plane.images.get(ami)?.tags ?? {}, sums)
     await Bun.write(statementOf(rehearsal, name), accountOf(plane).values.get(keptAt(ami)) ?? '')
   }

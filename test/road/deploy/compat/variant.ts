@@ -1,7 +1,7 @@
 /** The service from source with one planted change. Usage: bun variant.ts CHANGE PORT ENVIRONMENT */
 
-import { storeBirthdaysIn } from '../../../../src/birthdays/store.ts'
 import { loadConfig } from '../../../../src/config/config.ts'
+import { storeBirthdaysIn } from '../../../../src/domain/store.ts'
 import { openStore } from '../../../../src/store/open.ts'
 import { memoryLog, testApp } from '../../../lab/support/app.ts'
 import { changes } from './changes.ts'

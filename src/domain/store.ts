@@ -2,7 +2,7 @@ import { name } from '../../package.json'
 import { type KeyValueStore, UnreadableRecord } from '../store/key-value.ts'
 import { parseDate } from './birthday.ts'
 
-/** Where birthdays are kept. Every store fulfils the contract in test/service/store/contract.ts. */
+/** Where birthdays are kept. */
 export interface Store {
   /** The date of birth of `username`, undefined when none is stored. */
   birthdayOf(username: string): Promise<Temporal.PlainDate | undefined>
