@@ -279,10 +279,17 @@ export class Promises {
     return this.script.changesSetting && version === 3
   }
 
-  /** Whether a rollback left the release of both versions: it goes to another when AWS does not know which served before. */
+  /**
+   * Whether the release of both versions was left or tried as a whole: a rollback goes to another when AWS does not know
+   * which served before, and from version 4 either is another release.
+   */
   private leftSetting(): boolean {
     return (
-      this.isSetting(3) && this.plane.refreshes.some(({ desiredVersion }) => desiredVersion === 1)
+      this.isSetting(3) &&
+      this.plane.refreshes.some(
+        ({ desiredVersion, status }) =>
+          desiredVersion === 1 || (desiredVersion === 4 && status === 'Successful'),
+      )
     )
   }
 
