@@ -1,6 +1,6 @@
 import type { Config } from './config/config.ts'
-import { birthdayApi } from './domain/openapi.ts'
-import { birthdayRoutes } from './domain/routes.ts'
+import { domainApi } from './domain/openapi.ts'
+import { domainRoutes } from './domain/routes.ts'
 import type { Store } from './domain/store.ts'
 import type { Health } from './health.ts'
 import { createBodyReader } from './http/body.ts'
@@ -38,13 +38,13 @@ export function createApp(dependencies: AppDependencies): (request: Request) => 
     bun: Bun.version,
   }
   const routes = {
-    ...birthdayRoutes({ ...dependencies, respond, jsonOf }),
+    ...domainRoutes({ ...dependencies, respond, jsonOf }),
     // Never asks the store: see health.ts.
     '/hc': {
       GET: (c) => respond.json(c, { status: health.status }, health.status === 'ok' ? 200 : 503),
     },
     '/version': { GET: (c) => respond.json(c, version) },
-    ...pageRoutes(respond, openapiDocument(release, birthdayApi)),
+    ...pageRoutes(respond, openapiDocument(release, domainApi)),
   } satisfies Routes
   return instrumented(
     createRouter(routes, createErrorHandler(respond, discardBody, log)),

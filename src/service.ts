@@ -7,7 +7,7 @@ import { watchCertificate } from './certificate.ts'
 import type { Config } from './config/config.ts'
 import { IDLE_TIMEOUT_SECONDS } from './config/timeouts.ts'
 import { type Discovery, startDiscovery } from './discovery/discovery.ts'
-import { OPERATIONS, storeBirthdaysIn } from './domain/store.ts'
+import { OPERATIONS, storeIn } from './domain/store.ts'
 import { createHealth } from './health.ts'
 import { listen } from './http/listen.ts'
 import { openNotify } from './notify.ts'
@@ -17,7 +17,12 @@ import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics, createRegistry, registerMachine } from './telemetry/metrics.ts'
+import {
+  createMetrics,
+  createRegistry,
+  registerMachine,
+  registerSecrets,
+} from './telemetry/metrics.ts'
 import { openTimeZone } from './time-zone.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -69,8 +74,10 @@ export async function startService(
     zone: config.timezone,
     certificate: config.tls && watchCertificate(config.tls, log),
   })
-  const { records, followEndpoints, followPassword } = openStore(config, log)
-  const store = measured(storeBirthdaysIn(records), OPERATIONS, metrics)
+  const { records, followEndpoints, ...password } = openStore(config, log)
+  const { reload, inUse } = createReload({ config, reread, ...password, log })
+  registerSecrets(registry, inUse)
+  const store = measured(storeIn(records), OPERATIONS, metrics)
   const health = createHealth(
     store,
     log,
@@ -124,7 +131,6 @@ export async function startService(
   const watchdog =
     config.watchdogUsec && setInterval(() => notify('WATCHDOG=1'), config.watchdogUsec / 2000)
 
-  const reload = createReload({ config, reread, followPassword, log })
   const { secretsRereadSeconds } = config
   const rereading = secretsRereadSeconds > 0 && setInterval(reload, secretsRereadSeconds * 1000)
 

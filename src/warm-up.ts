@@ -2,9 +2,11 @@ import { Registry } from 'prom-client'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createToken, parseTokenHashes } from './config/tokens.ts'
-import { OPERATIONS, storeBirthdaysIn } from './domain/store.ts'
+import { OPERATIONS, storeIn } from './domain/store.ts'
+import { EXAMPLE } from './domain/terms.ts'
 import { release } from './release.ts'
 import { measured } from './store/measured.ts'
+import { createMemoryStore } from './store/memory.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
@@ -24,32 +26,25 @@ export async function warmUp(config: Config, create = createApp): Promise<void> 
   const serve = create({
     config: { ...config, tokens: parseTokenHashes(entry) ?? [] },
     release,
-    store: measured(storeBirthdaysIn(memory()), OPERATIONS, metrics),
+    store: measured(storeIn(createMemoryStore()), OPERATIONS, metrics),
     health: { status: 'ok', ready: Promise.resolve(), drain() {} },
     currentDay: () => Temporal.Now.plainDateISO('UTC'),
     log,
     metrics,
   })
-  const url = 'http://localhost/hello/Ada'
+  const url = `http://localhost${EXAMPLE.path}`
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
-  const body = '{"dateOfBirth":"1815-12-10"}'
-  const put = { method: 'PUT', headers: { ...headers, 'Content-Length': `${body.length}` }, body }
+  const { body } = EXAMPLE
+  const put = {
+    method: 'PUT',
+    headers: { ...headers, 'Content-Length': `${Buffer.byteLength(body)}` },
+    body,
+  }
   for (let round = 0; round < ROUNDS; round++) {
     for (const request of [new Request(url, put), new Request(url, { headers })]) {
       const { ok, status } = await serve(request)
       if (!ok)
         throw new Error(`${request.method} answers ${status} to the warm-up, expected success`)
     }
-  }
-}
-
-function memory() {
-  const records = new Map<string, string>()
-  return {
-    get: async (key: string) => records.get(key) ?? null,
-    set: async (key: string, value: string) => void records.set(key, value),
-    delete: async (key: string) => records.delete(key),
-    ping: async () => {},
-    close: async () => {},
   }
 }

@@ -3,7 +3,7 @@
 ################################################################################
 
 resource "aws_ssm_document" "command" {
-  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic"])
+  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic", "reload"])
 
   name            = "${local.name}-${each.key}"
   document_type   = "Command"

@@ -76,6 +76,11 @@ output "rollback_policy_arn" {
   value       = aws_iam_policy.rollback.arn
 }
 
+output "secrets_policy_arn" {
+  description = "ARN of the policy for scripts/secrets: the tokens and the password of the store"
+  value       = aws_iam_policy.secrets.arn
+}
+
 output "shell_policy_arn" {
   description = "ARN of the break-glass policy: an interactive session; scripts/ops shell also needs the operator policy"
   value       = aws_iam_policy.shell.arn

@@ -1,5 +1,6 @@
 ################################################################################
-# People: attach "operator" and "rollback" to those on call, and also "shell" to those with break-glass access
+# People: attach "operator" and "rollback" to those on call, "shell" also to those with break-glass access, and "secrets"
+# to those who rotate secrets
 ################################################################################
 
 resource "aws_iam_policy" "operator" {
@@ -9,27 +10,12 @@ resource "aws_iam_policy" "operator" {
 }
 
 data "aws_iam_policy_document" "operator" {
-  # checkov:skip=CKV_AWS_356:reading the result of a command cannot be restricted to a resource
+  source_policy_documents = [data.aws_iam_policy_document.commands.json]
+
   statement {
     sid       = "Documents"
     actions   = ["ssm:SendCommand"]
     resources = [for document in aws_ssm_document.command : document.arn]
-  }
-
-  statement {
-    sid       = "Instances"
-    actions   = ["ssm:SendCommand"]
-    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*"]
-
-    dynamic "condition" {
-      for_each = local.tags
-
-      content {
-        test     = "StringEquals"
-        variable = "ssm:resourceTag/${condition.key}"
-        values   = [condition.value]
-      }
-    }
   }
 
   statement {
@@ -70,11 +56,31 @@ data "aws_iam_policy_document" "operator" {
     resources = ["${local.ssm_arn}:parameter/${local.service}/provenance/*"]
   }
 
-  # While it exists, nothing is deployed. It may expire by itself.
+  # Until the time that it names, nothing is deployed.
   statement {
     sid       = "Freeze"
     actions   = ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"]
     resources = ["${local.ssm_arn}:parameter/${local.service}/${var.environment}/freeze"]
+  }
+}
+
+# The documents that each policy names, on the instances of this environment.
+data "aws_iam_policy_document" "commands" {
+  # checkov:skip=CKV_AWS_356:reading the result of a command cannot be restricted to a resource
+  statement {
+    sid       = "Instances"
+    actions   = ["ssm:SendCommand"]
+    resources = ["arn:${local.partition}:ec2:${var.region}:${local.account_id}:instance/*"]
+
+    dynamic "condition" {
+      for_each = local.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "ssm:resourceTag/${condition.key}"
+        values   = [condition.value]
+      }
+    }
   }
 
   statement {
@@ -92,7 +98,7 @@ data "aws_iam_policy_document" "operator" {
       "elasticloadbalancing:DescribeLoadBalancers",
       "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:DescribeTargetHealth",
-      # To cancel a command takes its id, which is random.
+      # AWS restricts these to nothing smaller: they read and cancel the commands of others in the account, too.
       "ssm:CancelCommand",
       "ssm:GetAutomationExecution",
       "ssm:GetCommandInvocation",
@@ -100,6 +106,53 @@ data "aws_iam_policy_document" "operator" {
     ]
 
     resources = ["*"]
+  }
+}
+
+resource "aws_iam_policy" "secrets" {
+  name        = "${local.name}-secrets"
+  description = "Read and replace the secrets of ${local.name}: its tokens and the password of its store"
+  policy      = data.aws_iam_policy_document.secrets.json
+}
+
+data "aws_iam_policy_document" "secrets" {
+  source_policy_documents = [data.aws_iam_policy_document.commands.json]
+
+  statement {
+    sid       = "Reload"
+    actions   = ["ssm:SendCommand"]
+    resources = [aws_ssm_document.command["reload"].arn]
+  }
+
+  statement {
+    sid       = "Secrets"
+    actions   = ["ssm:GetParameter", "ssm:PutParameter"]
+    resources = [for name in ["redis-password", "redis-password-next", "secrets-lock", "tokens"] : "${local.ssm_arn}:parameter/${local.service}/${var.environment}/${name}"]
+  }
+
+  statement {
+    sid       = "Ended"
+    actions   = ["ssm:DeleteParameter"]
+    resources = [for name in ["redis-password-next", "secrets-lock"] : "${local.ssm_arn}:parameter/${local.service}/${var.environment}/${name}"]
+  }
+
+  # scripts/secrets asks both engines which of them has the user.
+  statement {
+    sid       = "Find"
+    actions   = ["elasticache:DescribeUsers", "memorydb:DescribeUsers"]
+    resources = [local.memorydb_user_arn, local.elasticache_user_arn]
+  }
+
+  statement {
+    sid       = "Passwords"
+    actions   = [var.store_engine == "memorydb" ? "memorydb:UpdateUser" : "elasticache:ModifyUser"]
+    resources = [var.store_engine == "memorydb" ? local.memorydb_user_arn : local.elasticache_user_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "${var.store_engine}:UserAuthenticationMode"
+      values   = ["password"]
+    }
   }
 }
 

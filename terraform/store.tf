@@ -12,6 +12,9 @@ locals {
   # Both engines name a node after its shard and its position in it.
   store_nodes = toset([for pair in setproduct(range(1, var.store_shards + 1), range(1, var.store_replicas + 2)) : format("%s-%04d-%03d", local.name, pair[0], pair[1])])
 
+  memorydb_user_arn    = "arn:${local.partition}:memorydb:${var.region}:${local.account_id}:user/${local.store_user}"
+  elasticache_user_arn = "arn:${local.partition}:elasticache:${var.region}:${local.account_id}:user:${local.store_user}"
+
   # The commands the service sends, on its own keys, and those a client needs to discover a cluster.
   store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +asking +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
@@ -43,6 +46,11 @@ resource "aws_memorydb_user" "main" {
   authentication_mode {
     type      = "password"
     passwords = [data.aws_ssm_parameter.redis_password.value]
+  }
+
+  # From then on, scripts/secrets rotate replaces it: an apply in the midst of that would remove one of the two in use.
+  lifecycle {
+    ignore_changes = [authentication_mode]
   }
 }
 
@@ -123,6 +131,11 @@ resource "aws_elasticache_user" "main" {
     type      = "password"
     passwords = [data.aws_ssm_parameter.redis_password.value]
   }
+
+  # From then on, scripts/secrets rotate replaces it: an apply in the midst of that would remove one of the two in use.
+  lifecycle {
+    ignore_changes = [authentication_mode]
+  }
 }
 
 resource "aws_elasticache_user_group" "main" {
@@ -138,7 +151,7 @@ resource "aws_elasticache_replication_group" "main" {
 
   # checkov:skip=CKV_AWS_31:clients authenticate as a user of the group, which rules out an auth token
   replication_group_id       = local.name
-  description                = "Birthdays"
+  description                = "What the service stores"
   engine                     = "valkey"
   engine_version             = "8.0"
   node_type                  = local.store_node_type

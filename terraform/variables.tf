@@ -225,7 +225,7 @@ variable "auth" {
 }
 
 variable "timezone" {
-  description = "IANA time zone that decides when a birthday begins"
+  description = "IANA time zone that decides which day it is"
   type        = string
   default     = "UTC"
 

@@ -55,3 +55,15 @@ export function entryOf(token: string, hashes: readonly TokenHash[]): TokenHash 
   }
   return found
 }
+
+/**
+ * What tells whether two hold the same secrets: 16 hexadecimal digits over the tokens, in any order and whatever they are
+ * called, and the store's password. The hashes of the tokens keep a weak password from being guessed by it.
+ */
+export function fingerprintOf(
+  tokens: readonly TokenHash[] | undefined,
+  password: string | undefined,
+): string {
+  const entries = (tokens ?? []).map(({ scope, sha256 }) => `${scope}:${sha256.toString('hex')}`)
+  return Bun.SHA256.hash(JSON.stringify([entries.sort(), password ?? '']), 'hex').slice(0, 16)
+}

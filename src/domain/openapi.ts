@@ -7,7 +7,8 @@ const read = [{}, { token: ['read'] }]
 const write = [{}, { token: ['write'] }]
 
 /** The part of the OpenAPI document that describes birthdays. */
-export const birthdayApi = {
+export const domainApi = {
+  description: 'Stores a date of birth per user name and greets people by it.',
   tag: { name: 'Birthdays', description: 'Save, greet, forget.' },
   schemas: { Birthday, Greeting },
   paths: {

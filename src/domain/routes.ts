@@ -11,7 +11,7 @@ import { Birthday, Username } from './schemas.ts'
 import type { Store } from './store.ts'
 
 /** Birthdays: save, greet, forget. */
-export function birthdayRoutes({
+export function domainRoutes({
   config,
   store,
   currentDay,

@@ -37,7 +37,7 @@ export const RECORDS = {
 }
 
 /** Birthdays as strings in `records`; `close` closes them. */
-export function storeBirthdaysIn(records: KeyValueStore): Store {
+export function storeIn(records: KeyValueStore): Store {
   return {
     async birthdayOf(username) {
       const key = birthdayKey(username)

@@ -1,5 +1,6 @@
 import type { HonoRequest } from 'hono'
 import { createDeadline } from '../deadline.ts'
+import { EXAMPLE } from '../domain/terms.ts'
 import { Problem } from './problem.ts'
 
 export const BODY_LIMIT_BYTES = 16 * 1024
@@ -58,10 +59,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Problem(
-      'malformed-json',
-      'The body must be JSON, as in {"dateOfBirth":"1815-12-10"}.',
-    )
+    throw new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
   }
 }
 

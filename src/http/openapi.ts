@@ -36,15 +36,14 @@ const schemas = {
 /** The OpenAPI 3.1 document of `api` and of what every service has; schemas are the ones that requests are validated with. */
 export function openapiDocument(
   release: Release,
-  api: { tag: object; schemas: Record<string, z.ZodType>; paths: object },
+  api: { description: string; tag: object; schemas: Record<string, z.ZodType>; paths: object },
 ): object {
   return {
     openapi: '3.1.0',
     info: {
       title: name,
       version: release.id,
-      description:
-        'Stores a date of birth per user name and greets people by it. Errors are RFC 9457 problem documents; their `instance` is the request id, as in the log.',
+      description: `${api.description} Errors are RFC 9457 problem documents; their \`instance\` is the request id, as in the log.`,
     },
     servers: [{ url: '/' }],
     tags: [api.tag, { name: 'Service', description: 'For load balancers and operators.' }],

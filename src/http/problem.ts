@@ -1,12 +1,12 @@
+import { PROBLEMS as OF_THE_DOMAIN } from '../domain/terms.ts'
+
 /** RFC 9457: every error the service answers with, and nothing else; each as status and title. */
 const PROBLEMS = {
+  ...OF_THE_DOMAIN,
   'malformed-json': [400, 'The body is not JSON'],
   'incomplete-body': [400, 'The body is incomplete'],
-  'invalid-username': [400, 'The user name is not valid'],
-  'invalid-birthday': [400, 'The birthday is not valid'],
   unauthorized: [401, 'A token is required'],
   forbidden: [403, 'The token does not allow this'],
-  'unknown-user': [404, 'No birthday is stored for this user'],
   'unknown-path': [404, 'There is nothing at this path'],
   'method-not-allowed': [405, 'The path does not allow this method'],
   'request-timeout': [408, 'The body took too long to arrive'],

@@ -8,6 +8,8 @@ export interface FollowingStore extends KeyValueStore {
    * A call ends the attempts of earlier ones; with the same `open` it does nothing while they last.
    */
   follow(open: () => KeyValueStore): void
+  /** The store that serves. */
+  current(): KeyValueStore
 }
 
 /** Long enough for a connection that is slow to open. */
@@ -62,6 +64,7 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
       wanted = undefined
       return current.close()
     },
+    current: () => current,
     follow(open) {
       if (isFirst) current = open()
       else if (wanted !== open) {

@@ -16,6 +16,8 @@ export interface OpenStore {
   followEndpoints(endpoints: Endpoint[]): void
   /** Connects to Redis with another password. */
   followPassword(password: string): void
+  /** The one that the connections that serve were opened with. */
+  passwordInUse(): string | undefined
 }
 
 /** How long a former store stays open: what it was asked it has answered by then, in whichever mode. */
@@ -28,14 +30,19 @@ export function openStore(config: Pick<Config, 'redis' | 'stateDirectory'>, log:
       records: openSqlite(join(config.stateDirectory, `${name}.db`)),
       followEndpoints() {},
       followPassword() {},
+      passwordInUse: () => undefined,
     }
   }
   let { redis } = config
   const report = reportConnections(log)
   const records = createFollowingStore(LINGER_MS)
-  const open = () =>
+  const passwords = new WeakMap<KeyValueStore, string>()
+  const open = () => {
     // What was the primary is a replica: the endpoint leads to the new one, or will soon.
-    createRedisStore(connectRedis(redis, report), () => records.follow(open))
+    const store = createRedisStore(connectRedis(redis, report), () => records.follow(open))
+    if (redis.password) passwords.set(store, redis.password)
+    return store
+  }
   const follow = (change: Partial<typeof redis>) => {
     redis = { ...redis, ...change }
     records.follow(() => open())
@@ -53,5 +60,6 @@ export function openStore(config: Pick<Config, 'redis' | 'stateDirectory'>, log:
       log.info({ event: 'redis-password', state: 'replaced' })
       follow({ password })
     },
+    passwordInUse: () => passwords.get(records.current()),
   }
 }

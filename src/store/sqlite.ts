@@ -2,6 +2,7 @@ import { Database, SQLiteError } from 'bun:sqlite'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as turnEnds } from 'node:timers/promises'
+import { TABLE } from '../domain/terms.ts'
 import { groupCommit } from './group-commit.ts'
 import { type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
 
@@ -20,13 +21,13 @@ const SCHEMA_VERSION = 1
  */
 export function openSqlite(file: string): ScannableStore {
   const db = openDatabase(file)
-  const select = db.query<{ value: string }, [string]>('SELECT value FROM birthday WHERE key = ?')
+  const select = db.query<{ value: string }, [string]>(`SELECT value FROM ${TABLE} WHERE key = ?`)
   const upsert = db.query(
-    'INSERT INTO birthday (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    `INSERT INTO ${TABLE} (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
   )
-  const remove = db.query('DELETE FROM birthday WHERE key = ?')
+  const remove = db.query(`DELETE FROM ${TABLE} WHERE key = ?`)
   const page = db.query<{ key: string; value: string }, [string, string]>(
-    `SELECT key, value FROM birthday WHERE key > ? AND key < ? ORDER BY key LIMIT ${PAGE_ENTRIES}`,
+    `SELECT key, value FROM ${TABLE} WHERE key > ? AND key < ? ORDER BY key LIMIT ${PAGE_ENTRIES}`,
   )
   const commit = groupCommit(db)
 
@@ -96,7 +97,7 @@ function migrate(db: Database): void {
       throw new Error(`its schema has version ${found}; this release reads ${SCHEMA_VERSION}`)
     }
     db.run(
-      'CREATE TABLE birthday (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+      `CREATE TABLE ${TABLE} (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
     )
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`)
   }).immediate()

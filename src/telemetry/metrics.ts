@@ -47,6 +47,24 @@ export function registerMachine(
   }).set(certificate.expiresAtSeconds)
 }
 
+/** Which secrets are in use, and since when: two workers with the same fingerprint use the same. */
+export function registerSecrets(
+  registry: Registry,
+  inUse: () => { fingerprint: string; readAt: number },
+): void {
+  new Gauge({
+    name: 'secrets_read_timestamp_seconds',
+    help: 'When the tokens and the password of the store that are in use were read.',
+    labelNames: ['fingerprint'],
+    registers: [registry],
+    collect() {
+      const { fingerprint, readAt } = inUse()
+      this.reset()
+      this.set({ fingerprint }, readAt)
+    },
+  })
+}
+
 /** The metrics of the service, in `registry`. */
 export function createMetrics(release: Release, registry: Registry): Metrics {
   const duration = new Histogram({

@@ -58,7 +58,8 @@ data "aws_iam_policy_document" "bake" {
     resources = ["${local.ec2}:key-pair/*", "${local.ec2}:security-group/*", data.aws_vpc.bake.arn]
   }
 
-  # One of Amazon's images, under a name that this role may change and with a profile that it may give, ...
+  # One of Amazon's images, under a name that this role may change and no other tag, such as those by which people reach the
+  # service's instances, and with a profile that it may give, ...
   statement {
     sid       = "LaunchAmazonLinux"
     actions   = ["ec2:RunInstances"]
@@ -80,6 +81,12 @@ data "aws_iam_policy_document" "bake" {
       test     = "StringLike"
       variable = "aws:RequestTag/Name"
       values   = [local.unfinished]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "aws:TagKeys"
+      values   = ["Name"]
     }
   }
 
@@ -108,7 +115,7 @@ data "aws_iam_policy_document" "bake" {
     }
   }
 
-  # Only at creation, and only with this name: it lets this role change a resource.
+  # Only at creation, and only this name: it lets this role change a resource.
   statement {
     sid       = "TagAtCreation"
     actions   = ["ec2:CreateTags"]
@@ -124,6 +131,12 @@ data "aws_iam_policy_document" "bake" {
       test     = "StringLike"
       variable = "aws:RequestTag/Name"
       values   = [local.unfinished]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "aws:TagKeys"
+      values   = ["Name"]
     }
   }
 

@@ -103,11 +103,12 @@ data "aws_iam_policy_document" "launch" {
     resources = [local.group]
   }
 
-  # Auto Scaling checks that the caller could launch from the template itself.
+  # Auto Scaling checks that the caller could launch from the template itself. Where to and behind what, a version of it may
+  # say, but only among what is the service's: not in the network of others.
   statement {
     sid       = "LaunchFromTemplate"
     actions   = ["ec2:RunInstances"]
-    resources = ["${local.ec2}:launch-template/*"]
+    resources = [for kind in ["launch-template", "security-group", "subnet"] : "${local.ec2}:${kind}/*"]
 
     dynamic "condition" {
       for_each = var.tags
@@ -120,11 +121,11 @@ data "aws_iam_policy_document" "launch" {
     }
   }
 
-  # What the template names cannot be overridden.
+  # The image that the template names cannot be overridden.
   statement {
-    sid       = "LaunchWhatItNames"
+    sid       = "LaunchImage"
     actions   = ["ec2:RunInstances"]
-    resources = ["${local.arn}:ec2:${var.region}::image/*", "${local.ec2}:security-group/*"]
+    resources = ["${local.arn}:ec2:${var.region}::image/*"]
 
     condition {
       test     = "ArnLike"
@@ -139,16 +140,26 @@ data "aws_iam_policy_document" "launch" {
     }
   }
 
-  # The subnet comes from the group.
+  # New, and with the service's tags: no network interface of others is taken, and no instance passes for one of theirs.
   statement {
-    sid       = "LaunchWhatItLeavesOpen"
+    sid       = "LaunchWhatItMakes"
     actions   = ["ec2:RunInstances"]
-    resources = [for kind in ["instance", "network-interface", "subnet", "volume"] : "${local.ec2}:${kind}/*"]
+    resources = [for kind in ["instance", "network-interface", "volume"] : "${local.ec2}:${kind}/*"]
 
     condition {
       test     = "ArnLike"
       variable = "ec2:LaunchTemplate"
       values   = ["${local.ec2}:launch-template/*"]
+    }
+
+    dynamic "condition" {
+      for_each = var.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:RequestTag/${condition.key}"
+        values   = [condition.value]
+      }
     }
   }
 
@@ -161,6 +172,16 @@ data "aws_iam_policy_document" "launch" {
       test     = "StringEquals"
       variable = "ec2:CreateAction"
       values   = ["RunInstances"]
+    }
+
+    dynamic "condition" {
+      for_each = var.tags
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:RequestTag/${condition.key}"
+        values   = [condition.value]
+      }
     }
   }
 

@@ -14,6 +14,7 @@ export type DocumentVerb =
   | 'status'
   | 'logs'
   | 'restart'
+  | 'reload'
   | 'bundle'
   | 'checksum'
   | 'traffic'

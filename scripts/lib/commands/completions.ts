@@ -17,7 +17,9 @@ Prints what completes the verbs, options and values of these scripts.`,
   explain,
   verbs: SHELLS,
   options: {},
-  examples: [['completions bash >~/.local/share/hello-completions', 'source that in ~/.bashrc']],
+  examples: [
+    [`completions bash >~/.local/share/${service.name}-completions`, 'source that in ~/.bashrc'],
+  ],
   notes: 'exit codes: 0 printed, 2 usage',
   words: 1,
 }

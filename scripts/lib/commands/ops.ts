@@ -14,12 +14,13 @@ const VERBS: Record<Verb, string> = {
   logs: "the last lines of the service's journal; -f follows",
   bundle: 'evidence for a post-mortem: units, journal, health, resources; one file per instance',
   restart: 'restart the service, one instance at a time, each healthy before the next',
+  reload: 'have the service read its secrets again, and wait until every worker uses them',
   drain: 'take an instance out of service without stopping it; another is launched in its place',
   undrain: 'put it back',
   shell: 'an interactive session (needs the AWS CLI and its session-manager-plugin)',
 }
 
-const CHANGES: Verb[] = ['restart', 'drain', 'undrain', 'shell']
+const CHANGES: Verb[] = ['restart', 'reload', 'drain', 'undrain', 'shell']
 const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
 
 const options = {
@@ -48,6 +49,7 @@ usage: scripts/ops status [options]
        scripts/ops logs [-f] [INSTANCE…] [options]
        scripts/ops bundle [INSTANCE…] [options]
        scripts/ops restart [INSTANCE…] --reason TEXT [options]
+       scripts/ops reload [INSTANCE…] --reason TEXT [options]
        scripts/ops drain | undrain INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
 

@@ -4,6 +4,7 @@ import { EXIT, Stop } from '../cli/errors.ts'
 import { runAutomation } from '../fleet/automation.ts'
 import { type Fleet, inService, type Member } from '../fleet/fleet.ts'
 import { logs } from './logs.ts'
+import { reload } from './reload.ts'
 import { restart } from './restart.ts'
 import type { Ops, OpsSettings } from './settings.ts'
 import { openShell } from './shell.ts'
@@ -29,6 +30,8 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
       await restart(ops, fleet, members, !settings.unspaced)
       if (settings.json) ops.print(JSON.stringify({ restarted: ids }))
       return EXIT.ok
+    case 'reload':
+      return (await reload(ops, ids, settings.json)) ? EXIT.ok : EXIT.failed
     case 'undrain':
       refuseOldRelease(fleet, members)
       return await standby(ops, id, settings.verb, settings.json)

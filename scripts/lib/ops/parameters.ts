@@ -1,8 +1,14 @@
-import { GetParameterCommand, PutParameterCommand, type SSMClient } from '@aws-sdk/client-ssm'
+import {
+  DeleteParameterCommand,
+  GetParameterCommand,
+  PutParameterCommand,
+  type SSMClient,
+} from '@aws-sdk/client-ssm'
 import { unless } from '../aws/errors.ts'
 import { service } from '../service.ts'
 
-export type SecretName = 'redis-password' | 'tokens'
+/** The next password is there while it replaces the former one; the lock, while somebody changes the others. */
+export type SecretName = 'redis-password' | 'redis-password-next' | 'secrets-lock' | 'tokens'
 
 /** The secrets of one environment: SecureStrings under `/<service>/<environment>/`. */
 export class Parameters {
@@ -30,6 +36,11 @@ export class Parameters {
 
   async replace(name: SecretName, value: string): Promise<void> {
     await this.put(name, value, true)
+  }
+
+  async remove(name: SecretName): Promise<void> {
+    const command = new DeleteParameterCommand({ Name: this.path(name) })
+    await this.ssm.send(command).catch(unless('ParameterNotFound'))
   }
 
   private put(name: SecretName, value: string, overwrite: boolean) {

@@ -1,7 +1,15 @@
 import type { Aws } from '../aws/clients.ts'
 import type { FleetWatch } from '../fleet/fleet.ts'
 
-export type Verb = 'status' | 'logs' | 'bundle' | 'restart' | 'drain' | 'undrain' | 'shell'
+export type Verb =
+  | 'status'
+  | 'logs'
+  | 'bundle'
+  | 'restart'
+  | 'reload'
+  | 'drain'
+  | 'undrain'
+  | 'shell'
 
 export interface OpsSettings {
   verb: Verb

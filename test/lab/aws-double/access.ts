@@ -80,6 +80,17 @@ const NEEDS: Record<string, Needs> = {
     return [ofEc2(`snapshot/${id}`, accountOf(plane).snapshots.get(id))]
   },
 
+  'elasticache:DescribeUsers': (_, { query }) => storeUser('elasticache', query.text('UserId')),
+  'elasticache:ModifyUser': (_, { query }) =>
+    storeUser('elasticache', query.text('UserId'), query.text('AuthenticationMode.Type')),
+  'memorydb:DescribeUsers': (_, { json }) => storeUser('memorydb', json.UserName),
+  'memorydb:UpdateUser': (_, { json }) =>
+    storeUser(
+      'memorydb',
+      json.UserName,
+      (json.AuthenticationMode as Record<string, string> | undefined)?.Type,
+    ),
+
   'acm:DescribeCertificate': (_, { json }) => named(String(json.CertificateArn)),
   'elasticache:DescribeReplicationGroups': (_, { query }) =>
     named(arn('elasticache', `replicationgroup:${query.text('ReplicationGroupId')}`)),
@@ -94,6 +105,7 @@ const NEEDS: Record<string, Needs> = {
 
   'ssm:GetDocument': (_, { json }) => named(arn('ssm', `document/${json.Name}`)),
   'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
+  'ssm:DeleteParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
   'ssm:PutParameter': (_, { json }) => [
     {
       resource: arn('ssm', `parameter${json.Name}`),
@@ -123,6 +135,14 @@ const NEEDS: Record<string, Needs> = {
 }
 
 const named = (resource: string) => [{ resource, context: {} }]
+
+/** A user of the store, and to which way of logging in it is changed. */
+const storeUser = (engine: 'elasticache' | 'memorydb', name: unknown, mode?: string) => [
+  {
+    resource: arn(engine, `user${engine === 'memorydb' ? '/' : ':'}${name}`),
+    context: { ...(mode && { [`${engine}:UserAuthenticationMode`]: mode }) },
+  },
+]
 
 /** Images and snapshots, whose ARNs name no account. */
 const ofEc2 = (path: string, tags: Record<string, string> = {}) => ({
@@ -185,8 +205,17 @@ export function launch(plane: ControlPlane, number: number): ReturnType<Needs> {
         'ec2:Owner': ACCOUNT,
       },
     },
-    { ...run, resource: ec2Arn('security-group/sg'), context: named },
-    { ...run, resource: ec2Arn('subnet/subnet'), context: left },
+    // Terraform gives all that it makes the same tags.
+    ...(
+      [
+        ['security-group/sg', named],
+        ['subnet/subnet', left],
+      ] as const
+    ).map(([id, how]) => ({
+      ...run,
+      resource: ec2Arn(id),
+      context: { ...how, ...resourceTags(['aws', 'ec2'], template.tags) },
+    })),
     ...made.map((resource) => ({ ...run, resource, context: { ...left, ...tags } })),
     ...made.map((resource) => ({
       action: 'ec2:CreateTags',

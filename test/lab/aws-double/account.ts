@@ -59,6 +59,11 @@ export interface Store {
   status: string
   /** By name, the status of each: of its shard, with ElastiCache. */
   nodes: Map<string, string>
+  /** Of the service's user. */
+  passwords: string[]
+  /** Has a real store take up `passwords`; until then, the user is being modified. */
+  takeUp?: (passwords: string[]) => Promise<void>
+  modifying: boolean
 }
 
 const accounts = new WeakMap<ControlPlane, Account>()
@@ -95,7 +100,7 @@ function wellAccount(group: string): Account {
     defaultQuotas: new Map([['L-7E6692B2', 1000]]),
     trust: new Map(),
     certificate: {
-      domain: 'birthdays.example.com',
+      domain: 'service.example.com',
       status: 'ISSUED',
       notAfter: Date.now() + 100 * 86_400_000,
       inUse: true,
@@ -108,6 +113,8 @@ function wellAccount(group: string): Account {
         [`${group}-0001-001`, 'available'],
         [`${group}-0001-002`, 'available'],
       ]),
+      passwords: ['first'],
+      modifying: false,
     },
     parameters: new Map([
       [`/${name}/${environment}/redis-password`, 'SecureString'],

@@ -31,8 +31,8 @@ export interface Behaviour {
   restartMs?: number
   /** How long an SSM document runs, in milliseconds. */
   commandMs?: number
-  /** The results of SSM documents, by the last word of their name. */
-  commands?: Record<string, CommandResult>
+  /** The results of SSM documents, by the last word of their name; or what an instance does for one. */
+  commands?: Record<string, CommandResult | ((id: string) => Promise<CommandResult>)>
 }
 
 export interface FleetTimes {
@@ -164,7 +164,8 @@ export class FakeFleet implements InstanceDriver {
   async run(id: string, document: string): Promise<CommandResult> {
     const machine = this.machine(id)
     const behaviour = this.behaviourOf(machine.order.imageId)
-    const known = behaviour.commands?.[document] ?? this.traffic(machine, document)
+    const command = behaviour.commands?.[document] ?? this.traffic(machine, document)
+    const known = typeof command === 'function' ? await command(id) : command
     if (behaviour.commandMs) await Bun.sleep(behaviour.commandMs)
     if (document === 'restart') {
       machine.restarting = true

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../support/left-out.ts'
 import { eventually } from '../support/process.ts'
+import { CONTENDERS } from './contenders.ts'
 import { compare, doubts, type Sample, summarize, targets } from './figures.ts'
 import type { Figures } from './load.ts'
 import { plot } from './plot.ts'
@@ -143,7 +144,7 @@ const processesIn = (folder: string): string[] =>
 test.each([
   [['--fast'], "Unknown option '--fast'"],
   [['--rounds', '0'], "--rounds needs a whole number from 1 to 100, got '0'"],
-  [['--only', 'gin,rust'], '--only needs some of service, gin, rueidis, limit, alone'],
+  [['--only', 'gin,rust'], `--only needs some of ${CONTENDERS.join(', ')}`],
 ])('%p is refused with the reason, and exit code 2', async (words, reason) => {
   const { status, stdout, stderr } = await bench(words)
   expect(status).toBe(2)
@@ -166,7 +167,7 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
     expect(stderr).toContain('round 1 of 1: service')
     expect(status).toBe(0)
     const { rows } = JSON.parse(stdout) as Report
-    expect(rows).toHaveLength(2 * 5)
+    expect(rows).toHaveLength(2 * CONTENDERS.length)
     for (const row of rows) {
       expect(row.requestsPerSecond).toBeGreaterThan(10)
       expect(row.cpuMicros).toBeGreaterThan(1)
@@ -177,7 +178,7 @@ describe.skipIf(cannotMeasure !== undefined)('on two cores', () => {
   }, 600_000)
 
   test('on SIGTERM it stops what it started', async () => {
-    const { status, left } = await bench(['--only', 'limit', '--seconds', '60'], {
+    const { status, left } = await bench(['--only', 'service', '--seconds', '60'], {
       signalAfter: 'round 1',
     })
     expect(status).toBe(130)

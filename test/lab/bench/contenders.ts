@@ -4,8 +4,14 @@ import { root, service } from '../../../scripts/lib/service.ts'
 import { TOKENS } from './load.ts'
 import { run } from './machine.ts'
 
-export const CONTENDERS = ['service', 'gin', 'rueidis', 'limit', 'alone'] as const
-export type ContenderName = (typeof CONTENDERS)[number]
+/** What the service is compared with does the same in another way, so it belongs to the domain. */
+const peers = join(root, 'test/service/domain/peers')
+
+const NAMES = ['service', 'gin', 'rueidis', 'limit', 'alone'] as const
+export type ContenderName = (typeof NAMES)[number]
+
+/** Without peers, the service alone. */
+export const CONTENDERS: readonly ContenderName[] = existsSync(peers) ? NAMES : ['service']
 
 export interface Contender {
   name: ContenderName
@@ -14,8 +20,6 @@ export interface Contender {
   command(port: number): string[]
   environment: Record<string, string>
 }
-
-const here = join(root, 'test/lab/bench')
 
 /** Makes every contender of `names` ready to run; executables of the peers go to `folder`. */
 export async function prepareContenders(
@@ -52,7 +56,7 @@ function bare(name: ContenderName, what: string): Contender {
   return {
     name,
     what: `bare Bun.serve, ${what}; bun ${Bun.version}`,
-    command: (port) => [process.execPath, join(here, 'limit.ts'), String(port), name],
+    command: (port) => [process.execPath, join(peers, 'limit.ts'), String(port), name],
     environment: { NODE_ENV: 'production' },
   }
 }
@@ -62,10 +66,10 @@ async function goPeer(name: 'gin' | 'rueidis', what: string, folder: string): Pr
     throw new Error('go is not on PATH: install Go 1.26 or later from https://go.dev/dl')
   }
   const executable = join(folder, name)
-  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], here)
+  await run(['go', 'build', '-trimpath', '-o', executable, `./${name}`], peers)
   return {
     name,
-    what: `${what}; ${(await run(['go', 'env', 'GOVERSION'], here)).trim()}`,
+    what: `${what}; ${(await run(['go', 'env', 'GOVERSION'], peers)).trim()}`,
     command: (port) => [executable, String(port)],
     environment: { GOMAXPROCS: '1' },
   }

@@ -1,26 +1,19 @@
--- wrk's figures as one line of JSON. Arguments: the number of users, the method and, for PUT, the body, with YYYY for a
--- year: SQLite does not write a value that is already there.
-local triples, users, head, middle, tail = {}, 1, "", "", nil
-local sent, first_year = 0, os.time()
+-- wrk's figures as one line of JSON. Argument: the method. Its requests are on standard input, one a line: the path and, after
+-- a blank, the body.
+local requests, sent = {}, 0
 
--- Cuts the request where the user and the year go, so that sending one costs next to nothing.
+-- Makes all requests before the first, so that sending one costs next to nothing.
 function init(args)
-   users = tonumber(args[1])
-   if args[3] then wrk.headers["Content-Type"] = "application/json" end
-   local request = wrk.format(args[2], "/hello/User......", wrk.headers, args[3])
-   head, middle = request:match("^(.-User)%.%.%.%.%.%.(.*)$")
-   if args[3] then middle, tail = middle:match("^(.*)YYYY(.*)$") end
-   for n = 0, 999 do
-      triples[n] = string.format("%03d", n):gsub("%d", function(digit) return string.char(97 + digit) end)
+   if args[1] == "PUT" then wrk.headers["Content-Type"] = "application/json" end
+   for line in io.lines() do
+      local path, body = line:match("^(%S+) ?(.*)$")
+      requests[#requests + 1] = wrk.format(args[1], path, wrk.headers, body ~= "" and body or nil)
    end
 end
 
 function request()
-   local user, turn = sent % users, math.floor(sent / users)
    sent = sent + 1
-   local start = head .. triples[math.floor(user / 1000)] .. triples[user % 1000] .. middle
-   if not tail then return start end
-   return start .. (1000 + (first_year + turn) % 900) .. tail
+   return requests[(sent - 1) % #requests + 1]
 end
 
 function done(summary, latency)

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken } from '../../../src/config/tokens.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { cpuSeconds, memoryOf, onOtherCores, run } from './machine.ts'
 
 export const METHODS = ['GET', 'PUT'] as const
@@ -11,11 +13,11 @@ export const CONNECTIONS = 64
 /** How many users take turns. */
 export const USERS = 1000
 
-/** Whose birthday the answers are compared by. */
-export const PATH = '/hello/Ada'
+/** How many values a user writes in turn: SQLite does not write the one that is already there. */
+const VALUES = 10
 
-/** What is written under load; the year differs from write to write. */
-const BIRTHDAY = '{"dateOfBirth":"YYYY-12-10"}'
+/** What the answers are compared by. */
+export const PATH = EXAMPLE.path
 
 /** Sent with every request; only the service, in production's configuration, asks for it. */
 const { token, entry } = createToken('write')
@@ -26,7 +28,7 @@ export const READ = { method: 'GET', headers: { Authorization: AUTHORIZATION } }
 export const SAVE = {
   method: 'PUT',
   headers: { Authorization: AUTHORIZATION, 'Content-Type': 'application/json' },
-  body: BIRTHDAY.replace('YYYY', '1815'),
+  body: EXAMPLE.body,
 }
 
 export interface Running {
@@ -59,8 +61,10 @@ export async function load(server: Running, method: Method, seconds: number): Pr
       ...['wrk', '--threads', '1', '--connections', String(CONNECTIONS)],
       ...['--duration', `${seconds}s`, '--script', join(import.meta.dir, 'figures.lua')],
       ...['--header', `Authorization: ${AUTHORIZATION}`],
-      ...[server.url, '--', String(USERS), method, ...(method === 'PUT' ? [BIRTHDAY] : [])],
+      ...[server.url, '--', method],
     ]),
+    '.',
+    requestsOf(method),
   )
   const cpu = cpuSeconds(server.pid) - cpuBefore
   const elapsed = (performance.now() - start) / 1000
@@ -78,6 +82,17 @@ export async function load(server: Running, method: Method, seconds: number): Pr
   }
 }
 
+/** As figures.lua reads them. */
+function requestsOf(method: Method): string {
+  const count = method === 'PUT' ? VALUES * USERS : USERS
+  const lines = Array.from({ length: count }, (_, index) => {
+    const key = canary.keyOf('User', index % USERS)
+    const { path, body } = canary.write(key, canary.value(Math.floor(index / USERS)))
+    return method === 'PUT' ? `${path} ${body}` : path
+  })
+  return lines.join('\n')
+}
+
 interface WrkFigures {
   requests: number
   seconds: number
@@ -87,14 +102,14 @@ interface WrkFigures {
 }
 
 /**
- * Throws unless the server refuses what is no date, and returns its answer for the birthday that it has saved: a server
- * that does less work than it should is no comparison.
+ * Throws unless the server refuses an empty object, and returns its answer for the example that it has saved: a server that
+ * does less work than it should is no comparison.
  */
 export async function answerOf({ url }: Running): Promise<string> {
   const status = async (request: RequestInit) => (await fetch(url + PATH, request)).status
   const saved = await status(SAVE)
   if (saved !== 204) throw new Error(`PUT ${PATH}: got ${saved}, expected 204`)
-  const refused = await status({ ...SAVE, body: BIRTHDAY.replace('YYYY-12-10', '1815-02-30') })
-  if (refused < 400) throw new Error(`PUT of 1815-02-30: got ${refused}, expected an error`)
+  const refused = await status({ ...SAVE, body: '{}' })
+  if (refused < 400) throw new Error(`PUT of {}: got ${refused}, expected an error`)
   return await (await fetch(url + PATH, READ)).text()
 }

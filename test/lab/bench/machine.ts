@@ -33,9 +33,10 @@ export function owned<Child extends Bun.Subprocess>(child: Child): Child {
   return child
 }
 
-/** Runs a command to completion; throws with its output when it fails. */
-export async function run(command: string[], cwd = '.'): Promise<string> {
-  const child = owned(Bun.spawn(command, { cwd, stdout: 'pipe', stderr: 'pipe' }))
+/** Runs a command to completion, with `input`; throws with its output when it fails. */
+export async function run(command: string[], cwd = '.', input = ''): Promise<string> {
+  const stdin = new Blob([input])
+  const child = owned(Bun.spawn(command, { cwd, stdin, stdout: 'pipe', stderr: 'pipe' }))
   const [output, errors, status] = await Promise.all([
     child.stdout.text(),
     child.stderr.text(),

@@ -19,6 +19,7 @@ const ATTACHED_TO = {
   flowLogs: 'NAME-flow-logs',
   operator: 'NAME-operator',
   onDuty: 'NAME-rollback',
+  secrets: 'NAME-secrets',
   shell: 'NAME-shell',
 } as const
 

@@ -19,8 +19,9 @@ export interface Job {
 
 const FILES = [...new Bun.Glob('test/*/**/*.test.ts').scanSync(root)].sort()
 
-/** A path like test/service/binary/stop.test.ts as binary/stop. */
-const nameOf = (path: string) => path.replace(/^test\/[^/]+\//, '').replace(/\.test\.ts$/, '')
+/** A path like test/service/binary/stop.test.ts as binary/stop; one of the domain has its part in it, too. */
+const nameOf = (path: string) =>
+  path.replace(/^test\/[^/]+\/(domain\/)?/, '').replace(/\.test\.ts$/, '')
 
 /** The jobs of a PART or PART/FILE; undefined if there is none of that name. */
 export function jobsOf(word: string): Job[] | undefined {

@@ -30,15 +30,10 @@ export const PARTS: Record<string, Part> = {
     byDefault: true,
   },
   unit: {
-    proves: 'configuration, the command line; the decisions of a rollout',
+    proves: 'the domain, configuration, the command line; the decisions of a rollout',
     seconds: 10,
     needs: ['openssl'],
     together: true,
-    byDefault: true,
-  },
-  domain: {
-    proves: 'what the service is for: its rules, its API, what it stores, its page',
-    seconds: 10,
     byDefault: true,
   },
   http: {
@@ -127,6 +122,7 @@ export const PARTS: Record<string, Part> = {
       gc: ['ministack'],
       permissions: ['terraform'],
       'rollout-emulator': ['ministack'],
+      rotate: ['redis', 'executable', 'curl'],
       secrets: ['ministack'],
       smoke: ['curl', 'jq'],
     },
@@ -175,7 +171,7 @@ export const PARTS: Record<string, Part> = {
     alone: true,
   },
   adopt: {
-    proves: 'a clone under another name passes check, unit, http and terraform, and is baked',
+    proves: 'a clone under another name, with another domain, passes what knows them, and is baked',
     seconds: 240,
     needs: ['git', 'terraform', 'image', 'redis', 'systemd', 'shellcheck', 'schemathesis'],
   },

@@ -1,8 +1,11 @@
+import { expect } from 'bun:test'
+import { name } from '../../../package.json'
 import { createApp } from '../../../src/app.ts'
 import type { TlsConfig } from '../../../src/config/config.ts'
 import type { TokenHash } from '../../../src/config/tokens.ts'
-import type { Store } from '../../../src/domain/store.ts'
+import { storeIn } from '../../../src/domain/store.ts'
 import type { Health } from '../../../src/health.ts'
+import { createMemoryStore } from '../../../src/store/memory.ts'
 import type { Log, LogFields } from '../../../src/telemetry/log.ts'
 import type { Metrics } from '../../../src/telemetry/metrics.ts'
 
@@ -20,21 +23,9 @@ export function memoryLog(): Log & { lines: LogFields[] } {
   return { lines, debug: () => {}, info: push, warn: push, error: push }
 }
 
-/** A store in memory, for tests of the layers above the store. */
-export function memoryStore(): Store {
-  const birthdays = new Map<string, Temporal.PlainDate>()
-  return {
-    birthdayOf: async (username) => birthdays.get(username),
-    saveBirthday: async (username, date) => void birthdays.set(username, date),
-    forgetBirthday: async (username) => birthdays.delete(username),
-    ping: async () => {},
-    close: async () => {},
-  }
-}
-
 /** The real app with fixed dependencies. */
 export function testApp({
-  store = memoryStore(),
+  records = createMemoryStore(),
   status = 'ok' as Health['status'],
   tokens = undefined as TokenHash[] | undefined,
   log = memoryLog() as Log,
@@ -52,7 +43,7 @@ export function testApp({
       ...(tls && { tls }),
     },
     release: { id: 'release', commit: 'commit', builtAt: '2026-01-02T03:04:05Z' },
-    store,
+    store: storeIn(records),
     health: { status, ready: Promise.resolve(), drain() {} },
     log,
     currentDay,
@@ -62,4 +53,23 @@ export function testApp({
     request: (path: string, init: RequestInit = {}) =>
       serve(new Request(`http://localhost${path}`, init)),
   }
+}
+
+/** A PUT of `body`, which is turned into JSON unless it is a text. */
+export const put = (body: unknown, headers: Record<string, string> = {}) => ({
+  method: 'PUT',
+  headers: { 'Content-Type': 'application/json', ...headers },
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+})
+
+/** Expects the problem document of `type`, and returns it. */
+export async function expectProblem(response: Response, status: number, type: string) {
+  expect(response.status).toBe(status)
+  expect(response.headers.get('content-type')).toBe('application/problem+json')
+  const problem = (await response.json()) as Record<string, unknown>
+  expect(problem).toMatchObject({ type: `urn:${name}:problem:${type}`, status })
+  expect(problem.instance).toBe(response.headers.get('x-request-id'))
+  expect(problem.title).toBeString()
+  expect(problem.detail).toBeString()
+  return problem
 }

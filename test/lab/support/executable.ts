@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 import { name as service } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { type Ran, run } from './command.ts'
 import { end, eventually, temporaryFolder } from './process.ts'
 
@@ -83,17 +84,19 @@ export function runExecutable(
   return run([...command, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
 }
 
-/** PUTs a date of birth. */
-export function save(url: string, username: string, dateOfBirth: unknown, init: RequestInit = {}) {
-  return fetch(`${url}/hello/${encodeURIComponent(username)}`, {
+/** PUTs the example of the domain, or another `body` to another `path`. */
+export function save(
+  url: string,
+  init: RequestInit = {},
+  { path, body = '' }: { path: string; body?: string } = EXAMPLE,
+) {
+  return fetch(url + path, {
     method: 'PUT',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ dateOfBirth }),
+    body,
     ...init,
   })
 }
 
-/** A user name of only letters for the number `index`. */
-export function name(index: number): string {
-  return `User${index.toString(26).replace(/\d/g, (digit) => String.fromCharCode(113 + Number(digit)))}`
-}
+/** GETs the example of the domain. */
+export const read = (url: string, init: RequestInit = {}) => fetch(url + EXAMPLE.path, init)

@@ -1,11 +1,11 @@
-import { daysUntilBirthday, greeting } from '../../../src/domain/birthday.ts'
-import { name, save } from './executable.ts'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
+import { save } from './executable.ts'
 import { eventually } from './process.ts'
 
 /** The outcome of one request of a load. */
 export interface Outcome {
-  user: string
-  date: string
+  key: string
+  value: string
   /** 0 when there was no answer. */
   status: number
   startedAt: number
@@ -18,7 +18,7 @@ export interface Load {
   stop(): Promise<void>
 }
 
-/** PUTs a birthday for one new user after another, from `writers` loops at once, until stopped. */
+/** Writes under one new key after another, from `writers` loops at once, until stopped. */
 export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
   const outcomes: Outcome[] = []
   let next = from
@@ -26,17 +26,17 @@ export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
   const loops = Array.from({ length: writers }, async () => {
     while (running) {
       const index = next++
-      const user = name(index)
-      const date = String(Temporal.PlainDate.from('1900-01-01').add({ days: index % 40_000 }))
+      const key = canary.keyOf('User', index)
+      const value = canary.value(index)
       const startedAt = performance.now()
-      const status = await save(url, user, date).then(
+      const status = await save(url, {}, canary.write(key, value)).then(
         async (response) => {
           await response.arrayBuffer()
           return response.status
         },
         () => 0,
       )
-      outcomes.push({ user, date, status, startedAt, endedAt: performance.now() })
+      outcomes.push({ key, value, status, startedAt, endedAt: performance.now() })
       if (status === 0) await Bun.sleep(5)
     }
   })
@@ -49,7 +49,7 @@ export function putLoad(url: string, { writers = 8, from = 0 } = {}): Load {
   }
 }
 
-/** The acknowledged writes of `outcomes` that `url` does not have, or has with another date. */
+/** The acknowledged writes of `outcomes` that `url` does not have, or has with another value. */
 export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome[]> {
   const acknowledged = outcomes.filter(({ status }) => status === 204)
   const lost: Outcome[] = []
@@ -61,13 +61,13 @@ export async function missing(url: string, outcomes: Outcome[]): Promise<Outcome
   return lost
 }
 
-async function isKept(url: string, { user, date }: Outcome): Promise<boolean> {
+async function isKept(url: string, { key, value }: Outcome): Promise<boolean> {
+  const { path, isRight } = canary.read(key, value)
+  const sentAt = new Date()
   // A refused read says nothing about what is kept.
-  const answer = await eventually(`the birthday of ${user} is answered`, async () => {
-    const response = await fetch(`${url}/hello/${user}`)
+  const answer = await eventually(`what is under ${key} is answered`, async () => {
+    const response = await fetch(url + path)
     return response.status !== 503 && response
   })
-  const { message } = (await answer.json()) as { message?: string }
-  const days = daysUntilBirthday(Temporal.PlainDate.from(date), Temporal.Now.plainDateISO('UTC'))
-  return message === greeting(user, days)
+  return isRight(await answer.text(), sentAt, new Date())
 }

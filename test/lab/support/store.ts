@@ -1,6 +1,5 @@
 import type { RedisConfig } from '../../../src/config/config.ts'
-import type { Store } from '../../../src/domain/store.ts'
-import { storeBirthdaysIn } from '../../../src/domain/store.ts'
+import type { KeyValueStore } from '../../../src/store/key-value.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis, reportConnections } from '../../../src/store/redis-client.ts'
 import { memoryLog } from './app.ts'
@@ -23,16 +22,19 @@ export function redisConfig(endpoint: string, options: Partial<RedisConfig> = {}
 }
 
 /** A Redis store as the service opens it; it may not answer yet. */
-export function unreadyRedisStore(endpoint: string, options: Partial<RedisConfig> = {}): Store {
+export function unreadyRedisStore(
+  endpoint: string,
+  options: Partial<RedisConfig> = {},
+): KeyValueStore {
   const client = connectRedis(redisConfig(endpoint, options), reportConnections(memoryLog()))
-  return storeBirthdaysIn(createRedisStore(client))
+  return createRedisStore(client)
 }
 
 /** A Redis store that can be read and written. */
 export async function redisStore(
   endpoint: string,
   options: Partial<RedisConfig> = {},
-): Promise<Store> {
+): Promise<KeyValueStore> {
   const store = unreadyRedisStore(endpoint, options)
   await eventually('the store answers', async () => {
     await store.ping()

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { join } from 'node:path'
 import { root } from '../../../scripts/lib/service.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { run } from '../../lab/support/command.ts'
 import { freePort } from '../../lab/support/process.ts'
 
@@ -24,14 +25,14 @@ test('scripts/start serves, and the curl commands of the README work', async () 
     set -m # or a Ctrl-C would be ignored in the background
     scripts/start ${port} >/tmp/said &
     set +m
-    until grep -q '/hello/Ada$' /tmp/said; do sleep 0.2; kill -0 $! || wait $!; done
+    until grep -q 'curl .*${EXAMPLE.path}$' /tmp/said; do sleep 0.2; kill -0 $! || wait $!; done
     { apt-get update -qq && apt-get install -y -qq curl; } >/dev/null 2>&1
     ${lines.map((line) => `${line.replaceAll('5000', String(port))} --silent; echo`).join('\n')}
     kill -INT $!
     wait $! || [[ $? == 130 ]]
     rm /tmp/said`)
   expect(`${code} ${err.replace(/^(installing|making) .*\n/gm, '')}`).toBe('0 ')
-  const answers = ['HTTP/1.1 204', '{"message":"Hello, Ada! ', '{"status":"ok"}', '{"version":"']
+  const answers = ['HTTP/1.1 204', '{"status":"ok"}', '{"version":"']
   for (const answer of answers) expect(out).toContain(answer)
   expect(lines).toHaveLength(5)
 })

@@ -131,7 +131,7 @@ describe('the certificate', () => {
   })
   const certificate = async () => {
     const outputs = {
-      url: 'https://birthdays.example.com',
+      url: 'https://service.example.com',
       group: GROUP,
       region: undefined,
       alarms: [],
@@ -142,14 +142,14 @@ describe('the certificate', () => {
   test('is well when it is issued, used, renewable and for the name', async () => {
     const [found] = await certificate()
     expect(found?.status).toBe('ok')
-    expect(found?.text).toMatch(/^birthdays\.example\.com until \d{4}-\d\d-\d\d, in 99 days/)
+    expect(found?.text).toMatch(/^service\.example\.com until \d{4}-\d\d-\d\d, in 99 days/)
     ward.account.certificate.domain = '*.example.com'
     expect((await certificate())[0]?.status).toBe('ok')
   })
 
   test.each([
     [{ status: 'PENDING_VALIDATION' }, /is PENDING_VALIDATION$/, /certificate_records/],
-    [{ domain: 'other.example.com' }, /does not fit birthdays\.example\.com/, /set domain/],
+    [{ domain: 'other.example.com' }, /does not fit service\.example\.com/, /set domain/],
     [{ domain: '*.com' }, /does not fit/, /set domain/],
     [{ inUse: false }, /does not know that the load balancer uses/, /apply/],
     [{ renewable: false }, /^ACM will not renew/, /DNS/],

@@ -131,7 +131,7 @@ describe('the likely cause', () => {
       'AccessDeniedException: not authorized to perform: ssm:GetParameters',
       'not allowed to read its secrets',
     ],
-    ['ParameterNotFound: /hello/production/tokens', 'scripts/secrets'],
+    ['ParameterNotFound: /notes/production/tokens', 'scripts/secrets'],
     ['redis: connect ECONNREFUSED 10.0.0.9:6379', 'store cannot be reached'],
     ['== hc\n{"status":"starting"}', 'no successful round trip'],
     ['listen EADDRINUSE 0.0.0.0:5000', 'port is taken'],

@@ -41,10 +41,10 @@ async function stored(name: string) {
 }
 
 const tokenIn = (out: string, scope: string): string =>
-  new RegExp(`^${scope} +(${tokenPrefix}_\\S+)$`, 'm').exec(out)?.[1] ?? ''
+  new RegExp(`^${scope} +\\S+ (${tokenPrefix}_\\S+)$`, 'm').exec(out)?.[1] ?? ''
 
 async function scopeAsStored(token: string, environment: string) {
-  const list = (await stored(`/hello/${environment}/tokens`))?.Value ?? ''
+  const list = (await stored(`/${name}/${environment}/tokens`))?.Value ?? ''
   return entryOf(token, parseTokenHashes(list) ?? [])?.scope
 }
 
@@ -74,10 +74,10 @@ describe('scripts/secrets', () => {
     expect((await stored(`/${name}/twice/tokens`))?.Value).toBe(before[1])
   })
 
-  test('adds a token to the others, and revokes one by the first digits of its hash', async () => {
+  test('adds a token to the others, and revokes one by the first digits of its hash, one by itself', async () => {
     const first = tokenIn((await secrets('--environment', 'rota')).out, 'write')
     const second = tokenIn(
-      (await secrets('--environment', 'rota', '--add-token', 'write')).out,
+      (await secrets('--environment', 'rota', '--add-token', 'write', '--label', 'shop')).out,
       'write',
     )
     expect(await scopeAsStored(first, 'rota')).toBe('write')
@@ -89,6 +89,19 @@ describe('scripts/secrets', () => {
     expect(revoked.code).toBe(0)
     expect(await scopeAsStored(first, 'rota')).toBeUndefined()
     expect(await scopeAsStored(second, 'rota')).toBe('write')
+    expect((await secrets('--environment', 'rota', '--revoke-token', second)).code).toBe(0)
+    expect(await scopeAsStored(second, 'rota')).toBeUndefined()
+  })
+
+  test('labels and dates each token, and no two alike', async () => {
+    await secrets('--environment', 'labels')
+    const today = new Date().toISOString().slice(0, 10)
+    const { out } = await secrets('--environment', 'labels', '--list')
+    expect(out).toMatch(new RegExp(`^read  [0-9a-f]{64}  read  ${today}$`, 'm'))
+    expect(out).toMatch(new RegExp(`^write  [0-9a-f]{64}  write  ${today}$`, 'm'))
+    const alike = await secrets('--environment', 'labels', '--add-token', 'write')
+    expect(alike.code).toBe(1)
+    expect(alike.err).toContain('there is a token labelled write already')
   })
 
   test('refuses to revoke an unknown token, and the last one', async () => {
@@ -117,10 +130,14 @@ describe('scripts/secrets', () => {
       ],
       [
         ['--list', '--add-token', 'read'],
-        'give only one of --add-token, --revoke-token and --list',
+        'give only one of --add-token, --revoke-token, --list and rotate',
       ],
-      [['--revoke-token', `${tokenPrefix}_x`], '--revoke-token needs 4 to 64 hexadecimal digits'],
-      [['now'], "takes no arguments, got 'now'"],
+      [
+        ['--revoke-token', `${tokenPrefix}_x`],
+        '--revoke-token needs a token, or 4 to 64 hexadecimal digits of its hash',
+      ],
+      [['now'], "expected rotate or an option, got 'now'"],
+      [['rotate'], "rotate needs password or tokens, got ''"],
     ] as const) {
       const { code, err } = await secrets(...args)
       expect(err).toContain(sentence)

@@ -27,7 +27,7 @@ describe('smoke, against the service', () => {
     const { code, out, err } = await smoke(open.url)
     expect(err).toBe('')
     expect(code).toBe(0)
-    expect(Number(/(\d+) checks passed/.exec(out)?.[1])).toBeGreaterThan(80)
+    expect(Number(/(\d+) checks passed/.exec(out)?.[1])).toBeGreaterThan(40)
   })
 
   test('passes with a token', async () => {

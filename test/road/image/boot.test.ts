@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { service } from '../../../scripts/lib/service.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { BAKE_TIMEOUT_MS, bakedImage, boot, cannotBoot, ENV, WORKERS } from './image.ts'
@@ -56,8 +57,8 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
     await $`cp --archive --reflink=auto ${root} ${copy}`
     await using machine = await boot({ root: copy, env: ENV, persistent: true })
     await machine.healthy()
-    const url = `http://127.0.0.1:${service.port}/hello/ada`
-    const json = `--header 'Content-Type: application/json' --data '{"dateOfBirth":"1815-12-10"}'`
+    const url = `http://127.0.0.1:${service.port}${EXAMPLE.path}`
+    const json = `--header 'Content-Type: application/json' --data '${EXAMPLE.body}'`
     await machine.sh(`curl --silent --fail --request PUT ${json} ${url}`)
     const identity = await machine.sh('cat /etc/machine-id')
     expect(identity).toMatch(/^[0-9a-f]{32}$/)
@@ -68,7 +69,7 @@ describe.skipIf(cannotBoot !== undefined)('the image, booted', () => {
       withinMs: 20_000,
     })
     await machine.healthy()
-    expect((await machine.get('/hello/ada')).body).toContain('Hello, ada!')
+    expect((await machine.get(EXAMPLE.path)).status).toBe(200)
     expect(await machine.sh('cat /etc/machine-id')).toBe(identity)
     expect((await machine.sh('journalctl --list-boots --quiet')).split('\n')).toHaveLength(2)
   }, 180_000)

@@ -1,4 +1,5 @@
 import { config } from '../../../package.json'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 
 /**
  * Clients behind a load balancer, to run beside a container: each of 8 writes and reads in turn, while /hc is polled
@@ -16,14 +17,16 @@ const failures: string[] = []
 let requests = 0
 let inService = true
 
-async function client(user: string): Promise<void> {
+async function client(key: string): Promise<void> {
+  const value = canary.value(0)
+  const [write, read] = [canary.write(key, value), canary.read(key, value)]
   while (inService) {
-    await expectStatus(204, `${base}/hello/${user}`, {
-      method: 'PUT',
+    await expectStatus(write.status, base + write.path, {
+      method: write.method,
       headers: { 'Content-Type': 'application/json' },
-      body: '{"dateOfBirth":"1990-04-01"}',
+      body: write.body ?? '',
     })
-    await expectStatus(200, `${base}/hello/${user}`)
+    await expectStatus(read.status, base + read.path)
   }
 }
 
@@ -51,8 +54,6 @@ async function watchHealth(): Promise<void> {
   inService = false
 }
 
-const users = Array.from({ length: CLIENTS }, (_, index) =>
-  `user${String.fromCharCode(97 + index)}`.replace(/\d/g, ''),
-)
-await Promise.all([watchHealth(), ...users.map(client)])
+const keys = Array.from({ length: CLIENTS }, (_, index) => canary.keyOf('User', index))
+await Promise.all([watchHealth(), ...keys.map(client)])
 console.log(JSON.stringify({ requests, failures }))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { $ } from 'bun'
 import { service, root as tree } from '../../../scripts/lib/service.ts'
 import { createToken } from '../../../src/config/tokens.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { accessKeyOf, callersHere } from '../../lab/iam/roles.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
@@ -76,7 +77,7 @@ describe.skipIf(cannot !== undefined)('an instance that boots with its user data
     const [known, unknown] = await Promise.all(
       [token, 'other'].map((each) =>
         machine.sh(
-          `curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer ${each}' 127.0.0.1:${service.port}/hello/Ada`,
+          `curl -s -o /dev/null -w '%{http_code}' -H 'Authorization: Bearer ${each}' 127.0.0.1:${service.port}${EXAMPLE.path}`,
         ),
       ),
     )

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { service } from '../../../scripts/lib/service.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { end, eventually } from '../../lab/support/process.ts'
 import {
@@ -169,7 +170,7 @@ describe.skipIf(cannotBoot !== undefined)('the workers of the image', () => {
     for (const worker of WORKERS)
       expect(await machine.property(worker, 'ActiveState')).toBe('active')
     for (const _ of Array(10)) expect((await machine.get('/hc')).status).toBe(200)
-    expect((await machine.get('/hello/ada')).status).toBe(503)
+    expect((await machine.get(EXAMPLE.path)).status).toBe(503)
   }, 30_000)
 
   test('gives a worker a secret as a credential that only it can read', async () => {
@@ -183,7 +184,7 @@ describe.skipIf(cannotBoot !== undefined)('the workers of the image', () => {
       systemctl daemon-reload`)
     await configure(machine, { ENVIRONMENT: 'test', DRAIN_SECONDS: '0' })
     await machine.healthy()
-    expect((await machine.get('/hello/ada')).status).toBe(401)
+    expect((await machine.get(EXAMPLE.path)).status).toBe(401)
   })
 })
 

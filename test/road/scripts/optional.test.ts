@@ -10,7 +10,7 @@ const guide = await Bun.file(join(root, '.github/MAKE_IT_YOURS.md')).text()
 /** What the guide says can be removed, by part. */
 const parts = [...guide.matchAll(/^\| ([a-z ]+) \| ((?:`[\w/]+`\s?)+) \|/gm)]
   .map(([, part = '', cell = '']) => ({ part, paths: cell.match(/[\w/]+/g) ?? [] }))
-  .filter(({ paths }) => paths.every((path) => /^(test|scripts)\/\w+(\/\w+)?$/.test(path)))
+  .filter(({ paths }) => paths.every((path) => /^(test|scripts)(\/\w+)+$/.test(path)))
 
 test('a clone without any of the optional parts has no import that leads nowhere, and its types are right', async () => {
   expect(parts.length).toBeGreaterThanOrEqual(4)

@@ -180,6 +180,7 @@ describe('the SSM documents', () => {
       'bundle',
       'checksum',
       'logs',
+      'reload',
       'restart',
       'status',
       'traffic',

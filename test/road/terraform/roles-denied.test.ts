@@ -72,6 +72,11 @@ describe('nobody but administrators', () => {
         ),
         ask('cloudwatch:DisableAlarmActions', arn('cloudwatch', `alarm:${NAME}-target-5xx`)),
         ask('cloudwatch:DeleteAlarms', arn('cloudwatch', `alarm:${NAME}-target-5xx`)),
+        ask('cloudwatch:PutMetricAlarm', arn('cloudwatch', `alarm:${NAME}-target-5xx`)),
+        ask('cloudwatch:SetAlarmState', arn('cloudwatch', `alarm:${NAME}-target-5xx`)),
+        ask('events:DisableRule', arn('events', `rule/${NAME}-refresh`)),
+        ask('sns:SetTopicAttributes', arn('sns', `${NAME}-alarms`)),
+        ask('sns:Subscribe', arn('sns', `${NAME}-alarms`)),
         ask('s3:PutBucketLogging', BUCKET),
       ],
       'removes or exposes the state': [
@@ -87,17 +92,21 @@ describe('nobody but administrators', () => {
         ask('kms:PutKeyPolicy', STATE_KEY),
         ask('kms:CreateGrant', STATE_KEY),
       ],
-      'removes the store or its users': [
+      'removes the store or its users, or carries its data off': [
+        ask('memorydb:CopySnapshot', arn('memorydb', 'snapshot/daily')),
+        ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${NAME}`)),
+        ask('elasticache:CopySnapshot', arn('elasticache', 'snapshot:daily')),
         ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
         ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
-        ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`)),
+        ask('memorydb:DeleteUser', arn('memorydb', `user/${NAME}`)),
+        ask('memorydb:UpdateUser', arn('memorydb', `user/${service.name}-staging`)),
         ask('elasticache:DeleteReplicationGroup', arn('elasticache', `replicationgroup:${NAME}`)),
       ],
       'reads or writes another parameter': [
         ask('ssm:GetParameter', parameter(`other/${ENVIRONMENT}/password`)),
         ask('ssm:GetParameter', parameter(`${service.name}/staging/redis-password`)),
         ask('ssm:GetParametersByPath', parameter(service.name)),
-        ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/tokens`)),
+        ask('ssm:PutParameter', parameter(`${service.name}/staging/tokens`)),
         ask('ssm:DeleteParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
       ],
       'replaces or deletes the statement of who made an image, or has it expire': [
@@ -131,6 +140,16 @@ describe('nobody but administrators', () => {
         ask('ec2:CreateTags', ec2('instance/i'), { ...has(tags), ...sets(TAGS) }),
         ask('ec2:CreateImage', ec2('instance/i'), has(tags)),
       ]),
+      'reaches the instances of the service by another way, or lends them another role': [
+        ask('ec2-instance-connect:SendSSHPublicKey', ec2('instance/i'), has(TAGS)),
+        ask('ec2-instance-connect:SendSerialConsoleSSHPublicKey', ec2('instance/i'), has(TAGS)),
+        ask('ec2:GetConsoleOutput', ec2('instance/i'), has(TAGS)),
+        ask('ec2:ModifyInstanceAttribute', ec2('instance/i'), has(TAGS)),
+        ask('ec2:AssociateIamInstanceProfile', ec2('instance/i'), has(TAGS)),
+        ask('ec2:AttachVolume', ec2('instance/i'), has(TAGS)),
+        ask('ec2:CreateSnapshot', ec2('volume/vol'), has(TAGS)),
+        ask('ssm:AddTagsToResource', ec2('instance/i'), has(TAGS)),
+      ],
       'touches the sessions of others': ['ssm:TerminateSession', 'ssm:ResumeSession'].map(
         (action) =>
           ask(action, SESSION, {
@@ -175,6 +194,23 @@ describe('nobody but administrators', () => {
   )('%s', async (_, asked) => await expectDenied(everybody, asked))
 })
 
+test('nobody but who has the policy for secrets replaces one, and they open no user to whoever has no password', async () => {
+  const changing = (mode: string) =>
+    ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`), {
+      'memorydb:UserAuthenticationMode': mode,
+    })
+  await expectDenied(
+    everybody.filter((each) => each !== 'secrets'),
+    [
+      changing('password'),
+      ...['tokens', 'redis-password'].map((name) =>
+        ask('ssm:PutParameter', parameter(`${service.name}/${ENVIRONMENT}/${name}`)),
+      ),
+    ],
+  )
+  await expectDenied(['secrets'], [changing('no-password-required'), changing('iam')])
+})
+
 describe('a bake', () => {
   test.each(
     Object.entries({
@@ -196,6 +232,13 @@ describe('a bake', () => {
             'ec2:CreateAction': 'CreateImage',
           }),
         ),
+      ],
+      'gives its instance no tags by which people reach those of the service': [
+        launching(ec2('instance/i'), sets({ ...TAGS, ...UNFINISHED })),
+        ask('ec2:CreateTags', ec2('instance/i'), {
+          ...sets({ ...TAGS, ...UNFINISHED }),
+          'ec2:CreateAction': 'RunInstances',
+        }),
       ],
       'does not launch into the network of the service': [
         ask('ec2:CreateSecurityGroup', ec2('vpc/vpc')),
@@ -228,7 +271,7 @@ describe('a bake', () => {
 })
 
 describe('people on duty', () => {
-  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'shell']
+  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'shell']
   const from = { 'ec2:LaunchTemplate': TEMPLATE, 'ec2:IsLaunchTemplateResource': 'true' }
 
   test.each(
@@ -258,8 +301,8 @@ describe('people on duty', () => {
     const starting = (verb: string) => [
       ask('ssm:StartAutomationExecution', arn('ssm', `document/${NAME}-${verb}`)),
     ]
-    await expectDenied(['operator', 'shell'], starting('rollback'))
-    await expectDenied(['rollback', 'onDuty', 'shell'], starting('drain'))
+    await expectDenied(['operator', 'secrets', 'shell'], starting('rollback'))
+    await expectDenied(['rollback', 'onDuty', 'secrets', 'shell'], starting('drain'))
     await expectDenied(['operator'], [passing(`${NAME}-runbook`, 'ssm.amazonaws.com')])
     await expectDenied(['rollback', 'onDuty'], [passing(`${NAME}-automation`, 'ssm.amazonaws.com')])
   })
@@ -294,9 +337,31 @@ describe('a deploy and a rollback', () => {
         launching(ec2('instance/i'), sets(TAGS)),
         launching(ec2('subnet/subnet'), {}),
       ],
-      'override neither image nor security group of the template': [
+      'override no image of the template': [
         launching(image(), { ...from, 'ec2:IsLaunchTemplateResource': 'false' }),
-        launching(ec2('security-group/sg'), { ...from, 'ec2:IsLaunchTemplateResource': 'false' }),
+      ],
+      'launch nothing in a network of others, whatever the template says': [
+        {},
+        has(FOREIGN),
+        has(STAGING),
+      ].flatMap((tags) =>
+        ['security-group/sg', 'subnet/subnet'].map((kind) =>
+          launching(ec2(kind), { ...from, ...tags, 'ec2:IsLaunchTemplateResource': 'true' }),
+        ),
+      ),
+      'launch nothing that passes for an instance of others': [{}, FOREIGN, STAGING].flatMap(
+        (tags) => [
+          launching(ec2('instance/i'), { ...from, ...sets(tags) }),
+          ask('ec2:CreateTags', ec2('instance/i'), {
+            ...sets(tags),
+            'ec2:CreateAction': 'RunInstances',
+          }),
+        ],
+      ),
+      'take no network interface, snapshot or key pair that is there': [
+        launching(ec2('network-interface/eni'), { ...from, ...has(TAGS) }),
+        launching(snapshot(), { ...from, ...has(TAGS) }),
+        launching(ec2('key-pair/key'), { ...from, ...has(TAGS) }),
       ],
       'tag nothing but what they launch': [
         ask('ec2:CreateTags', ec2('instance/i'), { ...has(TAGS), ...sets(TAGS) }),

@@ -40,6 +40,8 @@ const actionsOf = (policies: PolicyDocument[]): string[] =>
 const PREFIXES: Record<string, string> = {
   'auto-scaling': 'autoscaling',
   cloudwatch: 'cloudwatch',
+  elasticache: 'elasticache',
+  memorydb: 'memorydb',
   ec2: 'ec2',
   'elastic-load-balancing-v2': 'elasticloadbalancing',
   ssm: 'ssm',
@@ -65,7 +67,7 @@ function calledBy(...commands: string[]): string[] {
     .flatMap((text) =>
       [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\/client-([\w-]+)'/g)].flatMap(
         ([, names = '', client = '']) =>
-          [...names.matchAll(/(\w+)Command\b|\bpaginate(\w+)/g)].map(
+          [...names.matchAll(/(\w+)Command\b(?: as \w+)?|\bpaginate(\w+)/g)].map(
             ([, one, paged]) => [PREFIXES[client], one ?? paged] as const,
           ),
       ),
@@ -124,6 +126,30 @@ describe('the roles', () => {
     expect(allowed.filter((action) => ![...called, ...byHand].includes(action))).toEqual([
       'iam:PassRole',
     ])
+  })
+
+  test('give those who rotate secrets what scripts/secrets calls, and the values of no other parameter', async () => {
+    const allowed = actionsOf(roles.secrets.policies)
+    const called = calledBy('secrets')
+    // Of the other engine.
+    expect(called.filter((action) => !allowed.includes(action))).toEqual(['elasticache:ModifyUser'])
+    const beside = allowed.filter((action) => !called.includes(action))
+    expect(beside.filter((action) => !/:(Describe|Get)/.test(action))).toEqual([])
+    const mine = ['redis-password', 'redis-password-next', 'secrets-lock', 'tokens']
+    const on = (name: string, action: string) =>
+      ask(action, arn('ssm', `parameter/${service.name}/${ENVIRONMENT}/${name}`))
+    expect(
+      await refused(
+        'secrets',
+        mine.flatMap((name) => [on(name, 'ssm:GetParameter'), on(name, 'ssm:PutParameter')]),
+      ),
+    ).toEqual([])
+    expect(
+      await refused('secrets', [
+        on('freeze', 'ssm:PutParameter'),
+        on('tokens', 'ssm:DeleteParameter'),
+      ]),
+    ).toHaveLength(2)
   })
 
   test('give a deploy what scripts/deploy and scripts/rollout call', () => {

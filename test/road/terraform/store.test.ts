@@ -2,7 +2,6 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, service } from '../../../scripts/lib/service.ts'
-import { storeBirthdaysIn } from '../../../src/domain/store.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis, reportConnections } from '../../../src/store/redis-client.ts'
 import { createLog } from '../../../src/telemetry/log.ts'
@@ -45,14 +44,14 @@ describe.skipIf(!redis)('the permissions of the store user', () => {
         },
         reportConnections(log),
       )
-      const store = storeBirthdaysIn(createRedisStore(client))
-      const date = Temporal.PlainDate.from('1815-12-10')
+      const store = createRedisStore(client)
+      const key = `${service.name}:v1:key`
       await eventually('the cluster is reached', async () => {
-        await store.saveBirthday('Ada', date)
+        await store.set(key, 'value')
         return true
       })
-      expect((await store.birthdayOf('Ada'))?.toString()).toBe('1815-12-10')
-      expect(await store.forgetBirthday('Ada')).toBe(true)
+      expect(await store.get(key)).toBe('value')
+      expect(await store.delete(key)).toBe(true)
       await store.ping()
       await store.close()
     }

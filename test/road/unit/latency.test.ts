@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { LatencyComparison } from '../../../scripts/lib/probe/latency.ts'
 import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 
-const REQUESTS = ['PUT /hello/x', 'GET /hello/x', 'GET /hc', 'GET /version']
+const REQUESTS = ['PUT /a/x', 'GET /a/x', 'GET /hc', 'GET /version']
 
 /** Milliseconds around `median`; one in six takes at least half as long again. */
 function answer(random: () => number, median: number): number {
@@ -97,7 +97,7 @@ describe('the latency of a new release, compared after every answer,', () => {
     const comparison = new LatencyComparison()
     for (let count = 0; count < 1000; count++) {
       comparison.add({ isNew: false, request: 'GET /hc', ms: 1, isSpread: true })
-      comparison.add({ isNew: true, request: 'PUT /hello/x', ms: 50, isSpread: true })
+      comparison.add({ isNew: true, request: 'PUT /a/x', ms: 50, isSpread: true })
     }
     expect(comparison.blame()).toBeUndefined()
   })

@@ -43,13 +43,13 @@ async function printed(port: number, cores: number): Promise<string> {
 test('tells in a line what each worker answered, without health checks and versions', async () => {
   const [one, two] = twoWorkers()
   try {
-    one.metrics.request('GET', '/hello/:username', 200, 0.0004)
-    one.metrics.request('PUT', '/hello/:username', 204, 0.02)
-    one.metrics.request('GET', '/hello/:username', 503, 3)
+    one.metrics.request('GET', '/a/:key', 200, 0.0004)
+    one.metrics.request('PUT', '/a/:key', 204, 0.02)
+    one.metrics.request('GET', '/a/:key', 503, 3)
     one.metrics.request('GET', 'none', 404, 0.0004)
     one.metrics.request('GET', service.health.path, 503, 0.0004)
     one.metrics.request('GET', service.version.path, 200, 0.0004)
-    two.metrics.request('GET', '/hello/:username', 500, 9)
+    two.metrics.request('GET', '/a/:key', 500, 9)
     // A machine with three cores, where the third worker does not answer.
     const text = await printed(one.port, 3)
     expect(text.trimEnd()).not.toContain('\n')

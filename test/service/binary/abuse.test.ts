@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
 import { name } from '../../../package.json'
-import { healthy, type RunningService, save, startService } from '../../lab/support/executable.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
+import {
+  healthy,
+  type RunningService,
+  read,
+  save,
+  startService,
+} from '../../lab/support/executable.ts'
 import { eventually } from '../../lab/support/process.ts'
 
 let service: RunningService
@@ -46,15 +53,18 @@ function drip(socket: Socket, text: string): () => void {
 }
 
 async function expectService(): Promise<void> {
-  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
-  expect((await fetch(`${service.url}/hello/Ada`)).status).toBe(200)
+  expect((await save(service.url)).status).toBe(204)
+  expect((await read(service.url)).status).toBe(200)
 }
 
 describe('others are served while', () => {
   test('a hundred clients send their headers a byte at a time', async () => {
     const clients = await Promise.all(Array.from({ length: 100 }, open))
     const stops = clients.map(({ socket }) =>
-      drip(socket, `GET /hello/Ada HTTP/1.1\r\nHost: x\r\nX-Slow: ${'a'.repeat(1000)}\r\n\r\n`),
+      drip(
+        socket,
+        `GET ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nX-Slow: ${'a'.repeat(1000)}\r\n\r\n`,
+      ),
     )
     await Bun.sleep(500)
     await expectService()
@@ -63,8 +73,7 @@ describe('others are served while', () => {
 
   test('a hundred clients send their bodies a byte at a time, and get 408', async () => {
     const clients = await Promise.all(Array.from({ length: 100 }, open))
-    const head =
-      'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n'
+    const head = `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n`
     for (const { socket } of clients) socket.write(head)
     const stops = clients.map(({ socket }) => drip(socket, ' '.repeat(1000)))
     await Bun.sleep(500)
@@ -90,11 +99,11 @@ describe('a malformed request', () => {
     ['no Host', 'GET /hc HTTP/1.1\r\n\r\n'],
     [
       'both a length and chunks',
-      'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     ],
     ['20 KiB of headers', `GET /hc HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(20 * 1024)}\r\n\r\n`],
     ['a path of 20 KiB', `GET /${'a'.repeat(20 * 1024)} HTTP/1.1\r\nHost: x\r\n\r\n`],
-    ['a negative length', 'PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n'],
+    ['a negative length', `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n`],
   ])('with %s is refused without affecting others', async (_, bytes) => {
     const { socket, state, answered } = await open()
     socket.write(bytes)
@@ -105,7 +114,7 @@ describe('a malformed request', () => {
   })
 
   test('whose client disconnects halfway is not a failure of the service', async () => {
-    const head = 'PUT /hello/Gone HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+    const head = `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`
     for (const rest of [
       'Content-Length: 100\r\n\r\n{"d',
       'Transfer-Encoding: chunked\r\n\r\n3\r\n{"d\r\n',
@@ -132,7 +141,6 @@ describe('a malformed request', () => {
     socket.destroy()
   })
 
-  const json = { 'Content-Type': 'application/json' }
   test.each([
     ['16 KiB and a byte', 16 * 1024 + 1],
     ['40 MiB', 40 * 1024 * 1024],
@@ -145,11 +153,7 @@ describe('a malformed request', () => {
       },
     })
     for (const sent of [body, chunked]) {
-      const response = await fetch(`${service.url}/hello/Ada`, {
-        method: 'PUT',
-        headers: json,
-        body: sent,
-      })
+      const response = await save(service.url, { body: sent })
       expect(response.status).toBe(413)
       expect(await response.json()).toMatchObject({ type: `urn:${name}:problem:body-too-large` })
     }

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { hostname } from 'node:os'
+import { name } from '../../../package.json'
 import { startEtcd } from '../../lab/support/etcd.ts'
 import { healthy, save, startService } from '../../lab/support/executable.ts'
 import { end, eventually, freePort } from '../../lab/support/process.ts'
@@ -21,7 +22,7 @@ async function openEtcd() {
     ctl: etcdctl,
     put: (key: string, value: string) => etcdctl('put', key, value),
     /** Keys and values, alternating. */
-    instances: () => etcdctl('get', '--prefix', '/hello/instances/'),
+    instances: () => etcdctl('get', '--prefix', `/${name}/instances/`),
     env: {
       ETCD_ENDPOINTS: server.endpoint,
       ETCD_LEASE_SECONDS: LEASE_SECONDS,
@@ -34,7 +35,7 @@ async function openEtcd() {
 test('an instance registers under a lease that it keeps alive, and deregisters before it drains', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
-  etcd.put('/hello/redis-endpoint', redis.endpoint)
+  etcd.put(`/${name}/redis-endpoint`, redis.endpoint)
   await using service = await startService({
     ...etcd.env,
     DRAIN_SECONDS: '600',
@@ -45,7 +46,7 @@ test('an instance registers under a lease that it keeps alive, and deregisters b
     const lines = etcd.instances()
     return lines.length > 0 && lines
   })
-  expect(registered[0]).toStartWith('/hello/instances/i-one:')
+  expect(registered[0]).toStartWith(`/${name}/instances/i-one:`)
   expect(JSON.parse(registered[1] as string)).toEqual({
     address: '10.1.2.3:5000',
     release: expect.any(String),
@@ -72,18 +73,18 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
   await using second = await startRedis()
   await using service = await startService(etcd.env)
   expect((await fetch(`${service.url}/hc`)).status).toBe(503)
-  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(503)
+  expect((await save(service.url)).status).toBe(503)
 
-  etcd.put('/hello/redis-endpoint', first.endpoint)
+  etcd.put(`/${name}/redis-endpoint`, first.endpoint)
   await healthy(service)
-  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect((await save(service.url)).status).toBe(204)
   expect(await first.client.dbsize()).toBe(1)
 
-  etcd.put('/hello/redis-endpoint', 'nonsense')
-  etcd.put('/hello/redis-endpoint', second.endpoint)
+  etcd.put(`/${name}/redis-endpoint`, 'nonsense')
+  etcd.put(`/${name}/redis-endpoint`, second.endpoint)
   const statuses = new Set<number>()
   await eventually('the new endpoint is in use', async () => {
-    statuses.add((await save(service.url, 'Grace', '1906-12-09')).status)
+    statuses.add((await save(service.url)).status)
     return (await second.client.dbsize()) === 1
   })
   expect([...statuses]).toEqual([204])
@@ -92,12 +93,12 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
 test('an etcd outage fails no request, and the instance registers again after it', async () => {
   await using etcd = await openEtcd()
   await using redis = await startRedis()
-  etcd.put('/hello/redis-endpoint', redis.endpoint)
+  etcd.put(`/${name}/redis-endpoint`, redis.endpoint)
   await using service = await startService(etcd.env)
   await healthy(service)
   await end(etcd.server.child)
   for (let count = 0; count < 20; count++) {
-    expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+    expect((await save(service.url)).status).toBe(204)
     await Bun.sleep(200)
   }
   await etcd.server.restart()
@@ -124,7 +125,7 @@ test('an instance logs in to an etcd that has users, and asks the next endpoint 
     ['user', 'add', 'root:root'],
     ['user', 'grant-role', 'root', 'root'],
     ['role', 'add', 'app'],
-    ['role', 'grant-permission', 'app', '--prefix=true', 'readwrite', '/hello/'],
+    ['role', 'grant-permission', 'app', '--prefix=true', 'readwrite', `/${name}/`],
     ['user', 'add', 'app:secret'],
     ['user', 'grant-role', 'app', 'app'],
     ['auth', 'enable'],
@@ -138,7 +139,7 @@ test('an instance logs in to an etcd that has users, and asks the next endpoint 
     ETCD_PASSWORD: 'secret',
   })
   await eventually('the instance is registered', () => {
-    const found = etcd.ctl('--user=root:root', 'get', '--prefix', '/hello/instances/')
+    const found = etcd.ctl('--user=root:root', 'get', '--prefix', `/${name}/instances/`)
     return found.length === 2
   })
 })
@@ -153,15 +154,15 @@ test('a Redis endpoint in etcd that names a host which is not allowed is said, a
     socket: { data() {}, open: () => void connections++ },
   })
   const port = redis.endpoint.split(':')[1]
-  etcd.put('/hello/redis-endpoint', `localhost:${port}`)
+  etcd.put(`/${name}/redis-endpoint`, `localhost:${port}`)
   await using service = await startService({
     ...etcd.env,
     ETCD_REDIS_HOSTS: 'localhost,*.example.com',
   })
   await healthy(service)
-  etcd.put('/hello/redis-endpoint', `localhost:${port},127.0.0.1:${stranger.port}`)
-  etcd.put('/hello/redis-endpoint', `127.0.0.1:${stranger.port}`)
-  etcd.put('/hello/redis-endpoint', `redis://app:hunter2@127.0.0.1:${stranger.port}`)
+  etcd.put(`/${name}/redis-endpoint`, `localhost:${port},127.0.0.1:${stranger.port}`)
+  etcd.put(`/${name}/redis-endpoint`, `127.0.0.1:${stranger.port}`)
+  etcd.put(`/${name}/redis-endpoint`, `redis://app:hunter2@127.0.0.1:${stranger.port}`)
   const said = async () =>
     (await service.log()).filter(({ event }) => event === 'redis-endpoint-unusable')
   await eventually('the last is said', async () =>
@@ -172,7 +173,7 @@ test('a Redis endpoint in etcd that names a host which is not allowed is said, a
   )
   expect(JSON.stringify(await said())).not.toContain('hunter2')
   expect(connections).toBe(0)
-  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect((await save(service.url)).status).toBe(204)
 })
 
 /** A stand-in for etcd that answers everything with `answer`, and records when it was asked for which path, and answered. */

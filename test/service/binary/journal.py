@@ -55,7 +55,7 @@ values = [everything, b"a" * 5000, b"Root=" + b"1" * 9000, b"\x7f", b"\xc2\x85",
 for header in [b"X-Amzn-Trace-Id", b"X-Request-Id", b"User-Agent", b"Host"]:
     for value in values:
         with socket.create_connection(address) as client:
-            client.send(b"GET /hello/Ada HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b": " + value + b"\r\n\r\n")
+            client.send(b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b": " + value + b"\r\n\r\n")
             while client.recv(65536):
                 pass
 for value in values:

@@ -1,10 +1,14 @@
 import { expect, test } from 'bun:test'
 import { connect, createServer } from 'node:net'
 import { name } from '../../../package.json'
-import { healthy, save, startService } from '../../lab/support/executable.ts'
+import { OPERATIONS } from '../../../src/domain/store.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
+import { healthy, read, save, startService } from '../../lab/support/executable.ts'
 import { eventually, freePort } from '../../lab/support/process.ts'
 import { startRedis } from '../../lab/support/redis.ts'
 import { makeCertificate } from '../../lab/support/tls.ts'
+
+const [reading, saving] = OPERATIONS
 
 test('with a certificate the service itself speaks TLS, and sends HSTS', async () => {
   using certificate = makeCertificate()
@@ -24,10 +28,10 @@ test('with a certificate the service itself speaks TLS, and sends HSTS', async (
 test('/metrics counts requests by route and status, counts store operations, and identifies the build', async () => {
   await using service = await startService()
   await healthy(service)
-  await save(service.url, 'Ada', '1815-12-10')
-  await save(service.url, 'Ada', 'never')
-  for (let count = 0; count < 3; count++) await fetch(`${service.url}/hello/Ada`)
-  await fetch(`${service.url}/nope/Ada`)
+  await save(service.url)
+  await save(service.url, { body: '{}' })
+  for (let count = 0; count < 3; count++) await read(service.url)
+  await fetch(`${service.url}/nope${EXAMPLE.path}`)
   const text = await (await fetch(`${service.adminUrl}/metrics`)).text()
   const value = (series: string) =>
     Number(
@@ -37,32 +41,32 @@ test('/metrics counts requests by route and status, counts store operations, and
         ?.split(' ')
         .at(-1),
     )
-  const route = 'route="/hello/:username"'
+  const route = `route="${EXAMPLE.route}"`
   expect(value(`http_requests_total{method="GET",${route},status="200"}`)).toBe(3)
   expect(value(`http_requests_total{method="PUT",${route},status="204"}`)).toBe(1)
   expect(value(`http_requests_total{method="PUT",${route},status="400"}`)).toBe(1)
   expect(value('http_requests_total{method="GET",route="none",status="404"}')).toBe(1)
   expect(value(`http_request_duration_seconds_count{method="GET",${route},status="200"}`)).toBe(3)
-  expect(value('store_operations_total{operation="birthdayOf"}')).toBe(3)
+  expect(value(`store_operations_total{operation="${reading}"}`)).toBe(3)
   expect(text).toContain(`${name.replaceAll('-', '_')}_build_info{version="`)
   expect(text).toMatch(/nodejs_eventloop_lag_p99_seconds \d/)
   expect(text).toMatch(/process_resident_memory_bytes \d/)
-  expect(text).not.toContain('Ada')
+  expect(text).not.toContain(EXAMPLE.path)
 })
 
 test('nothing of the warm-up is in the log, the metrics or the store', async () => {
   await using service = await startService()
   await healthy(service)
   const text = await (await fetch(`${service.adminUrl}/metrics`)).text()
-  expect(text).not.toContain('route="/hello/:username"')
+  expect(text).not.toContain(`route="${EXAMPLE.route}"`)
   // Counters exist from the start, at zero, so that the first failure is an increase.
   for (const counter of ['store_operations_total', 'store_errors_total']) {
-    expect(text).toContain(`${counter}{operation="birthdayOf"} 0\n`)
-    expect(text).toContain(`${counter}{operation="saveBirthday"} 0\n`)
+    expect(text).toContain(`${counter}{operation="${reading}"} 0\n`)
+    expect(text).toContain(`${counter}{operation="${saving}"} 0\n`)
   }
   const requests = (await service.log()).filter(({ event }) => event === 'request')
   expect(requests.filter(({ route }) => route !== '/hc')).toEqual([])
-  expect((await fetch(`${service.url}/hello/Ada`)).status).toBe(404)
+  expect((await read(service.url)).status).toBe(404)
 })
 
 test('the admin listener has /metrics and /ready, on loopback only; the service has neither', async () => {
@@ -78,7 +82,7 @@ test('the admin listener has /metrics and /ready, on loopback only; the service 
 test('every request is logged as a JSON line with what an operator needs', async () => {
   await using service = await startService({ INSTANCE_ID: 'i-0abc' })
   await healthy(service)
-  const { headers } = await save(service.url, 'Ada', '1815-12-10')
+  const { headers } = await save(service.url)
   const line = await eventually('the request is logged', async () =>
     (await service.log()).find(({ requestId }) => requestId === headers.get('x-request-id')),
   )
@@ -91,7 +95,7 @@ test('every request is logged as a JSON line with what an operator needs', async
     event: 'request',
     requestId: expect.any(String),
     method: 'PUT',
-    route: '/hello/:username',
+    route: EXAMPLE.route,
     status: 204,
     durationMs: expect.any(Number),
     bytes: 0,
@@ -112,7 +116,7 @@ test('a worker listens when its store answers, so that none of its requests fail
   await using redis = await startRedis()
   await using slow = await delayed(redis.port, 200)
   await using service = await startService({ REDIS_ENDPOINT: `127.0.0.1:${slow.port}` })
-  expect((await save(service.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect((await save(service.url)).status).toBe(204)
 
   await using alone = await startService({ REDIS_ENDPOINT: `127.0.0.1:${freePort()}` })
   expect(await (await fetch(`${alone.url}/hc`)).json()).toEqual({ status: 'starting' })

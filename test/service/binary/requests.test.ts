@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { METHODS } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken } from '../../../src/config/tokens.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { healthy, type RunningService, startService } from '../../lab/support/executable.ts'
 import { end, eventually, freePort } from '../../lab/support/process.ts'
 
@@ -75,10 +77,10 @@ test('no target, Host or property makes a failure of the service', async () => {
       '//evil/hc',
       '/%',
       '/%zz',
-      '/hello/%',
-      '/hello/%ff',
-      '/hello/%00',
-      '/hello/..',
+      `${EXAMPLE.path}%`,
+      `${EXAMPLE.path}%ff`,
+      `${EXAMPLE.path}%00`,
+      `${EXAMPLE.path}..`,
     ],
     ...[
       'http://evil:99999/hc',
@@ -89,7 +91,7 @@ test('no target, Host or property makes a failure of the service', async () => {
       '/\\hc',
       '/assets/__proto__',
     ],
-    `/hello/${'%CC%81'.repeat(2000)}`,
+    `${EXAMPLE.path}${'%CC%81'.repeat(2000)}`,
   ]
   const hosts = [
     '',
@@ -104,20 +106,15 @@ test('no target, Host or property makes a failure of the service', async () => {
     'http://x',
     'x'.repeat(5000),
   ]
-  const bodies = [
-    '{"__proto__":{"dateOfBirth":"2000-01-01"}}',
-    '{"constructor":1}',
-    '1e400',
-    '"\ud800"',
-  ]
+  const bodies = [`{"__proto__":${EXAMPLE.body}}`, '{"constructor":1}', '1e400', '"\ud800"']
   const end = 'Connection: close\r\n\r\n'
   const auth = `Authorization: Bearer ${token}\r\n`
   const requests = [
     ...targets.map((target) => `GET ${target} HTTP/1.1\r\nHost: x\r\n${auth}${end}`),
-    ...hosts.map((host) => `GET /hello/Ada HTTP/1.1\r\nHost: ${host}\r\n${auth}${end}`),
+    ...hosts.map((host) => `GET ${EXAMPLE.path} HTTP/1.1\r\nHost: ${host}\r\n${auth}${end}`),
     ...bodies.map(
       (body) =>
-        `PUT /hello/Ada HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Content-Length: ${Buffer.byteLength(body)}\r\n${end}${body}`,
+        `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Content-Length: ${Buffer.byteLength(body)}\r\n${end}${body}`,
     ),
   ]
   const refused: string[] = []
@@ -140,7 +137,7 @@ function withBody(
   size: number,
   {
     method = 'PUT',
-    path = '/hello/Ada',
+    path = EXAMPLE.path,
     type = 'application/json',
     bearer = token,
     chunked = false,
@@ -225,24 +222,24 @@ listen service
 // src/README.md names both. When one of these fails, Bun was mended: take the sentence back.
 describe('of Bun it is known that', () => {
   const auth = `Authorization: Bearer ${token}\r\n`
-  const stored = async (name: string) =>
-    (await fetch(`${service.url}/hello/${name}`, { headers: { Authorization: `Bearer ${token}` } }))
-      .status
+  const pathOf = (word: string) => canary.readNothing(canary.keyOf(word, 0)).path
+  const stored = async (path: string) =>
+    (await fetch(service.url + path, { headers: { Authorization: `Bearer ${token}` } })).status
 
   test('a chunked body with a trailer is carried out, and then answered with 400', async () => {
-    const body = '{"dateOfBirth":"1815-12-10"}'
-    const request = `PUT /hello/Trailer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Trailer: 1\r\n\r\n`
+    const { body } = EXAMPLE
+    const request = `PUT ${pathOf('Trailer')} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Trailer: 1\r\n\r\n`
     const { received } = await send(portOf(service), [request])
     expect(received).toContain('HTTP/1.1 400')
-    expect(await stored('Trailer')).toBe(200)
+    expect(await stored(pathOf('Trailer'))).toBe(200)
   })
 
   test('of two pipelined requests the first is carried out, and neither is answered', async () => {
-    const body = '{"dateOfBirth":"1815-12-10"}'
-    const put = `PUT /hello/Piped HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Content-Length: ${body.length}\r\n\r\n${body}`
-    const get = `GET /hello/Piped HTTP/1.1\r\nHost: x\r\n${auth}\r\n`
+    const { body } = EXAMPLE
+    const put = `PUT ${pathOf('Piped')} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${auth}Content-Length: ${body.length}\r\n\r\n${body}`
+    const get = `GET ${pathOf('Piped')} HTTP/1.1\r\nHost: x\r\n${auth}\r\n`
     const { received } = await send(portOf(service), [put + get])
     expect(received).toBe('')
-    expect(await stored('Piped')).toBe(200)
+    expect(await stored(pathOf('Piped'))).toBe(200)
   })
 })

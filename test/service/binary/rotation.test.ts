@@ -2,11 +2,12 @@ import { expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name as service } from '../../../package.json'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken } from '../../../src/config/tokens.ts'
 import {
   healthy,
-  name,
   type RunningService,
+  read,
   save,
   startService,
 } from '../../lab/support/executable.ts'
@@ -25,11 +26,12 @@ function load({ url }: RunningService, first: string) {
   let running = true
   const loops = Array.from({ length: 8 }, async (_, loop) => {
     for (let round = 0; running; round++) {
-      const user = name(loop + 8 * (round % 500))
+      const key = canary.keyOf('User', loop + 8 * (round % 500))
+      const request = canary.write(key, canary.value(0))
       const { token } = use
       const responses = [
-        await save(url, user, '1815-12-10', bearer(token)),
-        await fetch(`${url}/hello/${user}`, bearer(token)),
+        await save(url, bearer(token), request),
+        await fetch(url + request.path, bearer(token)),
       ]
       for (const response of responses) {
         const text = await response.text()
@@ -97,8 +99,7 @@ test.each(topologies)(
       SECRETS_REREAD_SECONDS: '0',
     })
     const hangUp = () => running.child.kill('SIGHUP')
-    const isKnown = async (token: string) =>
-      (await fetch(`${running.url}/hello/Ada`, bearer(token))).status !== 401
+    const isKnown = async (token: string) => (await read(running.url, bearer(token))).status !== 401
     await healthy(running)
     const under = load(running, old.token)
     const more = async () => {
@@ -140,10 +141,7 @@ test.each(topologies)(
 
     // Connections that are lost come back with the new password.
     for (const { client } of redis.servers) await client.call('CLIENT', 'KILL', 'USER', service)
-    await eventually(
-      'it serves',
-      async () => (await save(running.url, 'Ada', '1815-12-10', bearer(fresh.token))).ok,
-    )
+    await eventually('it serves', async () => (await save(running.url, bearer(fresh.token))).ok)
     const writers = new Set(
       (await running.log()).flatMap(({ method, token }) => (method === 'PUT' ? [token] : [])),
     )
@@ -163,6 +161,11 @@ test('a password that Redis refuses is not taken up, and the log says so', async
     REDIS_PASSWORD: `file:${file}`,
   })
   await healthy(running)
+  const inUse = async () =>
+    (await (await fetch(`${running.adminUrl}/metrics`)).text())
+      .match(/^secrets_read_timestamp_seconds.*$/m)?.[0]
+      .split(' ') as [string, string]
+  const [right, before] = await inUse()
   writeFileSync(file, 'wrong')
   running.child.kill('SIGHUP')
   await eventually('the log says why', async () =>
@@ -170,7 +173,8 @@ test('a password that Redis refuses is not taken up, and the log says so', async
       ({ event, reason }) => event === 'store-connection' && String(reason).startsWith('WRONGPASS'),
     ),
   )
-  expect((await save(running.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect((await save(running.url)).status).toBe(204)
+  expect(await inUse()).toEqual([right, before])
   writeFileSync(file, 'right')
   running.child.kill('SIGHUP')
   await eventually(
@@ -178,7 +182,11 @@ test('a password that Redis refuses is not taken up, and the log says so', async
     async () =>
       (await running.log()).filter(({ event }) => event === 'redis-password').length === 2,
   )
-  expect((await save(running.url, 'Ada', '1815-12-10')).status).toBe(204)
+  expect((await save(running.url)).status).toBe(204)
+  await eventually('it is in use', async () => {
+    const [fingerprint, readAt] = await inUse()
+    return fingerprint === right && Number(readAt) > Number(before)
+  })
 }, 30_000)
 
 test('without a signal, tokens are read again every SECRETS_REREAD_SECONDS', async () => {
@@ -191,8 +199,7 @@ test('without a signal, tokens are read again every SECRETS_REREAD_SECONDS', asy
     SECRETS_REREAD_SECONDS: '1',
   })
   await healthy(running)
-  const statusWith = async (token: string) =>
-    (await save(running.url, 'Ada', '1815-12-10', bearer(token))).status
+  const statusWith = async (token: string) => (await save(running.url, bearer(token))).status
   expect(await statusWith(old.token)).toBe(204)
   writeFileSync(file, fresh.entry)
   await eventually('the new token is known', async () => (await statusWith(fresh.token)) === 204)

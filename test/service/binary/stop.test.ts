@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { healthy, type RunningService, save, startService } from '../../lab/support/executable.ts'
 import { putLoad } from '../../lab/support/load.ts'
 import { eventually } from '../../lab/support/process.ts'
@@ -14,10 +15,10 @@ async function stuckRequest({ url }: RunningService) {
   })
   socket.on('error', () => {})
   const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
-  const body = '{"dateOfBirth":"1815-12-10"}'
+  const { body } = EXAMPLE
   await new Promise<unknown>((written) =>
     socket.write(
-      `PUT /hello/Stuck HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
+      `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`,
       written,
     ),
   )
@@ -90,7 +91,7 @@ test('a second SIGTERM ends the drain, and still finishes requests in flight', a
 test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await using service = await startService({ DRAIN_SECONDS: '60' })
   await healthy(service)
-  await save(service.url, 'Ada', '1815-12-10')
+  await save(service.url)
   service.child.kill('SIGINT')
   expect(await service.child.exited).toBe(0)
 }, 10_000)

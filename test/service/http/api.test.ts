@@ -1,139 +1,42 @@
 import { describe, expect, test } from 'bun:test'
 import { name } from '../../../package.json'
+import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
+import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { UnreadableRecord } from '../../../src/store/key-value.ts'
-import { memoryLog, memoryStore, testApp } from '../../lab/support/app.ts'
+import { createMemoryStore } from '../../../src/store/memory.ts'
+import { expectProblem, memoryLog, put, testApp } from '../../lab/support/app.ts'
 
-const json = { 'Content-Type': 'application/json' }
-const put = (body: unknown, headers: Record<string, string> = json) => ({
-  method: 'PUT',
-  headers,
-  body: typeof body === 'string' ? body : JSON.stringify(body),
-})
-/** No day of the calendar is special to these tests: it is always this one. */
-const today = () => Temporal.PlainDate.from('2026-11-30')
-
-async function expectProblem(response: Response, status: number, type: string) {
-  expect(response.status).toBe(status)
-  expect(response.headers.get('content-type')).toBe('application/problem+json')
-  const problem = (await response.json()) as Record<string, unknown>
-  expect(problem).toMatchObject({ type: `urn:${name}:problem:${type}`, status })
-  expect(problem.instance).toBe(response.headers.get('x-request-id'))
-  expect(problem.title).toBeString()
-  expect(problem.detail).toBeString()
-  return problem
-}
-
-describe('PUT, GET and DELETE /hello/<username>', () => {
-  test('a saved birthday is greeted, replaced and forgotten', async () => {
+describe('a body', () => {
+  test('that is not JSON, not declared as JSON, or too large is refused', async () => {
     const app = testApp()
-    const birth = today().subtract({ years: 30 }).add({ days: 5 })
-    const saved = await app.request('/hello/Ada', put({ dateOfBirth: birth.toString() }))
-    expect(saved.status).toBe(204)
-    expect(await saved.text()).toBe('')
-    const greeted = await app.request('/hello/Ada')
-    expect(greeted.headers.get('content-type')).toBe('application/json')
-    expect(await greeted.json()).toEqual({ message: 'Hello, Ada! Your birthday is in 5 day(s)' })
-
-    await app.request('/hello/Ada', put({ dateOfBirth: today().subtract({ years: 1 }).toString() }))
-    expect(await (await app.request('/hello/Ada')).json()).toEqual({
-      message: 'Hello, Ada! Happy birthday!',
-    })
-
-    expect((await app.request('/hello/Ada', { method: 'DELETE' })).status).toBe(204)
-    await expectProblem(await app.request('/hello/Ada', { method: 'DELETE' }), 404, 'unknown-user')
-    await expectProblem(await app.request('/hello/Ada'), 404, 'unknown-user')
-  })
-
-  test('names are case-sensitive and normalised', async () => {
-    const app = testApp()
-    await app.request(
-      `/hello/${encodeURIComponent('Zoe\u0308')}`,
-      put({ dateOfBirth: '2000-01-01' }),
-    )
-    expect((await app.request(`/hello/${encodeURIComponent('Zo\u00eb')}`)).status).toBe(200)
-    expect((await app.request(`/hello/${encodeURIComponent('zo\u00eb')}`)).status).toBe(404)
-  })
-
-  test.each([
-    'Ada1',
-    'Ada%20L',
-    '%F0%9F%91%A9',
-    'a%2Fb',
-    '%E0%A4%A',
-    'a'.repeat(65),
-    '%00',
-    '%CC%81',
-  ])('the user name %s is refused', async (name) => {
-    for (const init of [{}, put({ dateOfBirth: '2000-01-01' }), { method: 'DELETE' }]) {
-      const response = await testApp().request(`/hello/${name}`, init)
-      const problem = await expectProblem(response, 400, 'invalid-username')
-      expect(problem.errors).toEqual([{ parameter: 'username', detail: expect.any(String) }])
-    }
-  })
-
-  test.each([
-    ['a day that does not exist', { dateOfBirth: '2023-02-29' }, '/dateOfBirth'],
-    ['another format', { dateOfBirth: '20000101' }, '/dateOfBirth'],
-    ['a number', { dateOfBirth: 20000101 }, '/dateOfBirth'],
-    ['nothing', {}, '/dateOfBirth'],
-    ['an unknown property', { dateOfBirth: '2000-01-01', 'a/b~c': 1 }, '/a~1b~0c'],
-    ['an array', [], ''],
-    ['null', 'null', ''],
-  ])('a body with %s is refused with a pointer to the error', async (_, body, pointer) => {
-    const problem = await expectProblem(
-      await testApp().request('/hello/Ada', put(body)),
-      400,
-      'invalid-birthday',
-    )
-    expect(problem.errors).toEqual([{ pointer, detail: expect.any(String) }])
-  })
-
-  test('today and later dates are refused, yesterday is not', async () => {
-    const there = Temporal.PlainDate.from('2028-02-29')
-    const app = testApp({ currentDay: () => there })
-    const send = (date: Temporal.PlainDate) =>
-      app.request('/hello/Ada', put({ dateOfBirth: `${date}` }))
-    await expectProblem(await send(there), 400, 'invalid-birthday')
-    await expectProblem(await send(there.add({ days: 1 })), 400, 'invalid-birthday')
-    expect((await send(there.subtract({ days: 1 }))).status).toBe(204)
-  })
-
-  test('a body that is not JSON, not declared as JSON, or too large is refused', async () => {
-    const app = testApp()
-    await expectProblem(await app.request('/hello/Ada', put('{"dateOf')), 400, 'malformed-json')
-    await expectProblem(await app.request('/hello/Ada', put('')), 400, 'malformed-json')
+    await expectProblem(await app.request(EXAMPLE.path, put('{')), 400, 'malformed-json')
+    await expectProblem(await app.request(EXAMPLE.path, put('')), 400, 'malformed-json')
     await expectProblem(
-      await app.request(
-        '/hello/Ada',
-        put({ dateOfBirth: '2000-01-01' }, { 'Content-Type': 'text/plain' }),
-      ),
+      await app.request(EXAMPLE.path, put(EXAMPLE.body, { 'Content-Type': 'text/plain' })),
       415,
       'unsupported-media-type',
     )
     await expectProblem(
       await app.request(
-        '/hello/Ada',
-        put(`"${'x'.repeat(20_000)}"`, { ...json, 'Content-Length': '20002' }),
+        EXAMPLE.path,
+        put(`"${'x'.repeat(20_000)}"`, { 'Content-Length': '20002' }),
       ),
       413,
       'body-too-large',
     )
   })
 
-  test('application/json may have parameters', async () => {
+  test('that is application/json may have parameters', async () => {
     const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
-    const response = await testApp().request(
-      '/hello/Ada',
-      put({ dateOfBirth: '2000-01-01' }, headers),
-    )
+    const response = await testApp().request(EXAMPLE.path, put(EXAMPLE.body, headers))
     expect(response.status).toBe(204)
   })
 })
 
 describe('every path', () => {
   test('that does not exist gets a 404 problem', async () => {
-    for (const path of ['/nope', '/hello', '/hello/', '/hello/a/b', '/assets/none.js', '/HC']) {
+    for (const path of ['/nope', `${EXAMPLE.path}/more/`, '/assets/none.js', '/HC']) {
       await expectProblem(await testApp().request(path), 404, 'unknown-path')
     }
   })
@@ -150,7 +53,7 @@ describe('every path', () => {
       '/openapi.json': { get: {} },
     }
     for (const [path, operations] of Object.entries(paths)) {
-      const response = await app.request(path.replace('{username}', 'Ada'), { method: 'PATCH' })
+      const response = await app.request(path.replace(/\{\w+\}/g, 'Ada'), { method: 'PATCH' })
       await expectProblem(response, 405, 'method-not-allowed')
       const methods = Object.keys(operations).filter((key) => key !== 'parameters')
       const allowed = methods.flatMap((method) =>
@@ -207,13 +110,13 @@ describe('tokens', () => {
   const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
 
   test('write allows everything, read only reading', async () => {
-    const init = put({ dateOfBirth: '2000-01-01' }, { ...json, ...bearer(writer.token) })
-    expect((await app.request('/hello/Ada', init)).status).toBe(204)
+    const init = put(EXAMPLE.body, bearer(writer.token))
+    expect((await app.request(EXAMPLE.path, init)).status).toBe(204)
     for (const { token } of [reader, writer]) {
-      expect((await app.request('/hello/Ada', { headers: bearer(token) })).status).toBe(200)
+      expect((await app.request(EXAMPLE.path, { headers: bearer(token) })).status).toBe(200)
     }
-    const refused = put({ dateOfBirth: '2000-01-01' }, { ...json, ...bearer(reader.token) })
-    const response = await app.request('/hello/Ada', refused)
+    const refused = put(EXAMPLE.body, bearer(reader.token))
+    const response = await app.request(EXAMPLE.path, refused)
     expect(response.headers.get('www-authenticate')).toContain('insufficient_scope')
     await expectProblem(response, 403, 'forbidden')
   })
@@ -224,7 +127,7 @@ describe('tokens', () => {
     ['an empty one', { Authorization: 'Bearer ' }],
     ['another scheme', { Authorization: `Basic ${btoa('a:b')}` }],
   ])('%s gets a 401 with a challenge', async (_, headers) => {
-    const response = await app.request('/hello/Ada', { headers: headers as Record<string, string> })
+    const response = await app.request(EXAMPLE.path, { headers: headers as Record<string, string> })
     expect(response.headers.get('www-authenticate')).toStartWith(`Bearer realm="${name}"`)
     await expectProblem(response, 401, 'unauthorized')
   })
@@ -244,7 +147,7 @@ describe('the log', () => {
       'X-Request-Id': 'mine-1',
       'X-Amzn-Trace-Id': 'Root=1-67891233-abcdef012345678912345678',
     }
-    const response = await app.request('/hello/Ada', { headers })
+    const response = await app.request(EXAMPLE.path, { headers })
     expect(response.headers.get('x-request-id')).toBe('mine-1')
     // A rollout's probe tells releases apart by it, even in failures.
     expect(response.headers.get('x-release')).toBe('release')
@@ -254,7 +157,7 @@ describe('the log', () => {
         requestId: 'mine-1',
         traceId: 'Root=1-67891233-abcdef012345678912345678',
         method: 'GET',
-        route: '/hello/:username',
+        route: EXAMPLE.route,
         status: 404,
         durationMs: expect.any(Number),
         bytes: (await response.text()).length,
@@ -279,13 +182,13 @@ describe('the log', () => {
 
   test('has the internal error; the response does not', async () => {
     const log = memoryLog()
-    const store = {
-      ...memoryStore(),
-      birthdayOf: async () => {
+    const records = {
+      ...createMemoryStore(),
+      get: async () => {
         throw new UnreadableRecord(`${name}:v1:key`)
       },
     }
-    const response = await testApp({ log, store }).request('/hello/Ada')
+    const response = await testApp({ log, records }).request(EXAMPLE.path)
     const problem = await expectProblem(response, 500, 'internal-error')
     expect(JSON.stringify(problem)).not.toContain(`${name}:v1`)
     const { err, requestId } = log.lines[0] as unknown as { err: Error; requestId: unknown }
@@ -296,10 +199,9 @@ describe('the log', () => {
   test('has no user name in any line, whatever goes wrong', async () => {
     const log = memoryLog()
     const app = testApp({ log })
-    await app.request('/hello/Xaviera', put({ dateOfBirth: '2999-01-01' }))
-    await app.request('/hello/Xaviera', put('{'))
-    await app.request('/hello/Xaviera', put({ dateOfBirth: '2000-01-01' }))
-    await app.request('/hello/Xaviera/more')
+    const { path } = canary.readNothing(canary.keyOf('Xaviera', 0))
+    for (const body of ['{}', '{', EXAMPLE.body]) await app.request(path, put(body))
+    await app.request(`${path}/more`)
     expect(log.lines).toHaveLength(4)
     expect(JSON.stringify(log.lines)).not.toContain('Xaviera')
   })

@@ -1,16 +1,11 @@
-import { describe, expect, spyOn, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
-import { memoryLog, noMetrics, testApp } from '../../lab/support/app.ts'
-
-const put = (body: unknown, headers: Record<string, string> = {}) => ({
-  method: 'PUT',
-  headers: { 'Content-Type': 'application/json', ...headers },
-  body: typeof body === 'string' ? body : JSON.stringify(body),
-})
+import { EXAMPLE } from '../../../src/domain/terms.ts'
+import { memoryLog, noMetrics, put, testApp } from '../../lab/support/app.ts'
 
 /** A body of `bytes` bytes that is well-formed. */
 const padded = (bytes: number) => {
-  const body = '{"dateOfBirth":"2000-01-01"}'
+  const { body } = EXAMPLE
   return body + ' '.repeat(bytes - body.length)
 }
 
@@ -20,61 +15,14 @@ test.each(INHERITED)("/assets/%s is not looked up in an object's prototype", asy
   expect((await testApp().request(`/assets/${name}`)).status).toBe(404)
 })
 
-describe('a name', () => {
-  const marks = (count: number) => `a${'\u0301\u0323'.repeat(count / 2)}`
-
-  test('that is too long is refused before it is normalised, which takes 250 ms for 15 kB of marks', async () => {
-    using normalize = spyOn(String.prototype, 'normalize')
-    const { status } = await testApp().request(`/hello/${encodeURIComponent(marks(2500))}`)
-    expect(status).toBe(400)
-    expect(normalize).not.toHaveBeenCalled()
-    await testApp().request('/hello/Ada')
-    expect(normalize).toHaveBeenCalled()
-  })
-
-  test('may have marks, and with them as many characters as 64 letters with three each need', async () => {
-    const names = [`a${'\u0323\u0301'.repeat(100)}`, 'ก\u0e34\u0e48\u0e4c'.repeat(64)]
-    for (const name of names) {
-      const response = await testApp().request(`/hello/${encodeURIComponent(name)}`)
-      expect(response.status).toBe(404)
-    }
-  })
-
-  test.each([
-    ['a blank that is a letter', '\u3164'],
-    ['a filler', 'a\u115f'],
-    ['a filler of half the width', '\uffa0b'],
-    ['an invisible mark', 'a\u034f'],
-    ['a variation selector', 'a\ufe0f'],
-    ['a Mongolian variation selector', '\u1820\u180b'],
-    ['a variation selector of the supplement', 'a\u{e0100}'],
-    ['an invisible vowel', '\u1780\u17b4'],
-    ['a joiner', 'a\u200d'],
-    ['a soft hyphen', 'a\u00adb'],
-  ])('with %s is refused', async (_, name) => {
-    const response = await testApp().request(
-      `/hello/${encodeURIComponent(name)}`,
-      put({ dateOfBirth: '2000-01-01' }),
-    )
-    expect(response.status).toBe(400)
-  })
-
-  test('may be one that looks like another: they are two users', async () => {
-    const app = testApp()
-    await app.request('/hello/Ada', put({ dateOfBirth: '2000-01-01' }))
-    // Its first letter is Cyrillic.
-    expect((await app.request(`/hello/${encodeURIComponent('\u0410da')}`)).status).toBe(404)
-  })
-})
-
 describe('an answer is short, whatever was asked:', () => {
   test('the first errors, and how many more there are', async () => {
     const body = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`k${index}`, 1]))
-    const response = await testApp().request('/hello/Ada', put(body))
+    const response = await testApp().request(EXAMPLE.path, put(body))
     const { errors } = (await response.json()) as { errors: { detail: string }[] }
     expect(errors).toHaveLength(6)
-    // The date is missing, and 1,000 properties do not exist.
-    expect(errors.at(-1)).toEqual({ detail: 'and 996 more' })
+    // Besides the 1,000 properties that do not exist, some may be missing.
+    expect(errors.at(-1)).toEqual({ detail: expect.stringMatching(/^and 99\d more$/) })
   })
 
   test.each([
@@ -83,7 +31,7 @@ describe('an answer is short, whatever was asked:', () => {
     ['a thousand properties', Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [i, i]))],
     ['deep nesting', `${'['.repeat(8000)}${']'.repeat(8000)}`],
   ])('%s', async (_, body) => {
-    const response = await testApp().request('/hello/Ada', put(body))
+    const response = await testApp().request(EXAMPLE.path, put(body))
     expect(response.status).toBe(400)
     expect((await response.text()).length).toBeLessThan(2000)
   })
@@ -102,21 +50,21 @@ describe('the log has of a caller', () => {
     ['one that is not ASCII', 'Root=1-ü'],
   ])('not %s', async (_, id) => {
     const log = memoryLog()
-    await testApp({ log }).request('/hello/Ada', { headers: { 'X-Amzn-Trace-Id': id } })
+    await testApp({ log }).request(EXAMPLE.path, { headers: { 'X-Amzn-Trace-Id': id } })
     expect(log.lines).toMatchObject([{ event: 'request', traceId: undefined }])
   })
 
   test('a trace id with all its fields', async () => {
     const log = memoryLog()
     const id = 'Self=1-67891234-12456789abcdef012345678;Root=1-67891233-abcdef012345678912345678'
-    await testApp({ log }).request('/hello/Ada', { headers: { 'X-Amzn-Trace-Id': id } })
+    await testApp({ log }).request(EXAMPLE.path, { headers: { 'X-Amzn-Trace-Id': id } })
     expect(log.lines).toMatchObject([{ traceId: id }])
   })
 
   test('the route of a method that it does not allow', async () => {
     const log = memoryLog()
-    await testApp({ log }).request('/hello/Ada', { method: 'PATCH' })
-    expect(log.lines).toMatchObject([{ route: '/hello/:username', status: 405 }])
+    await testApp({ log }).request(EXAMPLE.path, { method: 'PATCH' })
+    expect(log.lines).toMatchObject([{ route: EXAMPLE.route, status: 405 }])
   })
 })
 
@@ -129,14 +77,14 @@ describe('a body', () => {
     const body = padded(bytes)
     const withLength = put(body, { 'Content-Length': String(bytes) })
     for (const init of [withLength, put(body)]) {
-      expect((await app.request('/hello/Ada', init)).status).toBe(status)
+      expect((await app.request(EXAMPLE.path, init)).status).toBe(status)
     }
   })
 })
 
 describe('every response', () => {
   test('forbids browsers to guess what it is', async () => {
-    for (const path of ['/', '/hc', '/hello/Ada', '/nope', '/openapi.json', '/assets/index.js']) {
+    for (const path of ['/', '/hc', EXAMPLE.path, '/nope', '/openapi.json', '/assets/index.js']) {
       const { headers } = await testApp().request(path)
       expect(headers.get('x-content-type-options')).toBe('nosniff')
     }
@@ -165,7 +113,7 @@ test('the metrics have seconds, and the log milliseconds, of the same time', asy
     ...noMetrics,
     request: (_: unknown, __: unknown, ___: unknown, took: number) => void seconds.push(took),
   }
-  await testApp({ log, metrics }).request('/hello/Ada')
+  await testApp({ log, metrics }).request(EXAMPLE.path)
   const [{ durationMs } = {}] = log.lines as unknown as { durationMs: number }[]
   expect(durationMs).toBeGreaterThan(0)
   expect((seconds[0] ?? 0) * 1000).toBeCloseTo(durationMs ?? 0, 2)
@@ -176,7 +124,7 @@ describe('a token', () => {
 
   test.each(['Bearer', 'bearer', 'BEARER'])('is accepted after %s', async (scheme) => {
     const app = testApp({ tokens: parseTokenHashes(entry) })
-    const response = await app.request('/hello/Ada', {
+    const response = await app.request(EXAMPLE.path, {
       headers: { Authorization: `${scheme} ${token}` },
     })
     expect(response.status).toBe(404)
@@ -188,8 +136,8 @@ describe('a token', () => {
       const both = [entry, entry.replace('read:', 'write:')]
       if (order === 'write first') both.reverse()
       const app = testApp({ tokens: parseTokenHashes(both.join()) })
-      const init = put({ dateOfBirth: '2000-01-01' }, { Authorization: `Bearer ${token}` })
-      expect((await app.request('/hello/Ada', init)).status).toBe(204)
+      const init = put(EXAMPLE.body, { Authorization: `Bearer ${token}` })
+      expect((await app.request(EXAMPLE.path, init)).status).toBe(204)
     },
   )
 })

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import calculateSlot from 'cluster-key-slot'
-import type { Store } from '../../../src/domain/store.ts'
-import { birthdayKey } from '../../../src/domain/store.ts'
-import { name } from '../../lab/support/executable.ts'
+import type { KeyValueStore } from '../../../src/store/key-value.ts'
 import { end, eventually } from '../../lab/support/process.ts'
 import { type RedisServer, startCluster } from '../../lab/support/redis.ts'
 import { redisStore } from '../../lab/support/store.ts'
+import { keyOf } from './contract.ts'
 
-const USERS = 2000
+const KEYS = 2000
 const LOOPS = 64
 
 interface Failure {
@@ -16,15 +15,15 @@ interface Failure {
   at: number
 }
 
-function userInSlots(first: number, last: number): string {
+function keyInSlots(first: number, last: number): string {
   for (let index = 0; ; index++) {
-    const slot = calculateSlot(birthdayKey(name(index)))
-    if (slot >= first && slot <= last) return name(index)
+    const slot = calculateSlot(keyOf(`${index}`))
+    if (slot >= first && slot <= last) return keyOf(`${index}`)
   }
 }
 
-/** Saves and reads the birthdays of USERS users from LOOPS loops at once, each user in one loop only. */
-function load(store: Store) {
+/** Sets and reads KEYS keys from LOOPS loops at once, each key in one loop only. */
+function load(store: KeyValueStore) {
   const failures: Failure[] = []
   const wrong: string[] = []
   let operations = 0
@@ -40,15 +39,15 @@ function load(store: Store) {
 
   const loops = Array.from({ length: LOOPS }, async (_, loop) => {
     for (let round = 0; running; round++) {
-      const user = name(loop + LOOPS * (round % Math.floor(USERS / LOOPS)))
-      const date = Temporal.PlainDate.from('1900-01-01').add({ days: round % 40_000 })
+      const key = keyOf(`${loop + LOOPS * (round % Math.floor(KEYS / LOOPS))}`)
+      const value = `round ${round}`
       const before = failures.length
-      await attempt(() => store.saveBirthday(user, date))
+      await attempt(() => store.set(key, value))
       // Whether a refused write was kept is not known.
       if (failures.length > before) continue
       await attempt(async () => {
-        const found = String(await store.birthdayOf(user))
-        if (found !== String(date)) wrong.push(`${user}: saved ${date}, read ${found}`)
+        const found = await store.get(key)
+        if (found !== value) wrong.push(`${key}: set ${value}, read ${found}`)
       })
     }
   })
@@ -68,7 +67,7 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
   const stack = new AsyncDisposableStack()
   let cluster: Awaited<ReturnType<typeof startCluster>>
   let target: RedisServer | undefined
-  let store: Store
+  let store: KeyValueStore
   beforeAll(async () => {
     // A new primary has no replica that a write could wait for.
     const empty = waitReplicas === 0 ? 1 : 0
@@ -84,23 +83,22 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
   const idOf = async (server: RedisServer | undefined) =>
     String(await server?.client.call('CLUSTER', 'MYID'))
 
-  test('in a slot that is half moved, a new user is saved and read where the slot goes', async () => {
+  test('in a slot that is half moved, a new key is set and read where the slot goes', async () => {
     const [source, ...others] = cluster.servers.slice(0, 3)
     const [sourceId, targetId] = await Promise.all([idOf(source), idOf(target)])
-    const user = userInSlots(0, 5460)
-    const slot = calculateSlot(birthdayKey(user))
+    const key = keyInSlots(0, 5460)
+    const slot = calculateSlot(key)
     await target?.client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', sourceId)
     await source?.client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', targetId)
-    const date = Temporal.PlainDate.from('1815-12-10')
-    await store.saveBirthday(user, date)
-    expect(String(await store.birthdayOf(user))).toBe(String(date))
+    await store.set(key, 'value')
+    expect(await store.get(key)).toBe('value')
     expect(await source?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(0)
     expect(await target?.client.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(1)
     for (const server of [target, source, ...others]) {
       await server?.client.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId)
     }
-    expect(String(await store.birthdayOf(user))).toBe(String(date))
-    expect(await store.forgetBirthday(user)).toBe(true)
+    expect(await store.get(key)).toBe('value')
+    expect(await store.delete(key)).toBe(true)
   })
 
   test('1000 slots with their keys move to another primary: no operation fails, no answer is wrong', async () => {
@@ -126,7 +124,7 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     await eventually('the load runs', () => running.operations() > LOOPS)
     await cluster.servers[0]?.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     const cutAt = running.operations()
-    await eventually('the load goes on', () => running.operations() > cutAt + 2 * USERS)
+    await eventually('the load goes on', () => running.operations() > cutAt + 2 * KEYS)
     const { slowest } = await running.stop()
     console.log(
       `lost connections: ${running.failures.length} failed, slowest ${Math.round(slowest)} ms`,
@@ -144,9 +142,9 @@ describe.each([0, 1])('a cluster under load, waiting for %d replicas', (waitRepl
     const victim = cluster.servers[2]
     if (victim) await end(victim.child, 'SIGKILL')
     const killedAt = performance.now()
-    // Every user's birthday has been saved and read.
+    // Every key has been set and read.
     const isQuiet = () =>
-      running.operations() - (running.failures.at(-1)?.at ?? Infinity) > 2 * USERS
+      running.operations() - (running.failures.at(-1)?.at ?? Infinity) > 2 * KEYS
     await eventually('operations failed, and none of the latest has', isQuiet, {
       withinMs: 60_000,
       everyMs: 100,

@@ -2,9 +2,9 @@ import { expect, test } from 'bun:test'
 import { eventually, freePort } from '../../lab/support/process.ts'
 import { unreadyRedisStore } from '../../lab/support/store.ts'
 
-const ADA = Temporal.PlainDate.from('1815-12-10')
+const KEY = 'some:key'
 
-/** Speaks enough of Redis' protocol to be connected to, answers each write of a birthday with `onSave`, and counts them. */
+/** Speaks enough of Redis' protocol to be connected to, answers each write under KEY with `onSave`, and counts them. */
 function startFakeRedis(port: number, onSave: 'close' | 'ok') {
   let saves = 0
   const listener = Bun.listen({
@@ -14,7 +14,7 @@ function startFakeRedis(port: number, onSave: 'close' | 'ok') {
       data(socket, bytes) {
         for (const [command = ''] of bytes.toString().matchAll(/\*\d+\r\n(?:\$\d+\r\n.*\r\n)+/g)) {
           if (/\r\nhello\r\n/i.test(command)) socket.write('%1\r\n$4\r\nrole\r\n$6\r\nmaster\r\n')
-          else if (!/\r\nset\r\n.*:v1:/s.test(command)) socket.write('_\r\n')
+          else if (!/\r\nset\r\n.*some:key/s.test(command)) socket.write('_\r\n')
           else {
             saves++
             if (onSave === 'close') socket.terminate()
@@ -32,7 +32,7 @@ test('a write whose answer is lost is not sent again', async () => {
   using redis = startFakeRedis(port, 'close')
   const store = unreadyRedisStore(`127.0.0.1:${port}`)
   await eventually('it is connected', () => store.ping().then(() => true))
-  await expect(store.saveBirthday('Ada', ADA)).rejects.toThrow('Redis: ')
+  await expect(store.set(KEY, 'value')).rejects.toThrow('Redis: ')
   await eventually('it is connected again', () => store.ping().then(() => true))
   expect(redis.saves()).toBe(1)
   await store.close()
@@ -43,13 +43,13 @@ test('a write without a connection fails at once, and is not sent once there is 
   const store = unreadyRedisStore(`127.0.0.1:${port}`)
   const nothing = `nothing listens at 127.0.0.1:${port}`
   await eventually('it says why', async () => {
-    const error = await store.saveBirthday('Ada', ADA).catch((error: Error) => error)
+    const error = await store.set(KEY, 'value').catch((error: Error) => error)
     return error?.message.includes(nothing)
   })
   using redis = startFakeRedis(port, 'ok')
   await eventually('it is connected', () => store.ping().then(() => true))
   expect(redis.saves()).toBe(0)
-  await store.saveBirthday('Ada', ADA)
+  await store.set(KEY, 'value')
   expect(redis.saves()).toBe(1)
   await store.close()
 })

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { name } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
 import type { RedisConfig } from '../../../src/config/config.ts'
-import { storeBirthdaysIn } from '../../../src/domain/store.ts'
 import { openStore } from '../../../src/store/open.ts'
 import { memoryLog } from '../../lab/support/app.ts'
 import { eventually } from '../../lab/support/process.ts'
@@ -18,11 +17,12 @@ import {
 } from '../../lab/support/redis.ts'
 import { redisConfig, redisStore, unreadyRedisStore } from '../../lab/support/store.ts'
 import { makeCertificate } from '../../lab/support/tls.ts'
+import { keyOf } from './contract.ts'
 
 const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())
 
-const ADA = Temporal.PlainDate.from('1815-12-10')
+const [ADA, ALAN] = ['Ada', 'Alan'].map(keyOf) as [string, string]
 
 /** Why a store is not ready, when it has one reason for good. */
 async function reason(endpoint: string, options: Partial<RedisConfig> = {}): Promise<string> {
@@ -93,13 +93,11 @@ describe('a store is not ready', () => {
     await using replica = await replicaOf(primary)
     await inStep(replica)
     const store = await redisStore(primary.endpoint, { waitReplicas: 1 })
-    await eventually('the replica has a write', () =>
-      store.saveBirthday('Ada', ADA).then(() => true),
-    )
+    await eventually('the replica has a write', () => store.set(ADA, 'value').then(() => true))
     const demanding = unreadyRedisStore(primary.endpoint, { waitReplicas: 2 })
     const refused = '1 of 2 replicas have the write after 400 ms'
     await eventually('the one replica is told', async () => {
-      const error = await demanding.saveBirthday('Ada', ADA).catch((error: Error) => error)
+      const error = await demanding.set(ADA, 'value').catch((error: Error) => error)
       return error?.message.includes(refused)
     })
     await expect(demanding.ping()).rejects.toThrow(refused)
@@ -203,8 +201,8 @@ describe('in standalone mode and as a cluster, a store that cannot be reached sa
 
 describe('the permissions that src/README.md names', () => {
   const readme = readFileSync(join(root, 'src/README.md'), 'utf8')
-  const [, always = ''] = /`(~hello:\* [^`]*)`/.exec(readme) ?? []
-  const rules = always.replace('hello', name).split(' ')
+  const [, always = ''] = /`(~[\w-]+:\* [^`]*)`/.exec(readme) ?? []
+  const rules = always.replace(/[\w-]+/, name).split(' ')
   const grant = (server: RedisServer, ...more: string[]) =>
     server.client.call('ACL', 'SETUSER', name, 'on', '>s3cret', ...rules, ...more)
   const login = { username: name, password: 's3cret' }
@@ -213,9 +211,9 @@ describe('the permissions that src/README.md names', () => {
     const warn = spyOn(console, 'warn')
     const error = spyOn(console, 'error')
     const store = await redisStore(endpoint, { ...login, ...options })
-    await store.saveBirthday('Ada', ADA)
-    expect(String(await store.birthdayOf('Ada'))).toBe(String(ADA))
-    expect(await store.forgetBirthday('Ada')).toBe(true)
+    await store.set(ADA, 'value')
+    expect(await store.get(ADA)).toBe('value')
+    expect(await store.delete(ADA)).toBe(true)
     await store.close()
     expect([...warn.mock.calls, ...error.mock.calls]).toEqual([])
     warn.mockRestore()
@@ -250,37 +248,32 @@ test('a primary that becomes a replica fails no read, and writes go to the new p
   await using primary = await startRedis(QUICK_REPLICATION)
   await using other = await startRedis(QUICK_REPLICATION)
   using proxy = startProxy(primary.port)
-  const { records } = openStore(
+  const { records: store } = openStore(
     { stateDirectory: '', redis: redisConfig(`127.0.0.1:${proxy.port}`) },
     memoryLog(),
   )
-  const store = storeBirthdaysIn(records)
   await eventually('the store answers', () => store.ping().then(() => true))
-  await store.saveBirthday('Ada', ADA)
+  await store.set(ADA, 'value')
   let reading = true
   let reads = 0
   const reader = (async () => {
-    for (; reading; reads++) expect(String(await store.birthdayOf('Ada'))).toBe(String(ADA))
+    for (; reading; reads++) expect(await store.get(ADA)).toBe('value')
   })()
 
-  await other.client.set(
-    ...(await primary.client
-      .keys(`${name}:v1:*`)
-      .then(([key = '']) => [key, String(ADA)] as const)),
-  )
+  await other.client.set(ADA, 'value')
   await primary.client.replicaof('127.0.0.1', other.port)
   await inStep(primary)
   const before = reads
   let refused = 0
   await eventually('writes are refused for some time', async () => {
-    await store.saveBirthday('Alan', ADA).catch((error: Error) => {
+    await store.set(ALAN, 'value').catch((error: Error) => {
       expect(error.message).toStartWith('Redis: READONLY')
       refused++
     })
     return refused > 50 && reads > before + 50
   })
   proxy.target = other.port
-  await eventually('writes arrive', () => store.saveBirthday('Alan', ADA).then(() => true))
+  await eventually('writes arrive', () => store.set(ALAN, 'value').then(() => true))
   expect(await other.client.dbsize()).toBe(2)
   reading = false
   await reader

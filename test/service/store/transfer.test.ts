@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { birthdayKey, RECORDS } from '../../../src/domain/store.ts'
+import { name } from '../../../package.json'
 import type { ScannableStore } from '../../../src/store/key-value.ts'
 import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'
@@ -9,13 +9,19 @@ import { exportLines, importLines, type Total } from '../../../src/store/transfe
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { type RedisServer, startCluster, startRedis } from '../../lab/support/redis.ts'
 import { redisConfig } from '../../lab/support/store.ts'
+import { keyOf } from './contract.ts'
 
 const stack = new AsyncDisposableStack()
 afterAll(() => stack.disposeAsync())
 
 const COUNT = 5000
+const RECORDS = {
+  prefix: keyOf('v1:'),
+  isValid: (key: string, value: string) =>
+    key.startsWith(keyOf('v1:')) && !value.endsWith('-02-30'),
+}
 const entries = Array.from({ length: COUNT }, (_, index): [string, string] => [
-  birthdayKey(`user${index}`),
+  keyOf(`v1:user${index}`),
   String(Temporal.PlainDate.from('1900-01-01').add({ days: index })),
 ])
 
@@ -110,7 +116,7 @@ describe.each(names)('%s', (kind) => {
     const { text } = await exported(store, {
       between: () =>
         Promise.all(
-          Array.from({ length: 200 }, () => store.set(birthdayKey(`new${saved++}`), '2000-01-01')),
+          Array.from({ length: 200 }, () => store.set(keyOf(`v1:new${saved++}`), '2000-01-01')),
         ),
     })
     const target = (await open('SQLite')).store
@@ -124,7 +130,7 @@ describe.each(names)('%s', (kind) => {
     await fill(store)
     const target = (await open('SQLite')).store
     const { text } = await exported(store, { parts: 2 })
-    const cut = `${text}{"key":"hello:v1:`
+    const cut = `${text}{"key":"${name}:v1:`
     const incomplete = await failure(imported(cut, target))
     const [, position] = /incomplete after the position (\S+)$/.exec(incomplete) ?? []
     const rest = await exported(store, { from: position as string })
@@ -187,7 +193,7 @@ describe('what is not whole is refused, and nothing of its part written', () => 
 
   test('records that are not as they were written are counted', async () => {
     const { store } = await open('SQLite')
-    await store.set(birthdayKey('Ada'), '1815-12-10')
+    await store.set(keyOf('v1:Ada'), '1815-12-10')
     const { text } = await exported(store)
     const forgetful = { ...(await open('SQLite')).store, set: async () => {} }
     expect(await failure(imported(text, forgetful))).toStartWith('1 of 1 records are not as they')

@@ -1,5 +1,10 @@
 import { expect, test } from 'bun:test'
-import { createToken, entryOf, parseTokenHashes } from '../../../src/config/tokens.ts'
+import {
+  createToken,
+  entryOf,
+  fingerprintOf,
+  parseTokenHashes,
+} from '../../../src/config/tokens.ts'
 
 test('a new token is recognised by its entry, with its scope', () => {
   const reader = createToken('read')
@@ -40,4 +45,14 @@ test('a token that is listed twice has the scope write, in whichever order', () 
   const reading = entry.replace('write', 'read')
   for (const list of [`${entry},${reading}`, `${reading},${entry}`])
     expect(entryOf(token, parseTokenHashes(list) ?? [])?.scope).toBe('write')
+})
+
+test('a fingerprint tells the same secrets from others, whatever tokens are called and in which order they are', () => {
+  const [one, two] = [createToken('read', 'one').entry, createToken('write').entry]
+  const of = (list: string, password?: string) => fingerprintOf(parseTokenHashes(list), password)
+  const known = of(`${one},${two}`, 'secret')
+  expect(known).toMatch(/^[0-9a-f]{16}$/)
+  expect(of(`${two}:shop,${one}`, 'secret')).toBe(known)
+  const others = [of(one, 'secret'), of(`${one},${two}`, 'other'), of(`${one},${two}`), of('')]
+  expect(new Set([known, ...others]).size).toBe(5)
 })

@@ -64,10 +64,14 @@ export async function until(
   }
 }
 
-/** A port of loopback that nothing listens on now. */
+const given = new Set<number>()
+
+/** A port of loopback that nothing listens on now; each time another, since releases share a port without a word. */
 export function freePort(): number {
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const { port } = probe
   probe.stop(true)
+  if (given.has(port)) return freePort()
+  given.add(port)
   return port
 }

@@ -97,6 +97,12 @@ export const accountJson: Record<string, JsonAction> = {
     return { Version: 1 }
   },
 
+  DeleteParameter: (plane, input) => {
+    if (!accountOf(plane).values.delete(String(input.Name)))
+      throw new ApiError('ParameterNotFound', '')
+    return {}
+  },
+
   GetServiceQuota: (plane, input) => quotaOf(accountOf(plane).quotas, input),
   GetAWSDefaultServiceQuota: (plane, input) => quotaOf(accountOf(plane).defaultQuotas, input),
 
@@ -105,6 +111,12 @@ export const accountJson: Record<string, JsonAction> = {
       throw new ApiError('ResourceNotFoundException', `Could not find ${input.CertificateArn}.`)
     }
     return { Certificate: certificateOf(accountOf(plane).certificate, loadBalancerArn(plane)) }
+  },
+
+  DescribeUsers: (plane, input) => ({ Users: [userOf(plane, 'memorydb', String(input.UserName))] }),
+  UpdateUser: (plane, input) => {
+    const { Passwords } = input.AuthenticationMode as { Passwords: string[] }
+    return { User: setPasswords(plane, 'memorydb', String(input.UserName), Passwords) }
   },
 
   DescribeClusters: (plane, input) => {
@@ -169,6 +181,14 @@ export const accountQuery: Record<
   elasticache: {
     namespace: 'http://elasticache.amazonaws.com/doc/2015-02-02/',
     actions: {
+      DescribeUsers: (plane, query) => {
+        const user = userOf(plane, 'elasticache', query.text('UserId') ?? '')
+        return { Users: [user] }
+      },
+      ModifyUser: (plane, query) => {
+        const passwords = query.list('AuthenticationMode.Passwords')
+        return setPasswords(plane, 'elasticache', query.text('UserId') ?? '', passwords)
+      },
       DescribeReplicationGroups: (plane, query) => {
         const store = storeOf(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
         if (!store) {
@@ -229,6 +249,40 @@ function certificateOf(certificate: Certificate, balancer: string): Json {
 function storeOf(plane: ControlPlane, engine: Store['engine'], name: string): Store | undefined {
   const { store } = accountOf(plane)
   return store?.engine === engine && name === plane.group.name ? store : undefined
+}
+
+/** The service's user of the store. */
+function userOf(plane: ControlPlane, engine: Store['engine'], name: string) {
+  const store = storeOf(plane, engine, name)
+  if (!store) throw new ApiError('UserNotFoundFault', `User ${name} not found.`, 404)
+  const { passwords, modifying } = store
+  return {
+    [engine === 'memorydb' ? 'Name' : 'UserId']: name,
+    Status: modifying ? 'modifying' : 'active',
+    Authentication: { Type: 'password', PasswordCount: passwords.length },
+  }
+}
+
+/** Replaces all of its passwords, of which there may be two (User Guides, "Authenticating users with ACLs", "RBAC"). */
+function setPasswords(
+  plane: ControlPlane,
+  engine: Store['engine'],
+  name: string,
+  passwords: string[],
+) {
+  const store = storeOf(plane, engine, name)
+  if (store?.modifying)
+    throw new ApiError('InvalidUserStateFault', `User ${name} is being modified.`)
+  if (passwords.length < 1 || passwords.length > 2)
+    throw new ApiError('InvalidParameterValue', 'A user has one or two passwords.')
+  if (store) {
+    store.modifying = true
+    store.passwords = passwords
+    void (store.takeUp?.(passwords) ?? Promise.resolve()).then(() => {
+      store.modifying = false
+    })
+  }
+  return userOf(plane, engine, name)
 }
 
 const policyOf = (conditions: Record<string, string | string[]>): Json => ({

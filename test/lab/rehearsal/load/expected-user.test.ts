@@ -3,9 +3,11 @@ import { canary } from '../../../../scripts/lib/domain/canary.ts'
 import { NO_CANARY } from '../../../../scripts/lib/service.ts'
 import { ExpectedUser } from './expected-user.ts'
 
+const KEY = canary.keyOf('Ada', 0)
+
 describe.skipIf(canary === NO_CANARY)('the clients', () => {
   const answer = (value: string, now = new Date()) => {
-    const { path, body = '' } = canary.write('Ada', value)
+    const { path, body = '' } = canary.write(KEY, value)
     return canary.answer(path, body, now)
   }
 
@@ -13,15 +15,13 @@ describe.skipIf(canary === NO_CANARY)('the clients', () => {
     const values = Array.from({ length: 100 }, (_, turn) => canary.value(turn))
     const now = new Date()
     for (const value of values) {
-      const right = values.filter((each) =>
-        canary.read('Ada', each).isRight(answer(value), now, now),
-      )
+      const right = values.filter((each) => canary.read(KEY, each).isRight(answer(value), now, now))
       expect(right).toEqual([value])
     }
   })
 
   test('accept the last acknowledged write, and nothing older', () => {
-    const ada = new ExpectedUser(canary, 'Ada')
+    const ada = new ExpectedUser(canary, KEY)
     const first = ada.next(0)
     ada.written(first)
     const second = ada.next(0)
@@ -35,7 +35,7 @@ describe.skipIf(canary === NO_CANARY)('the clients', () => {
   })
 
   test('accept for a minute that a failed write takes effect late', () => {
-    const ada = new ExpectedUser(canary, 'Ada')
+    const ada = new ExpectedUser(canary, KEY)
     ada.written(ada.next(0))
     const lost = ada.next(0)
     ada.failed(lost)

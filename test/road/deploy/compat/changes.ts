@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { name } from '../../../../package.json'
+import { canary } from '../../../../scripts/lib/domain/canary.ts'
 import type { Config } from '../../../../src/config/config.ts'
 import type { KeyValueStore } from '../../../../src/store/key-value.ts'
 
@@ -45,58 +46,47 @@ const stricter = (isRefused: (body: string) => boolean): Change => ({
       : undefined,
 })
 
+/** Whether a body has one of the unusual values of the canary. */
+const isUnusual = (index: number) => (body: string) =>
+  body === canary.write('', canary.values.at(index) ?? '').body
+
 /** Every answer is passed through `edit`. */
 const answers = (edit: (response: Response, request: Request) => Promise<Response>): Change => ({
   answer: async (request, app) => edit(await app(request), request),
 })
 
-const DAY_MS = 86_400_000
-const days = (value: string): number => Date.parse(`${value}T00:00Z`) / DAY_MS
-const dateOf = (count: number): string => new Date(count * DAY_MS).toISOString().slice(0, 10)
-const isDate = (value: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(value)
+/** Whether a change has written `text`: what the present release writes has no such beginning. */
+const isNew = (text: string): boolean => text.startsWith('v2 ')
+const newer = (value: string): string => `v2 ${value}`
+const either = (text: string): string => (isNew(text) ? text.slice(3) : text)
+const backwards = (text: string): string => [...text].reverse().join('')
 const same = (value: string): string => value
 
 /** Each makes it impossible to run this release after, before or beside the present one. */
 export const incompatible: Record<string, Change> = {
-  'another format': format(
-    (value) => JSON.stringify({ value }),
-    (text) => (isDate(text) ? text : JSON.parse(text).value),
-  ),
+  'another format': format(newer, either),
   'another format, and the old one is not read': format(
     (value) => `v2 ${value}`,
     (text) => text.slice(3),
   ),
-  'another separator': format(
-    (value) => value.replaceAll('-', '/'),
-    (text) => text.replaceAll('/', '-'),
+  'values backwards': format(backwards, backwards),
+  'a length before the value': format(
+    (value) => `v2 ${value.length} ${value}`,
+    (text) => (isNew(text) ? text.replace(/^v2 \d+ /, '') : text),
   ),
-  'days in place of a date': format(
-    (value) => String(days(value)),
-    (text) => (isDate(text) ? text : dateOf(Number(text))),
+  'a time beside the value': format(
+    (value) => `${value} at 12:00`,
+    (text) => text.replace(/ at 12:00$/, ''),
   ),
-  'seconds in place of a date': format(
-    (value) => String(days(value) * 86_400),
-    (text) => (isDate(text) ? text : dateOf(Number(text) / 86_400)),
+  'coded values': format(
+    (value) => newer(Buffer.from(value).toString('base64')),
+    (text) => (isNew(text) ? Buffer.from(text.slice(3), 'base64').toString() : text),
   ),
-  'a time beside the date': format(
-    (value) => `${value}T00:00Z`,
-    (text) => text.slice(0, 10),
-  ),
-  'compressed values': format(
-    (value) => btoa(value),
-    (text) => (isDate(text) ? text : atob(text)),
-  ),
-  'years without leading zeros': format(
-    (value) => value.replace(/^0+/, ''),
-    (text) => text.padStart(10, '0'),
-  ),
+  'values cut short when written': format((value) => value.slice(0, -1), same),
   'the old format is refused when read': format(same, () => {
     throw new Error('unreadable')
   }),
-  'a month and day swapped when written': format(
-    (value) => `${value.slice(0, 5)}${value.slice(8)}${value.slice(7, 8)}${value.slice(5, 7)}`,
-    same,
-  ),
+  'a value that is changed when written': format(backwards, same),
   'renamed keys': keys((key) => key.replace(':v1:', ':v2:')),
   'another hash of the key': keys((key) => `x:${Bun.SHA1.hash(key, 'hex')}`),
   'keys cut short': keys((key) => key.slice(0, 10)),
@@ -144,17 +134,17 @@ export const incompatible: Record<string, Change> = {
       }
     },
   },
-  'a stricter parser: no years before 1000': stricter((body) => body.includes('"0')),
-  'a stricter parser: no 29 February': stricter((body) => body.includes('-02-29')),
+  'a stricter parser: not the first unusual value': stricter(isUnusual(0)),
+  'a stricter parser: not the last unusual value': stricter(isUnusual(-1)),
   'a new required property': stricter((body) => !('consent' in JSON.parse(body))),
-  'names regardless of case': {
-    answer: (request, app) => app(new Request(request.url.toLowerCase(), request)),
+  'keys without their last character': {
+    answer: (request, app) => app(new Request(request.url.slice(0, -1), request)),
   },
   'another status for a write': answers(async (response) =>
     response.status === 204 ? new Response('{}', { status: 200 }) : response,
   ),
-  'other words': answers(
-    async (response) => new Response((await response.text()).replace('Hello', 'Hi'), response),
+  'another name of a property': answers(
+    async (response) => new Response((await response.text()).replace('":', 's":'), response),
   ),
   'a new version of the schema': {
     records(records, { stateDirectory }) {
@@ -204,26 +194,24 @@ export const compatible: Record<string, Change> = {
       request.method !== 'PUT'
         ? undefined
         : request.text().then((body) => {
-            const { dateOfBirth } = JSON.parse(body)
-            return app(new Request(request, { body: JSON.stringify({ dateOfBirth }) }))
+            const { more, ...known } = JSON.parse(body)
+            return app(new Request(request, { body: JSON.stringify(known) }))
           }),
   },
   'slower answers': answers(async (response) => {
     await Bun.sleep(2)
     return response
   }),
-  'both formats are read, the old one written': format(same, (text) =>
-    isDate(text) ? text : JSON.parse(text).value,
-  ),
+  'both formats are read, the old one written': format(same, either),
   'values are checked when read': format(same, (text) => {
-    if (!isDate(text)) throw new Error(text)
+    if (text === '') throw new Error('an empty value')
     return text
   }),
   'values are checked when written': format((value) => {
-    if (!isDate(value)) throw new Error(value)
+    if (value === '') throw new Error('an empty value')
     return value
   }, same),
-  'blanks are cut when read': format(same, (text) => text.trim()),
+  'values are copied when read': format(same, (text) => Buffer.from(text).toString()),
   'both keys are written, the old one read': {
     records: (records) => ({
       ...records,
@@ -299,10 +287,6 @@ export const compatible: Record<string, Change> = {
     },
   },
 }
-
-const isNew = (text: string): boolean => text.startsWith('v2 ')
-const newer = (value: string): string => `v2 ${value}`
-const either = (text: string): string => (isNew(text) ? text.slice(3) : text)
 
 /** How a format changes, from the present one: each can follow the one before, and be followed by it. */
 export const steps: Record<string, Change> = {

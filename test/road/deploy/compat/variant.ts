@@ -1,7 +1,6 @@
 /** The service from source with one planted change. Usage: bun variant.ts CHANGE PORT ENVIRONMENT */
 
 import { loadConfig } from '../../../../src/config/config.ts'
-import { storeBirthdaysIn } from '../../../../src/domain/store.ts'
 import { openStore } from '../../../../src/store/open.ts'
 import { memoryLog, testApp } from '../../../lab/support/app.ts'
 import { changes } from './changes.ts'
@@ -10,9 +9,9 @@ const [, , name = '', port, environment = ''] = process.argv
 const change = changes[name]
 if (!change) throw new Error(`no change is called ${name}`)
 const config = await loadConfig({ port: Number(port), environment }, process.env)
-const { records } = openStore(config, memoryLog())
-const store = storeBirthdaysIn(change.records?.(records, config) ?? records)
-const app = testApp({ store })
+const opened = openStore(config, memoryLog()).records
+const records = change.records?.(opened, config) ?? opened
+const app = testApp({ records })
 const serve = async (request: Request) => {
   const { url, method, headers } = request
   const body = method === 'PUT' ? await request.text() : null
@@ -22,6 +21,8 @@ Bun.serve({
   hostname: '127.0.0.1',
   port: config.port,
   development: false,
+  // Or Bun would share the port with whatever has it.
+  reusePort: false,
   fetch: (request) => change.answer?.(request, serve) ?? serve(request),
 })
-process.on('SIGTERM', () => void store.close().then(() => process.exit(0)))
+process.on('SIGTERM', () => void records.close().then(() => process.exit(0)))

@@ -1,6 +1,6 @@
 import { afterEach, expect, setSystemTime, test } from 'bun:test'
-import { daysUntilBirthday } from '../../../src/domain/birthday.ts'
-import { createCalendar } from '../../../src/domain/calendar.ts'
+import { daysUntilBirthday } from '../../../../src/domain/birthday.ts'
+import { createCalendar } from '../../../../src/domain/calendar.ts'
 
 afterEach(() => setSystemTime())
 

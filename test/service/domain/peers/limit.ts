@@ -6,9 +6,9 @@
 import { readFileSync } from 'node:fs'
 import calculateSlot from 'cluster-key-slot'
 import { Cluster, Redis } from 'ioredis'
-import { greeting, parseDate } from '../../../src/domain/birthday.ts'
-import { createCalendar } from '../../../src/domain/calendar.ts'
-import { birthdayKey } from '../../../src/domain/store.ts'
+import { greeting, parseDate } from '../../../../src/domain/birthday.ts'
+import { createCalendar } from '../../../../src/domain/calendar.ts'
+import { birthdayKey } from '../../../../src/domain/store.ts'
 
 const [, , listenPort, kind] = process.argv
 const { today, daysUntil } = createCalendar(() => Temporal.Now.plainDateISO('UTC'))

@@ -1,0 +1,128 @@
+import { describe, expect, spyOn, test } from 'bun:test'
+import { expectProblem, put, testApp } from '../../../lab/support/app.ts'
+
+/** No day of the calendar is special to these tests: it is always this one. */
+const today = () => Temporal.PlainDate.from('2026-11-30')
+
+describe('PUT, GET and DELETE /hello/<username>', () => {
+  test('a saved birthday is greeted, replaced and forgotten', async () => {
+    const app = testApp()
+    const birth = today().subtract({ years: 30 }).add({ days: 5 })
+    const saved = await app.request('/hello/Ada', put({ dateOfBirth: birth.toString() }))
+    expect(saved.status).toBe(204)
+    expect(await saved.text()).toBe('')
+    const greeted = await app.request('/hello/Ada')
+    expect(greeted.headers.get('content-type')).toBe('application/json')
+    expect(await greeted.json()).toEqual({ message: 'Hello, Ada! Your birthday is in 5 day(s)' })
+
+    await app.request('/hello/Ada', put({ dateOfBirth: today().subtract({ years: 1 }).toString() }))
+    expect(await (await app.request('/hello/Ada')).json()).toEqual({
+      message: 'Hello, Ada! Happy birthday!',
+    })
+
+    expect((await app.request('/hello/Ada', { method: 'DELETE' })).status).toBe(204)
+    await expectProblem(await app.request('/hello/Ada', { method: 'DELETE' }), 404, 'unknown-user')
+    await expectProblem(await app.request('/hello/Ada'), 404, 'unknown-user')
+  })
+
+  test('names are case-sensitive and normalised', async () => {
+    const app = testApp()
+    await app.request(
+      `/hello/${encodeURIComponent('Zoe\u0308')}`,
+      put({ dateOfBirth: '2000-01-01' }),
+    )
+    expect((await app.request(`/hello/${encodeURIComponent('Zo\u00eb')}`)).status).toBe(200)
+    expect((await app.request(`/hello/${encodeURIComponent('zo\u00eb')}`)).status).toBe(404)
+  })
+
+  test.each([
+    'Ada1',
+    'Ada%20L',
+    '%F0%9F%91%A9',
+    'a%2Fb',
+    '%E0%A4%A',
+    'a'.repeat(65),
+    '%00',
+    '%CC%81',
+  ])('the user name %s is refused', async (name) => {
+    for (const init of [{}, put({ dateOfBirth: '2000-01-01' }), { method: 'DELETE' }]) {
+      const response = await testApp().request(`/hello/${name}`, init)
+      const problem = await expectProblem(response, 400, 'invalid-username')
+      expect(problem.errors).toEqual([{ parameter: 'username', detail: expect.any(String) }])
+    }
+  })
+
+  test.each([
+    ['a day that does not exist', { dateOfBirth: '2023-02-29' }, '/dateOfBirth'],
+    ['another format', { dateOfBirth: '20000101' }, '/dateOfBirth'],
+    ['a number', { dateOfBirth: 20000101 }, '/dateOfBirth'],
+    ['nothing', {}, '/dateOfBirth'],
+    ['an unknown property', { dateOfBirth: '2000-01-01', 'a/b~c': 1 }, '/a~1b~0c'],
+    ['an array', [], ''],
+    ['null', 'null', ''],
+  ])('a body with %s is refused with a pointer to the error', async (_, body, pointer) => {
+    const problem = await expectProblem(
+      await testApp().request('/hello/Ada', put(body)),
+      400,
+      'invalid-birthday',
+    )
+    expect(problem.errors).toEqual([{ pointer, detail: expect.any(String) }])
+  })
+
+  test('today and later dates are refused, yesterday is not', async () => {
+    const there = Temporal.PlainDate.from('2028-02-29')
+    const app = testApp({ currentDay: () => there })
+    const send = (date: Temporal.PlainDate) =>
+      app.request('/hello/Ada', put({ dateOfBirth: `${date}` }))
+    await expectProblem(await send(there), 400, 'invalid-birthday')
+    await expectProblem(await send(there.add({ days: 1 })), 400, 'invalid-birthday')
+    expect((await send(there.subtract({ days: 1 }))).status).toBe(204)
+  })
+})
+
+describe('a name', () => {
+  const marks = (count: number) => `a${'\u0301\u0323'.repeat(count / 2)}`
+
+  test('that is too long is refused before it is normalised, which takes 250 ms for 15 kB of marks', async () => {
+    using normalize = spyOn(String.prototype, 'normalize')
+    const { status } = await testApp().request(`/hello/${encodeURIComponent(marks(2500))}`)
+    expect(status).toBe(400)
+    expect(normalize).not.toHaveBeenCalled()
+    await testApp().request('/hello/Ada')
+    expect(normalize).toHaveBeenCalled()
+  })
+
+  test('may have marks, and with them as many characters as 64 letters with three each need', async () => {
+    const names = [`a${'\u0323\u0301'.repeat(100)}`, 'ก\u0e34\u0e48\u0e4c'.repeat(64)]
+    for (const name of names) {
+      const response = await testApp().request(`/hello/${encodeURIComponent(name)}`)
+      expect(response.status).toBe(404)
+    }
+  })
+
+  test.each([
+    ['a blank that is a letter', '\u3164'],
+    ['a filler', 'a\u115f'],
+    ['a filler of half the width', '\uffa0b'],
+    ['an invisible mark', 'a\u034f'],
+    ['a variation selector', 'a\ufe0f'],
+    ['a Mongolian variation selector', '\u1820\u180b'],
+    ['a variation selector of the supplement', 'a\u{e0100}'],
+    ['an invisible vowel', '\u1780\u17b4'],
+    ['a joiner', 'a\u200d'],
+    ['a soft hyphen', 'a\u00adb'],
+  ])('with %s is refused', async (_, name) => {
+    const response = await testApp().request(
+      `/hello/${encodeURIComponent(name)}`,
+      put({ dateOfBirth: '2000-01-01' }),
+    )
+    expect(response.status).toBe(400)
+  })
+
+  test('may be one that looks like another: they are two users', async () => {
+    const app = testApp()
+    await app.request('/hello/Ada', put({ dateOfBirth: '2000-01-01' }))
+    // Its first letter is Cyrillic.
+    expect((await app.request(`/hello/${encodeURIComponent('\u0410da')}`)).status).toBe(404)
+  })
+})
