@@ -1,10 +1,16 @@
-import { BODY_LIMIT_BYTES } from '../http/body.ts'
+import { REQUEST_TIMEOUT_SECONDS } from '../config/timeouts.ts'
+import { scopeTooNarrow, tokenMissing } from '../http/authorize.ts'
+import { BODY_LIMIT_BYTES, bodyLate, bodyTooLarge, malformedJson, notJson } from '../http/body.ts'
+import { internalError, storeUnavailable } from '../http/errors.ts'
 import { json, jsonSchema, problems, ref } from '../http/openapi.ts'
-import { Birthday, Greeting, Username } from './schemas.ts'
+import { invalidBirthday, invalidUsername, unknownUser } from './routes.ts'
+import { Birthday, Greeting, LETTERS, Username } from './schemas.ts'
 
 const tags = ['Birthdays']
 const read = [{}, { token: ['read'] }]
 const write = [{}, { token: ['write'] }]
+const badName = invalidUsername([{ parameter: 'username', detail: LETTERS }])
+const badDate = invalidBirthday([{ pointer: '/dateOfBirth', detail: 'missing' }])
 
 /** The part of the OpenAPI document that describes birthdays. */
 export const domainApi = {
@@ -29,13 +35,7 @@ export const domainApi = {
         security: read,
         responses: {
           200: json('The greeting, with the days until the next birthday.', 'Greeting'),
-          ...problems(
-            'invalid-username',
-            'unauthorized',
-            'unknown-user',
-            'internal-error',
-            'store-unavailable',
-          ),
+          ...problems(badName, tokenMissing(), unknownUser(), internalError(), storeUnavailable()),
         },
       },
       put: {
@@ -51,14 +51,16 @@ export const domainApi = {
         responses: {
           204: { description: 'Saved.' },
           ...problems(
-            'invalid-birthday',
-            'unauthorized',
-            'forbidden',
-            'request-timeout',
-            'body-too-large',
-            'unsupported-media-type',
-            'internal-error',
-            'store-unavailable',
+            badName,
+            badDate,
+            malformedJson(),
+            tokenMissing(),
+            scopeTooNarrow(),
+            bodyLate(REQUEST_TIMEOUT_SECONDS),
+            bodyTooLarge(),
+            notJson(),
+            internalError(),
+            storeUnavailable(),
           ),
         },
       },
@@ -70,12 +72,12 @@ export const domainApi = {
         responses: {
           204: { description: 'Forgotten.' },
           ...problems(
-            'invalid-username',
-            'unauthorized',
-            'forbidden',
-            'unknown-user',
-            'internal-error',
-            'store-unavailable',
+            badName,
+            tokenMissing(),
+            scopeTooNarrow(),
+            unknownUser(),
+            internalError(),
+            storeUnavailable(),
           ),
         },
       },

@@ -53,29 +53,31 @@ export function domainRoutes({
 }
 
 function usernameFrom(request: HonoRequest): string {
-  return parsed(
-    Username,
-    request.param('username'),
-    (errors) => new Problem('invalid-username', 'A user name has 1 to 64 letters.', { errors }),
-    () => ({ parameter: 'username' }),
-  )
+  return parsed(Username, request.param('username'), invalidUsername, () => ({
+    parameter: 'username',
+  }))
 }
 
 function dateFrom(body: unknown, today: Temporal.PlainDate): Temporal.PlainDate {
-  const invalid = (errors: Invalid[]) =>
-    new Problem('invalid-birthday', 'Send {"dateOfBirth":"YYYY-MM-DD"}, a day before today.', {
-      errors,
-    })
-  const { dateOfBirth } = parsed(Birthday, body, invalid, (path) => ({
+  const { dateOfBirth } = parsed(Birthday, body, invalidBirthday, (path) => ({
     pointer: jsonPointer(path),
   }))
   const date = parseDate(dateOfBirth) as Temporal.PlainDate
   if (Temporal.PlainDate.compare(date, today) >= 0) {
-    throw invalid([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
+    throw invalidBirthday([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
   }
   return date
 }
 
-function unknownUser(): Problem {
+export function invalidUsername(errors: Invalid[]): Problem {
+  return new Problem('invalid-username', 'A user name has 1 to 64 letters.', { errors })
+}
+
+export function invalidBirthday(errors: Invalid[]): Problem {
+  const detail = 'Send {"dateOfBirth":"YYYY-MM-DD"}, a day before today.'
+  return new Problem('invalid-birthday', detail, { errors })
+}
+
+export function unknownUser(): Problem {
   return new Problem('unknown-user', 'PUT a date of birth first.')
 }

@@ -7,7 +7,7 @@ const USERNAME_PATTERN = /^(?:\p{L}\p{M}*){1,64}$/u
 /** Before normalisation, whose cost grows with the square of a run of combining marks. */
 const USERNAME_CHARS_MAX = 256
 
-const LETTERS = '1 to 64 letters of any script, and nothing else'
+export const LETTERS = '1 to 64 letters of any script, and nothing else'
 
 export const Username = z
   .string()
@@ -28,7 +28,7 @@ export const Username = z
   })
 
 const DateOfBirth = z
-  .string('a date, YYYY-MM-DD')
+  .string({ error: ({ input }) => (input === undefined ? 'missing' : 'a date, YYYY-MM-DD') })
   .refine(
     (text) => parseDate(text) !== undefined,
     'a calendar date, YYYY-MM-DD, year 0001 or later',

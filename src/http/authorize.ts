@@ -14,19 +14,24 @@ export function authorize(
 ): void {
   if (!tokens) return
   const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
-  if (!token) throw refusal('unauthorized', 'Send Authorization: Bearer with a token.')
+  if (!token) throw tokenMissing()
   const granted = entryOf(token, tokens)
   if (!granted) {
     throw refusal('unauthorized', 'The service does not know this token.', 'invalid_token')
   }
   c.env.token = granted.label
   if (scope === 'write' && granted.scope !== 'write') {
-    throw refusal(
-      'forbidden',
-      'The token has the scope read; this requires write.',
-      'insufficient_scope',
-    )
+    throw scopeTooNarrow()
   }
+}
+
+export function tokenMissing(): Problem {
+  return refusal('unauthorized', 'Send Authorization: Bearer with a token.')
+}
+
+export function scopeTooNarrow(): Problem {
+  const detail = 'The token has the scope read; this requires write.'
+  return refusal('forbidden', detail, 'insufficient_scope')
 }
 
 /** With the challenge of RFC 6750. */

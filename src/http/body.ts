@@ -23,10 +23,7 @@ export function createBodyReader(timeoutSeconds: number): {
   discardBody: DiscardBody
 } {
   const inTime = createDeadline(timeoutSeconds * 1000)
-  const late = () => {
-    const detail = `The body must arrive within ${timeoutSeconds} s.`
-    return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
-  }
+  const late = () => bodyLate(timeoutSeconds)
   return {
     async jsonOf(request) {
       requireJson(request)
@@ -48,25 +45,21 @@ export function createBodyReader(timeoutSeconds: number): {
 
 function requireJson(request: HonoRequest): void {
   const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') {
-    throw new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
-      headers: { Accept: 'application/json' },
-    })
-  }
+  if (mediaType !== 'application/json') throw notJson()
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
+    throw malformedJson()
   }
 }
 
 async function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
-    if (Number(length) > BODY_LIMIT_BYTES) throw tooLarge()
+    if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge()
     return request.raw.text()
   }
   return chunkedText(request.raw)
@@ -81,7 +74,7 @@ async function chunkedText({ body }: Request): Promise<string> {
       const { done, value } = (await reader?.read()) ?? { done: true }
       if (done) return new TextDecoder().decode(Buffer.concat(chunks))
       size += value.byteLength
-      if (size > BODY_LIMIT_BYTES) throw tooLarge()
+      if (size > BODY_LIMIT_BYTES) throw bodyTooLarge()
       chunks.push(value)
     }
   } finally {
@@ -95,7 +88,22 @@ function refuseAborted(error: Error): never {
   throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
 }
 
-function tooLarge(): Problem {
+export function notJson(): Problem {
+  return new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
+    headers: { Accept: 'application/json' },
+  })
+}
+
+export function malformedJson(): Problem {
+  return new Problem('malformed-json', `The body must be JSON, as in ${EXAMPLE.body}.`)
+}
+
+export function bodyLate(timeoutSeconds: number): Problem {
+  const detail = `The body must arrive within ${timeoutSeconds} s.`
+  return new Problem('request-timeout', detail, { headers: { Connection: 'close' } })
+}
+
+export function bodyTooLarge(): Problem {
   return new Problem('body-too-large', `The body may have at most ${BODY_LIMIT_BYTES} bytes.`, {
     headers: { Connection: 'close' },
   })

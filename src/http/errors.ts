@@ -16,10 +16,18 @@ export function createErrorHandler(respond: Responder, discardBody: DiscardBody,
   function failure(error: Error, { env: { requestId } }: AppContext): Problem {
     if (error instanceof StoreUnavailable) {
       log.warn({ event: 'store-unavailable', requestId, reason: error.message })
-      const detail = 'The store did not answer in time; try again shortly.'
-      return new Problem('store-unavailable', detail, { headers: { 'Retry-After': '1' } })
+      return storeUnavailable()
     }
     log.error({ event: 'internal-error', requestId, err: error })
-    return new Problem('internal-error', 'The service failed; the request id is in its log.')
+    return internalError()
   }
+}
+
+export function storeUnavailable(): Problem {
+  const detail = 'The store did not answer in time; try again shortly.'
+  return new Problem('store-unavailable', detail, { headers: { 'Retry-After': '1' } })
+}
+
+export function internalError(): Problem {
+  return new Problem('internal-error', 'The service failed; the request id is in its log.')
 }

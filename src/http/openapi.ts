@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { name } from '../../package.json'
 import type { Release } from '../release.ts'
-import { type ProblemType, problemTypes } from './problem.ts'
+import type { Problem } from './problem.ts'
 
 const schemas = {
   Health: z.strictObject({ status: z.enum(['ok', 'starting', 'draining']) }),
@@ -45,7 +45,6 @@ export function openapiDocument(
       version: release.id,
       description: `${api.description} Errors are RFC 9457 problem documents; their \`instance\` is the request id, as in the log.`,
     },
-    servers: [{ url: '/' }],
     tags: [api.tag, { name: 'Service', description: 'For load balancers and operators.' }],
     paths: {
       ...api.paths,
@@ -58,8 +57,8 @@ export function openapiDocument(
             '`ok` from the first answer of the store since boot until the service begins to stop.',
           security: [],
           responses: {
-            200: json('Send requests.', 'Health'),
-            503: json('Starting or draining: send none.', 'Health'),
+            200: json('Send requests.', 'Health', { status: 'ok' }),
+            503: json('Starting or draining: send none.', 'Health', { status: 'draining' }),
           },
         },
       },
@@ -69,7 +68,16 @@ export function openapiDocument(
           operationId: 'version',
           summary: 'Which release runs here',
           security: [],
-          responses: { 200: json('The release.', 'Version') },
+          responses: {
+            200: json('The release.', 'Version', {
+              version: release.id,
+              commit: release.commit,
+              builtAt: release.builtAt,
+              environment: 'production',
+              instance: 'i-0123456789abcdef0',
+              bun: Bun.version,
+            }),
+          },
         },
       },
     },
@@ -92,23 +100,37 @@ export function openapiDocument(
   }
 }
 
-/** Problems of one status share one entry of the document. */
-export function problems(...types: ProblemType[]): Record<string, object> {
-  const entries = types.map((type) => {
-    const [status, title] = problemTypes[type]
+const REQUEST_ID = '0198c5a4-7f2e-7c31-9a55-3d1b8e6f2a90'
+
+/** The errors that an operation may answer with, by status, each with the very document that it is answered with. */
+export function problems(...all: Problem[]): Record<string, object> {
+  const byStatus = Object.groupBy(all, ({ status }) => status)
+  const entries = Object.entries(byStatus as Record<string, Problem[]>).map(([status, same]) => {
+    const examples = same.map((problem) => {
+      const value = problem.document(REQUEST_ID)
+      return [problem.type, { summary: value.title, value }] as const
+    })
     const headers = {
-      ...(status === 401 && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
-      ...(status === 503 && { 'Retry-After': { schema: { type: 'integer' } } }),
+      ...(status === '401' && { 'WWW-Authenticate': { schema: { type: 'string' } } }),
+      ...(status === '503' && { 'Retry-After': { schema: { type: 'integer' } } }),
     }
-    const content = { 'application/problem+json': { schema: ref('Problem') } }
-    return [String(status), { description: `${title} (\`${type}\`).`, headers, content }]
+    const content = {
+      'application/problem+json': {
+        schema: ref('Problem'),
+        ...(same.length > 1
+          ? { examples: Object.fromEntries(examples) }
+          : { example: examples[0]?.[1].value }),
+      },
+    }
+    const description = examples.map(([type, { summary }]) => `${summary} (\`${type}\`).`).join(' ')
+    return [status, { description, headers, content }]
   })
   return Object.fromEntries(entries)
 }
 
 /** A response with the schema of that name. */
-export function json(description: string, schema: string): object {
-  return { description, content: { 'application/json': { schema: ref(schema) } } }
+export function json(description: string, schema: string, example?: object): object {
+  return { description, content: { 'application/json': { schema: ref(schema), example } } }
 }
 
 export function ref(schema: string): object {

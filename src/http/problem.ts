@@ -1,3 +1,4 @@
+import { name } from '../../package.json'
 import { PROBLEMS as OF_THE_DOMAIN } from '../domain/terms.ts'
 
 /** RFC 9457: every error the service answers with, and nothing else; each as status and title. */
@@ -18,8 +19,6 @@ const PROBLEMS = {
 
 export type ProblemType = keyof typeof PROBLEMS
 
-export const problemTypes: Readonly<Record<ProblemType, readonly [number, string]>> = PROBLEMS
-
 export interface Invalid {
   pointer?: string
   parameter?: string
@@ -34,5 +33,24 @@ export class Problem extends Error {
     readonly extra: { errors?: Invalid[]; headers?: Record<string, string> } = {},
   ) {
     super(detail)
+  }
+
+  get status(): number {
+    return PROBLEMS[this.type][0]
+  }
+
+  /** The document that answers the request with the id `instance`. */
+  document(instance: string) {
+    const { type, detail, status, extra } = this
+    const [, title] = PROBLEMS[type]
+    const { errors } = extra
+    return {
+      type: `urn:${name}:problem:${type}`,
+      title,
+      status,
+      detail,
+      instance,
+      ...(errors && { errors }),
+    }
   }
 }

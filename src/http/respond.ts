@@ -1,9 +1,8 @@
-import { name } from '../../package.json'
 import type { Config } from '../config/config.ts'
 import type { Health } from '../health.ts'
 import type { Release } from '../release.ts'
 import type { AppContext } from './exchange.ts'
-import { type Problem, problemTypes } from './problem.ts'
+import type { Problem } from './problem.ts'
 
 /** Builds every response of the service. */
 export interface Responder {
@@ -49,21 +48,11 @@ export function createResponder({
         'Content-Type': 'application/json',
         'Cache-Control': 'no-store',
       }),
-    problem(c, { type, detail, extra: { errors, headers } }) {
-      const [status, title] = problemTypes[type]
-      const body = JSON.stringify({
-        type: `urn:${name}:problem:${type}`,
-        title,
-        status,
-        detail,
-        instance: c.env.requestId,
-        ...(errors && { errors }),
-      })
-      return send(c, status, body, {
+    problem: (c, problem) =>
+      send(c, problem.status, JSON.stringify(problem.document(c.env.requestId)), {
         'Content-Type': 'application/problem+json',
         'Cache-Control': 'no-store',
-        ...headers,
-      })
-    },
+        ...problem.extra.headers,
+      }),
   }
 }

@@ -50,7 +50,7 @@ export function createRouter(
 export function unknownPath(c: AppContext): Problem {
   const { path } = c.req
   const shown = path.length > SHOWN_CHARS ? `${path.slice(0, SHOWN_CHARS)}…` : path
-  return new Problem('unknown-path', `There is no ${shown} here.`)
+  return new Problem('unknown-path', `There is no ${shown} here; /docs has what there is.`)
 }
 
 /** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */

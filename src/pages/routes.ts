@@ -51,6 +51,7 @@ export function pageRoutes(respond: Responder, openapi: object): Routes {
   return {
     '/': { GET: (c) => respondFile(c, pageFiles.index) },
     '/docs': { GET: (c) => respondFile(c, pageFiles.docs) },
+    '/docs/': { GET: (c) => respond.send(c, 308, null, { Location: '/docs' }) },
     '/openapi.json': { GET: (c) => respondContent(c, document) },
     '/assets/:name': {
       GET(c) {

@@ -15,7 +15,7 @@ const Results = z
 
 /**
  * The statement about an AMI that GitHub keeps for `repository` (OWNER/NAME) and that `gh` has verified: signed on a
- * runner of GitHub's by `workflow`, a URI with its branch. Throws `Stop` when there is none.
+ * runner of GitHub's by `workflow`, a URI with its branch, in a run of that branch. Throws `Stop` when there is none.
  */
 export async function attestation(
   ami: string,
@@ -36,6 +36,8 @@ export async function attestation(
       [
         ...['gh', 'attestation', 'verify', subject, '--repo', repository],
         ...['--cert-identity', workflow, '--deny-self-hosted-runners'],
+        // A workflow of another branch may call this one, and put into its run what it likes.
+        ...['--source-ref', workflow.slice(workflow.indexOf('@') + 1)],
         ...['--predicate-type', PREDICATE_TYPE, '--format', 'json'],
       ],
       { stdio: ['ignore', 'pipe', 'pipe'], env: process.env, timeout: LIMIT_MS },

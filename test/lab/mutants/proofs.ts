@@ -40,7 +40,11 @@ const binary = (...files: string[]): Proof => ({
 })
 
 /** In process: the others need the executable. */
-const SERVICE = ['test/service/unit/*.test.ts', 'test/service/http/{api,hostile}.test.ts']
+const SERVICE = [
+  'test/service/unit/*.test.ts',
+  'test/service/http/{api,hostile}.test.ts',
+  'test/service/domain/{unit,http}/*.test.ts',
+]
 
 /** What proves each file that decides something; the first whose pattern matches counts. */
 export const PROVEN: Proven[] = [

@@ -26,6 +26,12 @@ const cannotBake =
     : 'needs root on Linux, and Packer'
 sayWhatIsLeftOut(`a bake as ${NAME}`, cannotBake)
 
+const cannotRehearse = cannotBake ?? (process.env.ADOPT_REHEARSE ? undefined : 'not asked for')
+sayWhatIsLeftOut(
+  `a rehearsal as ${NAME}: ADOPT_REHEARSE=1 asks for it, which takes minutes`,
+  cannotRehearse,
+)
+
 const foldersOf = (path: string): string[] =>
   readdirSync(join(root, path), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -122,6 +128,12 @@ describe(`a clone adopted as ${NAME}`, () => {
       await succeeds('scripts/build')
       await succeeds('scripts/bake', '--local')
     },
+    TIMEOUT_MS,
+  )
+
+  test.skipIf(cannotRehearse !== undefined)(
+    'drops no request in a rehearsal',
+    async () => await succeeds('scripts/rehearse'),
     TIMEOUT_MS,
   )
 })

@@ -86,6 +86,7 @@ exit "$code"
       ...['--repo', 'acme/notes'],
       ...['--cert-identity', WORKFLOW],
       '--deny-self-hosted-runners',
+      ...['--source-ref', 'refs/heads/main'],
       ...['--predicate-type', 'https://slsa.dev/provenance/v1'],
       ...['--format', 'json'],
     ])

@@ -132,11 +132,13 @@ function load(token: string) {
   }
 }
 
+const NOBODY = canary.readNothing(canary.keyOf('Nobody', 0))
+
 /** What each instance answers to this token. */
 const statuses = async (token: string): Promise<number[]> =>
   await Promise.all(
     [...executables.values()].map(
-      async ({ url }) => (await fetch(`${url}/hello/Nobody`, bearer(token))).status,
+      async ({ url }) => (await fetch(url + NOBODY.path, bearer(token))).status,
     ),
   )
 

@@ -1,5 +1,20 @@
 import { describe, expect, spyOn, test } from 'bun:test'
+import { createToken, parseTokenHashes } from '../../../../src/config/tokens.ts'
+import { StoreUnavailable } from '../../../../src/store/key-value.ts'
+import { createMemoryStore } from '../../../../src/store/memory.ts'
 import { expectProblem, put, testApp } from '../../../lab/support/app.ts'
+
+interface OpenApi {
+  paths: Record<
+    string,
+    Record<string, { responses?: Record<string, { content?: Record<string, Examples> }> }>
+  >
+}
+
+interface Examples {
+  example?: { type: string }
+  examples?: Record<string, { value: { type: string } }>
+}
 
 /** No day of the calendar is special to these tests: it is always this one. */
 const today = () => Temporal.PlainDate.from('2026-11-30')
@@ -125,4 +140,59 @@ describe('a name', () => {
     // Its first letter is Cyrillic.
     expect((await app.request(`/hello/${encodeURIComponent('\u0410da')}`)).status).toBe(404)
   })
+})
+
+test('each error is answered as the example in the OpenAPI document says', async () => {
+  const [reader, writer] = [createToken('read'), createToken('write')]
+  const tokens = parseTokenHashes(`${reader.entry},${writer.entry}`)
+  const down = async () => {
+    throw new StoreUnavailable('down')
+  }
+  const broken = async () => {
+    throw new Error('broken')
+  }
+  const using = (verb: () => Promise<never>) => ({
+    records: { ...createMemoryStore(), get: verb, set: verb, delete: verb },
+  })
+  type Attempt = { app?: object; path?: string; headers?: object; body?: string }
+  const attempts: Record<string, Attempt> = {
+    'invalid-username': { path: '/hello/R2D2' },
+    'invalid-birthday': { body: '{}' },
+    'malformed-json': { body: '{' },
+    'unsupported-media-type': { headers: { 'Content-Type': 'text/plain' } },
+    'body-too-large': { headers: { 'Content-Length': '99999' } },
+    unauthorized: { app: { tokens } },
+    forbidden: { app: { tokens }, headers: { Authorization: `Bearer ${reader.token}` } },
+    'unknown-user': {},
+    'internal-error': { app: using(broken) },
+    'store-unavailable': { app: using(down) },
+  }
+  const document = (await (await testApp().request('/openapi.json')).json()) as OpenApi
+  let compared = 0
+  for (const [method, { responses }] of Object.entries(document.paths['/hello/{username}'] ?? {})) {
+    const contents = Object.values(responses ?? {}).flatMap(
+      ({ content }) => content?.['application/problem+json'] ?? [],
+    )
+    for (const { example, examples = {} } of contents) {
+      for (const value of example ? [example] : Object.values(examples).map((each) => each.value)) {
+        const type = value.type.split(':').at(-1) ?? ''
+        // Takes as long as it says: test/service/binary/abuse.test.ts waits for it.
+        if (type === 'request-timeout') continue
+        const {
+          app = {},
+          path = '/hello/Ada',
+          headers,
+          body = '{"dateOfBirth":"2000-01-01"}',
+        } = attempts[type] as Attempt
+        const response = await testApp(app).request(path, {
+          method: method.toUpperCase(),
+          headers: { 'Content-Type': 'application/json', ...headers },
+          ...(method === 'put' && { body }),
+        })
+        expect(await response.json()).toEqual({ ...value, instance: expect.any(String) })
+        compared++
+      }
+    }
+  }
+  expect(compared).toBe(20)
 })

@@ -1,10 +1,17 @@
+import { REQUEST_TIMEOUT_SECONDS } from '../config/timeouts.ts'
+import { scopeTooNarrow, tokenMissing } from '../http/authorize.ts'
+import { bodyLate, bodyTooLarge, malformedJson, notJson } from '../http/body.ts'
+import { internalError, storeUnavailable } from '../http/errors.ts'
 import { json, jsonSchema, problems, ref } from '../http/openapi.ts'
+import { invalidNote, invalidTitle, unknownNote } from './routes.ts'
 import { Note, Title } from './schemas.ts'
 
 const tags = ['Notes']
 const read = [{}, { token: ['read'] }]
 const write = [{}, { token: ['write'] }]
-const always = ['invalid-title', 'unauthorized', 'internal-error', 'store-unavailable'] as const
+const badTitle = invalidTitle([{ parameter: 'title', detail: 'lower-case letters' }])
+const badNote = invalidNote([{ pointer: '/text', detail: 'missing' }])
+const always = [badTitle, tokenMissing(), internalError(), storeUnavailable()]
 
 /** The part of the OpenAPI document that describes notes. */
 export const domainApi = {
@@ -27,7 +34,7 @@ export const domainApi = {
         operationId: 'readNote',
         summary: 'Read a note',
         security: read,
-        responses: { 200: json('The note.', 'Note'), ...problems(...always, 'unknown-note') },
+        responses: { 200: json('The note.', 'Note'), ...problems(...always, unknownNote()) },
       },
       put: {
         tags,
@@ -39,11 +46,12 @@ export const domainApi = {
           204: { description: 'Saved.' },
           ...problems(
             ...always,
-            'invalid-note',
-            'forbidden',
-            'request-timeout',
-            'body-too-large',
-            'unsupported-media-type',
+            badNote,
+            malformedJson(),
+            scopeTooNarrow(),
+            bodyLate(REQUEST_TIMEOUT_SECONDS),
+            bodyTooLarge(),
+            notJson(),
           ),
         },
       },
@@ -54,7 +62,7 @@ export const domainApi = {
         security: write,
         responses: {
           204: { description: 'Deleted.' },
-          ...problems(...always, 'forbidden', 'unknown-note'),
+          ...problems(...always, scopeTooNarrow(), unknownNote()),
         },
       },
     },

@@ -2,7 +2,7 @@ import type { HonoRequest } from 'hono'
 import type { Config } from '../config/config.ts'
 import { authorize } from '../http/authorize.ts'
 import { jsonPointer, parsed } from '../http/parse.ts'
-import { Problem } from '../http/problem.ts'
+import { type Invalid, Problem } from '../http/problem.ts'
 import type { Responder } from '../http/respond.ts'
 import type { Routes } from '../http/routes.ts'
 import { Note, Title } from './schemas.ts'
@@ -45,23 +45,21 @@ export function domainRoutes({
 }
 
 function titleFrom(request: HonoRequest): string {
-  return parsed(
-    Title,
-    request.param('title'),
-    (errors) => new Problem('invalid-title', 'Choose another title.', { errors }),
-    () => ({ parameter: 'title' }),
-  )
+  return parsed(Title, request.param('title'), invalidTitle, () => ({ parameter: 'title' }))
 }
 
 function textFrom(body: unknown): string {
-  return parsed(
-    Note,
-    body,
-    (errors) => new Problem('invalid-note', `Send ${EXAMPLE.body}.`, { errors }),
-    (path) => ({ pointer: jsonPointer(path) }),
-  ).text
+  return parsed(Note, body, invalidNote, (path) => ({ pointer: jsonPointer(path) })).text
 }
 
-function unknownNote(): Problem {
+export function invalidTitle(errors: Invalid[]): Problem {
+  return new Problem('invalid-title', 'Choose another title.', { errors })
+}
+
+export function invalidNote(errors: Invalid[]): Problem {
+  return new Problem('invalid-note', `Send ${EXAMPLE.body}.`, { errors })
+}
+
+export function unknownNote(): Problem {
   return new Problem('unknown-note', 'PUT it first.')
 }
