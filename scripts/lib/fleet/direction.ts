@@ -60,7 +60,9 @@ function stepsOf({ saved, refreshes, recorded }: GroupHistory): Step[] {
   const isChange = ({ status, desired }: Refresh): boolean =>
     status === 'Successful' && desired !== undefined
   const lastChange = oldestFirst.findLastIndex(isChange)
-  const isOnlyChange = oldestFirst.findIndex(isChange) === refreshes.length - 1
+  // The newest that was started by a rollout, all of which name a version, and record the one before.
+  const lastNamed = oldestFirst.findLastIndex(({ desired }) => desired !== undefined)
+  const isOnlyChange = oldestFirst.findIndex(isChange) === lastNamed
   let current = isOnlyChange ? recorded : undefined
   let before: Step | undefined
   return oldestFirst.map((refresh, index) => {

@@ -145,6 +145,20 @@ describe('what is no change', () => {
     expect(rolledBackReleases(history, release, [])).toEqual(['release 3'])
   })
 
+  test('the saved version, named by who only replaces instances after a rollback, undoes it no further', () => {
+    const history: GroupHistory = {
+      saved: 2,
+      present: [2],
+      refreshes: [
+        { id: 'recycle', status: 'Successful', desired: undefined },
+        refresh('Successful', 2),
+        refresh('RollbackSuccessful', 3),
+      ],
+      recorded: 2,
+    }
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
+  })
+
   test('a version of the same release that was rolled back condemns no release', () => {
     const sameRelease = (): string => 'release'
     const history: GroupHistory = {
