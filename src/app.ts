@@ -44,7 +44,7 @@ export function createApp(dependencies: AppDependencies): (request: Request) => 
       GET: (c) => respond.json(c, { status: health.status }, health.status === 'ok' ? 200 : 503),
     },
     '/version': { GET: (c) => respond.json(c, version) },
-    ...pageRoutes(respond, openapiDocument(release, domainApi)),
+    ...pageRoutes(respond, () => openapiDocument(release, domainApi)),
   } satisfies Routes
   return instrumented(
     createRouter(routes, createErrorHandler(respond, discardBody, log)),

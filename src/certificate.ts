@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { TlsConfig } from './config/config.ts'
+import { readSmallFile } from './config/secrets.ts'
 import type { Log } from './telemetry/log.ts'
 
 /** How often the file is compared with what is in use. */
@@ -15,7 +15,7 @@ export function watchCertificate(
   log: Log,
   every: (look: () => void, ms: number) => void = (look, ms) => setInterval(look, ms).unref(),
 ): { expiresAtSeconds: number } {
-  const used = new X509Certificate(readFileSync(certFile))
+  const used = new X509Certificate(readSmallFile(certFile))
   let seen = used.fingerprint256
   let expired = false
 
@@ -39,7 +39,7 @@ export function watchCertificate(
 /** Undefined while the file is being written. */
 function fingerprint(file: string): string | undefined {
   try {
-    return new X509Certificate(readFileSync(file)).fingerprint256
+    return new X509Certificate(readSmallFile(file)).fingerprint256
   } catch {
     return undefined
   }

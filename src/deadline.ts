@@ -51,7 +51,11 @@ export function createDeadline(
       const own = { dueAt: now() + ms, expire: () => reject(late()) }
       waiting.add(own)
       arm(ms)
-      promise.then(resolve, reject).then(() => waiting.delete(own))
+      const settled = (settle: (outcome: never) => void) => (outcome: unknown) => {
+        waiting.delete(own)
+        settle(outcome as never)
+      }
+      promise.then(settled(resolve), settled(reject))
     })
 }
 

@@ -3,6 +3,9 @@ import type { Config } from './config/config.ts'
 
 const TIMEOUT_MS = 2000
 
+/** Whatever listens there may say more. */
+const SHOWN_CHARS = 200
+
 /** Checks the health of the service on this machine; `report` is a line for humans. */
 export async function checkHealth({
   port,
@@ -19,7 +22,8 @@ export async function checkHealth({
       // The certificate names the host that others use, not this machine's loopback address.
       tls: { rejectUnauthorized: false },
     })
-    return { healthy: response.ok, report: `${url} ${response.status} ${await response.text()}` }
+    const body = (await response.text()).slice(0, SHOWN_CHARS)
+    return { healthy: response.ok, report: `${url} ${response.status} ${body}` }
   } catch (error) {
     return { healthy: false, report: `${url} ${(error as Error).message}` }
   }

@@ -1,77 +1,68 @@
+import { command, onSignal } from './signals.ts'
+
+// All else takes as long to load as the runtime, and signals do not wait for it.
+
 import { name } from '../package.json'
 import { ConfigError, describeConfig, loadConfig, loadListener } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
 import { embeddedText, release } from './release.ts'
-import { type Service, startService } from './service.ts'
+import { startService } from './service.ts'
 import { createLog } from './telemetry/log.ts'
+import { print, say, spelledOut } from './telemetry/terminal.ts'
 import { openTimeZone } from './time-zone.ts'
 import { transfer } from './transfer.ts'
-import { parseCommand, USAGE } from './usage.ts'
+import { type Command, USAGE } from './usage.ts'
 
 /** Exit codes, those of sysexits.h where it has one. */
 const EXIT = { ok: 0, failure: 1, usage: 2, config: 78 } as const
 
-/** Ctrl-C does not drain. */
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
-
-const command = parseCommand(Bun.argv.slice(2))
-switch (command.verb) {
-  case 'help':
-    console.log(USAGE)
-    break
-  case 'version':
-    console.log(`${name} ${release.id} built ${release.builtAt} bun ${Bun.version}`)
-    break
-  case 'sbom':
-    await printEmbedded('sbom.cdx.json')
-    break
-  case 'licenses':
-    await printEmbedded('licenses.txt')
-    break
-  case 'usage':
-    console.error(`${USAGE}\n\n${name}: ${command.reason}`)
-    process.exit(EXIT.usage)
-    break
-  case 'token': {
-    const { token, entry } = createToken(command.scope, command.label)
-    console.log(`token   ${token}\nTOKENS  ${entry}`)
-    break
-  }
-  case 'config': {
-    const { timezone } = await configured(loadConfig(command, process.env))
-    const { tzdata, from } = await openTimeZone(timezone)
-    console.log(describeConfig(process.env, command.environment))
-    console.log(`# TIMEZONE is by tzdata ${tzdata} of ${from}`)
-    break
-  }
-  case 'healthcheck': {
-    const config = await configured(loadListener(command, process.env))
-    const { healthy, report } = await checkHealth(config)
-    console.log(report)
-    process.exit(healthy ? EXIT.ok : EXIT.failure)
-    break
-  }
-  case 'export':
-  case 'import': {
-    const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
-    try {
-      await transfer(command.verb, command.from, config)
-    } catch (error) {
-      console.error(`${name}: ${(error as Error).message}`)
-      process.exit(EXIT.failure)
-    }
-    break
-  }
-  case 'serve':
-    await serve(command)
+try {
+  await run(command)
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exit(EXIT.failure)
 }
 
-async function printEmbedded(file: 'sbom.cdx.json' | 'licenses.txt') {
-  const text = await embeddedText(file)
-  if (text !== undefined) return process.stdout.write(text)
-  console.error(`${name}: run from source: only what scripts/build makes contains ${file}`)
-  process.exit(EXIT.failure)
+async function run(command: Command): Promise<void> {
+  switch (command.verb) {
+    case 'help':
+      return print(`${USAGE}\n`)
+    case 'version':
+      return print(`${name} ${release.id} built ${release.builtAt} bun ${Bun.version}\n`)
+    case 'sbom':
+      return print(await embeddedText('sbom.cdx.json'))
+    case 'licenses':
+      return print(await embeddedText('licenses.txt'))
+    case 'usage':
+      console.error(`${USAGE}\n`)
+      say(command.reason)
+      return process.exit(EXIT.usage)
+    case 'token': {
+      const { token, entry } = createToken(command.scope, command.label)
+      return print(`token   ${token}\nTOKENS  ${entry}\n`)
+    }
+    case 'config': {
+      const { timezone } = await configured(loadConfig(command, process.env))
+      const { tzdata, from } = await openTimeZone(timezone)
+      const settings = describeConfig(process.env, command.environment)
+      return print(`${settings}\n# TIMEZONE is by tzdata ${tzdata} of ${from}\n`)
+    }
+    case 'healthcheck': {
+      const config = await configured(loadListener(command, process.env))
+      const { healthy, report } = await checkHealth(config)
+      // Whoever asks reads the exit code: a full disk under the report makes nobody ill.
+      await print(`${spelledOut(report)}\n`).catch((error: Error) => say(error.message))
+      return process.exit(healthy ? EXIT.ok : EXIT.failure)
+    }
+    case 'export':
+    case 'import': {
+      const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
+      return transfer(command.verb, command.from, config)
+    }
+    case 'serve':
+      return serve(command)
+  }
 }
 
 async function configured<T>(loading: Promise<T>): Promise<T> {
@@ -79,47 +70,40 @@ async function configured<T>(loading: Promise<T>): Promise<T> {
     return await loading
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    for (const problem of error.problems) console.error(`${name}: ${problem}`)
+    error.problems.forEach(say)
     process.exit(EXIT.config)
   }
 }
 
 async function serve(command: { port: number; environment: string }): Promise<void> {
-  // A PID 1 gets only the signals that it handles. Before it serves, there is nothing to finish.
-  const leave = () => process.exit(EXIT.ok)
-  for (const signal of STOP_SIGNALS) process.on(signal, leave)
-  let service: Service | undefined
-  // From the beginning, or it would end the process; while that starts, the secrets have just been read.
-  process.on('SIGHUP', () => void service?.reload())
-
   const config = await configured(loadConfig(command, process.env))
   const { environment, instanceId: instance } = config
   const { log, flush } = createLog(config.logLevel, { environment, instance, release: release.id })
   process.on('exit', flush)
 
   const reread = () => loadConfig(command, process.env)
-  try {
-    service = await startService(config, log, reread)
-  } catch (error) {
-    console.error(`${name}: cannot start: ${error instanceof Error ? error.message : error}`)
-    process.exit(EXIT.failure)
-  }
+  const service = await startService(config, log, reread).catch((error: Error): never => {
+    throw new Error(`cannot start: ${error.message}`)
+  })
   log.info({ event: 'listening', url: service.url, admin: service.adminUrl })
   flush()
 
   let stopping = false
   const stop = async (signal: string, drainSeconds: number) => {
-    log.info({ event: 'stopping', signal, drainSeconds })
     // A second signal means that there is no load balancer to wait for.
-    if (stopping) return service.endDrain()
+    if (stopping) {
+      log.info({ event: 'drain-ended', signal })
+      return service.endDrain()
+    }
     stopping = true
+    log.info({ event: 'stopping', signal, drainSeconds })
     await service.stop(drainSeconds)
     log.info({ event: 'stopped' })
     process.exit(EXIT.ok)
   }
-  for (const signal of STOP_SIGNALS) {
-    process.on(signal, () => stop(signal, signal === 'SIGINT' ? 0 : config.drainSeconds))
-    process.off(signal, leave)
-  }
+  onSignal.SIGTERM = () => stop('SIGTERM', config.drainSeconds)
+  // Ctrl-C does not drain.
+  onSignal.SIGINT = () => stop('SIGINT', 0)
+  onSignal.SIGHUP = service.reload
   process.on('unhandledRejection', (err) => log.error({ event: 'unhandled-rejection', err }))
 }

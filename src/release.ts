@@ -12,7 +12,9 @@ export const release = {
 
 export type Release = typeof release
 
-/** A text that scripts/build embedded; undefined when run from source. */
-export function embeddedText(name: 'sbom.cdx.json' | 'licenses.txt'): Promise<string> | undefined {
-  return Bun.embeddedFiles.find((file) => 'name' in file && file.name === name)?.text()
+/** A text that scripts/build embedded. Throws when run from source. */
+export async function embeddedText(name: 'sbom.cdx.json' | 'licenses.txt'): Promise<string> {
+  const found = Bun.embeddedFiles.find((file) => 'name' in file && file.name === name)
+  if (!found) throw new Error(`run from source: only what scripts/build makes contains ${name}`)
+  return found.text()
 }

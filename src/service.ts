@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import Registry from 'prom-client/lib/registry.js'
 import { createAdminApp } from './admin.ts'
 import { createApp } from './app.ts'
 import { watchCertificate } from './certificate.ts'
@@ -17,12 +18,7 @@ import { answers, type KeyValueStore } from './store/key-value.ts'
 import { measured } from './store/measured.ts'
 import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
-import {
-  createMetrics,
-  createRegistry,
-  registerMachine,
-  registerSecrets,
-} from './telemetry/metrics.ts'
+import { addRuntime, createMetrics, registerMachine, registerSecrets } from './telemetry/metrics.ts'
 import { openTimeZone } from './time-zone.ts'
 import { warmUp } from './warm-up.ts'
 
@@ -52,9 +48,12 @@ const LATCH_FILE = 'store-reached'
 /** Each connection takes one; without any left, Bun tries over and over to accept the next, and says nothing. */
 const OPEN_FILES_MIN = 1024
 
+/** When the metrics of the runtime are added: loading them should not keep the first requests waiting. */
+const RUNTIME_METRICS_MS = 500
+
 /** How long a worker waits for its store before it listens; without one it still has to say so at /hc. */
 const FIRST_ANSWER_MS = 500
-const FIRST_ANSWER_PAUSE_MS = 5
+const FIRST_ANSWER_PAUSE_MS = 1
 
 /**
  * Opens the store and the listeners; `reread` reads the configuration again, for secrets that have changed. Throws when
@@ -66,7 +65,7 @@ export async function startService(
   reread: () => Promise<Config>,
 ): Promise<Service> {
   warnOfFewFiles(log)
-  const registry = createRegistry()
+  const registry = new Registry()
   const metrics = createMetrics(release, registry)
   const timeZone = await openTimeZone(config.timezone)
   registerMachine(registry, {
@@ -83,7 +82,7 @@ export async function startService(
     log,
     config.runtimeDirectory && join(config.runtimeDirectory, LATCH_FILE),
   )
-  const notify = await openNotify(config.notifySocket)
+  const notify = await openNotify(config.notifySocket, log)
   const app = createApp({
     config,
     release,
@@ -125,6 +124,8 @@ export async function startService(
     const entry = { id, address, release: release.id }
     discovery = startDiscovery(config.etcd, entry, followEndpoints, log)
   }
+
+  setTimeout(() => addRuntime(registry), RUNTIME_METRICS_MS).unref()
 
   notify('READY=1\nSTATUS=waiting for the store')
   void health.ready.then(() => notify(`STATUS=serving release ${release.id}`))

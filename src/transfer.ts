@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { name } from '../package.json'
 import type { Config } from './config/config.ts'
 import { RECORDS } from './domain/store.ts'
-import type { ScannableStore } from './store/key-value.ts'
+import { CannotGoOn, type ScannableStore } from './store/key-value.ts'
 import { createRedisStore } from './store/redis.ts'
 import { connectRedis } from './store/redis-client.ts'
-import { ServersChanged } from './store/redis-keys.ts'
 import { openSqlite } from './store/sqlite.ts'
-import { exportLines, importLines, type Total } from './store/transfer.ts'
+import { exportLines, importLines, PATIENCE_MS, type Total } from './store/transfer.ts'
+import { NotWritten, print, say } from './telemetry/terminal.ts'
 
 const PROGRESS_MS = 1000
 
@@ -25,7 +25,6 @@ export async function transfer(
   config: Config,
 ): Promise<void> {
   const store = open(verb, config)
-  const say = (text: string) => console.error(`${name}: ${text}`)
   const began = performance.now()
   let last = from
   let saidAt = began
@@ -38,14 +37,15 @@ export async function transfer(
   try {
     const total =
       verb === 'export'
-        ? await print(exportLines(store, RECORDS, { from, progress }))
+        ? await printAll(exportLines(store, RECORDS, { from, progress }))
         : await importLines(lines(Bun.stdin.stream()), store, RECORDS, { from, progress })
     const seconds = ((performance.now() - began) / 1000).toFixed(1)
     say(`${verb}: ${total.count} records in ${seconds} s, checksum ${total.checksum}`)
   } catch (error) {
     const { message } = error as Error
-    if (last === undefined || error instanceof ServersChanged)
-      throw new Error(`${verb}: ${message}`)
+    if (error instanceof NotWritten)
+      throw new Error(`${verb}: ${message}; an import of what was written says how to go on`)
+    if (last === undefined || error instanceof CannotGoOn) throw new Error(`${verb}: ${message}`)
     const again = {
       export: `${name} export --from ${last}`,
       import: `${name} export --from ${last} | ${name} import, or with the same input ${name} import --from ${last}`,
@@ -67,23 +67,21 @@ function open(verb: 'export' | 'import', { redis, stateDirectory }: Config): Sca
     throw new Error(`REDIS_ENDPOINT: is not set, and ${verb} needs it`)
   let said: string | undefined
   const failed = (reason: string) => {
-    if (reason !== said) console.error(`${name}: ${reason}`)
+    if (reason !== said) say(`${reason}; trying again, for ${PATIENCE_MS / 1000} s at most`)
     said = reason
   }
   return createRedisStore(connectRedis(redis, { failed, ready() {} }))
 }
 
-async function print(parts: AsyncGenerator<string, Total>): Promise<Total> {
-  const writer = Bun.stdout.writer()
+async function printAll(parts: AsyncGenerator<string, Total>): Promise<Total> {
   for (;;) {
     const { value, done } = await parts.next()
     if (done) return value
-    writer.write(value)
-    await writer.flush()
+    await print(value)
   }
 }
 
-/** The whole lines of `stream`. */
+/** The lines of `stream`, the last of which may be cut. */
 async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
@@ -93,4 +91,5 @@ async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string
     if (rest.length > LINE_MAX_CHARACTERS) throw new Error('a line is too long to be one of ours')
     yield* parts
   }
+  if (rest !== '') yield rest
 }

@@ -25,7 +25,7 @@ const FORMS = [
 export const USAGE = `usage: ${FORMS.map(([form = '', text]) => `${name} ${form.padEnd(22)}${text}`.trimEnd()).join('\n       ')}
 
 Settings come from the environment; see src/README.md or ${name} config.
-Exit codes: 0 stopped on request, 1 could not start, 2 wrong usage, 78 invalid settings.`
+Exit codes: 0 done, or stopped on request, 1 failed, 2 wrong usage, 78 invalid settings.`
 
 export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }

@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client'
+import Registry from 'prom-client/lib/registry.js'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { createToken, parseTokenHashes } from './config/tokens.ts'

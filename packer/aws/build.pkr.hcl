@@ -11,4 +11,10 @@ build {
     environment_vars = concat(local.environment, local.needs)
     execute_command  = local.as_root
   }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/usr/local/lib/app/packages.txt"
+    destination = var.packages
+  }
 }

@@ -22,6 +22,8 @@ locals {
     arch       = var.arch
     executable = var.executable_sha256
     sbom       = var.sbom_sha256
+    # Filled in by the plugin.
+    source-ami-created = "{{ .SourceAMICreationDate }}"
   }
 }
 

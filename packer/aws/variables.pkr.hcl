@@ -8,6 +8,11 @@ variable "sbom_sha256" {
   description = "Checksum of the executable's bill of materials, from dist/SHA256SUMS."
 }
 
+variable "packages" {
+  type        = string
+  description = "File for the list of what the image has installed."
+}
+
 variable "arch" {
   type        = string
   description = "Architecture of the executable and the image: arm64 or x64."

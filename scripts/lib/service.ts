@@ -21,8 +21,9 @@ export const service = {
     /** Says an instance that is about to stop, and answers everything else as ever. */
     isDraining: (body: string): boolean => fieldsOf(body).status === 'draining',
   },
-  /** Response header with the release that answered. */
+  /** Response headers with the release, and with the id of the instance, that answered. */
   releaseHeader: 'x-release',
+  instanceHeader: 'x-instance',
   version: {
     path: '/version',
     /** Which release answered, and on which instance; undefined unless the body names both. */

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { spelledOut } from '../telemetry/terminal.ts'
 import { misspelled } from './misspelled.ts'
-import { resolveSecret, shown } from './secrets.ts'
+import { readSmallFile, resolveSecret, shown } from './secrets.ts'
 import { type Endpoint, SETTINGS, type Setting, type SettingName } from './settings.ts'
 
 type Table = typeof SETTINGS
@@ -87,7 +87,7 @@ export function describeConfig(env: Environment, environment: string): string {
     const value = env[name] ?? fallbackOf(name, environment)
     if (value === undefined) return `# ${name} is not set`
     const { secret }: Setting<unknown> = SETTINGS[name]
-    return `${name}=${secret && !/^(file|ssm):/.test(value) ? '(a secret)' : value}`
+    return `${name}=${secret && !/^(file|ssm):/.test(value) ? '(a secret)' : spelledOut(value)}`
   }
   return NAMES.map(describe).join('\n')
 }
@@ -209,9 +209,9 @@ function unusableFiles(values: Values): string[] {
     const file = values[name]
     if (file === undefined) return undefined
     try {
-      return parse(readFileSync(file))
+      return parse(readSmallFile(file))
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+      const { message: reason } = error as Error
       problems.push(
         `${name}: got ${JSON.stringify(file)} (${reason}), expected a file with ${wants}`,
       )

@@ -286,7 +286,7 @@ function folder() {
 function parseTimeZone(text: string): string | undefined {
   if (!/^[A-Za-z][\w+/-]*$/.test(text)) return undefined
   try {
-    new Intl.DateTimeFormat('en', { timeZone: text })
+    Temporal.Now.plainDateISO(text)
     return text
   } catch {
     return undefined

@@ -18,15 +18,21 @@ export const LABEL = { pattern: /^[\w.-]{1,64}$/, wants: 'up to 64 letters, digi
 
 const ENTRY_PATTERN = /^(read|write):([0-9a-f]{64})(?::([\w.-]{1,64})(?::(\d{4}-\d\d-\d\d))?)?$/
 
+/** Clocks differ, and it is a day later elsewhere. */
+const DATE_AHEAD = { days: 1 }
+
 /**
  * The entries of `list`, `scope:sha256hex`, `scope:sha256hex:label` or `scope:sha256hex:label:date`, separated by commas
- * or white space; undefined when one is malformed, or there is none.
+ * or white space; undefined when one is malformed, or there is none. Throws when one has a date that cannot be, or a token
+ * comes twice.
  */
 export function parseTokenHashes(list: string): TokenHash[] | undefined {
-  const entries = list.split(/[\s,]+/).filter(Boolean)
-  const hashes = entries.flatMap((entry) => {
+  const entries = list.trim().split(/\s*,\s*|\s+/)
+  const hashes = entries.flatMap((entry, index): TokenHash[] => {
     const [, scope, hex, label, madeOn] = ENTRY_PATTERN.exec(entry) ?? []
     if (!scope || !hex) return []
+    if (madeOn && !canBe(madeOn))
+      throw new Error(`entry ${index + 1}: got the date ${madeOn}, expected a day up to today`)
     return [
       {
         scope: scope as Scope,
@@ -36,7 +42,22 @@ export function parseTokenHashes(list: string): TokenHash[] | undefined {
       },
     ]
   })
-  return hashes.length === entries.length && hashes.length > 0 ? hashes : undefined
+  if (hashes.length < entries.length) return undefined
+  const seen = new Set<string>()
+  for (const [index, { sha256 }] of hashes.entries()) {
+    if (seen.size === seen.add(sha256.toString('hex')).size)
+      throw new Error(`entry ${index + 1}: got a token that is there before, expected each once`)
+  }
+  return hashes
+}
+
+function canBe(date: string): boolean {
+  try {
+    const latest = Temporal.Now.plainDateISO('UTC').add(DATE_AHEAD)
+    return Temporal.PlainDate.compare(Temporal.PlainDate.from(date), latest) <= 0
+  } catch {
+    return false
+  }
 }
 
 /** A new random token and the entry that configures it; one with a label has today's date (UTC), too. */
@@ -46,12 +67,12 @@ export function createToken(scope: Scope, label?: string): { token: string; entr
   return { token, entry: `${scope}:${Bun.SHA256.hash(token, 'hex')}${named}` }
 }
 
-/** The entry of `token`, compared in constant time; of several, one with the scope write. */
+/** The entry of `token`, compared in constant time. */
 export function entryOf(token: string, hashes: readonly TokenHash[]): TokenHash | undefined {
   const presented = Bun.SHA256.hash(token)
   let found: TokenHash | undefined
   for (const each of hashes) {
-    if (timingSafeEqual(presented, each.sha256) && found?.scope !== 'write') found = each
+    if (timingSafeEqual(presented, each.sha256)) found = each
   }
   return found
 }

@@ -5,7 +5,7 @@ import { jsonPointer, parsed } from '../http/parse.ts'
 import { type Invalid, Problem } from '../http/problem.ts'
 import type { Responder } from '../http/respond.ts'
 import type { Routes } from '../http/routes.ts'
-import { greeting, parseDate } from './birthday.ts'
+import { greeting } from './birthday.ts'
 import { createCalendar } from './calendar.ts'
 import { Birthday, Username } from './schemas.ts'
 import type { Store } from './store.ts'
@@ -59,10 +59,9 @@ function usernameFrom(request: HonoRequest): string {
 }
 
 function dateFrom(body: unknown, today: Temporal.PlainDate): Temporal.PlainDate {
-  const { dateOfBirth } = parsed(Birthday, body, invalidBirthday, (path) => ({
+  const { dateOfBirth: date } = parsed(Birthday, body, invalidBirthday, (path) => ({
     pointer: jsonPointer(path),
   }))
-  const date = parseDate(dateOfBirth) as Temporal.PlainDate
   if (Temporal.PlainDate.compare(date, today) >= 0) {
     throw invalidBirthday([{ pointer: '/dateOfBirth', detail: `a day before today, ${today}` }])
   }

@@ -29,11 +29,13 @@ export const Username = z
 
 const DateOfBirth = z
   .string({ error: ({ input }) => (input === undefined ? 'missing' : 'a date, YYYY-MM-DD') })
-  .refine(
-    (text) => parseDate(text) !== undefined,
-    'a calendar date, YYYY-MM-DD, year 0001 or later',
-  )
   .meta({ format: 'date', description: 'A date before today.', examples: ['1815-12-10'] })
+  .transform((text, context) => {
+    const date = parseDate(text)
+    if (date) return date
+    context.addIssue('a calendar date, YYYY-MM-DD, year 0001 or later')
+    return z.NEVER
+  })
 
 export const Birthday = z.strictObject(
   { dateOfBirth: DateOfBirth },

@@ -27,7 +27,11 @@ export function createBodyReader(timeoutSeconds: number): {
   return {
     async jsonOf(request) {
       requireJson(request)
-      return parseJson(await inTime(bodyText(request).catch(refuseAborted), late))
+      try {
+        return JSON.parse(await inTime(bodyText(request), late))
+      } catch (error) {
+        throw refusal(error as Error)
+      }
     },
     async discardBody({ body }) {
       if (!body || body.locked) return
@@ -43,20 +47,21 @@ export function createBodyReader(timeoutSeconds: number): {
   }
 }
 
-function requireJson(request: HonoRequest): void {
-  const mediaType = request.header('content-type')?.split(';', 1)[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') throw notJson()
-}
+/** JSON has no other charset than UTF-8 (RFC 8259). */
+const JSON_TYPE = /^application\/json\s*(;(?!\s*charset\b)[^;]*|;\s*charset="?utf-8"?\s*)*$/i
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw malformedJson()
+/** Nothing here decompresses. */
+function requireJson(request: HonoRequest): void {
+  if (!JSON_TYPE.test(request.header('content-type') ?? '')) throw notJson()
+  const coding = request.header('content-encoding')
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') {
+    throw new Problem('unsupported-media-type', 'Send the body without Content-Encoding.', {
+      headers: { 'Accept-Encoding': 'identity' },
+    })
   }
 }
 
-async function bodyText(request: HonoRequest): Promise<string> {
+function bodyText(request: HonoRequest): Promise<string> {
   const length = request.header('content-length')
   if (length !== undefined) {
     if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge()
@@ -82,14 +87,23 @@ async function chunkedText({ body }: Request): Promise<string> {
   }
 }
 
-/** A client that disconnects is not a failure of the service. */
-function refuseAborted(error: Error): never {
-  if (error.name !== 'AbortError') throw error
-  throw new Problem('incomplete-body', 'The connection was closed before the whole body arrived.')
+/** What `error` is to whoever sent the body; a client that disconnects is not a failure of the service. */
+function refusal(error: Error): Error {
+  switch (error.name) {
+    case 'SyntaxError':
+      return malformedJson()
+    case 'AbortError':
+      return new Problem(
+        'incomplete-body',
+        'The connection was closed before the whole body arrived.',
+      )
+    default:
+      return error
+  }
 }
 
 export function notJson(): Problem {
-  return new Problem('unsupported-media-type', 'Send Content-Type: application/json.', {
+  return new Problem('unsupported-media-type', 'Send Content-Type: application/json, in UTF-8.', {
     headers: { Accept: 'application/json' },
   })
 }

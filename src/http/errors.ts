@@ -24,7 +24,7 @@ export function createErrorHandler(respond: Responder, discardBody: DiscardBody,
 }
 
 export function storeUnavailable(): Problem {
-  const detail = 'The store did not answer in time; try again shortly.'
+  const detail = 'The store does not answer in time, or refuses; try again shortly.'
   return new Problem('store-unavailable', detail, { headers: { 'Retry-After': '1' } })
 }
 

@@ -29,8 +29,7 @@ export function instrumented(
     metrics.request(method, route, status, milliseconds / 1000)
     // Good health checks arrive every few seconds for ever, and the metrics count them.
     const level = route === '/hc' && status === 200 ? 'debug' : 'info'
-    log[level]({
-      event: 'request',
+    log.request(level, {
       requestId,
       traceId: matching(request, 'x-amzn-trace-id', TRACE_ID_PATTERN),
       method,

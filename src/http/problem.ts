@@ -12,9 +12,9 @@ const PROBLEMS = {
   'method-not-allowed': [405, 'The path does not allow this method'],
   'request-timeout': [408, 'The body took too long to arrive'],
   'body-too-large': [413, 'The body is too large'],
-  'unsupported-media-type': [415, 'The body is not application/json'],
+  'unsupported-media-type': [415, 'The body is not plain application/json'],
   'internal-error': [500, 'Something went wrong'],
-  'store-unavailable': [503, 'The store does not answer'],
+  'store-unavailable': [503, 'The store is not available'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemType = keyof typeof PROBLEMS

@@ -25,7 +25,7 @@ export function createResponder({
   health,
   release,
 }: {
-  config: Pick<Config, 'tls'>
+  config: Pick<Config, 'instanceId' | 'tls'>
   health: Health
   release: Release
 }): Responder {
@@ -34,8 +34,9 @@ export function createResponder({
     if (req.raw.method !== 'HEAD') env.bytes = length
     else if (body !== null) headers['Content-Length'] = String(length)
     headers['X-Request-Id'] = env.requestId
-    // Lets a rollout's probe tell apart the releases that serve side by side.
+    // Let a rollout's probe tell apart the releases that serve side by side, and two images of one release.
     headers['X-Release'] = release.id
+    headers['X-Instance'] = config.instanceId
     headers['X-Content-Type-Options'] = 'nosniff'
     if (config.tls) headers['Strict-Transport-Security'] = 'max-age=31536000'
     if (health.status === 'draining') headers.Connection = 'close'

@@ -54,7 +54,7 @@ export function unknownPath(c: AppContext): Problem {
 }
 
 /** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */
-function pathOf(request: Request): string {
+export function pathOf(request: Request): string {
   return request.url.startsWith('/')
     ? getPath(new Request(`http://host${request.url}`))
     : getPath(request)

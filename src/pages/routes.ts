@@ -26,12 +26,12 @@ const PAGE_HEADERS = {
 }
 
 /**
- * The page to try the service, the API reference, and the OpenAPI document it shows: compressed once and kept; clients
- * that have them get 304.
+ * The page to try the service, the API reference, and the OpenAPI document it shows: made and compressed when first asked
+ * for, and kept; clients that have them get 304.
  */
-export function pageRoutes(respond: Responder, openapi: object): Routes {
+export function pageRoutes(respond: Responder, openapi: () => object): Routes {
   const contents = new Map<EmbeddedFile, Content>()
-  const document = contentOf(new TextEncoder().encode(JSON.stringify(openapi)), 'application/json')
+  let document: Content | undefined
 
   async function respondFile(c: AppContext, file: EmbeddedFile): Promise<Response> {
     const content =
@@ -52,7 +52,15 @@ export function pageRoutes(respond: Responder, openapi: object): Routes {
     '/': { GET: (c) => respondFile(c, pageFiles.index) },
     '/docs': { GET: (c) => respondFile(c, pageFiles.docs) },
     '/docs/': { GET: (c) => respond.send(c, 308, null, { Location: '/docs' }) },
-    '/openapi.json': { GET: (c) => respondContent(c, document) },
+    '/openapi.json': {
+      GET(c) {
+        document ??= contentOf(
+          new TextEncoder().encode(JSON.stringify(openapi())),
+          'application/json',
+        )
+        return respondContent(c, document)
+      },
+    },
     '/assets/:name': {
       GET(c) {
         const file = assetFiles.get(c.req.param('name') ?? '')

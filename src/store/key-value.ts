@@ -18,7 +18,7 @@ export interface ScannableStore extends KeyValueStore {
   /**
    * What is stored under keys that begin with `prefix`, a thousand entries at a time, each time with the position to go
    * on from; `from` is one of an earlier time. Something that is written or deleted meanwhile may be among them or not,
-   * and in Redis an entry may come twice. Throws when the servers changed since `from`, or meanwhile.
+   * and in Redis an entry may come twice. Throws `CannotGoOn` when `from` is not known, or the servers changed since then.
    */
   pages(prefix: string, from?: string): AsyncGenerator<{ entries: Entry[]; position: string }, void>
 }
@@ -33,6 +33,14 @@ export function answers(store: KeyValueStore): Promise<boolean> {
 
 /** The store did not answer, or not in time: an expected event, answered with 503. */
 export class StoreUnavailable extends Error {}
+
+/** An export or import ended, and there is no position to go on from. */
+export class CannotGoOn extends Error {}
+
+/** The store has no such position, or has it no longer. */
+export function unknownPosition(position = ''): CannotGoOn {
+  return new CannotGoOn(`the store has no position ${position}: begin again, without --from`)
+}
 
 /** The store holds a value that this release does not understand, and does not guess at. */
 export class UnreadableRecord extends Error {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { Cluster, Redis, ReplyError } from 'ioredis'
 import { name } from '../../package.json'
 import type { RedisConfig } from '../config/config.ts'
+import { readSmallFile } from '../config/secrets.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createReasons } from '../telemetry/reasons.ts'
 import {
@@ -72,7 +72,13 @@ export function connectRedis(config: RedisConfig, report: ConnectionReport): Red
   return {
     read: reads.operation,
     write: writes.operation,
-    keys: (prefix, from) => scanKeys(reads.client, prefix, from),
+    async *keys(prefix, from) {
+      try {
+        yield* scanKeys(reads.client, prefix, from)
+      } catch (error) {
+        reads.explain(error as Error)
+      }
+    },
     async ping() {
       const key = `${PROBE}:${crypto.randomUUID()}`
       await Promise.all([
@@ -94,6 +100,8 @@ const PROBE = `${name}:probe`
 interface Connection {
   client: Redis | Cluster
   operation(command: RedisCommand): Promise<unknown>
+  /** Throws `error`, or why there is no connection if that is what it says. */
+  explain(error: Error): never
   connected(): boolean
   close(): void
 }
@@ -143,14 +151,14 @@ function connect(config: RedisConfig, send: Send, report: ConnectionReport): Con
   })
   if (client instanceof Cluster) tellClusterErrors(client, words, failed)
   else tellErrors(client, words, failed)
-  /** Without a connection ioredis says only that it has none; the last connection error is the reason. */
-  const explain = (error: Error) => {
+  const explain = (error: Error): never => {
     if (!NO_CONNECTION.test(error.message)) throw error
     throw new Error(lastReason ?? `connecting to ${address}`, { cause: error })
   }
   const route = client instanceof Cluster ? clusterRoute(client, send) : routeTo(client)
   return {
     client,
+    explain,
     operation: batched(
       { ...route, refused: (...attempt) => route.refused(...attempt).catch(explain) },
       send,
@@ -263,7 +271,7 @@ function connectionOptions(config: RedisConfig) {
 }
 
 function tlsOptions(config: RedisConfig): { ca?: string } {
-  return config.tlsCaFile ? { ca: readFileSync(config.tlsCaFile, 'utf8') } : {}
+  return config.tlsCaFile ? { ca: readSmallFile(config.tlsCaFile).toString() } : {}
 }
 
 function backoff(attempt: number): number {

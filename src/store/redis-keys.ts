@@ -1,27 +1,28 @@
 import { Cluster, type Redis } from 'ioredis'
 import { NOT_SENT } from './batched.ts'
+import { CannotGoOn, unknownPosition } from './key-value.ts'
 
 const PAGE_KEYS = 1000
 
 /** A scan is complete only on the servers that it began on. */
-export class ServersChanged extends Error {
-  constructor() {
-    super('the servers, or their slots, are not those that the export began with: begin again')
-  }
-}
+const changed = () =>
+  new CannotGoOn(
+    'the servers, or their slots, are not those that the export began with: begin again',
+  )
 
-/**
- * The keys that begin with `prefix`, of one primary after the other. A position is a fingerprint of the servers and their
- * slots, the number of the server, and its cursor, which no other server would understand.
- */
+/** A fingerprint of the servers and their slots, the number of the server, and its cursor. */
+const POSITION = /^(\w+)\.(\d{1,4})\.(\d{1,20})$/
+
+/** The keys that begin with `prefix`, of one primary after the other: no other server would understand its cursor. */
 export async function* scanKeys(
   client: Redis | Cluster,
   prefix: string,
   from?: string,
 ): AsyncGenerator<{ keys: string[]; position: string }, void> {
   const { nodes, fingerprint } = await primaries(client)
-  const [before = fingerprint, first = '0', within = '0'] = from?.split('.') ?? []
-  if (before !== fingerprint) throw new ServersChanged()
+  const [, before, first, within = ''] = POSITION.exec(from ?? `${fingerprint}.0.0`) ?? []
+  if (before && before !== fingerprint) throw changed()
+  if (!before || Number(first) > nodes.length) throw unknownPosition(from)
   let cursor = within
   for (let index = Number(first); index < nodes.length; ) {
     const [next, keys] = await (nodes[index] as Redis).scan(
@@ -31,7 +32,7 @@ export async function* scanKeys(
     if (cursor === '0') index++
     // A slot that moved from a later server to an earlier one would be missing.
     if (index === nodes.length && (await primaries(client)).fingerprint !== fingerprint)
-      throw new ServersChanged()
+      throw changed()
     yield { keys, position: `${fingerprint}.${index}.${cursor}` }
   }
 }

@@ -1,6 +1,11 @@
-import { type Entry, type ScannableStore, StoreUnavailable, UnreadableRecord } from './key-value.ts'
+import {
+  CannotGoOn,
+  type Entry,
+  type ScannableStore,
+  StoreUnavailable,
+  UnreadableRecord,
+} from './key-value.ts'
 import type { RedisClient } from './redis-client.ts'
-import { ServersChanged } from './redis-keys.ts'
 
 /**
  * Redis or Valkey, in any topology. `close` closes `client`; `onReadOnly` is told that it refused a write as a replica.
@@ -47,7 +52,7 @@ export function createRedisStore(
 
 /** Redis down, slow or refusing is an expected event; a value of another type is not ours to read. */
 function refuse(error: Error, key = 'a key'): never {
-  if (error instanceof ServersChanged) throw error
+  if (error instanceof CannotGoOn) throw error
   if (error.message.startsWith('WRONGTYPE')) throw new UnreadableRecord(key)
   throw new StoreUnavailable(`Redis: ${error.message}`, { cause: error })
 }

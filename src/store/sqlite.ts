@@ -1,16 +1,19 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import { TABLE } from '../domain/terms.ts'
 import { groupCommit } from './group-commit.ts'
-import { type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
+import { type Entry, type ScannableStore, StoreUnavailable, unknownPosition } from './key-value.ts'
 
 /** Below the second within which the service answers. */
 const BUSY_TIMEOUT_MS = 500
 const RETRY_MS = 5
 
 const PAGE_ENTRIES = 1000
+
+/** How often the files are compared with those that were opened, which takes 10 µs. */
+const LOOK_MS = 100
 
 /** Schema version, in the file's `user_version`. */
 const SCHEMA_VERSION = 1
@@ -21,6 +24,7 @@ const SCHEMA_VERSION = 1
  */
 export function openSqlite(file: string): ScannableStore {
   const db = openDatabase(file)
+  const attempt = attempting(watch(file))
   const select = db.query<{ value: string }, [string]>(`SELECT value FROM ${TABLE} WHERE key = ?`)
   const upsert = db.query(
     `INSERT INTO ${TABLE} (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
@@ -42,6 +46,7 @@ export function openSqlite(file: string): ScannableStore {
     }),
     async *pages(prefix, from = prefix) {
       const next = attempt(async (after: string) => page.all(after, `${prefix}\x7f`))
+      if (from !== prefix && !select.get(from)) throw unknownPosition(from)
       for (let position = from; ; ) {
         const rows = await next(position)
         const last = rows.at(-1)
@@ -103,12 +108,43 @@ function migrate(db: Database): void {
   }).immediate()
 }
 
-/** A full or locked disk is an expected event, not a bug. */
-function attempt<A extends unknown[], R>(
-  verb: (...args: A) => Promise<R>,
-): (...args: A) => Promise<R> {
-  return async (...args) => {
+/**
+ * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened: SQLite would go on
+ * reading and writing what nobody finds again.
+ */
+function watch(file: string): () => void {
+  const files = () => ['', '-wal', '-shm'].map((suffix) => inode(file + suffix)).join()
+  const opened = files()
+  let lookedAt = performance.now()
+  let isThere = true
+  return () => {
+    const now = performance.now()
+    if (now - lookedAt > LOOK_MS) {
+      lookedAt = now
+      isThere = files() === opened
+    }
+    if (isThere) return
+    throw new StoreUnavailable(
+      `SQLite: ${file} was removed or replaced since it was opened: put it back, or restart`,
+    )
+  }
+}
+
+function inode(file: string): number | undefined {
+  try {
+    return statSync(file).ino
+  } catch {
+    return undefined
+  }
+}
+
+/** A full, locked or lost disk is an expected event, not a bug. */
+const attempting =
+  (mustBeThere: () => void) =>
+  <A extends unknown[], R>(verb: (...args: A) => Promise<R>): ((...args: A) => Promise<R>) =>
+  async (...args) => {
     try {
+      mustBeThere()
       return await verb(...args)
     } catch (error) {
       throw error instanceof SQLiteError
@@ -116,4 +152,3 @@ function attempt<A extends unknown[], R>(
         : error
     }
   }
-}

@@ -1,4 +1,4 @@
-import { type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
+import { CannotGoOn, type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
 
 /** What may be in a store: keys that begin with `prefix`, each with a value that `isValid`. */
 export interface Records {
@@ -15,12 +15,15 @@ export interface Total {
   checksum: string
 }
 
-/** Of a store that does not answer, it is for so long that a part is tried again. */
-const PATIENCE_MS = 60_000
+/** A store that does not answer is asked again for so long. */
+export const PATIENCE_MS = 60_000
 const RETRY_MS = 250
 
 /** Not so many that they take longer than a command may. */
 const CHUNK = 500
+
+/** A key of ours is shorter. */
+const SHOWN_CHARS = 100
 
 /** More lines than this without a checkpoint are not ours. */
 const PART_MAX = 100_000
@@ -83,6 +86,7 @@ export async function importLines(
   let last = from
   let number = 0
   let differing = 0
+  let end: Total | undefined
   const bad = (what: string) =>
     new Error(`line ${number}: ${what}; nothing after ${at(last)} was imported`)
 
@@ -95,34 +99,39 @@ export async function importLines(
   }
   for await (const line of lines) {
     number++
+    if (end)
+      throw new CannotGoOn(
+        `line ${number}: expected nothing after the end line, up to which all is imported`,
+      )
     const parsed = parse(line)
     if (!parsed) throw bad('expected a line that export wrote')
-    if ('end' in parsed) {
-      verify(parsed.end)
-      if (!reached) throw new Error(`the position ${from} is not in the input`)
-      if (differing > 0)
-        throw new Error(
-          `${differing} of ${tally.total().count} records are not as they were imported: something else writes the same ones`,
-        )
-      return tally.total()
-    }
-    if ('checkpoint' in parsed) {
-      const { position, ...total } = parsed.checkpoint
-      verify(total)
-      if (reached) differing += await write(store, part, patienceMs)
-      else reached = position === from
-      part = []
-      last = position
-      progress(tally.total().count, position)
-    } else {
+    if ('key' in parsed) {
       const { key, value } = parsed
-      if (!isValid(key, value)) throw bad(`this release cannot read the record ${key}`)
+      if (!isValid(key, value))
+        throw bad(`this release cannot read the record ${String(key).slice(0, SHOWN_CHARS)}`)
       if (part.length === PART_MAX) throw bad(`expected a checkpoint within ${PART_MAX} records`)
       part.push([key, value])
       tally.add(key, value)
+      continue
+    }
+    verify('end' in parsed ? parsed.end : parsed.checkpoint)
+    if (reached) differing += await write(store, part, patienceMs)
+    part = []
+    if ('end' in parsed) {
+      if (!reached) throw new CannotGoOn(`the position ${from} is not in the input`)
+      end = parsed.end
+    } else {
+      last = parsed.checkpoint.position
+      reached ||= last === from
+      progress(tally.total().count, last)
     }
   }
-  throw new Error(`the input has no end line: it is incomplete after ${at(last)}`)
+  if (!end) throw new Error(`the input has no end line: it is incomplete after ${at(last)}`)
+  if (differing > 0)
+    throw new Error(
+      `${differing} of ${end.count} records are not as they were imported: something else writes the same ones`,
+    )
+  return end
 }
 
 const at = (position: string | undefined) =>
@@ -166,7 +175,9 @@ async function patiently<T>(patienceMs: number, attempt: () => Promise<T>): Prom
     try {
       return await attempt()
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) || performance.now() > until) throw error
+      if (!(error instanceof StoreUnavailable)) throw error
+      if (performance.now() > until)
+        throw new Error(`${error.message}, for ${patienceMs / 1000} s`, { cause: error })
       await Bun.sleep(RETRY_MS)
     }
   }

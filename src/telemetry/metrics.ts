@@ -1,4 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import Counter from 'prom-client/lib/counter.js'
+import Gauge from 'prom-client/lib/gauge.js'
+import Histogram from 'prom-client/lib/histogram.js'
+import type Registry from 'prom-client/lib/registry.js'
 import { name } from '../../package.json'
 import type { Release } from '../release.ts'
 
@@ -14,13 +17,6 @@ export interface Metrics {
 const DURATION_BUCKETS_SECONDS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ]
-
-/** Where the metrics of this process are kept, those of the runtime included. */
-export function createRegistry(): Registry {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  return registry
-}
 
 /** Which time zone rules are in use, and until when the certificate, if any, is valid. */
 export function registerMachine(
@@ -63,6 +59,12 @@ export function registerSecrets(
       this.set({ fingerprint }, readAt)
     },
   })
+}
+
+/** Adds the metrics of the runtime and its process to `registry`. Takes several milliseconds. */
+export async function addRuntime(registry: Registry): Promise<void> {
+  const { default: collectDefaultMetrics } = await import('prom-client/lib/defaultMetrics.js')
+  collectDefaultMetrics({ register: registry })
 }
 
 /** The metrics of the service, in `registry`. */

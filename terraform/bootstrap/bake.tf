@@ -52,6 +52,13 @@ data "aws_iam_policy_document" "bake" {
     resources = ["${local.arn}:ssm:${var.region}::parameter/aws/service/ami-amazon-linux-latest/*"]
   }
 
+  # To say which packages differ from those of the image before.
+  statement {
+    sid       = "ComparePackages"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.statements}/packages"]
+  }
+
   statement {
     sid       = "MakeKeyAndGroup"
     actions   = ["ec2:CreateKeyPair", "ec2:CreateSecurityGroup"]

@@ -34,7 +34,7 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.arn}:ssm:${var.region}:${local.account_id}:parameter/${local.service}/${var.environment}/redis-password"]
   }
 
-  # Who made an image, which a deploy and its plan verify; and whether deploys are frozen (scripts/lib/release/freeze.ts).
+  # Who made an image, which a deploy and its plan verify; and whether deploys are frozen (scripts/lib/fleet/freeze.ts).
   statement {
     sid     = "Statements"
     actions = ["ssm:GetParameter"]

@@ -13,6 +13,9 @@ const options = {
   arch: oneOf('x64|arm64', "architecture (arm64; with --local, this machine's)", ARCHITECTURES),
   region: text('NAME', "region of the AMI (AWS_REGION, or the profile's)"),
   force: flag('bake even if the release is already baked'),
+  patch: flag(
+    'bake it again if it is baked on another base than the newest, and say which packages differ',
+  ),
   builder: text('URI', 'who bakes: writes a statement of provenance to dist/provenance'),
   key: text(
     'FILE',
@@ -31,6 +34,7 @@ Bakes the built commit into an AMI with Packer. A release that is already baked 
   options,
   examples: [
     ['bake', 'the commit that scripts/build built, into an AMI for arm64'],
+    ['bake --patch', 'again, if a newer base has come out: scripts/deploy --patch ships that'],
     ['bake --local', 'into a directory on this machine, without AWS'],
     [
       'bake --builder https://example.com/me --key ~/bake.pem',

@@ -12,7 +12,7 @@ import { service } from '../service.ts'
 
 const options = {
   previous: flag(
-    'choose the newest earlier release that was not rolled back and whose AMI still exists',
+    'choose the newest earlier release, or image of this one, that was not rolled back and whose AMI still exists',
   ),
   unattested: flag('choose it even if no trusted builder vouches for the image'),
   list: flag('list the baked releases and the deployment history'),
@@ -63,7 +63,9 @@ if (import.meta.main) {
     const aws = connect(options.region)
     const file = readReleaseFile(options.file)
     if (list) return await listReleases(aws, file, json)
-    const chosen = await choose(aws, file, { release, ami: options.ami, previous, group, arch })
+    const chosen = await choose(aws, file, {
+      ...{ release, ami: options.ami, previous, patch: false, group, arch },
+    })
     console.error(`provenance ${(await provenanceOf(aws, chosen, unattested)).text}`)
     return await bump(options.file, file, chosen, json)
   })

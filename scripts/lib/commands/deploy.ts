@@ -12,7 +12,10 @@ const prefix = service.environmentPrefix
 
 const options = {
   previous: flag(
-    'choose the newest earlier release that was not rolled back and whose AMI still exists',
+    'choose the newest earlier release, or image of this one, that was not rolled back and whose AMI still exists',
+  ),
+  patch: flag(
+    'ship the newest image of the release that is deployed, which scripts/bake --patch made',
   ),
   plan: flag('describe what would happen, and stop; nothing is written'),
   yes: flag('do not ask for confirmation'),
@@ -43,6 +46,7 @@ rolls out the release, and checks the service (scripts/smoke). RELEASE is a bake
   examples: [
     ['deploy --plan', 'what would happen, in words'],
     ['deploy v1.4.0', 'ship the commit of a tag'],
+    ['deploy --patch', 'the deployed release on a newer base'],
     ['deploy --previous --yes', 'ship the previous release, without a question'],
   ],
   notes: `
@@ -58,6 +62,9 @@ if (import.meta.main) {
   await runCommand(command, async ({ options, words: [release], passedOn }) => {
     if ((release ?? options.ami) !== undefined && options.previous) {
       throw usageError('give either RELEASE or --previous')
+    }
+    if (options.patch && (release !== undefined || options.previous)) {
+      throw usageError('--patch is of the release that is deployed: give it without another')
     }
     const { values: pace } = readOptions(
       rollout.options,

@@ -2,7 +2,7 @@ import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling'
 import { GetDocumentCommand, paginateDescribeInstanceInformation } from '@aws-sdk/client-ssm'
 import { unless } from '../aws/errors.ts'
 import { age, releaseCounts } from '../cli/format.ts'
-import { countReleases, inService, isHealthy } from '../fleet/fleet.ts'
+import { countBy, inService, isHealthy } from '../fleet/fleet.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
 import { count, type Finding, problem, problemsOr } from '../verify/finding.ts'
 import type { Account } from './account.ts'
@@ -50,7 +50,7 @@ export async function checkInstances({ aws, group, fleet }: Environment): Promis
   }
   return problemsOr(
     problems,
-    `${count(serving, 'instance')} in service and healthy: ${releaseCounts(countReleases(now))}`,
+    `${count(serving, 'instance')} in service and healthy: ${releaseCounts(countBy('release', now))}`,
   )
 }
 

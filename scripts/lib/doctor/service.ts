@@ -1,5 +1,5 @@
 import { shortRelease } from '../cli/format.ts'
-import { countReleases } from '../fleet/fleet.ts'
+import { countBy } from '../fleet/fleet.ts'
 import { service } from '../service.ts'
 import { type Finding, ok, problem } from '../verify/finding.ts'
 import type { Environment } from './environment.ts'
@@ -39,7 +39,7 @@ export async function checkService(environment: Environment): Promise<Finding[]>
       ),
     ]
   }
-  const expected = Object.keys(countReleases(await environment.fleet()))
+  const expected = Object.keys(countBy('release', await environment.fleet()))
   if (!expected.includes(answered.release)) {
     return [
       problem(

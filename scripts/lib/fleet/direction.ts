@@ -134,30 +134,43 @@ function undoneBy(step: Step): number | undefined {
   return step.status === 'Successful' ? undefined : step.to
 }
 
+/** What a launch template version launches. */
+export interface Launched {
+  release: string | undefined
+  imageId: string | undefined
+}
+
 /**
- * Releases that were rolled back and not shipped since, oldest first: from the refresh history, which counts even if nobody
- * followed the rollout, and from `marked`, the releases in the group's tag.
+ * What is to blame for a way back from one version to another: the release, or of the same release the image. Undefined:
+ * only a setting differs, and that it was rolled back says nothing of the release.
  */
-export function rolledBackReleases(
+export function blamedFor(left: Launched | undefined, kept: Launched | undefined) {
+  if (left?.release === undefined || left.release !== kept?.release) return left?.release
+  return left.imageId === kept.imageId ? undefined : left.imageId
+}
+
+/**
+ * Releases and images that were rolled back and not shipped since, oldest first: from the refresh history, which counts
+ * even if nobody followed the rollout, and from `marked`, those in the group's tag.
+ */
+export function rolledBackOf(
   history: GroupHistory,
-  releaseOf: (version: number) => string | undefined,
+  launchedBy: (version: number | undefined) => Launched | undefined,
   marked: readonly string[],
 ): string[] {
-  const bad = new Set(marked)
-  const note = (version: number | undefined, isBad: boolean) => {
-    const release = version === undefined ? undefined : releaseOf(version)
-    if (release === undefined) return
-    bad.delete(release)
-    if (isBad) bad.add(release)
-  }
+  const bad = new Set<string | undefined>(marked)
   for (const { status, desired, from, to, leaves, wasTurnedRound } of stepsOf(history)) {
-    // Two versions of one release differ in a setting: that one was rolled back says nothing about the release.
-    const [gone, kept] = leaves === undefined ? [to, from] : [leaves, to]
-    if (kept !== undefined && releaseOf(gone) === releaseOf(kept)) continue
-    if (leaves !== undefined) note(leaves, true)
-    else if (wasTurnedRound || isTurnedRound(status)) note(to, true)
-    // One that names no version is no reason to trust a release again: which one it brought is not known.
-    else if (status === 'Successful') note(desired, false)
+    if (leaves !== undefined || wasTurnedRound || isTurnedRound(status)) {
+      const [left, kept] = leaves === undefined ? [to, from] : [leaves, to]
+      const blamed = blamedFor(launchedBy(left), launchedBy(kept))
+      bad.delete(blamed)
+      bad.add(blamed)
+    } else if (status === 'Successful') {
+      // One that names no version is no reason to trust a release again: which one it brought is not known.
+      const shipped = launchedBy(desired)
+      bad.delete(shipped?.release)
+      bad.delete(shipped?.imageId)
+    }
   }
-  return [...bad]
+  return [...bad].filter((each) => each !== undefined)
 }

@@ -23,6 +23,8 @@ export interface Member {
   /** What it was launched from. */
   templateVersion: number | undefined
   release: string | undefined
+  /** The AMI that it was launched from, as EC2 says. */
+  ami: string | undefined
   privateIp: string | undefined
   launchedAt: Date | undefined
   lifecycle: string
@@ -48,7 +50,7 @@ export interface Fleet {
 }
 
 type TargetFacts = Pick<Member, 'target' | 'targetReason' | 'targetDescription' | 'port'>
-type Facts = Pick<Member, 'release' | 'privateIp' | 'launchedAt'>
+type Facts = Pick<Member, 'release' | 'ami' | 'privateIp' | 'launchedAt'>
 
 /** Takes snapshots of a group. What never changes about an instance is fetched once. */
 export class FleetWatch {
@@ -141,6 +143,7 @@ export class FleetWatch {
       for (const instance of Reservations.flatMap(({ Instances = [] }) => Instances)) {
         this.facts.set(instance.InstanceId as string, {
           release: inForm(ReleaseId, tagValue(instance.Tags, TAG.release)),
+          ami: instance.ImageId,
           privateIp: instance.PrivateIpAddress,
           launchedAt: instance.LaunchTime,
         })
@@ -149,7 +152,12 @@ export class FleetWatch {
   }
 }
 
-const NOTHING_KNOWN: Facts = { release: undefined, privateIp: undefined, launchedAt: undefined }
+const NOTHING_KNOWN: Facts = {
+  release: undefined,
+  ami: undefined,
+  privateIp: undefined,
+  launchedAt: undefined,
+}
 
 const NOT_A_TARGET = {
   target: 'unused',
@@ -183,11 +191,11 @@ export const present = (fleet: Fleet): Member[] =>
 export const isHealthy = (member: Member): boolean =>
   member.health === 'Healthy' && member.target === 'healthy'
 
-/** The number of instances in service, by release. */
-export function countReleases(fleet: Fleet): Record<string, number> {
+/** The number of instances in service, by release, or by the AMI that they were launched from. */
+export function countBy(what: 'release' | 'ami', fleet: Fleet): Record<string, number> {
   const counted: Record<string, number> = {}
-  for (const { release = 'unknown' } of inService(fleet)) {
-    counted[release] = (counted[release] ?? 0) + 1
+  for (const { [what]: name = 'unknown' } of inService(fleet)) {
+    counted[name] = (counted[name] ?? 0) + 1
   }
   return counted
 }

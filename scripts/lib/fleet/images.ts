@@ -29,8 +29,9 @@ export interface Image extends Digests {
   createdAt: Date
   /** As recorded by the bake; undefined without the tag. */
   bakedAt: string | undefined
-  /** The AMI that it was made from; undefined without the tag. */
+  /** The AMI that it was made from, and when that was made; undefined without the tags. */
   source: string | undefined
+  sourceCreated: string | undefined
   snapshots: string[]
 }
 
@@ -134,6 +135,7 @@ function toImage(image: AwsImage): Image {
     createdAt: new Date(image.CreationDate ?? 0),
     bakedAt: inForm(Timestamp, tagValue(image.Tags, TAG.bakedAt)),
     source: inForm(AmiId, tagValue(image.Tags, TAG.source)),
+    sourceCreated: inForm(Timestamp, tagValue(image.Tags, TAG.sourceCreated)),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
   }
 }

@@ -6,7 +6,7 @@ import {
 import { callerName } from '../aws/caller.ts'
 import type { Aws } from '../aws/clients.ts'
 import { type Fleet, toTemplateVersion } from './fleet.ts'
-import { inForm, ReleaseId } from './forms.ts'
+import { AmiId, inForm, ReleaseId } from './forms.ts'
 import { TAG, tagValue } from './tags.ts'
 
 type Tagged = Pick<AutoScalingGroup, 'Tags'>
@@ -14,28 +14,28 @@ type Tagged = Pick<AutoScalingGroup, 'Tags'>
 /** AWS's limit for a tag's value, in characters. */
 const MOST_CHARACTERS = 256
 
-/** The releases marked on the group as rolled back, newest last. */
-export const markedReleases = (group: Tagged): string[] =>
+/** The releases, and the images of releases that run from another, marked on the group as rolled back, newest last. */
+export const markedOn = (group: Tagged): string[] =>
   tagValue(group.Tags, TAG.rolledBack)
     ?.split(' ')
-    .filter((each) => inForm(ReleaseId, each)) ?? []
+    .filter((each) => inForm(ReleaseId, each) ?? inForm(AmiId, each)) ?? []
 
-/** Marks `release` on the group as rolled back, in addition to those already marked. */
-export async function markRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
-  const marks = [...markedReleases(group).filter((each) => each !== release), release]
+/** Marks a release or an image on the group as rolled back, in addition to those already marked. */
+export async function markRolledBack(aws: Aws, { group, name }: Fleet, blamed: string) {
+  const marks = [...markedOn(group).filter((each) => each !== blamed), blamed]
   while (marks.join(' ').length > MOST_CHARACTERS) marks.shift()
   await writeMarks(aws, name, marks)
 }
 
-/** Removes the mark of `release`, if it has one. */
-export async function unmarkRolledBack(aws: Aws, { group, name }: Fleet, release: string) {
-  const marked = markedReleases(group)
-  if (!marked.includes(release)) return
-  await writeMarks(
-    aws,
-    name,
-    marked.filter((each) => each !== release),
-  )
+/** Removes the marks of what was shipped, if there are any. */
+export async function unmarkRolledBack(
+  aws: Aws,
+  { group, name }: Fleet,
+  shipped: (string | undefined)[],
+) {
+  const marked = markedOn(group)
+  const left = marked.filter((each) => !shipped.includes(each))
+  if (left.length < marked.length) await writeMarks(aws, name, left)
 }
 
 /** The launch template version that was running when the newest rollout started, as recorded then. */
@@ -72,8 +72,8 @@ async function writeTag(aws: Aws, group: string, key: string, value: string): Pr
   await aws.autoScaling.send(new CreateOrUpdateTagsCommand({ Tags: [tag] }))
 }
 
-async function writeMarks(aws: Aws, group: string, releases: string[]): Promise<void> {
-  if (releases.length > 0) return await writeTag(aws, group, TAG.rolledBack, releases.join(' '))
+async function writeMarks(aws: Aws, group: string, marks: string[]): Promise<void> {
+  if (marks.length > 0) return await writeTag(aws, group, TAG.rolledBack, marks.join(' '))
   await aws.autoScaling.send(new DeleteTagsCommand({ Tags: [tagOf(group, TAG.rolledBack)] }))
 }
 

@@ -5,7 +5,7 @@ import { findImage, findVersion } from './images.ts'
 import type { Survey } from './survey.ts'
 
 /**
- * The latest version that served before the current one, of a release that was not rolled back and whose AMI exists. Those
+ * The latest version that served before the current one, of a release and an image that were not rolled back and whose AMI exists. Those
  * not known to have served come last: they may never have been started, and count only if they are of another release.
  * Throws `Stop` if there is none.
  */
@@ -17,7 +17,8 @@ export async function previousVersion(aws: Aws, seen: Survey): Promise<number> {
   )
   const others = templateVersions.filter(({ release }) => !release || release !== releaseOf(own))
   for (const { number, release, imageId } of [...served, ...others]) {
-    if (number >= own || (release && rolledBack.includes(release))) continue
+    if (number >= own || [release, imageId].some((each) => each && rolledBack.includes(each)))
+      continue
     if (await isAvailable(aws, imageId)) return number
   }
   throw new Stop(

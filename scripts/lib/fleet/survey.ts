@@ -1,17 +1,18 @@
 import type { InstanceRefresh } from '@aws-sdk/client-auto-scaling'
 import type { Aws } from '../aws/clients.ts'
 import { Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
 import {
   type Direction,
   directionOf,
   type GroupHistory,
   type Refresh,
-  rolledBackReleases,
+  rolledBackOf,
   versionsBefore,
 } from './direction.ts'
 import { type Fleet, FleetWatch, present } from './fleet.ts'
 import { listVersions, type TemplateVersion } from './images.ts'
-import { markedReleases, recordedPrevious } from './marks.ts'
+import { markedOn, recordedPrevious } from './marks.ts'
 import { listRefreshes, targetOf } from './refresh.ts'
 
 /** A group with all that shows where it is going and where it must not go. */
@@ -24,8 +25,9 @@ export interface Survey {
   refreshes: InstanceRefresh[]
   /** Of the group's launch template, newest first. */
   templateVersions: TemplateVersion[]
-  /** Releases that were rolled back and not shipped since. */
+  /** Releases and images that were rolled back and not shipped since. */
   rolledBack: string[]
+  launchedBy(templateVersion: number | undefined): TemplateVersion | undefined
   releaseOf(templateVersion: number | undefined): string | undefined
   imageOf(templateVersion: number | undefined): string | undefined
 }
@@ -35,9 +37,8 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
   const { fleet, refreshes } = await consistentSnapshot(aws, watch)
   const templateId = fleet.group.LaunchTemplate?.LaunchTemplateId
   const templateVersions = templateId ? await versionsOf(aws, watch, templateId) : []
-  const find = (wanted: number | undefined) =>
+  const launchedBy = (wanted: number | undefined) =>
     templateVersions.find(({ number }) => number === wanted)
-  const releaseOf = (wanted: number | undefined) => find(wanted)?.release
   const history: GroupHistory = {
     saved: fleet.templateVersion ?? 0,
     present: present(fleet).map(({ templateVersion }) => templateVersion),
@@ -50,9 +51,10 @@ export async function survey(aws: Aws, watch: FleetWatch): Promise<Survey> {
     direction: directionOf(history),
     before: versionsBefore(history),
     templateVersions,
-    rolledBack: rolledBackReleases(history, releaseOf, markedReleases(fleet.group)),
-    releaseOf,
-    imageOf: (wanted) => find(wanted)?.imageId,
+    rolledBack: rolledBackOf(history, launchedBy, markedOn(fleet.group)),
+    launchedBy,
+    releaseOf: (wanted) => launchedBy(wanted)?.release,
+    imageOf: (wanted) => launchedBy(wanted)?.imageId,
   }
 }
 
@@ -98,12 +100,22 @@ async function consistentSnapshot(
   }
 }
 
-/** The releases that were rolled back on a group; none if there is no such group (yet). */
+/** The releases and images that were rolled back on a group; none if there is no such group (yet). */
 export async function findRolledBack(aws: Aws, group: string): Promise<string[]> {
   const found = await survey(aws, new FleetWatch(aws, group)).catch((error) => {
     if (!(error instanceof Stop)) throw error
   })
   return found?.rolledBack ?? []
+}
+
+/** What of a release and its image was rolled back, in words; undefined if neither was. */
+export function knownBad(
+  rolledBack: string[],
+  release: string | undefined,
+  ami: string | undefined,
+): string | undefined {
+  if (release && rolledBack.includes(release)) return `release ${shortRelease(release)}`
+  return ami && rolledBack.includes(ami) ? `image ${ami}` : undefined
 }
 
 const toRefresh = (refresh: InstanceRefresh): Refresh => ({

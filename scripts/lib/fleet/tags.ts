@@ -12,9 +12,10 @@ export const TAG = {
   /** On an image: the SHA-256 of its executable, and of the bill of materials. */
   executable: 'executable',
   sbom: 'sbom',
-  /** On an image: the AMI that it was made from. */
+  /** On an image: the AMI that it was made from, and when that was made. */
   source: 'source-ami',
-  /** On the group: the releases that were rolled back, separated by spaces. */
+  sourceCreated: 'source-ami-created',
+  /** On the group: the releases and images that were rolled back, separated by spaces. */
   rolledBack: 'rolled-back-release',
   /** On the group: the launch template version that was running when the newest rollout started. */
   previous: 'previous-version',

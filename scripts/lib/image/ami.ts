@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import { connect } from '../aws/clients.ts'
-import { Stop } from '../cli/errors.ts'
+import { GetParameterCommand } from '@aws-sdk/client-ssm'
+import { type Aws, connect } from '../aws/clients.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
+import { shortRelease } from '../cli/format.ts'
 import { type Arch, type Image, imagesWith, listImages } from '../fleet/images.ts'
 import type { BuiltRelease } from './built-release.ts'
 import { runPacker } from './packer.ts'
@@ -14,6 +16,8 @@ export interface BakedAmi {
   ami: string
   /** The AMI that it was made from; undefined if its tags do not say. */
   source: string | undefined
+  /** The image of the same release that was the newest before. */
+  replaces: string | undefined
   /** Whether it existed before. */
   already: boolean
 }
@@ -26,15 +30,26 @@ export interface AmiBake {
   region: string | undefined
   /** Bake even if the release has an AMI. */
   force: boolean
-  /** A folder for the upload. */
+  /** Bake again what has an AMI, if that was baked on another base than the newest. */
+  patch: boolean
+  /** A folder for the upload, and for packages.txt, the list of what the image has installed. */
   work: string
   note(line: string): void
   interrupted: AbortSignal
 }
 
+/** The public parameter with Amazon Linux's newest AMI, as in packer/aws/source.pkr.hcl. */
+export const newestBaseAt = (arch: Arch): string =>
+  `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-${arch === 'arm64' ? 'arm64' : 'x86_64'}`
+
+async function newestBase(aws: Aws, arch: Arch): Promise<string | undefined> {
+  const answer = await aws.ssm.send(new GetParameterCommand({ Name: newestBaseAt(arch) }))
+  return answer.Parameter?.Value
+}
+
 /** Has Packer bake `release` into an AMI, unless it has one. */
 export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
-  const { root, arch, release, force, note, interrupted } = bake
+  const { root, arch, release, force, patch, note, interrupted } = bake
   const aws = connect(bake.region)
   const region = await aws.ec2.config.region()
 
@@ -42,11 +57,20 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     (await listImages(aws, release.id)).filter(
       (image) => image.arch === arch && image.state === 'available',
     )
-  const described = ({ id, source }: Image, already: boolean): BakedAmi => ({
-    ...{ release: release.id, arch, region, ami: id, source, already },
-  })
   const [existing] = await baked()
-  if (existing && !force) {
+  const described = ({ id, source }: Image, already: boolean): BakedAmi => ({
+    ...{ release: release.id, arch, region, ami: id, source, replaces: existing?.id, already },
+  })
+  if (patch) {
+    if (!existing) {
+      throw new Stop(`${shortRelease(release.id)} has no AMI for ${arch} to patch`, EXIT.ok)
+    }
+    const newest = await newestBase(aws, arch)
+    note(`the newest base is ${newest}, that of ${existing.id} is ${existing.source ?? 'unknown'}`)
+    if (existing.source === newest) {
+      return described(existing, true)
+    }
+  } else if (existing && !force) {
     note(`already baked in ${region} (--force bakes it again)`)
     return described(existing, true)
   }
@@ -80,6 +104,7 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
     arch,
     release: release.id,
     payload: await packPayload(root, release, bake.work),
+    packages: packagesIn(bake.work),
     executable_sha256: release.sha256,
     sbom_sha256: release.sbomSha256,
     commit_time: String(release.commitTime),
@@ -104,3 +129,6 @@ export async function bakeAmi(bake: AmiBake): Promise<BakedAmi> {
   }
   return described(image, false)
 }
+
+/** Where Packer leaves the list of what the image has installed. */
+export const packagesIn = (work: string): string => join(work, 'packages.txt')

@@ -2,14 +2,14 @@ import { explain } from '../aws/errors.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
 import { age, painter, releaseCounts, shortRelease, table } from '../cli/format.ts'
 import {
-  countReleases,
+  countBy,
   type Fleet,
   inService,
   isHealthy,
   type Member,
   suspendedLine,
 } from '../fleet/fleet.ts'
-import { markedReleases } from '../fleet/marks.ts'
+import { markedOn } from '../fleet/marks.ts'
 import { readCounters, sinceStart } from '../probe/counters.ts'
 import { type Answered, Sum } from '../probe/traffic.ts'
 import type { Ops } from './settings.ts'
@@ -112,10 +112,10 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     ]
   })
   const { refresh } = fleet
-  const marked = markedReleases(fleet.group)
+  const marked = markedOn(fleet.group)
   return [
     `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.templateVersion ?? 'none'}`,
-    `in service: ${releaseCounts(countReleases(fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
+    `in service: ${releaseCounts(countBy('release', fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
     `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
     ...suspendedLine(fleet),
     ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),

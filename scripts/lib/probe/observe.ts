@@ -35,7 +35,7 @@ interface Answer {
 
 /**
  * Requests /version on fresh connections until every instance in service has answered with the release, or time is up.
- * A round with an answer from another release restarts the count.
+ * A round with an answer from another release, or with an instance of another version in service, restarts the count.
  */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { url, release, timeoutMs, pauseMs } = options
@@ -47,7 +47,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     const stray = serving.find(({ isMeant }) => !isMeant)
     const answers = await fetchVersions(url, Math.min(MOST_AT_ONCE, Math.max(4, ids.length * 2)))
     const others = answers.filter((answer) => answer.release !== release)
-    if (others.length > 0) seen.clear()
+    if (others.length > 0 || stray) seen.clear()
     else for (const { instance } of answers) seen.add(instance)
     const problem = stray
       ? `${stray.id} has another launch template version`

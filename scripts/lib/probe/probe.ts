@@ -22,7 +22,10 @@ export interface Answers {
 export interface ProbeOptions {
   /** Of the load balancer. */
   url: string
-  /** The release being rolled out: its responses are compared with those of the others. Undefined: nothing is. */
+  /**
+   * The release being rolled out: its responses are compared with those of the others. Undefined: it is that of the others,
+   * too, and who answered is told by the instance.
+   */
   release: string | undefined
   /** Requests per second, however long the responses take. */
   rate: number
@@ -42,6 +45,8 @@ export class Probe {
   hasCanary = canary !== NO_CANARY
   /** Whether the new release serves in every zone where the others do: latency differs between zones. */
   isSpread = false
+  /** The instances seen so far, by id: whether each is of the version being rolled out. */
+  readonly instances = new Map<string, boolean>()
   /** Whether instances of another version are in service, which may have given a response that names nobody. */
   othersServe = true
   /** How often each release answered. */
@@ -51,8 +56,8 @@ export class Probe {
   private readonly comparison = new Comparison()
   private readonly latency = new LatencyComparison()
   private readonly alone = new LoneRelease()
-  /** Whether the service names its release in each response. */
-  private namesRelease = false
+  /** Whether responses name who gave them. */
+  private namesItself = false
   private newNamesItself = false
   private oldIsNameless = false
   private readonly tally = new Tally(Date.now())
@@ -109,7 +114,7 @@ export class Probe {
 
   /** How often it was answered since the rollout began; undefined if responses do not name a release. */
   get answers(): Answers | undefined {
-    if (!this.namesRelease) return undefined
+    if (!this.namesItself) return undefined
     const { requests, others } = this.comparison.counts
     return { ofNew: requests, ofAll: requests + others }
   }
@@ -187,11 +192,8 @@ export class Probe {
     failed: boolean,
     timing: { request: string; ms: number },
   ): void {
-    const release = headers.get(service.releaseHeader)
-    this.namesRelease ||= release !== null
+    const isNew = this.authorOf(headers, status, failed)
     if (this.phase !== 'during') return
-    const canTell = this.namesRelease && this.options.release !== undefined
-    const isNew = canTell ? this.authorOf(release, status, failed) : undefined
     this.countAlone(isNew, failed)
     if (isNew === undefined) return
     this.comparison.add({ isNew, failed })
@@ -204,10 +206,12 @@ export class Probe {
     this.alone.add({ at: Date.now(), isNew: isNew ?? !this.othersServe, failed })
   }
 
-  /** Whether the new release gave this response; undefined if nobody can tell. */
-  private authorOf(release: string | null, status: number, failed: boolean): boolean | undefined {
-    const isOfNew = release === this.options.release
-    if (release !== null) {
+  /** Whether the new release, or the new image of the same one, gave this response; undefined if nobody can tell. */
+  private authorOf(headers: Headers, status: number, failed: boolean): boolean | undefined {
+    const isOfNew = this.signedBy(headers)
+    this.namesItself ||= isOfNew !== undefined
+    if (!this.namesItself || this.phase !== 'during') return undefined
+    if (isOfNew !== undefined) {
       this.newNamesItself ||= isOfNew
       return isOfNew
     }
@@ -215,6 +219,15 @@ export class Probe {
     // One that answers as it should, beside a new release that names itself, is a release from before that was done.
     if (!failed && this.newNamesItself) this.oldIsNameless = true
     return this.oldIsNameless ? (failed ? undefined : false) : true
+  }
+
+  /** Whether a response says that it is of the new version; undefined if it does not say. */
+  private signedBy(headers: Headers): boolean | undefined {
+    const { options, instances } = this
+    if (options.release === undefined)
+      return instances.get(headers.get(service.instanceHeader) ?? '')
+    const release = headers.get(service.releaseHeader)
+    return release === null ? undefined : release === options.release
   }
 
   private isExpected(body: string): boolean {

@@ -11,6 +11,9 @@ import { service } from '../service.ts'
 /** Where the statement of an AMI is kept: a parameter of SSM. The place is not trusted, only signatures are. */
 export const keptAt = (ami: string): string => `/${service.name}/provenance/${ami}`
 
+/** Where the list of an AMI's packages is kept, which is shown and never relied on. */
+export const packagesAt = (ami: string): string => `${keptAt(ami)}/packages`
+
 /** Keeps the signed statement of an AMI. AWS refuses when there is one already. */
 export async function keep(aws: Aws, ami: string, envelope: Envelope): Promise<void> {
   await aws.ssm.send(
@@ -32,8 +35,9 @@ export async function findKept(aws: Aws, ami: string): Promise<string | undefine
   return answer?.Parameter?.Value
 }
 
-/** Deletes the statement of an AMI, if one is kept. */
+/** Deletes the statement of an AMI and the list of its packages, if they are kept. */
 export async function forget(aws: Aws, ami: string): Promise<void> {
-  const command = new DeleteParameterCommand({ Name: keptAt(ami) })
-  await aws.ssm.send(command).catch(unless('ParameterNotFound'))
+  for (const Name of [keptAt(ami), packagesAt(ami)]) {
+    await aws.ssm.send(new DeleteParameterCommand({ Name })).catch(unless('ParameterNotFound'))
+  }
 }

@@ -14,6 +14,19 @@ export type Verdict =
   | 'lost sight'
   | 'skipped'
 
+/** When an executable of somebody's own runs. */
+export type Stage = 'before' | 'first-instance' | 'shipped' | 'back'
+
+/** How the executable of a stage ended. */
+export interface HookRun {
+  stage: Stage
+  /** What was wrong; undefined: it ended well. */
+  problem: string | undefined
+  seconds: number
+  /** The end of what it printed. */
+  output: string
+}
+
 /** The result of a rollout, as it is written for machines. */
 export interface Receipt {
   verdict: Verdict
@@ -25,18 +38,22 @@ export interface Receipt {
   launchTemplateVersion: number | undefined
   /** Whether the aim was to go back. */
   isRollback: boolean
-  /** The AMI of that version. */
+  /** The AMI of that version, and the one that it was baked on. */
   ami: string | undefined
+  baseAmi: string | undefined
   refreshId: string | undefined
   startedAt: string
   endedAt: string
   seconds: number
   /** Instances in service by release at the end, whatever the verdict. */
   releases: Record<string, number>
+  /** The same by AMI, as EC2 says: two images of one release answer alike. */
+  images: Record<string, number>
   observed: Observation | undefined
   probe: (Figures & { failureBudget: number | 'any'; canary: boolean }) | undefined
   /** What all callers got from each release, the probe among them; undefined: not seen. */
   traffic: TrafficFigures | undefined
+  hooks: HookRun[]
   notes: string[]
   evidence: { folder: string; likelyCause: string } | undefined
 }
@@ -50,6 +67,7 @@ export function receiptLines(receipt: Receipt): string[] {
     `release     ${shortRelease(receipt.previousRelease)} -> ${shortRelease(receipt.release)}, launch template version ${receipt.launchTemplateVersion ?? 'unknown'}, ${receipt.ami ?? 'AMI unknown'}`,
     `took        ${clockTime(receipt.seconds)}`,
     `in service  ${releaseCounts(receipt.releases)}`,
+    `images      ${releaseCounts(receipt.images)}${receipt.baseAmi ? `; baked on ${receipt.baseAmi}` : ''}`,
   ]
   if (observed) {
     lines.push(
@@ -62,6 +80,9 @@ export function receiptLines(receipt: Receipt): string[] {
       `users       of the new release: ${answeredText(traffic.ofNew)}`,
       `            of the previous one: ${answeredText(traffic.ofOthers)}`,
     )
+  }
+  for (const { stage, problem = 'ended well', seconds } of receipt.hooks) {
+    lines.push(`hook        ${stage} ${problem} (${clockTime(seconds)})`)
   }
   lines.push(...receipt.notes.map((note) => `note        ${note}`))
   if (evidence) lines.push(`cause       ${evidence.likelyCause}`, `evidence    ${evidence.folder}`)
@@ -113,14 +134,17 @@ export function emptyReceipt(
     launchTemplateVersion: rollout.templateVersion,
     isRollback: rollout.isRollback,
     ami: rollout.ami,
+    baseAmi: undefined,
     refreshId: undefined,
     startedAt: now,
     endedAt: now,
     seconds: 0,
     releases: {},
+    images: {},
     observed: undefined,
     probe: undefined,
     traffic: undefined,
+    hooks: [],
     notes: rollout.notes,
     evidence: undefined,
   }

@@ -6,11 +6,12 @@ import { explain } from '../aws/errors.ts'
 import { Stop, usageError } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import type { Arch } from '../fleet/images.ts'
-import { type BakedAmi, bakeAmi } from '../image/ami.ts'
+import { type BakedAmi, bakeAmi, packagesIn } from '../image/ami.ts'
 import { lockedMaterials, sha256Of } from '../image/artifacts.ts'
 import { readBuiltRelease } from '../image/built-release.ts'
 import { bakeLocally, findLocalImage } from '../image/local.ts'
 import { needImagePackages } from '../image/packages.ts'
+import { findPackages, keepPackages, packageChanges } from '../provenance/inventory.ts'
 import { keep, keptAt } from '../provenance/kept.ts'
 import { writeStatement } from '../provenance/statement.ts'
 import { type Artifact, amiArtifact, type Envelope, readPrivateKey } from '../receipt/envelope.ts'
@@ -27,6 +28,8 @@ export interface BakeOptions {
   arch: Arch | undefined
   region: string | undefined
   force: boolean
+  /** Bake an AMI again, if its base is not the newest. */
+  patch: boolean
   /** Who bakes, a URI, for a statement of provenance; undefined: none is made. */
   builder: string | undefined
   /** The private key that signs the statement; undefined: somebody else does. */
@@ -42,7 +45,7 @@ function note(line: string): void {
 
 /** Bakes the built commit unless already baked. Returns the AMI id or the image directory, or all of it as JSON. */
 export async function bake(options: BakeOptions, interrupted: AbortSignal): Promise<string> {
-  const { root, local, region, force, json, builder } = options
+  const { root, local, region, force, patch, json, builder } = options
   const arch = options.arch ?? (local ? (process.arch as Arch) : 'arm64')
   if (local && arch !== process.arch) {
     throw usageError(
@@ -52,6 +55,7 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   if (local && (process.platform !== 'linux' || process.getuid?.() !== 0)) {
     throw new Stop('--local boots a container: needs root on Linux')
   }
+  if (local && patch) throw usageError('--patch is for AMIs: give it without --local')
   if (options.key && !builder) throw usageError('--key signs a statement: it needs --builder, too')
   const key = options.key ? readPrivateKey(options.key) : undefined
   const release = await readBuiltRelease(root, arch)
@@ -91,14 +95,19 @@ export async function bake(options: BakeOptions, interrupted: AbortSignal): Prom
   }
   const work = mkdtempSync(join(tmpdir(), `${service.name}-bake-`))
   try {
-    const baked = await bakeAmi({ root, arch, release, region, force, work, note, interrupted })
+    const bake = { root, arch, release, region, force, patch, work, note, interrupted }
+    const baked = await bakeAmi(bake)
     const stated = await state(
       !baked.already,
       () => amiArtifact(baked.ami),
       () => (baked.source ? [amiArtifact(baked.source)] : []),
     )
     if (stated?.envelope) await keepWith(baked, stated.path, stated.envelope)
-    return json ? JSON.stringify(baked, null, 2) : baked.ami
+    const changes = baked.already
+      ? []
+      : await changesOf(baked, readFileSync(packagesIn(work), 'utf8'))
+    for (const change of changes) note(change)
+    return json ? JSON.stringify({ ...baked, changes }, null, 2) : baked.ami
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
@@ -127,6 +136,21 @@ async function provenCompatible(
     note(`not proven compatible with ${shortRelease(deployed)}: ${explain(error)}`)
   }
   return undefined
+}
+
+/** Keeps the list of what an AMI has installed, and returns what differs from the image that it replaces, a line each. */
+async function changesOf({ ami, region, replaces }: BakedAmi, packages: string): Promise<string[]> {
+  const aws = connect(region)
+  try {
+    await keepPackages(aws, ami, packages)
+    if (replaces === undefined) return []
+    const before = await findPackages(aws, replaces)
+    if (before === undefined) return [`what ${replaces} has installed was not kept`]
+    const changes = packageChanges(before, packages)
+    return [`${changes.length} packages differ from those of ${replaces}`, ...changes]
+  } catch (error) {
+    return [`the packages of ${ami} are not compared: ${explain(error)}`]
+  }
 }
 
 /** Keeps the statement where a deploy finds it. */

@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
-import { Stop } from '../cli/errors.ts'
+import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { commitOf } from '../cli/git.ts'
 import { parsed } from '../cli/options.ts'
@@ -10,7 +10,7 @@ import { root } from '../service.ts'
 import type { Pinned, ReleaseFile } from './file.ts'
 
 /** A release that can be launched. */
-export interface Baked extends Pinned, Digests {
+export interface Baked extends Pinned, Digests, Pick<Image, 'source' | 'sourceCreated'> {
   arch: Arch | undefined
   createdAt: Date
 }
@@ -21,6 +21,8 @@ export interface Wanted {
   /** Which of the release's AMIs; undefined: the newest. */
   ami: string | undefined
   previous: boolean
+  /** The newest image of the release that the file names. */
+  patch: boolean
   /** The group whose rolled-back releases `previous` skips; undefined before the first apply. */
   group: string | undefined
   /** May be undefined if the release has only one. */
@@ -38,6 +40,7 @@ export const amiOption = parsed(
 /** Finds the wanted release and its AMI, and refuses one that does not exist. */
 export async function choose(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
   if (wanted.previous) return await findPrevious(aws, file, wanted.group)
+  if (wanted.patch) return await findPatch(aws, file, wanted)
   const release = await commitOf(root, wanted.release ?? 'HEAD')
   return single(await listBaked(aws, release), release, wanted)
 }
@@ -48,11 +51,23 @@ export async function listBaked(aws: Aws, release?: string): Promise<Baked[]> {
   return images.filter(({ state }) => state === 'available').flatMap(toBaked)
 }
 
-function toBaked({ id, release, arch, createdAt, executable, sbom }: Image): Baked[] {
-  return release ? [{ release, ami_id: id, arch, createdAt, executable, sbom }] : []
+const toBaked = ({ release, ...image }: Image): Baked[] =>
+  release ? [{ ...image, release, ami_id: image.id }] : []
+
+async function findPatch(aws: Aws, file: ReleaseFile, wanted: Wanted): Promise<Baked> {
+  const { release, ami_id } = file
+  if (!release) throw new Stop('no release was deployed yet: there is nothing to patch')
+  const baked = await listBaked(aws, release)
+  const own = baked.find((each) => each.ami_id === ami_id)
+  const newest = single(baked, release, { ami: wanted.ami, arch: wanted.arch ?? own?.arch })
+  if (newest.ami_id !== ami_id) return newest
+  throw new Stop(
+    `${ami_id} is the newest image of release ${shortRelease(release)}: 'scripts/bake --patch' bakes another once there is a newer base. Nothing was changed.`,
+    EXIT.ok,
+  )
 }
 
-/** The newest release in the history that was not rolled back and whose AMI still exists. */
+/** The newest in the history, of the release or another, that was not rolled back and whose AMI still exists. */
 async function findPrevious(
   aws: Aws,
   file: ReleaseFile,
@@ -64,7 +79,8 @@ async function findPrevious(
   ])
   for (const past of file.history) {
     const found = baked.find(({ ami_id }) => ami_id === past.ami_id)
-    if (found && found.release !== file.release && !rolledBack.includes(found.release)) return found
+    if (!found || found.ami_id === file.ami_id) continue
+    if (![found.release, found.ami_id].some((each) => rolledBack.includes(each))) return found
   }
   throw new Stop(
     'there is no earlier release in the history that was not rolled back and whose AMI still exists: bake an older commit, and bump to it',

@@ -3,7 +3,7 @@ import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
 import { git } from '../cli/git.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
 import {
-  countReleases,
+  countBy,
   type Fleet,
   FleetWatch,
   inService,
@@ -14,9 +14,10 @@ import { requestsPerSecond } from '../fleet/load.ts'
 import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
-import { type Survey, survey } from '../fleet/survey.ts'
+import { knownBad, type Survey, survey } from '../fleet/survey.ts'
 import { forecast } from '../probe/forecast.ts'
 import type { Provenance } from '../provenance/attested.ts'
+import { findPackages, packageChanges } from '../provenance/inventory.ts'
 import type { Checkpoints } from '../rollout/decide.ts'
 import { checkpointsFor, MAX_HEALTHY, type Settings, watchSecondsFor } from '../rollout/options.ts'
 import { courseOf, type PaceSettings, pausesFor } from '../rollout/pace.ts'
@@ -31,7 +32,8 @@ const LEAVE_SECONDS = 45
 const COMMITS_SHOWN = 15
 
 /** How fast the rollout will go. */
-export type Pace = PaceSettings & Pick<Settings, 'checkpoints' | 'checkpointAnswers'>
+export type Pace = PaceSettings &
+  Pick<Settings, 'checkpoints' | 'checkpointAnswers' | 'hooks' | 'hookSeconds'>
 
 /** Shares of its requests that a bad release fails, for the forecast. */
 const SHARES = [0.1, 0.01, 0.001]
@@ -51,8 +53,8 @@ export interface PlanOptions {
 
 export interface Plan {
   lines: string[]
-  /** Whether this release was rolled back on the group. */
-  wasRolledBack: boolean
+  /** The release or the image, in words, if it was rolled back on the group. */
+  wasRolledBack: string | undefined
   /** The release that runs and that nothing proves the next to be compatible with; undefined if nothing is missing. */
   unproven: string | undefined
 }
@@ -62,6 +64,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
   const { group, next, chosenRelease, pace } = options
   const image = [
     `image       ${next.ami_id}, ${next.arch}, baked ${age(new Date(), next.createdAt)} ago`,
+    `base        ${baseText(next)}`,
     `provenance  ${options.provenance.text}`,
   ]
   if (group === undefined) {
@@ -70,11 +73,11 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
       ...image,
       'instances   everything is created, and the group launches this release on its own',
     ]
-    return { lines, wasRolledBack: false, unproven: undefined }
+    return { lines, wasRolledBack: undefined, unproven: undefined }
   }
   const seen = await survey(aws, new FleetWatch(aws, group))
   const { fleet, rolledBack } = seen
-  const releases = countReleases(fleet)
+  const releases = countBy('release', fleet)
   const from = Object.keys(releases).find((release) => release !== next.release) ?? chosenRelease
   const [commits, alarms, wayBack, perSecond] = await Promise.all([
     commitLines(from, next.release),
@@ -83,7 +86,7 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     // Whatever is not known, the rollout finds out; it must not keep the plan from being shown.
     requestsPerSecond(aws, fleet).catch(() => undefined),
   ])
-  const wasRolledBack = rolledBack.includes(next.release)
+  const wasRolledBack = knownBad(rolledBack, next.release, next.ami_id)
   const { compatibleWith } = options.provenance
   const isProven = [next.release, compatibleWith].includes(from)
   const unproven = isProven || !options.asksForProof ? undefined : from
@@ -91,17 +94,47 @@ export async function describePlan(aws: Aws, options: PlanOptions): Promise<Plan
     `release     ${shortRelease(from)} -> ${shortRelease(next.release)}`,
     ...commits,
     ...image,
+    ...(from === next.release
+      ? await packageLines(
+          aws,
+          inService(fleet).map(({ ami }) => ami),
+          next.ami_id,
+        )
+      : []),
     compatLine(from, next.release, isProven),
     `in service  ${releaseCounts(releases)}; ${inService(fleet).filter(isHealthy).length} of ${fleet.desired} healthy`,
     ...durationLines(fleet, pace, alarms, perSecond),
     alarmLine(alarms),
+    ...(pace.hooks ? [`hooks       ${pace.hooks.stages.join(', ')} in ${pace.hooks.folder}`] : []),
     refreshLine(fleet),
     ...(wasRolledBack
-      ? ['warning     this release was rolled back on this group: it is refused without --retry']
+      ? [
+          `warning     ${wasRolledBack} was rolled back on this group: it is refused without --retry`,
+        ]
       : []),
     wayBack,
   ]
   return { lines, wasRolledBack, unproven }
+}
+
+const baseText = ({ source, sourceCreated }: Baked): string =>
+  `${source ?? 'unknown'}${sourceCreated ? `, ${age(new Date(), new Date(sourceCreated))} old` : ''}`
+
+/** What differs from the image of the release that runs, for a patch. */
+async function packageLines(
+  aws: Aws,
+  running: (string | undefined)[],
+  ami: string,
+): Promise<string[]> {
+  const [before, after] = await Promise.all(
+    [running.find((each) => each !== undefined && each !== ami) ?? ami, ami].map((each) =>
+      findPackages(aws, each).catch(() => undefined),
+    ),
+  )
+  if (before === undefined || after === undefined)
+    return ['packages    not kept: what differs is unknown']
+  const changes = packageChanges(before, after)
+  return [`packages    ${changes.length} differ from the running image:`, ...indented(changes)]
 }
 
 function compatLine(from: string, to: string, isProven: boolean): string {
@@ -122,7 +155,7 @@ function durationLines(
     percentages: fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired),
     delayMs: (pace.checkpointDelaySeconds ?? checkpointDelayFor(fleet, alarms)) * 1000,
     answers: pace.checkpointAnswers,
-    watchSeconds: pace.watchSeconds ?? watchSecondsFor(alarms),
+    watchSeconds: watchSecondsFor(alarms, pace),
   }
   const { pauses, why } = pausesFor(fleet, slow, perSecond, pace)
   const { percentages, delayMs, watchSeconds } = pauses

@@ -3,6 +3,7 @@ import { type Aws, connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
+import { findFreeze } from '../fleet/freeze.ts'
 import type { Arch } from '../fleet/images.ts'
 import { newestRefresh } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
@@ -12,7 +13,6 @@ import { root, service } from '../service.ts'
 import { type Applied, apply } from './apply.ts'
 import { choose } from './choose.ts'
 import { bumped, RELEASE_FILE, readReleaseFile, writeReleaseFile } from './file.ts'
-import { findFreeze } from './freeze.ts'
 import { describePlan, type Pace } from './plan.ts'
 import { Terraform } from './terraform.ts'
 
@@ -22,6 +22,8 @@ export interface DeployOptions {
   /** Which of the release's images; undefined: the newest. */
   ami: string | undefined
   previous: boolean
+  /** Ship the newest image of the deployed release. */
+  patch: boolean
   /** Only describe what would happen. */
   plan: boolean
   yes: boolean
@@ -65,12 +67,12 @@ export async function deploy(options: DeployOptions): Promise<number> {
   })
   console.log(plan.lines.join('\n'))
   const note = (line: string) => console.error(`deploy: ${line}`)
-  const freeze = group && (await findFreeze(aws, group, new Date(), note))
+  const freeze = group && (await findFreeze(aws, group, Date.now(), note))
   if (freeze) console.log(`frozen      ${freeze}`)
   if (options.plan) return EXIT.ok
   if (plan.wasRolledBack && !options.retry) {
     throw new Stop(
-      `release ${shortRelease(next.release)} was rolled back on this group; --retry tries it again. Nothing was changed.`,
+      `${plan.wasRolledBack} was rolled back on this group; --retry tries it again. Nothing was changed.`,
     )
   }
   if (freeze && !duringFreeze) {
@@ -96,10 +98,12 @@ export async function deploy(options: DeployOptions): Promise<number> {
       all: options.all || group === undefined,
       environment: {
         ...(token ? { [variable('TOKEN')]: token } : {}),
-        ...(freeze ? { [variable('ROLLOUT_NOTE')]: `shipped although frozen: ${freeze}` } : {}),
+        ...(duringFreeze ? { [variable('ROLLOUT_DURING_FREEZE')]: '1' } : {}),
+        // Terraform runs it in another folder.
+        ...(pace.hooks ? { [variable('ROLLOUT_HOOKS')]: pace.hooks.folder } : {}),
       },
     })
-    named = exitCode === 0 || (await terraform.stateNames(next.release))
+    named = exitCode === 0 || (await terraform.stateNames(next.ami_id))
     if (exitCode !== 0) await explainFailure({ aws, terraform, group, before, receipt })
     if (receipt && receipt.verdict !== 'shipped') return notShipped(receipt)
   } finally {

@@ -98,10 +98,10 @@ export class Terraform {
       }))
   }
 
-  /** Whether the state names the release anywhere; true if it cannot be read. */
-  async stateNames(release: string): Promise<boolean> {
+  /** Whether the state names the AMI anywhere; true if it cannot be read. */
+  async stateNames(ami: string): Promise<boolean> {
     const { text, code } = await this.capture(['state', 'pull'])
-    return code !== 0 || text.includes(release)
+    return code !== 0 || text.includes(ami)
   }
 
   private async read(args: string[]): Promise<string> {

@@ -2,7 +2,7 @@ import { explain, LostAnswer } from '../aws/errors.ts'
 import { withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { releaseCounts } from '../cli/format.ts'
-import { countReleases } from '../fleet/fleet.ts'
+import { countBy } from '../fleet/fleet.ts'
 import { cancelRefresh } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
 import { type Context, keepingSight, noteOperator, untilFleet, whereItGoesOn } from './context.ts'
@@ -35,7 +35,7 @@ export async function cancel(context: Context): Promise<number> {
   )
   progress.end()
   progress.note(
-    `refresh ${after.refresh?.Status}; in service: ${releaseCounts(countReleases(after))}. Instances stay as they are: 'scripts/rollout rollback' undoes it, a new deploy continues it.`,
+    `refresh ${after.refresh?.Status}; in service: ${releaseCounts(countBy('release', after))}. Instances stay as they are: 'scripts/rollout rollback' undoes it, a new deploy continues it.`,
   )
   return after.refresh?.Status === 'Cancelled' ? EXIT.ok : EXIT.failed
 }

@@ -9,6 +9,7 @@ import { findUrl } from '../fleet/url.ts'
 import type { Receipt } from '../receipt/receipt.ts'
 import { writeReceipt } from '../receipt/write.ts'
 import { type Evidence, EvidenceFolder } from './evidence.ts'
+import { type RunHook, runHook } from './hooks.ts'
 import { type Progress, progressOn } from './live-view.ts'
 import type { Settings } from './options.ts'
 
@@ -23,6 +24,7 @@ export interface Context {
   deadline: number
   /** Begins to collect evidence from failing instances, for one rollout. */
   collectEvidence(): Evidence
+  runHook: RunHook
   /** The service's URL as Terraform knows it, for the group of this name. */
   recordedUrl(group: string): Promise<string | undefined>
   /** Outputs the receipt. */
@@ -54,6 +56,13 @@ export function createContext(
         folder: settings.evidence,
         pollMs: Math.min(1, settings.pollSeconds) * 1000,
         timeoutMs: 30_000,
+      }),
+    runHook: (stage, environment, signal) =>
+      runHook(settings.hooks?.folder ?? '', stage, {
+        environment,
+        limitSeconds: settings.hookSeconds,
+        signal,
+        show: progress.note,
       }),
     recordedUrl,
     deliver: (receipt) => writeReceipt(settings, receipt),

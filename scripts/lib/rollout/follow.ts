@@ -1,10 +1,10 @@
 import type { Aws } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { Interrupted, pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
-import { type Fleet, type FleetWatch, inService, type Member } from '../fleet/fleet.ts'
+import { type Fleet, type FleetWatch, inService, isHealthy, type Member } from '../fleet/fleet.ts'
 import { markRolledBack } from '../fleet/marks.ts'
 import { rollBackRefresh } from '../fleet/refresh.ts'
-import { isGivenUp } from '../fleet/refresh-status.ts'
+import { isGivenUp, isReversible } from '../fleet/refresh-status.ts'
 import type { Probe } from '../probe/probe.ts'
 import type { TrafficWatch } from '../probe/traffic-watch.ts'
 import {
@@ -17,6 +17,7 @@ import {
   step,
 } from './decide.ts'
 import type { Evidence } from './evidence.ts'
+import type { Hooks } from './hooks.ts'
 import type { Progress } from './live-view.ts'
 import type { Settings } from './options.ts'
 import type { Ending } from './verdict.ts'
@@ -28,11 +29,12 @@ export interface FollowOptions {
   goal: Goal
   /** Of the goal's version. */
   release: string | undefined
-  /** Of the version that the group keeps if the refresh does not succeed. */
-  savedRelease: string | undefined
+  /** The release or image that is marked if it is rolled back. */
+  blamed: string | undefined
   startedAt: Date
   probe: Probe | undefined
   traffic: TrafficWatch | undefined
+  hooks: Hooks
   progress: Progress
   evidence: Evidence
   retryPolicy: RetryPolicy
@@ -52,6 +54,7 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
     if (probe) informProbe(probe, options, fleet)
     traffic?.consider(fleet)
     collectEvidence(options, fleet)
+    considerHooks(options, fleet)
     const { memory: next, actions } = step(goal, memory, {
       now: Date.now(),
       fleet,
@@ -69,10 +72,11 @@ export async function follow(options: FollowOptions): Promise<Ending | undefined
   }
 }
 
-/** Why the new release is to blame, by the probe or by what users get. */
-function blameOf({ probe, traffic, settings }: FollowOptions): string | undefined {
+/** Why the new release is to blame, by a hook, the probe or what users get. */
+function blameOf({ hooks, probe, traffic, settings }: FollowOptions): string | undefined {
   const { failureBudget } = settings
   return (
+    hooks.blame ??
     probe?.blame(failureBudget) ??
     (failureBudget === Infinity ? undefined : traffic?.comparison.blame())
   )
@@ -89,9 +93,17 @@ async function giveUp(options: FollowOptions, { blame }: Memory, error: Error): 
   throw error
 }
 
+/** Begins the hooks whose stage is reached; their end is not waited for. */
+function considerHooks({ hooks, goal }: FollowOptions, fleet: Fleet): void {
+  if (!goal.isGuarded || goal.refreshId === undefined || !isReversible(statusOf(fleet))) return
+  const fresh = inService(fleet).filter((each) => each.templateVersion === goal.templateVersion)
+  if (fresh.some(isHealthy)) void hooks.run('first-instance')
+  if (statusOf(fleet) === 'Baking') void hooks.run('shipped')
+}
+
 /** A failure is reported, and following continues: it is not worth losing sight of the refresh for. */
 async function carryOut(
-  { aws, release, savedRelease, progress, retryPolicy }: FollowOptions,
+  { aws, release, blamed, progress, retryPolicy }: FollowOptions,
   fleet: Fleet,
   action: Exclude<Action, { kind: 'end' }>,
 ): Promise<void> {
@@ -105,10 +117,10 @@ async function carryOut(
   }
   switch (action.kind) {
     case 'mark':
-      // Of two versions of one release a setting was rolled back, and not the release.
-      if (!release || release === savedRelease) return
-      return await attempt(`release ${release} is marked on the group as rolled back`, () =>
-        markRolledBack(aws, fleet, release),
+      if (!blamed) return
+      return await attempt(
+        `${blamed === release ? 'release' : 'image'} ${blamed} is marked on the group as rolled back`,
+        () => markRolledBack(aws, fleet, blamed),
       )
     case 'roll back':
       progress.note(`${action.why}: rolling back`)
@@ -127,6 +139,7 @@ function informProbe(probe: Probe, { release, goal }: FollowOptions, fleet: Flee
     ? (probe.expected ?? new Set()).union(new Set([...releases, release]))
     : undefined
   const isNew = (member: Member): boolean => member.templateVersion === goal.templateVersion
+  for (const member of fleet.members) probe.instances.set(member.id, isNew(member))
   const fresh = inService(fleet).filter(isNew)
   const zones = new Set(fresh.map(({ zone }) => zone))
   const others = inService(fleet).filter((member) => !isNew(member))

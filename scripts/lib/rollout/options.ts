@@ -12,6 +12,7 @@ import { inForm, ReleaseId } from '../fleet/forms.ts'
 import { ROUND_SECONDS } from '../probe/traffic.ts'
 import { readPrivateKey } from '../receipt/envelope.ts'
 import { service } from '../service.ts'
+import { readHooks, STAGES } from './hooks.ts'
 
 const TWO_DAYS = { max: 172_800 }
 
@@ -29,9 +30,18 @@ const WATCHED_SECONDS = 60
 /** Without alarms the probe watches alone, and notices partial failures more slowly. */
 const UNWATCHED_SECONDS = 300
 
-/** How long a new release is watched after the last replacement, in seconds, with the alarms that do so. */
-export const watchSecondsFor = (alarms: readonly unknown[]): number =>
-  alarms.length > 0 ? WATCHED_SECONDS : UNWATCHED_SECONDS
+/**
+ * How long a new release is watched after the last replacement, in seconds, with the alarms that do so: at least until the
+ * hook that may still reject it has ended.
+ */
+export const watchSecondsFor = (
+  alarms: readonly unknown[],
+  { watchSeconds, hooks, hookSeconds }: Pick<Settings, 'watchSeconds' | 'hooks' | 'hookSeconds'>,
+): number =>
+  Math.max(
+    watchSeconds ?? (alarms.length > 0 ? WATCHED_SECONDS : UNWATCHED_SECONDS),
+    hooks?.stages.includes('shipped') ? hookSeconds : 0,
+  )
 
 /** New before old: full capacity serves throughout, and as many again may start at once. */
 export const MIN_HEALTHY = 100
@@ -66,6 +76,10 @@ export const options = {
     alarm: severalTimes('NAME', 'alarm that stops the rollout and rolls it back; may be repeated'),
     'ignore-alarms': flag('leave out alarms that are not OK, instead of refusing'),
     retry: only(['start'], flag('retry a release that was rolled back')),
+    'during-freeze': only(
+      ['start'],
+      flag('start although deploys are frozen; the receipt says so'),
+    ),
     further: only(['rollback'], flag('go back beyond a change that is already undone')),
     'skip-rolled-back': only(
       ['start'],
@@ -96,6 +110,13 @@ export const options = {
       shown: `${WATCHED_SECONDS}, or ${UNWATCHED_SECONDS} if no alarm watches; rollback: 0`,
     }),
     'stall-seconds': number('roll back when no new instance becomes healthy for this long', 600),
+    hooks: parsed(
+      'DIR',
+      `executables of your own for stages of the rollout: ${STAGES.join(', ')} (none)`,
+      readHooks,
+      { wants: 'a folder' },
+    ),
+    'hook-seconds': number('kill a hook after this long', 60, TWO_DAYS),
     'timeout-seconds': number('stop following after this long', 3600),
     'poll-seconds': number('time between polls of AWS', 5),
     'patience-seconds': number('keep trying this long without an answer from AWS', 300),

@@ -3,7 +3,8 @@ import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
 import { runAutomation } from '../fleet/automation.ts'
-import { countReleases, type Fleet, present } from '../fleet/fleet.ts'
+import { blamedFor } from '../fleet/direction.ts'
+import { countBy, type Fleet, present } from '../fleet/fleet.ts'
 import { markRolledBack, recordPrevious } from '../fleet/marks.ts'
 import { previousVersion } from '../fleet/previous.ts'
 import {
@@ -117,19 +118,19 @@ const untilEnded = (context: Context): Promise<Fleet> =>
 
 async function goBack(
   context: Context,
-  { fleet, releaseOf, imageOf }: Survey,
+  { fleet, launchedBy, releaseOf, imageOf }: Survey,
   to: number,
   bad: number | undefined,
   start: () => Promise<string | undefined>,
 ): Promise<number> {
   const notes = suspensions(fleet)
-  const [good, left] = [releaseOf(to), releaseOf(bad)]
+  const blamed = blamedFor(launchedBy(bad), launchedBy(to))
   return await runRollout(await withUrl(context, fleet, notes), {
     templateVersion: to,
     ami: imageOf(to),
-    release: good,
-    previousRelease: left,
-    savedRelease: releaseOf(fleet.templateVersion),
+    release: releaseOf(to),
+    previousRelease: releaseOf(bad),
+    blamed: undefined,
     isRollback: true,
     isGuarded: false,
     probing: 'from now',
@@ -137,10 +138,10 @@ async function goBack(
     start: async () => {
       const id = await start()
       // A straggler's older version is no release that is being left.
-      if (left && left !== good && bad !== undefined && bad > to) {
-        const mark = () => markRolledBack(context.aws, fleet, left)
+      if (blamed && bad !== undefined && bad > to) {
+        const mark = () => markRolledBack(context.aws, fleet, blamed)
         await withRetry(mark, context.retryPolicy).catch((error: Error) => {
-          notes.push(`release ${shortRelease(left)} could not be marked: ${error.message}`)
+          notes.push(`${shortRelease(blamed)} could not be marked: ${error.message}`)
         })
       }
       return id
@@ -253,7 +254,8 @@ async function nothingToUndo(context: Context, seen: Survey, undone: number): Pr
       notes: [],
     }),
     reason: `nothing to undo: no instance has version ${undone} any longer. 'scripts/rollout rollback --further' goes back beyond version ${templateVersion}`,
-    releases: countReleases(fleet),
+    releases: countBy('release', fleet),
+    images: countBy('ami', fleet),
   })
   return EXIT.ok
 }

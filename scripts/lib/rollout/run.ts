@@ -1,7 +1,8 @@
 import { explain, LostAnswer } from '../aws/errors.ts'
 import { Interrupted, pause, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { countReleases, type Fleet, inService } from '../fleet/fleet.ts'
+import { countBy, type Fleet, inService } from '../fleet/fleet.ts'
+import { findImage } from '../fleet/images.ts'
 import { unmarkRolledBack } from '../fleet/marks.ts'
 import { failuresText } from '../probe/figures.ts'
 import { type Observation, observe } from '../probe/observe.ts'
@@ -13,6 +14,7 @@ import { type Context, whereItGoesOn } from './context.ts'
 import type { Checkpoints, Goal } from './decide.ts'
 import type { Evidence } from './evidence.ts'
 import { follow } from './follow.ts'
+import { Hooks } from './hooks.ts'
 import { type Ending, exitCodeOf, hasArrived, verdictOf } from './verdict.ts'
 
 /** A move of the fleet to a launch template version: how it starts, and what it means when it ends. */
@@ -21,8 +23,8 @@ export interface Rollout {
   ami: string | undefined
   release: string | undefined
   previousRelease: string | undefined
-  /** Of the version that the group keeps if the refresh does not succeed. */
-  savedRelease: string | undefined
+  /** What is marked if it is rolled back: the release, or of the same release the image; undefined: nothing. */
+  blamed: string | undefined
   /** The group when this was decided, if what its users get is to be read; of a rollout that judges a release. */
   fleet?: Fleet
   /** Starts the refresh and returns its id; undefined when there is nothing to replace. */
@@ -52,12 +54,17 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
   let probe = probing === 'afterwards' ? undefined : await startProbe(context, rollout)
   const traffic = watchTraffic(context, rollout, probe)
   const evidence = context.collectEvidence()
+  const { group, url, hooks: own } = settings
+  const facts = { group, url, release, previousRelease: rollout.previousRelease, ami: rollout.ami }
+  const hooks = new Hooks(own?.stages ?? [], facts, context.runHook, retryPolicy.signal)
   try {
     if (probe && probing === 'throughout') await measureBefore(context, probe)
     const checkpoints = rollout.checkpoints?.(
       await traffic?.usersPerSecond(rollout.fleet?.desired ?? 0),
     )
+    const unready = probing === 'throughout' ? await hooks.run('before') : undefined
     if (retryPolicy.signal.aborted) throw interrupted('Nothing was started.')
+    if (unready) throw new Stop(`${unready}. Nothing was started.`)
     if (probe) probe.phase = 'during'
     const started = await rollout.start(checkpoints).catch((error: Error) => {
       if (error instanceof LostAnswer) return error
@@ -77,23 +84,28 @@ export async function runRollout(context: Context, rollout: Rollout): Promise<nu
     const lost = (reason: string): Ending => ({ status: 'lost sight', reason })
     const end = await (started instanceof LostAnswer
       ? lost(`what AWS has done is not known: its answer was lost. ${explain(started.lost)}`)
-      : follow({ ...context, ...rollout, goal, startedAt, probe, traffic, evidence }).catch(
+      : follow({ ...context, ...rollout, goal, startedAt, probe, traffic, evidence, hooks }).catch(
           (error: Error) => {
             if (!refreshId || error instanceof Stop) throw error
             return lost(explain(error))
           },
         ))
     if (!end) throw interrupted(whereItGoesOn(settings.group))
+    if (isGuarded && refreshId && end.status === 'Successful') {
+      end.blame ??= (await hooks.run('first-instance')) ?? (await hooks.run('shipped'))
+    }
+    hooks.stop()
     if (probe) probe.phase = 'after'
     const { observed, ending } = await observeEnd(context, rollout, end)
     if (probing === 'afterwards' && observed) probe = await startProbe(context, rollout)
     if (probe) await measureAfter(context, probe, observed?.ok ? release : undefined)
     await probe?.stop()
     progress.end()
-    const seen = { observed, probe, traffic, evidence }
+    const seen = { observed, probe, traffic, evidence, hooks }
     const outcome = { context, rollout, ending, ...seen, startedAt, refreshId }
     return await conclude(outcome)
   } finally {
+    hooks.stop()
     traffic?.stop()
     await probe?.stop()
   }
@@ -105,7 +117,7 @@ async function startProbe(
 ): Promise<Probe | undefined> {
   const { url, rate, token } = settings
   if (settings.noProbe || !url) return undefined
-  // Two versions of one release cannot be told apart by what they answer.
+  // Two images of one release cannot be told apart by what they answer, only by who does.
   const isNew = rollout.release !== rollout.previousRelease
   const release = isNew ? rollout.release : undefined
   const probe = new Probe({ url, rate, token, release })
@@ -221,12 +233,13 @@ interface Outcome {
   probe: Probe | undefined
   traffic: TrafficWatch | undefined
   evidence: Evidence
+  hooks: Hooks
   startedAt: Date
   refreshId: string | undefined
 }
 
 async function conclude(outcome: Outcome): Promise<number> {
-  const { context, rollout, ending, observed, probe, traffic, evidence, startedAt } = outcome
+  const { context, rollout, ending, observed, probe, traffic, evidence, hooks, startedAt } = outcome
   const { settings, watch, aws } = context
   const figures = probe?.figures()
   const { verdict, reason } = verdictOf(
@@ -246,11 +259,13 @@ async function conclude(outcome: Outcome): Promise<number> {
   const shipped = verdict === 'shipped'
   if (shipped) await evidence.discard()
   if (shipped && fleet && rollout.release) {
-    await unmarkRolledBack(aws, fleet, rollout.release).catch(
+    await unmarkRolledBack(aws, fleet, [rollout.release, rollout.ami]).catch(
       (error) => void notes.push(explain(error)),
     )
   }
   const likelyCause = shipped ? '' : await evidence.conclude(startedAt, reason)
+  const isBack = verdict === 'rolled back' || (shipped && rollout.isRollback)
+  if (isBack) await hooks.run('back', { verdict, reason })
   const endedAt = new Date()
   context.deliver({
     ...emptyReceipt(settings.group, rollout),
@@ -261,7 +276,9 @@ async function conclude(outcome: Outcome): Promise<number> {
     startedAt: startedAt.toISOString(),
     endedAt: endedAt.toISOString(),
     seconds: (endedAt.getTime() - startedAt.getTime()) / 1000,
-    releases: fleet ? countReleases(fleet) : {},
+    releases: fleet ? countBy('release', fleet) : {},
+    images: fleet ? countBy('ami', fleet) : {},
+    baseAmi: await baseOf(context, rollout.ami),
     observed,
     probe: probe &&
       figures && {
@@ -270,10 +287,17 @@ async function conclude(outcome: Outcome): Promise<number> {
         canary: probe.hasCanary,
       },
     traffic: traffic && !traffic.problem ? traffic.comparison.figures() : undefined,
+    hooks: hooks.ran,
     notes,
     evidence: shipped ? undefined : { folder: evidence.folder, likelyCause },
   })
   return exitCodeOf(verdict)
+}
+
+/** Undefined if it is not known, which must not cost the receipt. */
+async function baseOf({ aws }: Context, ami: string | undefined): Promise<string | undefined> {
+  const image = await (ami && findImage(aws, ami).catch(() => undefined))
+  return image ? image.source : undefined
 }
 
 const goesOn = ({ status, hasEnded }: Ending): boolean =>

@@ -1,9 +1,11 @@
 import { withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
-import { shortRelease } from '../cli/format.ts'
-import { countReleases, inService, isHealthy, present, releaseReplacedBy } from '../fleet/fleet.ts'
+import { blamedFor } from '../fleet/direction.ts'
+import { countBy, inService, isHealthy, present, releaseReplacedBy } from '../fleet/fleet.ts'
+import { findFreeze } from '../fleet/freeze.ts'
 import { recordPrevious } from '../fleet/marks.ts'
 import { assertNotOvertaken, fittingCheckpoints, startRefresh } from '../fleet/refresh.ts'
+import { knownBad } from '../fleet/survey.ts'
 import { emptyReceipt } from '../receipt/receipt.ts'
 import { type Context, noteOperator, surveyed } from './context.ts'
 import type { Checkpoints } from './decide.ts'
@@ -17,24 +19,27 @@ export async function start(context: Context): Promise<number> {
   const { aws, watch, settings, progress, retryPolicy } = context
   const { launchTemplateId: templateId = '', release } = settings
   const { launchTemplateVersion: templateVersion = 0 } = settings
-  const { fleet, rolledBack, releaseOf, imageOf } = await surveyed(context)
+  const { fleet, rolledBack, launchedBy, imageOf } = await surveyed(context)
+  const ami = imageOf(templateVersion)
   const rollout = {
     templateVersion,
-    ami: imageOf(templateVersion),
+    ami,
     release,
     previousRelease: releaseReplacedBy(fleet, templateVersion),
-    savedRelease: releaseOf(fleet.templateVersion),
+    blamed: blamedFor({ release, imageId: ami }, launchedBy(fleet.templateVersion)),
     isRollback: false,
     isGuarded: true,
     notes: settings.note ? [settings.note] : [],
   }
-  if (release && rolledBack.includes(release) && !settings.retry) {
-    const text = `release ${shortRelease(release)} was rolled back on this group; --retry tries it again`
+  const bad = knownBad(rolledBack, release, ami)
+  if (bad && !settings.retry) {
+    const text = `${bad} was rolled back on this group; --retry tries it again`
     if (!settings.skipRolledBack) throw new Stop(`${text}. Nothing was started.`)
     context.deliver({
       ...emptyReceipt(settings.group, rollout),
       reason: text,
-      releases: countReleases(fleet),
+      releases: countBy('release', fleet),
+      images: countBy('ami', fleet),
     })
     return EXIT.ok
   }
@@ -55,7 +60,7 @@ export async function start(context: Context): Promise<number> {
     percentages: checkpoints,
     delayMs: checked.checkpointDelaySeconds * 1000,
     answers: settings.checkpointAnswers,
-    watchSeconds: settings.watchSeconds ?? watchSecondsFor(checked.alarms),
+    watchSeconds: watchSecondsFor(checked.alarms, settings),
   }
   const problems = [
     ...checked.problems,
@@ -76,6 +81,14 @@ export async function start(context: Context): Promise<number> {
       start: async () => undefined,
     })
   }
+  const note = (text: string) => rollout.notes.push(text)
+  const freeze = await findFreeze(aws, settings.group, Date.now(), note)
+  if (freeze && !settings.duringFreeze) {
+    throw new Stop(
+      `deploys are frozen: ${freeze}. --during-freeze starts anyway. Nothing was started.`,
+    )
+  }
+  if (freeze) note(`shipped although frozen: ${freeze}`)
   return await runRollout(context, {
     ...rollout,
     fleet,

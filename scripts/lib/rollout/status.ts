@@ -1,6 +1,6 @@
 import { EXIT } from '../cli/errors.ts'
 import { age, painter, releaseCounts, shortRelease } from '../cli/format.ts'
-import { countReleases, suspendedLine } from '../fleet/fleet.ts'
+import { countBy, suspendedLine } from '../fleet/fleet.ts'
 import { operatorOf } from '../fleet/marks.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { type Context, surveyed } from './context.ts'
@@ -28,8 +28,9 @@ export async function status(context: Context): Promise<number> {
   const reason = reasonOf(refresh)
   console.log(
     [
-      `group       ${name}: ${releaseCounts(countReleases(fleet))}, ${desired} desired, launch template version ${templateVersion ?? 'none'}`,
+      `group       ${name}: ${releaseCounts(countBy('release', fleet))}, ${desired} desired, launch template version ${templateVersion ?? 'none'}`,
       `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %, started ${ago(refresh.StartTime)}` : 'none yet'}`,
+      `images      ${releaseCounts(countBy('ami', fleet))}`,
       ...(reason ? [`reason      ${reason}`] : []),
       ...(operator ? [`operator    ${operator.who}, ${ago(operator.at)}`] : []),
       ...(rolledBack.length > 0 ? [`rolled back ${rolledBack.map(shortRelease).join(', ')}`] : []),

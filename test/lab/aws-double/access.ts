@@ -104,7 +104,13 @@ const NEEDS: Record<string, Needs> = {
   'cloudwatch:DescribeAlarms': () => [{ resource: arn('cloudwatch', 'alarm:*'), context: {} }],
 
   'ssm:GetDocument': (_, { json }) => named(arn('ssm', `document/${json.Name}`)),
-  'ssm:GetParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
+  // AWS's own are of no account.
+  'ssm:GetParameter': (_, { json: { Name } }) =>
+    named(
+      String(Name).startsWith('/aws/')
+        ? `arn:aws:ssm:${REGION}::parameter${Name}`
+        : arn('ssm', `parameter${Name}`),
+    ),
   'ssm:DeleteParameter': (_, { json }) => named(arn('ssm', `parameter${json.Name}`)),
   'ssm:PutParameter': (_, { json }) => [
     {

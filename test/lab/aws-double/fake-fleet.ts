@@ -3,7 +3,7 @@ import type { Counters } from '../../../scripts/lib/probe/counters.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
 
-/** How instances of one image behave. */
+/** How instances of one image, or of one launch template version, behave. */
 export interface Behaviour {
   /** Milliseconds from launch to running. */
   bootMs?: number
@@ -80,7 +80,7 @@ export class FakeFleet implements InstanceDriver {
   private turn = 0
 
   constructor(
-    private readonly behaviourOf: (imageId: string) => Behaviour,
+    private readonly behaviours: (imageId: string, templateVersion: number) => Behaviour,
     private readonly times: FleetTimes = QUICK,
     /** If false, requests come only through `forward`. */
     listens = true,
@@ -110,7 +110,7 @@ export class FakeFleet implements InstanceDriver {
   }
 
   async launch(order: LaunchOrder): Promise<{ privateIp: string }> {
-    const { bootMs = 20, launchFails } = this.behaviourOf(order.imageId)
+    const { bootMs = 20, launchFails } = this.behaviourOf(order)
     await Bun.sleep(bootMs)
     if (launchFails) throw new Error(launchFails)
     this.machines.set(order.id, {
@@ -163,7 +163,7 @@ export class FakeFleet implements InstanceDriver {
 
   async run(id: string, document: string): Promise<CommandResult> {
     const machine = this.machine(id)
-    const behaviour = this.behaviourOf(machine.order.imageId)
+    const behaviour = this.behaviourOf(machine.order)
     const command = behaviour.commands?.[document] ?? this.traffic(machine, document)
     const known = typeof command === 'function' ? await command(id) : command
     if (behaviour.commandMs) await Bun.sleep(behaviour.commandMs)
@@ -173,6 +173,10 @@ export class FakeFleet implements InstanceDriver {
       machine.restarting = false
     }
     return known ?? { exitCode: 0, stdout: `${document} of ${id}\n`, stderr: '' }
+  }
+
+  private behaviourOf({ imageId, templateVersion }: LaunchOrder): Behaviour {
+    return this.behaviours(imageId, templateVersion)
   }
 
   private machine(id: string): Machine {
@@ -194,7 +198,7 @@ export class FakeFleet implements InstanceDriver {
   private serveUsers(machine: Machine): void {
     if (this.usersPerSecond === 0 || !this.serving.includes(machine)) return
     const { imageId } = machine.order
-    const { usersFail = 0, usersFailAlone = usersFail } = this.behaviourOf(imageId)
+    const { usersFail = 0, usersFailAlone = usersFail } = this.behaviourOf(machine.order)
     const isAlone = this.serving.every(({ order }) => order.imageId === imageId)
     const share = isAlone ? usersFailAlone : usersFail
     const each = (this.usersPerSecond * this.times.intervalMs) / 1000 / this.serving.length
@@ -205,7 +209,7 @@ export class FakeFleet implements InstanceDriver {
 
   private check(machine: Machine): void {
     this.serveUsers(machine)
-    const status = this.behaviourOf(machine.order.imageId).healthStatus ?? 200
+    const status = this.behaviourOf(machine.order).healthStatus ?? 200
     const good = machine.alive && !machine.restarting && status === 200
     const { streak } = machine
     machine.streak = { good, length: streak.good === good ? streak.length + 1 : 1 }
@@ -247,12 +251,15 @@ export class FakeFleet implements InstanceDriver {
       if (response.status >= 500) machine.answered.serverErrors++
     }
     // A release that fails completely may well not identify itself.
-    if (response.ok) response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
+    if (response.ok) {
+      response.headers.set(service.releaseHeader, machine.order.tags.release ?? '')
+      response.headers.set(service.instanceHeader, machine.order.id)
+    }
     return response
   }
 
   private async answer({ order, launchedAt }: Machine, request: Request): Promise<Response> {
-    const behaviour = this.behaviourOf(order.imageId)
+    const behaviour = this.behaviourOf(order)
     if (behaviour.latencyMs) await Bun.sleep(behaviour.latencyMs())
     const path = new URL(request.url).pathname
     if (path === service.health.path && (request.method === 'GET' || !this.upstream))

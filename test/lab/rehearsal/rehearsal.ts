@@ -232,16 +232,15 @@ export class Rehearsal {
 
   /** The ID of the release's image. */
   imageOf(name: ReleaseName): string {
-    const { id } = this.release(name)
-    const [image] = [...this.images].find(([, release]) => release.id === id) ?? []
+    const [image] = [...this.images].find(([, release]) => release.name === name) ?? []
     if (!image) throw new Error(`release ${name} has no image`)
     return image
   }
 
   serving(name?: ReleaseName): Instance[] {
-    const wanted = name && this.release(name).id
+    const wanted = name && this.imageOf(name)
     return this.plane.instances.filter(
-      (instance) => isServing(instance) && (!wanted || instance.tags.release === wanted),
+      (instance) => isServing(instance) && (!wanted || instance.imageId === wanted),
     )
   }
 

@@ -172,7 +172,7 @@ export const PARTS: Record<string, Part> = {
   },
   adopt: {
     proves: 'a clone under another name, with another domain, passes what knows them, and is baked',
-    seconds: 240,
+    seconds: 330,
     needs: ['git', 'terraform', 'image', 'redis', 'systemd', 'shellcheck', 'schemathesis'],
   },
   bare: {

@@ -1,6 +1,8 @@
+import { pause } from '../../../scripts/lib/aws/retry.ts'
 import { EXIT, Stop } from '../../../scripts/lib/cli/errors.ts'
 import { FleetWatch } from '../../../scripts/lib/fleet/fleet.ts'
-import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import { freezeOf } from '../../../scripts/lib/fleet/freeze.ts'
+import type { HookRun, Receipt, Stage } from '../../../scripts/lib/receipt/receipt.ts'
 import { writeReceipt } from '../../../scripts/lib/receipt/write.ts'
 import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 import { cancel } from '../../../scripts/lib/rollout/cancel.ts'
@@ -8,10 +10,11 @@ import type { Context } from '../../../scripts/lib/rollout/context.ts'
 import { rollback } from '../../../scripts/lib/rollout/rollback.ts'
 import { start } from '../../../scripts/lib/rollout/start.ts'
 import { watch } from '../../../scripts/lib/rollout/watch.ts'
+import { accountOf } from '../aws-double/account.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { type Behaviour, FakeFleet } from '../aws-double/fake-fleet.ts'
 import { isOfAws, OutageSwitch, withFaults } from './faults.ts'
-import { GROUP, groupOf, settingsOf } from './group.ts'
+import { GROUP, groupOf, HOOK_SECONDS, settingsOf } from './group.ts'
 import { inProcessAws } from './in-process-aws.ts'
 import { Promises } from './promises.ts'
 import { type Disturbance, type Operator, type Script, scriptOf } from './script.ts'
@@ -31,9 +34,9 @@ export interface Verdict {
 
 /** Plays a script from its seed to its end and judges it. */
 export async function play(seed: number, script = scriptOf(randomOf(seed))): Promise<Verdict> {
-  const behaviours = new Map<string, Behaviour>()
+  const behaviours = new Map<number, Behaviour>()
   const fleet = new FakeFleet(
-    (image) => behaviours.get(image) ?? {},
+    (_, version) => behaviours.get(version) ?? {},
     { intervalMs: 5_000, healthyThreshold: 2, unhealthyThreshold: 3 },
     false,
   )
@@ -56,7 +59,7 @@ class Episode {
     private readonly script: Script,
     private readonly time: VirtualTime,
     private readonly fleet: FakeFleet,
-    behaviours: Map<string, Behaviour>,
+    behaviours: Map<number, Behaviour>,
   ) {
     this.faultsEnd = time.now + script.faultMinutes * MINUTE_MS
     this.plane = groupOf(script, fleet, behaviours, time.now)
@@ -69,6 +72,7 @@ class Episode {
     plane.start()
     await time.until(this.untilServing(), LIMIT_MS)
     const looking = setInterval(() => this.look(), 5_000)
+    this.freeze()
     const disturbed = script.disturbances.map((disturbance) => this.disturb(disturbance))
     const operated = script.operators.map((operator) => this.operate(operator))
     if (!(await time.until(Promise.all([...operated, ...disturbed]), LIMIT_MS))) {
@@ -77,6 +81,31 @@ class Episode {
     await this.end()
     clearInterval(looking)
     void plane.stop()
+  }
+
+  /** While deploys are frozen, a parameter says so. */
+  private freeze(): void {
+    const { freeze } = this.script
+    if (!freeze) return
+    const { values } = accountOf(this.plane)
+    const until = new Date(this.time.now + freeze.to * 1000).toISOString()
+    setTimeout(() => {
+      this.promises.freezes(this.time.now, Date.parse(until))
+      values.set(freezeOf(GROUP), JSON.stringify({ reason: 'Christmas', until }))
+    }, freeze.from * 1000)
+  }
+
+  /** A hook takes seconds, or hangs until it is killed. */
+  private async runHook(operator: Operator, stage: Stage, signal: AbortSignal): Promise<HookRun> {
+    const began = this.time.now
+    this.promises.hookBegins(operator, stage)
+    const quality = this.script.hooks[stage]
+    await pause(quality === 'hangs' ? HOOK_SECONDS * 1000 : 5_000, signal)
+    const problem = signal.aborted ? 'was stopped' : quality === 'well' ? undefined : quality
+    this.note(`hook ${stage} ${problem ?? 'ended well'}`)
+    const ran = { stage, problem, seconds: (this.time.now - began) / 1000, output: '' }
+    this.promises.hookEnded(operator, ran)
+    return ran
   }
 
   /** Once nothing fails any more, a single rollback is enough to get rid of a bad release. */
@@ -144,7 +173,7 @@ class Episode {
       },
     })
     if (verb === 'start' && operator.retry) promises.retries(version)
-    promises.begins(operator)
+    promises.begins(operator, began)
     const ended = time
       .on(computer, () => VERBS[verb](context))
       .catch((error: Error) => {
@@ -202,6 +231,7 @@ class Episode {
         conclude: async () => '',
         async discard() {},
       }),
+      runHook: (stage, _, signal) => this.runHook(operator, stage, signal),
       recordedUrl: async () => undefined,
       deliver: process.deliver,
     }

@@ -1,4 +1,5 @@
 import { ROUND_SECONDS } from '../../../scripts/lib/probe/traffic.ts'
+import type { Stage } from '../../../scripts/lib/receipt/receipt.ts'
 import type { Settings } from '../../../scripts/lib/rollout/options.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import { wallClock } from '../aws-double/clock.ts'
@@ -10,19 +11,23 @@ export const GROUP = `${service.name}-production`
 /** After the first checkpoint, and before the end of the bake time. */
 const BREAKS_AFTER_MS = 240_000
 export const TIMEOUT_SECONDS = 3600
+export const HOOK_SECONDS = 60
 const TEMPLATE = 'lt-0123456789abcdef0'
 
-/** Version 2 is release 2222…, and so is version 3 if it only changes a setting. */
-export const releaseOf = (version: number, { changesSetting }: Script): string =>
-  String(changesSetting && version === 3 ? 2 : version).repeat(40)
-const imageOf = (version: number): string => `ami-${String(version).repeat(17).slice(0, 17)}`
-export const versionOf = (release: string | undefined): number => Number(release?.[0])
+/** Version 2 is release 2222…, and so is version 3 if it only changes a setting or the image. */
+export const releaseOf = (version: number, { sameRelease }: Script): string =>
+  String(sameRelease && version === 3 ? 2 : version).repeat(40)
+/** Version 3 has the image of version 2 if it only changes a setting. */
+const imageOf = (version: number, { sameRelease }: Script): string =>
+  `ami-${String(sameRelease === 'setting' && version === 3 ? 2 : version).repeat(17)}`
+/** The version that a mark on the group blames, by its release or its image. */
+export const versionOf = (mark: string): number => Number(mark.replace('ami-', '')[0])
 
 /** The group, launch template and images of a script, in the AWS double at `now`. */
 export function groupOf(
   script: Script,
   fleet: FakeFleet,
-  behaviours: Map<string, Behaviour>,
+  behaviours: Map<number, Behaviour>,
   now: number,
 ): ControlPlane {
   const tags = { service: service.name, environment: 'production' }
@@ -53,7 +58,7 @@ export function groupOf(
       name: GROUP,
       tags,
       versions: versions.map((version) => ({
-        imageId: imageOf(version),
+        imageId: imageOf(version, script),
         userData: '',
         tags: { ...tags, release: releaseOf(version, script) },
         description: '',
@@ -61,7 +66,7 @@ export function groupOf(
       })),
     },
     images: versions.map((version) => ({
-      id: imageOf(version),
+      id: imageOf(version, script),
       name: String(version),
       architecture: 'arm64',
       createdAt: now,
@@ -86,7 +91,7 @@ export function groupOf(
     if (quality === 'broken for users') behaviour.usersFail = 0.2
     if (quality === 'broken for users alone') behaviour.usersFailAlone = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
-    behaviours.set(imageOf(version), behaviour)
+    behaviours.set(version, behaviour)
   }
   return plane
 }
@@ -99,7 +104,7 @@ const normal = (): number =>
 
 /** What an operator's command line says; only `start` is told where the service is. */
 export function settingsOf(
-  { version, retry, verb, further, cannotWrite }: Operator,
+  { version, retry, verb, further, duringFreeze, cannotWrite }: Operator,
   script: Script,
   url: string,
 ): Settings {
@@ -114,6 +119,9 @@ export function settingsOf(
     alarm: alarms ? ['errors'] : [],
     ignoreAlarms: false,
     retry: retry === true,
+    duringFreeze: duringFreeze === true,
+    hooks: { folder: '', stages: Object.keys(script.hooks) as Stage[] },
+    hookSeconds: HOOK_SECONDS,
     further: further === true,
     skipRolledBack: false,
     checkpoints: undefined,

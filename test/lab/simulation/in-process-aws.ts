@@ -6,6 +6,7 @@ import { SSMClient } from '@aws-sdk/client-ssm'
 import type { Aws } from '../../../scripts/lib/aws/clients.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { ApiError } from '../aws-double/errors.ts'
+import { accountJson } from '../aws-double/wire/account.ts'
 import { autoScaling } from '../aws-double/wire/autoscaling.ts'
 import { elb } from '../aws-double/wire/elb.ts'
 import { cloudwatch, ssm } from '../aws-double/wire/json.ts'
@@ -40,7 +41,10 @@ export function inProcessAws(plane: ControlPlane, faults: Faults): Aws {
       (action, input) => cloudwatch[action]?.(plane, input as never) as Output,
     ),
     ec2: clientOf(EC2Client.prototype, (action, input) => ec2(plane, action, input)),
-    ssm: clientOf(SSMClient.prototype, (action, input) => ssm[action]?.(plane, input) as Output),
+    ssm: clientOf(
+      SSMClient.prototype,
+      (action, input) => (ssm[action] ?? accountJson[action])?.(plane, input) as Output,
+    ),
     sts: clientOf({}, () => ({})),
   } as Aws
 }
@@ -64,10 +68,11 @@ function ec2(plane: ControlPlane, action: string, input: Output): Output {
   switch (action) {
     case 'DescribeInstances':
       return {
-        Reservations: plane.instances.map(({ id, privateIp, launchedAt, tags }) => ({
+        Reservations: plane.instances.map(({ id, imageId, privateIp, launchedAt, tags }) => ({
           Instances: [
             {
               InstanceId: id,
+              ImageId: imageId,
               PrivateIpAddress: privateIp,
               LaunchTime: new Date(launchedAt),
               Tags: tagsOf(tags),

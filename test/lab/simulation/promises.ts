@@ -1,5 +1,5 @@
 import { EXIT } from '../../../scripts/lib/cli/errors.ts'
-import type { Receipt } from '../../../scripts/lib/receipt/receipt.ts'
+import type { HookRun, Receipt, Stage } from '../../../scripts/lib/receipt/receipt.ts'
 import type { ControlPlane } from '../aws-double/control-plane.ts'
 import { isServing } from '../aws-double/model.ts'
 import { releaseOf, TIMEOUT_SECONDS, versionOf } from './group.ts'
@@ -43,6 +43,12 @@ export class Promises {
   private readonly recycling = new Set<string>()
   /** The versions that were in service since an operator's command began. */
   private readonly seenBy = new Map<Operator, Set<number>>()
+  /** While deploys are frozen, in milliseconds since the epoch. */
+  private frozen: { from: number; to: number } | undefined
+  private readonly begunAt = new Map<Operator, number>()
+  /** The hooks that a command has run, and the commands of which one runs. */
+  private readonly hooked = new Map<Operator, HookRun[]>()
+  private readonly hooksRunning = new Set<Operator>()
   private undoesFirst = false
   /** Whether someone started an older version: that is a way back, and undoing it needs --further. */
   shipsOlder = false
@@ -60,7 +66,24 @@ export class Promises {
     this.retried.add(version)
   }
 
-  begins(operator: Operator): void {
+  freezes(from: number, to: number): void {
+    this.frozen = { from, to }
+  }
+
+  hookBegins(operator: Operator, stage: Stage): void {
+    const before = this.hooked.get(operator) ?? []
+    if (before.some((ran) => ran.stage === stage))
+      this.broken.push(`${operator.verb} ran the hook ${stage} twice`)
+    this.hooksRunning.add(operator)
+  }
+
+  hookEnded(operator: Operator, ran: HookRun): void {
+    this.hooksRunning.delete(operator)
+    this.hooked.set(operator, [...(this.hooked.get(operator) ?? []), ran])
+  }
+
+  begins(operator: Operator, at: number): void {
+    this.begunAt.set(operator, at)
     this.seenBy.set(operator, new Set([...this.inService(), this.plane.group.version]))
   }
 
@@ -93,6 +116,9 @@ export class Promises {
         if (version !== to) this.rolledBack.add(version)
       }
     } else {
+      if (this.isFrozen(operator) && !this.isCutOff())
+        this.broken.push('a refresh was started during a freeze')
+      if (this.isBadHook('before')) this.broken.push('a refresh was started that its hook refused')
       this.shipsOlder ||= operator.version < plane.group.version
       if (sent.isInnocent) this.excused.add(id)
     }
@@ -122,7 +148,8 @@ export class Promises {
       const { releases, operators } = this.script
       const isAsked = operators.some(({ verb }) => verb === 'rollback')
       if (rollback?.reason.includes('by user') && releases[to - 1] === 'good' && !isAsked) {
-        if (!this.isHarmed()) this.broken.push(`good version ${to} was turned round`)
+        if (!this.isHarmed() && !this.isRejected())
+          this.broken.push(`good version ${to} was turned round`)
       }
     }
     for (const version of this.marked()) {
@@ -139,6 +166,7 @@ export class Promises {
 
   ended({ operator, code, receipt, seconds }: Ended): void {
     const { verb, version } = operator
+    if (this.hooksRunning.has(operator)) this.broken.push(`${verb} left a hook running`)
     if (seconds > TIMEOUT_SECONDS + SLACK_SECONDS) {
       this.broken.push(`${verb} took ${Math.round(seconds)} s`)
     }
@@ -152,6 +180,7 @@ export class Promises {
       }
     } else {
       this.isTrue(operator, receipt, seconds)
+      this.hooksAreTrue(operator, receipt)
       if (receipt.exitCode !== code) {
         this.broken.push(`${verb} ended with ${code}, and its receipt says ${receipt.exitCode}`)
       }
@@ -199,7 +228,7 @@ export class Promises {
     const { verb } = operator
     const { verdict, refreshId, release, previousRelease } = receipt
     if (verb === 'rollback' && verdict === 'shipped' && release === previousRelease) {
-      if (!this.script.changesSetting) this.broken.push(`went back from ${release} to itself`)
+      if (!this.script.sameRelease) this.broken.push(`went back from ${release} to itself`)
     }
     const releases = [...(this.seenBy.get(operator) ?? [])].map((each) =>
       releaseOf(each, this.script),
@@ -232,19 +261,39 @@ export class Promises {
     if (!isRight) this.broken.push(`${verb} reports '${verdict}' for a refresh that is ${status}`)
   }
 
+  private hooksAreTrue(operator: Operator, receipt: Receipt): void {
+    const { verdict, isRollback, refreshId, hooks } = receipt
+    const ran = this.hooked.get(operator) ?? []
+    if (hooks.length !== ran.length)
+      this.broken.push(`the receipt tells of ${hooks.length} hooks, and ${ran.length} were run`)
+    const wentBack = verdict === 'rolled back' || (verdict === 'shipped' && isRollback)
+    if ('back' in this.script.hooks && wentBack !== ran.some(({ stage }) => stage === 'back'))
+      this.broken.push(
+        `the hook back was ${wentBack ? 'not ' : ''}run, and the verdict is ${verdict}`,
+      )
+    if (operator.verb === 'start' && verdict === 'shipped' && refreshId && this.isRejected())
+      this.broken.push('shipped what a hook had rejected')
+  }
+
   private startEnded(
-    { version }: Operator,
+    operator: Operator,
     code: number,
     receipt: Receipt | undefined,
     seconds: number,
   ): void {
+    const { version } = operator
     const { releases } = this.script
     const marked = this.marked().includes(version) || this.isSetting(version)
     if (receipt?.verdict === 'rolled back' && !this.isCutOff() && !marked && !this.isCrowded()) {
       this.broken.push(`version ${version} was rolled back but is not marked`)
     }
     if (this.isCrowded() || this.isCutOff() || this.isHarmed()) return
-    const isGood = releases[version - 1] === 'good'
+    if (this.isFrozen(operator) || this.isBadHook('before')) {
+      if (code !== EXIT.refused)
+        this.broken.push(`a start that had to be refused ended with ${code}`)
+      return
+    }
+    const isGood = releases[version - 1] === 'good' && !this.isRejected()
     const { sleeps } = this.script.operators[0] ?? {}
     if (sleeps && (!isGood || code === EXIT.timedOut)) return
     if (isGood && code !== EXIT.ok) {
@@ -253,9 +302,13 @@ export class Promises {
       )
     }
     const quality = releases[version - 1]
-    // In fewer instances, the new ones are compared for too short a time; and a release never with itself.
-    const isUnseen = quality === 'slow' && (this.script.instances < 3 || this.isSetting(version))
-    if (!isGood && !isUnseen && (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)) {
+    // In fewer instances, the new ones are compared for too short a time.
+    const isUnseen = quality === 'slow' && this.script.instances < 3
+    if (
+      !isGood &&
+      !(isUnseen && !this.isRejected()) &&
+      (code !== EXIT.rolledBack || seconds > GIVEN_UP_SECONDS)
+    ) {
       this.broken.push(
         `${releases[version - 1]} version ${version}, undisturbed, ended with ${code} after ${Math.round(seconds)} s`,
       )
@@ -274,9 +327,25 @@ export class Promises {
     }
   }
 
-  /** Whether the version is of the running release: that its setting was rolled back condemns nothing. */
+  /** Whether the command began during a freeze, and was not told to go on. */
+  private isFrozen(operator: Operator): boolean {
+    const { from, to } = this.frozen ?? { from: Infinity, to: Infinity }
+    const at = this.begunAt.get(operator) ?? 0
+    return at >= from && at < to && !operator.duringFreeze
+  }
+
+  private isBadHook(stage: Stage): boolean {
+    return (this.script.hooks[stage] ?? 'well') !== 'well'
+  }
+
+  /** Whether a hook rejects what is shipped. */
+  private isRejected(): boolean {
+    return this.isBadHook('first-instance') || this.isBadHook('shipped')
+  }
+
+  /** Whether the version differs in a setting: that it was rolled back condemns nothing. */
   private isSetting(version: number): boolean {
-    return this.script.changesSetting && version === 3
+    return this.script.sameRelease === 'setting' && version === 3
   }
 
   /**
@@ -285,7 +354,7 @@ export class Promises {
    */
   private leftSetting(): boolean {
     return (
-      this.isSetting(3) &&
+      this.script.sameRelease !== undefined &&
       this.plane.refreshes.some(
         ({ desiredVersion, status }) =>
           desiredVersion === 1 || (desiredVersion === 4 && status === 'Successful'),

@@ -1,3 +1,6 @@
+import type { Stage } from '../../../scripts/lib/receipt/receipt.ts'
+import { STAGES } from '../../../scripts/lib/rollout/hooks.ts'
+
 export type Quality =
   | 'good'
   | 'never healthy'
@@ -9,6 +12,8 @@ export type Quality =
   | 'broken for users alone'
   | 'slow'
   | 'no launch'
+
+export type HookQuality = 'well' | 'fails' | 'hangs'
 
 /** Somebody at a terminal. */
 export interface Operator {
@@ -26,6 +31,8 @@ export interface Operator {
   killedAfterSeconds?: number
   /** When the machine is suspended, from the verb's start, and for how long. */
   sleeps?: { afterSeconds: number; forSeconds: number }
+  /** Of start. */
+  duringFreeze?: boolean
   /** Whether there is no room for the receipt where it is to be written. */
   cannotWrite?: boolean
 }
@@ -54,8 +61,12 @@ export interface Script {
   instances: number
   /** By launch template version, from 1. Version 1 is older than the running one, 2 is running: both are good. */
   releases: Quality[]
-  /** Whether version 3 is of the same release as version 2: a changed setting. */
-  changesSetting: boolean
+  /** Of the same release as version 2, version 3 may be a changed setting, or a patched image. */
+  sameRelease?: 'setting' | 'patch'
+  /** Executables for stages of each rollout. */
+  hooks: Partial<Record<Stage, HookQuality>>
+  /** While deploys are frozen, in seconds of the episode. */
+  freeze?: { from: number; to: number }
   /** The status of what a broken release answers: 502 comes from the load balancer, for a connection that was reset. */
   brokenStatus: 500 | 502
   operators: Operator[]
@@ -112,6 +123,7 @@ export function scriptOf(random: () => number): Script {
       afterSeconds: at,
       version: oneOf(3, 4),
       ...(verb === 'start' && random() < 0.2 ? { retry: true } : {}),
+      ...(verb === 'start' && random() < 0.3 ? { duringFreeze: true } : {}),
     })
   }
   for (const operator of operators) {
@@ -122,10 +134,18 @@ export function scriptOf(random: () => number): Script {
     if (random() < 0.1) operator.cannotWrite = true
   }
   const faulty = random() < 0.4
+  const from = oneOf(0, 0, upTo(2400))
   return {
     instances: oneOf(1, 2, 3),
     releases,
-    changesSetting: random() < 0.08,
+    ...(random() < 0.12 ? { sameRelease: oneOf('setting' as const, 'patch' as const) } : {}),
+    hooks:
+      random() < 0.2
+        ? Object.fromEntries(
+            STAGES.map((stage) => [stage, oneOf('well', 'well', 'fails', 'hangs')]),
+          )
+        : {},
+    ...(random() < 0.06 ? { freeze: { from, to: from + oneOf(600, 3000, HANGS) } } : {}),
     brokenStatus: oneOf(500, 502),
     operators,
     disturbances: Array.from({ length: random() < 0.3 ? 1 + upTo(2) : 0 }, () => ({

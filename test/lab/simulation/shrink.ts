@@ -1,3 +1,4 @@
+import type { Stage } from '../../../scripts/lib/receipt/receipt.ts'
 import { play, type Verdict } from './episode.ts'
 import type { Script } from './script.ts'
 
@@ -21,9 +22,9 @@ function* simpler(script: Script): Generator<Script> {
   for (const [index, operator] of script.operators.entries()) {
     const others = script.operators.filter((_, each) => each !== index)
     yield { ...script, operators: others }
-    const { interruptedAfterSeconds, killedAfterSeconds, retry, sleeps, cannotWrite, ...plain } =
-      operator
-    if (interruptedAfterSeconds || killedAfterSeconds || retry || sleeps || cannotWrite) {
+    const { verb, afterSeconds, version } = operator
+    const plain = { verb, afterSeconds, version }
+    if (Object.keys(operator).length > Object.keys(plain).length) {
       yield { ...script, operators: script.operators.with(index, plain) }
     }
   }
@@ -34,7 +35,13 @@ function* simpler(script: Script): Generator<Script> {
     const disturbances = script.disturbances.filter((_, each) => each !== index)
     yield { ...script, disturbances }
   }
-  if (script.changesSetting) yield { ...script, changesSetting: false }
+  const { sameRelease, freeze, ...ordinary } = script
+  if (sameRelease) yield { ...ordinary, ...(freeze && { freeze }) }
+  if (freeze) yield { ...ordinary, ...(sameRelease && { sameRelease }) }
+  for (const stage of Object.keys(script.hooks) as Stage[]) {
+    const { [stage]: _, ...hooks } = script.hooks
+    yield { ...script, hooks }
+  }
   if (script.brokenStatus !== 500) yield { ...script, brokenStatus: 500 }
   if (script.cancelSeconds) yield { ...script, cancelSeconds: 0 }
   if (script.usersPerSecond) yield { ...script, usersPerSecond: 0 }

@@ -20,7 +20,14 @@ export const noMetrics: Metrics = {
 export function memoryLog(): Log & { lines: LogFields[] } {
   const lines: LogFields[] = []
   const push = (fields: LogFields) => void lines.push(fields)
-  return { lines, debug: () => {}, info: push, warn: push, error: push }
+  return {
+    lines,
+    debug: () => {},
+    info: push,
+    warn: push,
+    error: push,
+    request: (level, fields) => void (level === 'info' && push({ event: 'request', ...fields })),
+  }
 }
 
 /** The real app with fixed dependencies. */

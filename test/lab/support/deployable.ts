@@ -62,6 +62,8 @@ function madeAlready({ group, templateId, url, alarms }: Cloud): string {
 
 resource "terraform_data" "ready" {}
 
+// The launch template would.
+output "ami" { value = var.ami_id }
 output "alarm_names" { value = local.rollout_alarms }
 output "group_name" { value = local.fleet.group }
 output "launch_template_id" { value = local.fleet.template }

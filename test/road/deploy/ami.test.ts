@@ -24,6 +24,7 @@ import { stubCommand } from '../../lab/support/stub.ts'
 import { registerAmi, registerUnfinished, startEmulatedAws } from './fixtures/emulated-aws.ts'
 
 const never = new AbortController().signal
+const ONCE = { force: false, patch: false }
 const QUIET = { note: () => {}, interrupted: never }
 
 describe('a release', () => {
@@ -162,7 +163,7 @@ console.log('--> amazon-ebs.al2023: AMIs were created:\\neu-west-1: ' + ami)
     const script = `#!/usr/bin/env bash
 printf '%s\\n' "$@" >>${bin}/calls
 [[ $1 == build ]] || exit 0
-for word; do case $word in release=*) release=\${word#release=} ;; esac; done
+for word; do case $word in release=*) release=\${word#release=} ;; packages=*) : >"\${word#packages=}" ;; esac; done
 cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
 `
     stubCommand(bin, 'packer', script)
@@ -189,6 +190,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
           release,
           region: cloud.env.AWS_REGION,
           force: false,
+          patch: false,
         },
         ...{ ...QUIET, work: work.path },
       })
@@ -206,6 +208,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
         region: 'eu-west-1',
         ami: readFileSync(join(folder.path, 'bin', 'made'), 'utf8'),
         source: SOURCE,
+        replaces: undefined,
         already: false,
       })
       const calls = readFileSync(join(folder.path, 'bin', 'calls'), 'utf8')
@@ -237,6 +240,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
       local: false,
       arch: 'arm64',
       force: false,
+      patch: false,
       json: false,
     } as const
     const path = process.env.PATH
@@ -303,10 +307,11 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     const { id } = await makeTree(folder.path)
     const { ami } = await registerAmi(cloud.aws.ec2, id, new Date())
     const release = await readBuiltRelease(folder.path, 'arm64')
-    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
+    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, ...ONCE } as const
     const found = await bakeAmi({ ...bake, region: cloud.env.AWS_REGION, work: folder.path })
     expect(found).toEqual({
-      ...{ release: id, arch: 'arm64', region: 'eu-west-1', ami, source: SOURCE, already: true },
+      ...{ release: id, arch: 'arm64', region: 'eu-west-1', ami, already: true },
+      ...{ source: SOURCE, replaces: ami },
     })
   }, 90_000)
 
@@ -315,7 +320,7 @@ cd ${root} && exec ${process.execPath} ${bin}/register.ts "$release"
     using folder = temporaryFolder()
     await makeTree(folder.path)
     const release = await readBuiltRelease(folder.path, 'arm64')
-    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, force: false } as const
+    const bake = { ...QUIET, root: folder.path, arch: 'arm64', release, ...ONCE } as const
     const path = process.env.PATH
     process.env.PATH = '/nowhere'
     try {

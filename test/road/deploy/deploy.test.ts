@@ -12,10 +12,13 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { $ } from 'bun'
-import { freezeOf } from '../../../scripts/lib/release/freeze.ts'
+import { freezeOf } from '../../../scripts/lib/fleet/freeze.ts'
+import { packagesAt } from '../../../scripts/lib/provenance/kept.ts'
 import { accountOf } from '../../lab/aws-double/account.ts'
 import { denied } from '../../lab/aws-double/faults.ts'
+import type { Image } from '../../lab/aws-double/model.ts'
 import { attest, BUILDER, stated, trust } from '../../lab/support/attestation.ts'
 import { ended, type Ran, run as runCommand } from '../../lab/support/command.ts'
 import { layOutProject } from '../../lab/support/deployable.ts'
@@ -187,8 +190,58 @@ describe('deploy --plan', () => {
     scene.plane.group.tags['rolled-back-release'] = commits[1]
     const { out } = await run(['--plan', 'HEAD'])
     expect(out).toContain(`alarms      ${ALARM} is in ALARM`)
-    expect(out).toContain('this release was rolled back on this group')
+    expect(out).toContain('was rolled back on this group: it is refused')
     expect(out).toContain('way back    none')
+  })
+})
+
+describe('deploy --patch', () => {
+  const PATCHED = 'ami-0cccccccccccccccc'
+  const chosenAmi = async () => (await Bun.file(file()).json()).ami_id
+  const list = (version: string) => gzipSync(`openssl ${version} aarch64\n`).toString('base64')
+
+  test('ships the newest image of the release that runs, says what differs, and leads back to the one before', async () => {
+    const none = await run(['--patch', '--yes'])
+    expect(none.err).toContain(`${OLD_IMAGE} is the newest image of release`)
+    expect(none.code).toBe(0)
+
+    const { images } = scene.plane
+    const image = images.get(OLD_IMAGE) as Image
+    images.set(PATCHED, { ...image, id: PATCHED, name: 'patched', createdAt: Date.now() })
+    attest(scene.plane, PATCHED)
+    const { values } = accountOf(scene.plane)
+    values.set(packagesAt(OLD_IMAGE), list('3.0.8-1')).set(packagesAt(PATCHED), list('3.0.8-2'))
+    const { out } = await run(['--patch', '--plan'])
+    expect(out).toContain(`image       ${PATCHED}, arm64, baked`)
+    expect(out).toMatch(/base +ami-\w+, \d+ h old/)
+    expect(out).toContain(
+      '1 differ from the running image:\n            openssl 3.0.8-1 -> 3.0.8-2',
+    )
+    expect(out).toContain('compat      the same release')
+
+    const shipped = await run(['--patch', '--yes'])
+    expect(shipped.out).toMatch(new RegExp(`images +2 ${PATCHED}; baked on ami-\\w+\n`))
+    expect(shipped.code).toBe(0)
+    expect(await chosenAmi()).toBe(PATCHED)
+
+    expect((await run(['--previous', '--yes'])).code).toBe(0)
+    expect(await chosenAmi()).toBe(OLD_IMAGE)
+    const serving = scene.plane.instances.filter(({ lifecycle }) => lifecycle === 'InService')
+    expect(serving.map(({ imageId }) => imageId)).toEqual([OLD_IMAGE, OLD_IMAGE])
+  })
+
+  test('that is rolled back condemns the image, and not the release', async () => {
+    const { images } = scene.plane
+    const image = images.get(OLD_IMAGE) as Image
+    images.set(PATCHED, { ...image, id: PATCHED, name: 'patched', createdAt: Date.now() })
+    attest(scene.plane, PATCHED)
+    scene.behave(PATCHED, { launchFails: 'no such kernel' })
+    const options = { HELLO_ROLLOUT_STALL_SECONDS: '2' }
+    expect((await run(['--patch', '--yes'], options)).code).toBe(3)
+    expect(scene.plane.group.tags['rolled-back-release']).toBe(PATCHED)
+    const again = await run(['--patch', '--yes'])
+    expect(again.code).toBe(1)
+    expect(again.err).toContain(`image ${PATCHED} was rolled back on this group; --retry`)
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { CHECKS, type CheckName } from '../../../scripts/lib/doctor/examine.ts'
+import { TAG } from '../../../scripts/lib/fleet/tags.ts'
 import type { Finding } from '../../../scripts/lib/verify/finding.ts'
 import type { Instance } from '../../lab/aws-double/model.ts'
 import { useWard, ward } from './fixtures/environment.ts'
@@ -136,6 +137,23 @@ describe('images and the way back', () => {
     await ward.finds('images', /^the AMI .*, launch template version 1, is disabled: /, /bake/)
     delete image?.state
   })
+
+  test.each([
+    [59 * 86_400_000, 'ok', /^the running image was baked on ami-\w+, which is 59 d old$/],
+    [61 * 86_400_000, 'problem', /which is 61 d old$/],
+    [undefined, 'unknown', /do not say how old/],
+  ] as const)(
+    'say how old the base of the running one is: %p ms is %s',
+    async (ms, status, text) => {
+      const { tags = {} as Record<string, string> } = ward.scene.plane.images.get(OLD_IMAGE) ?? {}
+      const former = tags[TAG.sourceCreated]
+      tags[TAG.sourceCreated] = ms === undefined ? '' : new Date(Date.now() - ms).toISOString()
+      const found = (await ward.find('images')).at(-1)
+      if (former) tags[TAG.sourceCreated] = former
+      expect(found).toMatchObject({ status, text: expect.stringMatching(text) })
+      if (status === 'problem') expect(found?.todo).toContain('scripts/bake --patch')
+    },
+  )
 
   test('are ill while a process is suspended that a rollback needs', async () => {
     const { suspended } = ward.scene.plane.group

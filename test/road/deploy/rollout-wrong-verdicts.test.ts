@@ -7,6 +7,7 @@ import {
   begin,
   folder,
   mark,
+  receipt,
   releases,
   rollout,
   scene,
@@ -19,6 +20,15 @@ import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, until } from './fixtures/scene.t
 import { runScript } from './fixtures/script.ts'
 
 useRollout()
+
+/** What version 2 may be beside version 1 of the same release: its image, and what is marked when it is rolled back. */
+const SAME_RELEASE: [string, string, string | undefined][] = [
+  ['a changed setting', OLD_IMAGE, undefined],
+  ['a patched image', NEW_IMAGE, NEW_IMAGE],
+]
+function launch(version: number, imageId: string): void {
+  Object.assign(scene.plane.template.versions[version - 1] ?? {}, { imageId })
+}
 
 const RECYCLE: RefreshPreferences = {
   minHealthyPercentage: 100,
@@ -76,6 +86,20 @@ describe('rollback', () => {
     expect(code).toBe(0)
   })
 
+  test.each(SAME_RELEASE)(
+    'of %s goes back to the version before, and condemns no release',
+    async (_, image, blamed) => {
+      await begin({ releases: [OLD, OLD] })
+      launch(2, image)
+      expect((await ship(['--release', OLD])).code).toBe(0)
+      const { code, out } = await back()
+      expect(out).toContain('rolling back from version 2 to version 1')
+      expect(code).toBe(0)
+      expect(await receipt()).toMatchObject({ ami: OLD_IMAGE, images: { [OLD_IMAGE]: 3 } })
+      expect(mark()).toBe(blamed)
+    },
+  )
+
   test.each(['rollback', 'cancel'])(
     '%s that AWS accepted and that is then lost sight of ends with 6',
     async (verb) => {
@@ -93,6 +117,30 @@ describe('rollback', () => {
       expect(code).toBe(6)
     },
   )
+})
+
+test.each(SAME_RELEASE)(
+  '%s that is rolled back while it bakes condemns not the release',
+  async (_, image, blamed) => {
+    await begin({ releases: [OLD, OLD] })
+    launch(2, image)
+    const going = await shipUntilBaking('--release', OLD)
+    scene.plane.rollBackRefresh()
+    expect((await ended(going)).code).toBe(3)
+    expect(mark()).toBe(blamed)
+    expect((await ship(['--release', OLD])).code).toBe(blamed ? 1 : 0)
+    expect((await ship(['--release', OLD, '--retry'])).code).toBe(0)
+    expect(mark()).toBeUndefined()
+  },
+)
+
+test('an image of the running release that fails is told from the other by its instances, and goes back', async () => {
+  await begin({ releases: [OLD, OLD], behaviours: { [NEW_IMAGE]: { canaryStatus: 404 } } })
+  const { code, out } = await ship(['--release', OLD, '--checkpoint-delay-seconds', '2000'])
+  expect(out).toMatch(/the new release failed \d+ of \d+ probe requests, the previous one 0 of/)
+  expect(code).toBe(3)
+  expect(mark()).toBe(NEW_IMAGE)
+  expect(await receipt()).toMatchObject({ verdict: 'rolled back', images: { [OLD_IMAGE]: 3 } })
 })
 
 test('a receipt that cannot be written is printed all the same, with the exit code of the verdict', async () => {

@@ -3,6 +3,8 @@ import { cpSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from '
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../../package.json'
+import { TAG } from '../../../scripts/lib/fleet/tags.ts'
+import { newestBaseAt } from '../../../scripts/lib/image/ami.ts'
 import { unfinished } from '../../../scripts/lib/image/unfinished.ts'
 import { root } from '../../../scripts/lib/service.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
@@ -56,7 +58,7 @@ describe.skipIf(cannotParse !== undefined)('publish, in the bake of an AMI,', ()
       join(folder.path, 'build.pkr.hcl'),
       'source "null" "none" {\n  communicator = "none"\n}\nbuild {\n  sources = ["source.null.none"]\n}\n',
     )
-    const values = { region: 'eu-west-1', sbom_sha256: 'c', publish }
+    const values = { region: 'eu-west-1', sbom_sha256: 'c', packages: 'list', publish }
     writeFileSync(join(folder.path, 'values.auto.pkrvars.json'), JSON.stringify(values))
     const { exitCode, stdout, stderr } = await $`packer validate ${folder.path}`
       .env({ ...process.env, CHECKPOINT_DISABLE: '1' })
@@ -87,9 +89,12 @@ describe('both bakes', () => {
   const provisioners = (path: string) =>
     [...read(path).matchAll(/^ {2}provisioner [\s\S]*?^ {2}}\n/gm)].map(([text]) => text)
 
-  test('have the same provisioners, in the same order', () => {
+  test('have the same provisioners, in the same order; of an AMI the list of packages is fetched', () => {
     expect(provisioners('local/build.pkr.hcl')).toHaveLength(2)
-    expect(provisioners('aws/build.pkr.hcl')).toEqual(provisioners('local/build.pkr.hcl'))
+    expect(provisioners('aws/build.pkr.hcl')).toEqual([
+      ...provisioners('local/build.pkr.hcl'),
+      expect.stringContaining('destination = var.packages'),
+    ])
   })
 
   test('share one list of all scripts, by number, with the acceptance gate last', () => {
@@ -153,6 +158,7 @@ describe('the AMI', () => {
       payload: '/dev/null',
       executable_sha256: 'b',
       sbom_sha256: 'c',
+      packages: '/dev/null',
       commit_time: '0',
       region: 'eu-west-1',
     }
@@ -174,8 +180,17 @@ describe('the AMI', () => {
     expect(versions.at(-1)).toBe(`= ${ARGUMENTS.version}`)
   })
 
+  test('is baked on the image that scripts/bake --patch compares with', () => {
+    const name = /name {3}= "(.*al2023-ami.*)-\$\{.*\? "(\w+)" : "(\w+)"\}"/.exec(source)
+    const [, path, arm64, x64] = name ?? []
+    expect([newestBaseAt('arm64'), newestBaseAt('x64')]).toEqual([
+      `${path}-${arm64}`,
+      `${path}-${x64}`,
+    ])
+  })
+
   test('carries the tags that the other scripts rely on, and so do its snapshots', () => {
-    for (const tag of ['service', 'release', 'commit', 'baked-at', 'source-ami']) {
+    for (const tag of ['service', 'release', 'commit', 'baked-at', TAG.source, TAG.sourceCreated]) {
       expect(source).toMatch(new RegExp(`^ {4}${tag}\\s+=`, 'm'))
     }
     for (const tag of ['executable', 'sbom']) {

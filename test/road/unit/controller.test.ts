@@ -26,6 +26,7 @@ const member = (version: number, isHealthy = true): Member => ({
   zone: 'a',
   templateVersion: version,
   release: undefined,
+  ami: undefined,
   privateIp: undefined,
   launchedAt: undefined,
   lifecycle: 'InService',

@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import {
   directionOf,
   type GroupHistory,
+  type Launched,
   type Refresh,
-  rolledBackReleases,
+  rolledBackOf,
   versionsBefore,
 } from '../../../scripts/lib/fleet/direction.ts'
 
@@ -14,6 +15,8 @@ const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}
   desired,
 })
 const release = (version: number): string => `release ${version}`
+const launchedBy = (version: number | undefined): Launched | undefined =>
+  version === undefined ? undefined : { release: release(version), imageId: `ami-${version}` }
 
 describe('the direction of a group', () => {
   const of = (saved: number, present: number[], ...refreshes: Refresh[]) =>
@@ -109,7 +112,7 @@ describe('a refresh to the saved version, or to none,', () => {
     ] as const) {
       const refreshes = [later, refresh('RollbackSuccessful', 2)]
       const history = { saved, present: [saved], refreshes, recorded }
-      expect(rolledBackReleases(history, release, [])).toEqual([])
+      expect(rolledBackOf(history, launchedBy, [])).toEqual([])
       expect(directionOf(history)).toMatchObject({ kind: 'settled', undone: undefined })
     }
   })
@@ -131,7 +134,7 @@ describe('what is no change', () => {
       recorded: 1,
     }
     expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
-    expect(rolledBackReleases(history, release, [])).toEqual([])
+    expect(rolledBackOf(history, launchedBy, [])).toEqual([])
   })
 
   test('the first rollback that AWS still knows of is one, by the version recorded at its start', () => {
@@ -142,7 +145,7 @@ describe('what is no change', () => {
       recorded: 3,
     }
     expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
-    expect(rolledBackReleases(history, release, [])).toEqual(['release 3'])
+    expect(rolledBackOf(history, launchedBy, [])).toEqual(['release 3'])
   })
 
   test('the saved version, named by who only replaces instances after a rollback, undoes it no further', () => {
@@ -159,21 +162,33 @@ describe('what is no change', () => {
     expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
   })
 
-  test('a version of the same release that was rolled back condemns no release', () => {
-    const sameRelease = (): string => 'release'
+  test.each([
+    ['of the same release and image, a setting, condemns nothing', () => 'ami-1', []],
+    [
+      'of the same release condemns its image alone',
+      (version?: number) => `ami-${version}`,
+      ['ami-3'],
+    ],
+  ] as const)('a version that was rolled back %s', (_, image, expected) => {
     const history: GroupHistory = {
       saved: 2,
       present: [2, 2],
       refreshes: [refresh('RollbackSuccessful', 3), refresh('Successful', 2)],
       recorded: 1,
     }
-    expect(rolledBackReleases(history, sameRelease, [])).toEqual([])
+    const sameRelease = (version: number | undefined): Launched => ({
+      release: 'release',
+      imageId: image(version),
+    })
+    expect(rolledBackOf(history, sameRelease, [])).toEqual([...expected])
+    const shipped = [refresh('Successful', 3), ...history.refreshes]
+    expect(rolledBackOf({ ...history, saved: 3, refreshes: shipped }, sameRelease, [])).toEqual([])
   })
 })
 
 describe('releases that were rolled back', () => {
   const of = (history: GroupHistory, ...marked: string[]) =>
-    rolledBackReleases(history, release, marked)
+    rolledBackOf(history, launchedBy, marked)
   const history = (saved: number, ...refreshes: Refresh[]): GroupHistory => ({
     saved,
     present: [saved],
@@ -277,7 +292,7 @@ describe('whatever was done to a group before', () => {
         const running: Refresh = { id: 'now', status: 'InProgress', desired: saved - 1 }
         const history = { saved, present: [saved, saved - 1], refreshes: [running, ...refreshes] }
         expect(directionOf(history)).toMatchObject({ kind: 'back', from: saved, to: saved - 1 })
-        expect(rolledBackReleases(history, release, [])).toContain(release(saved))
+        expect(rolledBackOf(history, launchedBy, [])).toContain(release(saved))
       }),
     )
   })
@@ -294,7 +309,7 @@ describe('whatever was done to a group before', () => {
           refreshes: [shipped, ...refreshes],
         }
         expect(directionOf(history)).toEqual({ kind: 'settled', undone: undefined })
-        expect(rolledBackReleases(history, release, [])).not.toContain(release(next))
+        expect(rolledBackOf(history, launchedBy, [])).not.toContain(release(next))
       }),
     )
   })

@@ -14,6 +14,7 @@ const member = (templateVersion: number, lifecycle = 'InService'): Member => ({
   zone: 'a',
   templateVersion,
   release: `release ${templateVersion}`,
+  ami: undefined,
   privateIp: undefined,
   launchedAt: undefined,
   lifecycle,

@@ -9,6 +9,7 @@ const member = (id: string, changes: Partial<Member>): Member => ({
   zone: 'eu-west-1a',
   templateVersion: 1,
   release: 'a'.repeat(40),
+  ami: undefined,
   privateIp: undefined,
   launchedAt: new Date('2026-01-01T00:09:20Z'),
   lifecycle: 'InService',

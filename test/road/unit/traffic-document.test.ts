@@ -1,14 +1,17 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { $ } from 'bun'
+import Registry from 'prom-client/lib/registry.js'
 import { root, service } from '../../../scripts/lib/service.ts'
-import { createMetrics, createRegistry } from '../../../src/telemetry/metrics.ts'
+import { addRuntime, createMetrics } from '../../../src/telemetry/metrics.ts'
 
 const release = { id: 'release', commit: 'commit', builtAt: '2026-01-02T03:04:05Z' }
 
 /** A worker's listener for metrics, on loopback at `port`, or at any. */
-function worker(port = 0) {
-  const metrics = createMetrics(release, createRegistry())
+async function worker(port = 0) {
+  const registry = new Registry()
+  const metrics = createMetrics(release, registry)
+  await addRuntime(registry)
   const server = Bun.serve({
     port,
     hostname: '127.0.0.1',
@@ -18,11 +21,11 @@ function worker(port = 0) {
 }
 
 /** Two workers at ports that follow one another. */
-function twoWorkers(): [ReturnType<typeof worker>, ReturnType<typeof worker>] {
+async function twoWorkers() {
   for (;;) {
-    const first = worker()
+    const first = await worker()
     try {
-      return [first, worker(first.port + 1)]
+      return [first, await worker(first.port + 1)] as const
     } catch {
       void first.server.stop(true)
     }
@@ -41,7 +44,7 @@ async function printed(port: number, cores: number): Promise<string> {
 }
 
 test('tells in a line what each worker answered, without health checks and versions', async () => {
-  const [one, two] = twoWorkers()
+  const [one, two] = await twoWorkers()
   try {
     one.metrics.request('GET', '/a/:key', 200, 0.0004)
     one.metrics.request('PUT', '/a/:key', 204, 0.02)
@@ -66,7 +69,7 @@ test('tells in a line what each worker answered, without health checks and versi
 })
 
 test('tells of no worker where none answers', async () => {
-  const { server, port } = worker()
+  const { server, port } = await worker()
   await server.stop(true)
   expect(JSON.parse(await printed(port, 1))).toEqual({})
 })

@@ -102,6 +102,7 @@ describe('the workflows', () => {
     expect(Object.fromEntries(special)).toEqual({
       'bake-image.yml bake': { contents: 'read', 'id-token': 'write' },
       'bake-image.yml sign': { 'id-token': 'write', attestations: 'write' },
+      'patch.yml release': { contents: 'read' },
       'deploy.yml propose': { contents: 'write', 'pull-requests': 'write' },
     })
     for (const [name, job] of [
@@ -167,7 +168,7 @@ describe('the workflows', () => {
           const asks =
             signedIn >= 0 &&
             index > signedIn &&
-            /^\s*(ami=\$\()?(scripts\/|terraform )/m.test(run ?? '')
+            /^\s*(\w+=\$\()?(scripts\/|terraform )/m.test(run ?? '')
           const has = Object.entries(env).filter(([key]) => key.startsWith('AWS_'))
           expect(Object.fromEntries(has), `${name} ${job}, step ${index + 1}`).toEqual(
             asks ? given : {},
@@ -377,7 +378,8 @@ describe('the workflows', () => {
     expect(given?.release).toMatch(/^\$\{\{ inputs\.release \|\| github\.sha \}\}$/)
     const called = named('bake-image.yml').workflow
     expect(Object.keys(called.on)).toEqual(['workflow_call'])
-    expect(given?.force).toMatch(/^\$\{\{ inputs\.force \}\}$/)
+    // After an attestation that failed, only another image can be attested.
+    expect(given?.again).toMatch(/^\$\{\{ inputs\.force && '--force' \|\| '' \}\}$/)
     const [checkout, guard] = called.jobs.build?.steps ?? []
     expect(checkout?.with?.ref).toMatch(/^\$\{\{ inputs\.release \}\}$/)
     expect(called.jobs.bake?.steps?.slice(0, 2)).toEqual([checkout, guard] as Step[])
@@ -404,6 +406,33 @@ describe('the workflows', () => {
     expect(await refused()).toBe(1)
   })
 
+  test('patch the deployed release each night, by the workflow whose images are attested', async () => {
+    const { workflow } = named('patch.yml')
+    expect(Object.keys(workflow.on)).toEqual(['schedule', 'workflow_dispatch'])
+    const { release, image } = workflow.jobs
+    expect(image?.uses).toBe('./.github/workflows/bake-image.yml')
+    expect(image?.with).toMatchObject({ again: '--patch' })
+    using folder = temporaryFolder()
+    mkdirSync(join(folder.path, 'terraform'))
+    const output = join(folder.path, 'output')
+    for (const [content, deployed] of [
+      [{ release: 'a'.repeat(40) }, 'a'.repeat(40)],
+      [{ release: '0'.repeat(40) }, ''],
+      [{}, ''],
+    ] as const) {
+      writeFileSync(
+        join(folder.path, 'terraform/release.auto.tfvars.json'),
+        JSON.stringify(content),
+      )
+      writeFileSync(output, '')
+      const find = release?.steps?.at(-1)?.run as string
+      const environment = { ...process.env, GITHUB_OUTPUT: output }
+      const command = ['bash', '-eo', 'pipefail', '-c', find]
+      const { code } = await run(command, { cwd: folder.path, env: environment })
+      expect([code, readFileSync(output, 'utf8')]).toEqual([0, `deployed=${deployed}\n`])
+    }
+  })
+
   test('attest executable, bill of materials and image of what they baked, in the file that the statement names', async () => {
     const { workflow, text } = named('bake-image.yml')
     expect(named('bake.yml').workflow.permissions).toEqual({
@@ -412,9 +441,8 @@ describe('the workflows', () => {
       attestations: 'write',
     })
     expect(text).toMatch(/\/\.github\/workflows\/bake-image\.yml@\$\{\{ github\.ref \}\}\n/)
-    // After an attestation that failed, only another image can be attested.
-    expect(text).toMatch(/FORCE: \$\{\{ inputs\.force && '--force' \|\| '' \}\}\n/)
-    expect(text).toMatch(/scripts\/bake .* \$\{FORCE:\+"\$FORCE"\}\)/)
+    expect(text).toMatch(/AGAIN: \$\{\{ inputs\.again \}\}\n/)
+    expect(text).toMatch(/scripts\/bake .* \$\{AGAIN:\+"\$AGAIN"\}\)/)
     const { bake, sign } = workflow.jobs
     const look = bake?.steps?.find(({ id }) => id === 'statement')
     const prepare = sign?.steps?.find(({ id }) => id === 'statement')

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { config, name as service } from '../../../package.json'
 import { root } from '../../../scripts/lib/service.ts'
-import { succeed } from '../../lab/support/command.ts'
+import { run, succeed } from '../../lab/support/command.ts'
 import {
   executable,
   healthy,
@@ -100,11 +100,55 @@ describe('the command line', () => {
     expect(out).not.toContain('hunter2')
   })
 
+  /** Runs the executable with `redirection` in a shell. */
+  const redirected = (redirection: string, args: string[], env = {}) =>
+    run(['bash', '-c', `"$@" ${redirection}`, 'bash', executable, ...args], { env })
+
+  test.each(['--help', '--version', 'token', 'config', 'sbom', 'licenses'])(
+    '%s fails, and says why, when its output does not fit on the disk',
+    async (verb) => {
+      expect(await redirected('>/dev/full', [verb])).toMatchObject({
+        code: 1,
+        err: `${service}: cannot write to standard output: ENOSPC: no space left on device, write\n`,
+      })
+    },
+  )
+
+  // src/README.md says so. When this fails, Bun no longer opens /dev/null in its place: take the sentence there back.
+  test('an output that is closed is lost without an error', async () => {
+    expect(await redirected('>&-', ['--version'])).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('what comes from outside is printed on one line, with its control characters as numbers', async () => {
+    const hostile = 'a\n\x1b]0;b\x07\u202ec'
+    const plain = 'a\\u{a}\\u{1b}]0;b\\u{7}\\u{202e}c'
+    using server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: () => new Response(hostile + 'x'.repeat(1e6)),
+    })
+    const { err: usage } = await runExecutable([hostile])
+    expect(usage).toEndWith(
+      `\n${service}: got ${plain}, expected a command or a port from 0 to 65535\n`,
+    )
+    const env = { STATE_DIRECTORY: `/none/${hostile}` }
+    expect((await runExecutable(['export'], { env })).err).toStartWith(
+      `${service}: there is no store at /none/${plain}/`,
+    )
+    expect((await runExecutable(['config'], { env })).out).toContain(
+      `\nSTATE_DIRECTORY=/none/${plain}\n`,
+    )
+    const { out } = await runExecutable(['healthcheck', String(server.port)])
+    expect(out).toContain(` 200 ${plain}xxx`)
+    expect(out.length).toBeLessThan(300)
+  })
+
   test('healthcheck exits with 0 when healthy, else with 1', async () => {
     await using service = await startService()
     await healthy(service)
     const { port } = new URL(service.url)
     expect(await runExecutable(['healthcheck', port])).toMatchObject({ code: 0 })
+    expect(await redirected('>/dev/full', ['healthcheck', port])).toMatchObject({ code: 0 })
     service.child.kill('SIGKILL')
     await service.child.exited
     expect(await runExecutable(['healthcheck', port])).toMatchObject({ code: 1, err: '' })

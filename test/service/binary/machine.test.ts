@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { name } from '../../../package.json'
+import { root } from '../../../scripts/lib/service.ts'
 import { createToken } from '../../../src/config/tokens.ts'
 import { EXECUTABLE_TZDATA } from '../../../src/time-zone.ts'
+import { run } from '../../lab/support/command.ts'
 import {
   executable,
   healthy,
@@ -11,7 +15,7 @@ import {
 } from '../../lab/support/executable.ts'
 import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { startParameterStore } from '../../lab/support/parameter-store.ts'
-import { eventually } from '../../lab/support/process.ts'
+import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { makeCertificate } from '../../lab/support/tls.ts'
 import { machineWithTzdata } from '../../lab/support/tzdata.ts'
 
@@ -161,6 +165,24 @@ describe('a signal', () => {
     expect(await service.child.exited).toBe(0)
   })
 
+  test('is handled before all other code is loaded', async () => {
+    using folder = temporaryFolder()
+    const preload = join(folder.path, 'preload.ts')
+    // The module sends both while it is loaded, and never is.
+    const slow = `for (const signal of ['SIGHUP', 'SIGTERM']) process.kill(process.pid, signal)
+      setInterval(() => {}, 1000)
+      await new Promise(() => {})
+      export const createLog = 0, LOG_LEVELS = []`
+    writeFileSync(
+      preload,
+      `Bun.plugin({ name: 'slow', setup(build) {
+        build.onLoad({ filter: /telemetry.log\\.ts$/ }, () => ({ contents: ${JSON.stringify(slow)}, loader: 'ts' }))
+      } })`,
+    )
+    const command = [process.execPath, '--preload', preload, join(root, 'src/main.ts'), '0']
+    expect((await run(command, { env: {} })).code).toBe(0)
+  })
+
   test('SIGTERM in local does not drain, where no load balancer could notice', async () => {
     await using service = await startService({ DRAIN_SECONDS: undefined })
     service.child.kill('SIGTERM')
@@ -169,6 +191,15 @@ describe('a signal', () => {
     expect(stopping).toMatchObject({ drainSeconds: 0 })
   })
 })
+
+test('a parameter store that never answers is waited for no longer than 10 s', async () => {
+  await using secrets = startSilent()
+  const env = { TOKENS: 'ssm:/one', AWS_ENDPOINT_URL: secrets.url, ...AWS }
+  expect(await runExecutable(['config'], { env })).toMatchObject({
+    code: 78,
+    err: `${name}: TOKENS: cannot read the SSM parameter /one: no answer within 10 s\n`,
+  })
+}, 20_000)
 
 const AWS = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
 

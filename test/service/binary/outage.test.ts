@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { name } from '../../../package.json'
 import {
   healthy,
   type RunningService,
@@ -115,6 +117,30 @@ test.each(outages)(
     await expectQuietLog(service)
   },
   30_000,
+)
+
+test.each([
+  ['database', '', 'removed'],
+  ['database', '', 'replaced'],
+  ['write-ahead log', '-wal', 'removed'],
+  ['index of the write-ahead log', '-shm', 'replaced'],
+])(
+  'with the %s of SQLite (%s) %s: 503 problems that say so, until it is put back',
+  async (_, suffix, what) => {
+    await using service = await startService({ STATE_DIRECTORY: '.' })
+    await healthy(service)
+    await expectService(service)
+    const file = join(service.folder, `${name}.db${suffix}`)
+    renameSync(file, `${file}.aside`)
+    if (what === 'replaced') writeFileSync(file, '')
+    await expectOutage(service, 300)
+    const ready = await (await fetch(`${service.adminUrl}/ready`)).text()
+    expect(ready).toContain('was removed or replaced since it was opened: put it back, or restart')
+    renameSync(`${file}.aside`, file)
+    await expectService(service)
+    expect((await read(service.url)).status).toBe(200)
+  },
+  20_000,
 )
 
 test('memory does not grow while Redis hangs for long under load', async () => {

@@ -49,6 +49,15 @@ test.each(['path', 'abstract'])(
   20_000,
 )
 
+test('a NOTIFY_SOCKET that nobody reads is said once in the log', async () => {
+  await using service = await startService({ NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '20000' })
+  await healthy(service)
+  service.child.kill('SIGTERM')
+  expect(await service.child.exited).toBe(0)
+  const said = (await service.log()).filter(({ event }) => event === 'notify-failed')
+  expect(said).toMatchObject([{ level: 'warn', socket: '/nowhere' }])
+})
+
 test('several processes share the port, and one that has stopped leaves it to the others', async () => {
   using state = temporaryFolder()
   const env = { STATE_DIRECTORY: state.path }

@@ -2,6 +2,8 @@ import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { name as service } from '../../../package.json'
+import { RECORDS } from '../../../src/domain/store.ts'
+import { openSqlite } from '../../../src/store/sqlite.ts'
 import { executable, healthy, runExecutable, startService } from '../../lab/support/executable.ts'
 import { missing, putLoad } from '../../lab/support/load.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
@@ -104,6 +106,23 @@ test('an import that dies ends the export, which says how to go on', async () =>
   await healthy(again)
   expect(await missing(again.url, load.outcomes)).toEqual([])
 }, 120_000)
+
+test('an export whose reader ends stops, and leaves it to the import to say how to go on', async () => {
+  using state = temporaryFolder()
+  const store = openSqlite(join(state.path, `${service}.db`))
+  await Promise.all(
+    Array.from({ length: 5000 }, (_, index) => store.set(RECORDS.prefix + index, 'any')),
+  )
+  await store.close()
+  const child = Bun.spawn(['bash', '-c', '"$0" export | head -n 1', executable], {
+    env: { PATH, STATE_DIRECTORY: state.path },
+    stdout: 'ignore',
+    stderr: 'pipe',
+  })
+  expect(await child.stderr.text()).toBe(
+    `${service}: export: cannot write to standard output: EPIPE: broken pipe, write; an import of what was written says how to go on\n`,
+  )
+})
 
 test('a store that is not there is not made by an export', async () => {
   using state = temporaryFolder()

@@ -27,10 +27,23 @@ describe('a body', () => {
     )
   })
 
-  test('that is application/json may have parameters', async () => {
-    const headers = { 'Content-Type': 'Application/JSON; charset=utf-8' }
+  test.each([
+    ['Application/JSON; charset=utf-8', 'Identity', 204],
+    ['application/json;charset="UTF-8"; profile=x;', '', 204],
+    ['application/json; charset=utf-16', '', 415],
+    ['application/json; charset="latin1"', '', 415],
+    ['application/json; charset', '', 415],
+    ['application/json, text/plain', '', 415],
+    ['application/jsonp', '', 415],
+    ['application/json', 'gzip', 415],
+    ['application/json', 'identity, br', 415],
+  ])('of the type %s and the encoding "%s" gets %d', async (type, encoding, status) => {
+    const headers = { 'Content-Type': type, ...(encoding && { 'Content-Encoding': encoding }) }
     const response = await testApp().request(EXAMPLE.path, put(EXAMPLE.body, headers))
-    expect(response.status).toBe(204)
+    expect(response.status).toBe(status)
+    if (status === 204) return
+    const wanted = response.headers.get(encoding ? 'accept-encoding' : 'accept')
+    expect(wanted).toBe(encoding ? 'identity' : 'application/json')
   })
 })
 
@@ -149,8 +162,9 @@ describe('the log', () => {
     }
     const response = await app.request(EXAMPLE.path, { headers })
     expect(response.headers.get('x-request-id')).toBe('mine-1')
-    // A rollout's probe tells releases apart by it, even in failures.
+    // A rollout's probe tells releases and images apart by them, even in failures.
     expect(response.headers.get('x-release')).toBe('release')
+    expect(response.headers.get('x-instance')).toBe('i-test')
     expect(log.lines).toEqual([
       {
         event: 'request',

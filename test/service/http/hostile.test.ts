@@ -129,17 +129,6 @@ describe('a token', () => {
     })
     expect(response.status).toBe(404)
   })
-
-  test.each(['read first', 'write first'])(
-    'that is configured with both scopes has write: %s',
-    async (order) => {
-      const both = [entry, entry.replace('read:', 'write:')]
-      if (order === 'write first') both.reverse()
-      const app = testApp({ tokens: parseTokenHashes(both.join()) })
-      const init = put(EXAMPLE.body, { Authorization: `Bearer ${token}` })
-      expect((await app.request(EXAMPLE.path, init)).status).toBe(204)
-    },
-  )
 })
 
 describe('a page that the client has', () => {

@@ -6,7 +6,7 @@ import { createRedisStore } from '../../../src/store/redis.ts'
 import { connectRedis } from '../../../src/store/redis-client.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 import { exportLines, importLines, type Total } from '../../../src/store/transfer.ts'
-import { eventually, temporaryFolder } from '../../lab/support/process.ts'
+import { eventually, freePort, temporaryFolder } from '../../lab/support/process.ts'
 import { type RedisServer, startCluster, startRedis } from '../../lab/support/redis.ts'
 import { redisConfig } from '../../lab/support/store.ts'
 import { keyOf } from './contract.ts'
@@ -76,12 +76,17 @@ async function exported(store: ScannableStore, { from, parts = Infinity, between
   return { text, total: undefined }
 }
 
-async function imported(text: string, store: ScannableStore, from?: string): Promise<Total> {
+async function imported(
+  text: string,
+  store: ScannableStore,
+  from?: string,
+  patienceMs = 5000,
+): Promise<Total> {
   const whole = text.split('\n').slice(0, -1)
   const lines = (async function* () {
     yield* whole
   })()
-  return importLines(lines, store, RECORDS, { from, progress() {}, patienceMs: 5000 })
+  return importLines(lines, store, RECORDS, { from, progress() {}, patienceMs })
 }
 
 const failure = (promise: Promise<unknown>) =>
@@ -138,6 +143,20 @@ describe.each(names)('%s', (kind) => {
     await imported(rest.text, target)
     const found = await Promise.all(entries.map(([key]) => target.get(key)))
     expect(found).toEqual(entries.map(([, value]) => value))
+  })
+
+  test('a position that the store does not know is refused', async () => {
+    const { store } = await open(kind)
+    await fill(store)
+    const { text } = await exported(store)
+    const positions = [...text.matchAll(/"position":"([^"]+)"/g)].map(([, position]) => position)
+    const last = positions.at(-1) as string
+    expect((await exported(store, { from: last })).total?.count).toBe(0)
+    const beyond = last.includes('.') ? last.replace('.', '.9') : `${last}0`
+    for (const from of ['elsewhere', keyOf('v1:nobody'), beyond])
+      expect(await failure(exported(store, { from }))).toBe(
+        `the store has no position ${from}: begin again, without --from`,
+      )
   })
 
   test('an import that broke off goes on in the same input, all of which is checked', async () => {
@@ -198,6 +217,41 @@ describe('what is not whole is refused, and nothing of its part written', () => 
     const forgetful = { ...(await open('SQLite')).store, set: async () => {} }
     expect(await failure(imported(text, forgetful))).toStartWith('1 of 1 records are not as they')
   })
+})
+
+test('what follows the end line is refused, and all before it imported', async () => {
+  const { store } = await open('SQLite')
+  await store.set(keyOf('v1:Ada'), '1815-12-10')
+  const { text } = await exported(store)
+  const target = (await open('SQLite')).store
+  const more = text + text
+  expect(await failure(imported(more, target))).toBe(
+    'line 4: expected nothing after the end line, up to which all is imported',
+  )
+  expect(await target.get(keyOf('v1:Ada'))).toBe('1815-12-10')
+})
+
+test('records that the end line follows without a checkpoint are imported', async () => {
+  const { store } = await open('SQLite')
+  await store.set(keyOf('v1:Ada'), '1815-12-10')
+  const { text } = await exported(store)
+  const target = (await open('SQLite')).store
+  await imported(text.replace(/{"checkpoint".*\n/, ''), target)
+  expect(await target.get(keyOf('v1:Ada'))).toBe('1815-12-10')
+})
+
+test('a store that is not there is waited for as long as there is patience, and the error says why it was in vain', async () => {
+  const endpoint = `127.0.0.1:${freePort()}`
+  const report = { failed() {}, ready() {} }
+  const store = createRedisStore(connectRedis(redisConfig(endpoint), report))
+  stack.defer(() => store.close())
+  const reason = `Redis: nothing listens at ${endpoint} (ECONNREFUSED), for 0.5 s`
+  const options = { from: undefined, progress() {}, patienceMs: 500 }
+  expect(await failure(exportLines(store, RECORDS, options).next())).toBe(reason)
+  const source = (await open('SQLite')).store
+  await source.set(keyOf('v1:Ada'), '1815-12-10')
+  const { text } = await exported(source)
+  expect(await failure(imported(text, store, undefined, 500))).toBe(reason)
 })
 
 test('an export that begins before there is a connection is complete', async () => {

@@ -49,3 +49,28 @@ test('what cannot be shortened is named', () => {
   })
   expect(JSON.parse(line)).toMatchObject({ event: 'x', cut: true })
 })
+
+test('the line of a request is the JSON of its fields, those left out that it has not', () => {
+  const all = {
+    ...{ requestId: 'a-1=', traceId: 'Root=1-67891233;Self=1:2.3', method: 'PUT' },
+    ...{
+      route: '/hello/:username',
+      token: 'deploy_1.a-b',
+      status: 204,
+      durationMs: 0.25,
+      bytes: 0,
+    },
+  }
+  for (const fields of [all, { ...all, traceId: undefined, token: undefined }]) {
+    const [line = '', ...others] = logged('info', (log) => {
+      log.request('debug', fields)
+      log.request('info', fields)
+    })
+    expect(others).toEqual([])
+    const { time, ...rest } = JSON.parse(line)
+    expect(new Date(time).toISOString()).toBe(time)
+    expect(rest).toEqual(
+      JSON.parse(JSON.stringify({ level: 'info', instance: 'i', event: 'request', ...fields })),
+    )
+  }
+})

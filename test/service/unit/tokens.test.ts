@@ -40,11 +40,34 @@ test('an entry may have a label, and a label a date', () => {
     expect(parseTokenHashes(`${scope}:${hash}${more}`)).toBeUndefined()
 })
 
-test('a token that is listed twice has the scope write, in whichever order', () => {
-  const { token, entry } = createToken('write')
-  const reading = entry.replace('write', 'read')
-  for (const list of [`${entry},${reading}`, `${reading},${entry}`])
-    expect(entryOf(token, parseTokenHashes(list) ?? [])?.scope).toBe('write')
+const { entry } = createToken('write')
+const [, hash] = entry.split(':')
+
+test('a token that is listed twice is refused: with two scopes, which would it have?', () => {
+  for (const list of [`${entry},${entry}`, `${entry}\n${entry.replace('write', 'read')}:ci`])
+    expect(() => parseTokenHashes(list)).toThrow(
+      'entry 2: got a token that is there before, expected each once',
+    )
+})
+
+test.each([
+  ['nothing', ''],
+  ['white space', ' '],
+  ['a comma', ','],
+  ['a comma at the end', `${entry},`],
+  ['a comma at the beginning', `,${entry}`],
+  ['two commas', `${entry},,${createToken('read').entry}`],
+])('a list with an empty entry is refused: %s', (_, list) => {
+  expect(parseTokenHashes(list)).toBeUndefined()
+})
+
+test('a date that is none, or has not come, is refused; that of a clock a day ahead is not', () => {
+  const dated = (date: unknown) => parseTokenHashes(`read:${hash}:ci:${date}`)
+  const today = Temporal.Now.plainDateISO('UTC')
+  for (const date of ['2026-02-30', '2025-13-01', '0000-00-00', today.add({ days: 3 })])
+    expect(() => dated(date)).toThrow(`entry 1: got the date ${date}, expected a day up to today`)
+  for (const date of ['2024-02-29', today.add({ days: 1 })])
+    expect(dated(date)).toMatchObject([{ madeOn: String(date) }])
 })
 
 test('a fingerprint tells the same secrets from others, whatever tokens are called and in which order they are', () => {

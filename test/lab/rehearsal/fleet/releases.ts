@@ -2,7 +2,11 @@ import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, utimesSync } from
 import { join } from 'node:path'
 import { $ } from 'bun'
 import { EXIT, Stop } from '../../../../scripts/lib/cli/errors.ts'
-import { findLocalImage, pruneImages } from '../../../../scripts/lib/image/local.ts'
+import {
+  findLocalImage,
+  type LocalImage,
+  pruneImages,
+} from '../../../../scripts/lib/image/local.ts'
 
 /** Images of earlier rehearsals to keep, about 400 MB each. */
 const OTHERS_KEPT = 4
@@ -10,6 +14,8 @@ const OTHERS_KEPT = 4
 /** How a release is built. They are of different commits, and so have different IDs. */
 const BUILDS = {
   a: [],
+  // The commit of `a` in another image: as if it were baked again on a newer base.
+  patched: [],
   b: [],
   // The same, with a fault that its environment names.
   faulty: ['--entry', 'test/lab/rehearsal/fleet/faulty/main.ts'],
@@ -45,14 +51,15 @@ export async function makeReleases(
   const made = new Map<ReleaseName, Release>()
   for (const name of names) {
     if (interrupted.aborted) throw new Stop('interrupted', EXIT.interrupted)
-    const id = await checkOut(root, clone, name, name === 'a' ? from : 'HEAD')
+    const isOfFrom = name === 'a' || name === 'patched'
+    const id = await checkOut(root, clone, name, isOfFrom ? from : 'HEAD')
     if (!findLocalImage(clone, id)) {
       say(`building and baking release ${name} (${id.slice(0, 12)})`)
       await bake(clone, name, id)
     }
     const image = findLocalImage(clone, id)
     if (!image) throw new Stop(`scripts/bake left no image of ${id}`)
-    made.set(name, { name, id, image: image.root })
+    made.set(name, { name, id, image: name === 'patched' ? await patch(image) : image.root })
   }
   shareBase(clone, root)
   // Keeps a few others, so that switching between commits costs nothing.
@@ -62,6 +69,16 @@ export async function makeReleases(
     [...made.values()].map(({ id }) => id),
   )
   return made
+}
+
+/** Copies an image, with a system that differs. Returns the directory of the copy, beside the image. */
+async function patch(image: LocalImage): Promise<string> {
+  const patched = `${image.root}-patched`
+  if (!existsSync(join(patched, 'etc/patched'))) {
+    await $`rm -rf ${patched} && cp --archive --reflink=auto ${image.root} ${patched}`
+    await Bun.write(join(patched, 'etc/patched'), '')
+  }
+  return patched
 }
 
 async function updateClone(root: string, clone: string): Promise<void> {
@@ -99,7 +116,7 @@ async function checkOut(
   const git = ['git', '-C', clone]
   await $`${git} fetch --quiet origin ${commit}`.nothrow().quiet()
   await $`${git} checkout --quiet --force --detach ${commit}`.quiet()
-  if (name === 'a') return commit
+  if (name === 'a' || name === 'patched') return commit
   const date = (await $`${git} show --no-patch --format=%cI`.text()).trim()
   await $`${git} -c user.name=rehearsal -c user.email=rehearsal@localhost commit --quiet --allow-empty --no-verify --no-gpg-sign -m ${`Rehearse ${name}`}`
     .env({ ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date })

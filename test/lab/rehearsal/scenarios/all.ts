@@ -5,6 +5,7 @@ import { followerKilled } from './follower-killed.ts'
 import { late } from './late.ts'
 import { mixed } from './mixed.ts'
 import { otherUsers } from './other-users.ts'
+import { patch } from './patch.ts'
 import { rollbackTwice } from './rollback-twice.ts'
 import type { Scenario } from './scenario.ts'
 import { storeFailover } from './store-failover.ts'
@@ -20,6 +21,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'other-users': otherUsers,
   'follower-killed': followerKilled,
   'rollback-twice': rollbackTwice,
+  patch,
   'zone-loss': zoneLoss,
   'store-outage': storeOutage,
   'store-failover': storeFailover,

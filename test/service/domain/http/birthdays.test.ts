@@ -40,6 +40,27 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
     await expectProblem(await app.request('/hello/Ada'), 404, 'unknown-user')
   })
 
+  test('of a property that comes twice the last one counts, as everywhere in JavaScript', async () => {
+    const app = testApp({ currentDay: today })
+    const twice = '{"dateOfBirth":"2000-01-01","dateOfBirth":"1999-11-30"}'
+    expect((await app.request('/hello/Ada', put(twice))).status).toBe(204)
+    expect(await (await app.request('/hello/Ada')).json()).toEqual({
+      message: 'Hello, Ada! Happy birthday!',
+    })
+  })
+
+  test('a stored date that has not come is greeted like any other', async () => {
+    let now = today().add({ years: 1, days: 4 })
+    const app = testApp({ currentDay: () => now })
+    const birth = now.subtract({ days: 1 }).toString()
+    expect((await app.request('/hello/Ada', put({ dateOfBirth: birth }))).status).toBe(204)
+    now = today()
+    using _clock = spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000)
+    expect(await (await app.request('/hello/Ada')).json()).toEqual({
+      message: 'Hello, Ada! Your birthday is in 3 day(s)',
+    })
+  })
+
   test('names are case-sensitive and normalised', async () => {
     const app = testApp()
     await app.request(

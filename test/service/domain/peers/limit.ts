@@ -13,6 +13,7 @@ import { birthdayKey } from '../../../../src/domain/store.ts'
 const [, , listenPort, kind] = process.argv
 const { today, daysUntil } = createCalendar(() => Temporal.Now.plainDateISO('UTC'))
 const RELEASE = '0'.repeat(40)
+const INSTANCE = 'i-0123456789abcdef0'
 
 type Command = [name: string, ...parameters: string[]]
 
@@ -52,6 +53,7 @@ function common() {
   return {
     'X-Request-Id': crypto.randomUUID(),
     'X-Release': RELEASE,
+    'X-Instance': INSTANCE,
     'X-Content-Type-Options': 'nosniff',
   }
 }

@@ -12,13 +12,13 @@ export const freezeOf = (group: string): string =>
   `/${service.name}/${group.slice(service.name.length + 1)}/freeze`
 
 /**
- * Why deploys to the group are frozen at `now`, and until when, in words; undefined if they are not. What is no freeze of
+ * Why deploys to the group are frozen at `now`, in milliseconds since the epoch, and until when, in words; undefined if they are not. What is no freeze of
  * the known form freezes, too. `note` is called if AWS does not say.
  */
 export async function findFreeze(
   aws: Aws,
   group: string,
-  now: Date,
+  now: number,
   note: (line: string) => void,
 ): Promise<string | undefined> {
   const Name = freezeOf(group)
@@ -32,7 +32,7 @@ export async function findFreeze(
     if (!success) {
       return `the parameter ${Name} is not {"reason": TEXT, "until": "2026-12-27T08:00:00Z"}`
     }
-    return new Date(data.until) > now ? `${oneLine(data.reason)}, until ${data.until}` : undefined
+    return Date.parse(data.until) > now ? `${oneLine(data.reason)}, until ${data.until}` : undefined
   } catch (error) {
     note(`whether deploys are frozen is not known: ${explain(error)}`)
     return undefined
