@@ -154,6 +154,7 @@ describe('what is no change', () => {
       present: [2],
       refreshes: [
         { id: 'recycle', status: 'Successful', desired: undefined },
+        refresh('Cancelled', 2),
         refresh('Successful', 2),
         refresh('RollbackSuccessful', 3),
       ],
