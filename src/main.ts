@@ -3,6 +3,7 @@ import { command, onSignal } from './signals.ts'
 // All else takes as long to load as the runtime, and signals do not wait for it.
 
 import { name } from '../package.json'
+import { backUp } from './backup.ts'
 import { ConfigError, describeConfig, loadConfig, loadListener } from './config/config.ts'
 import { createToken } from './config/tokens.ts'
 import { checkHealth } from './healthcheck.ts'
@@ -55,9 +56,11 @@ async function run(command: Command): Promise<void> {
       await print(`${spelledOut(report)}\n`).catch((error: Error) => say(error.message))
       return process.exit(healthy ? EXIT.ok : EXIT.failure)
     }
+    case 'backup':
     case 'export':
     case 'import': {
       const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
+      if (command.verb === 'backup') return backUp(command.file, config)
       return transfer(command.verb, command.from, config)
     }
     case 'serve':

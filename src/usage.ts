@@ -18,6 +18,7 @@ const FORMS = [
   ['config', 'check the environment and print the effective settings'],
   ['export [--from P]', 'print all records of the store as JSON lines, from the position P'],
   ['import [--from P]', 'read such lines from standard input into the store'],
+  ['backup FILE', 'copy the SQLite store into a new file, while the service serves'],
   ['sbom | licenses', 'print what this executable contains (CycloneDX), or its licences'],
   ['--help | --version', ''],
 ]
@@ -31,6 +32,7 @@ export type Command =
   | { verb: 'serve' | 'healthcheck' | 'config'; port: number; environment: string }
   | { verb: 'token'; scope: Scope; label?: string }
   | { verb: 'export' | 'import'; from?: string }
+  | { verb: 'backup'; file: string }
   | { verb: 'help' | 'version' | 'sbom' | 'licenses' }
   | { verb: 'usage'; reason: string }
 
@@ -53,6 +55,12 @@ export function parseCommand(words: readonly string[]): Command {
     case 'export':
     case 'import':
       return most(3, () => fromPosition(first, second, words[2]))
+    case 'backup':
+      return most(2, () =>
+        second
+          ? { verb: 'backup', file: second }
+          : usage('got no file, expected the name of a new one'),
+      )
     case 'config':
       return most(3, () => withPort('config', second, words[2]))
     case 'healthcheck':

@@ -3,7 +3,7 @@
 ################################################################################
 
 resource "aws_ssm_document" "command" {
-  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic", "reload"])
+  for_each = toset(["status", "logs", "restart", "bundle", "checksum", "traffic", "reload", "compare"])
 
   name            = "${local.name}-${each.key}"
   document_type   = "Command"
@@ -13,7 +13,7 @@ resource "aws_ssm_document" "command" {
 }
 
 resource "aws_ssm_document" "automation" {
-  for_each = toset(["drain", "undrain"])
+  for_each = toset(["drain", "undrain", "replace", "discard"])
 
   name            = "${local.name}-${each.key}"
   document_type   = "Automation"
@@ -58,6 +58,12 @@ data "aws_iam_policy_document" "automation" {
   statement {
     sid       = "Standby"
     actions   = ["autoscaling:EnterStandby", "autoscaling:ExitStandby"]
+    resources = [local.group_arn]
+  }
+
+  statement {
+    sid       = "Replace"
+    actions   = ["autoscaling:SetInstanceHealth", "autoscaling:TerminateInstanceInAutoScalingGroup"]
     resources = [local.group_arn]
   }
 

@@ -81,6 +81,11 @@ output "secrets_policy_arn" {
   value       = aws_iam_policy.secrets.arn
 }
 
+output "backup_policy_arn" {
+  description = "ARN of the policy for scripts/ops backup and drill: snapshots of the store, and copies made of them"
+  value       = aws_iam_policy.backup.arn
+}
+
 output "shell_policy_arn" {
   description = "ARN of the break-glass policy: an interactive session; scripts/ops shell also needs the operator policy"
   value       = aws_iam_policy.shell.arn

@@ -156,6 +156,70 @@ data "aws_iam_policy_document" "secrets" {
   }
 }
 
+resource "aws_iam_policy" "backup" {
+  name        = "${local.name}-backup"
+  description = "Take snapshots of the store of ${local.name}, restore them as a copy beside it, compare, remove the copy"
+  policy      = data.aws_iam_policy_document.backup.json
+}
+
+locals {
+  store_copy      = "${local.name}-copy"
+  memorydb_arn    = "arn:${local.partition}:memorydb:${var.region}:${local.account_id}"
+  elasticache_arn = "arn:${local.partition}:elasticache:${var.region}:${local.account_id}"
+
+  # What each call is about, by engine. scripts/ops asks MemoryDB first whether it has the store.
+  backup_calls = {
+    memorydb = {
+      "memorydb:DescribeClusters"  = ["${local.memorydb_arn}:cluster/${local.name}", "${local.memorydb_arn}:cluster/${local.store_copy}"]
+      "memorydb:CreateSnapshot"    = ["${local.memorydb_arn}:cluster/${local.name}"]
+      "memorydb:DescribeSnapshots" = ["${local.memorydb_arn}:snapshot/*"]
+      "memorydb:CreateCluster"     = [for each in ["acl/${local.name}", "subnetgroup/${local.name}", "parametergroup/*", "snapshot/*"] : "${local.memorydb_arn}:${each}"]
+      "memorydb:DeleteCluster"     = ["${local.memorydb_arn}:cluster/${local.store_copy}"]
+    }
+    elasticache = {
+      "memorydb:DescribeClusters"             = ["${local.memorydb_arn}:cluster/${local.name}"]
+      "elasticache:DescribeReplicationGroups" = ["${local.elasticache_arn}:replicationgroup:${local.name}", "${local.elasticache_arn}:replicationgroup:${local.store_copy}"]
+      "elasticache:DescribeCacheClusters"     = ["${local.elasticache_arn}:cluster:${local.name}-*"]
+      "elasticache:CreateSnapshot"            = ["${local.elasticache_arn}:replicationgroup:${local.name}", "${local.elasticache_arn}:snapshot:*"]
+      "elasticache:DescribeSnapshots"         = ["${local.elasticache_arn}:snapshot:*"]
+      "elasticache:CreateReplicationGroup"    = [for each in ["replicationgroup:${local.store_copy}", "parametergroup:${local.name}", "subnetgroup:${local.name}", "usergroup:${local.name}", "snapshot:*"] : "${local.elasticache_arn}:${each}"]
+      "elasticache:DeleteReplicationGroup"    = ["${local.elasticache_arn}:replicationgroup:${local.store_copy}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "backup" {
+  source_policy_documents = [data.aws_iam_policy_document.commands.json]
+
+  statement {
+    sid       = "Compare"
+    actions   = ["ssm:SendCommand"]
+    resources = [aws_ssm_document.command["compare"].arn]
+  }
+
+  dynamic "statement" {
+    for_each = local.backup_calls[var.store_engine]
+
+    content {
+      actions   = [statement.key]
+      resources = statement.value
+    }
+  }
+
+  # The copy is encrypted with the same key.
+  statement {
+    sid       = "Key"
+    actions   = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.main.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["${var.store_engine}.${var.region}.amazonaws.com"]
+    }
+  }
+}
+
 resource "aws_iam_policy" "rollback" {
   name        = "${local.name}-rollback"
   description = "Follow, cancel and roll back a rollout of ${local.name}; start its runbook of rollbacks"

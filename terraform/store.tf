@@ -15,8 +15,9 @@ locals {
   memorydb_user_arn    = "arn:${local.partition}:memorydb:${var.region}:${local.account_id}:user/${local.store_user}"
   elasticache_user_arn = "arn:${local.partition}:elasticache:${var.region}:${local.account_id}:user:${local.store_user}"
 
-  # The commands the service sends, on its own keys, and those a client needs to discover a cluster.
-  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +wait +ping +hello +auth +client|setinfo +client|setname +readonly +asking +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
+  # The commands the service sends, on its own keys, those a client needs to discover a cluster, and SCAN for exports: whoever
+  # has the password can list the hashes of names.
+  store_access = "on ~${local.service}:* resetchannels -@all +get +set +del +scan +wait +ping +hello +auth +client|setinfo +client|setname +readonly +asking +info +cluster|slots +cluster|shards +cluster|nodes +cluster|info"
 }
 
 # Created by scripts/secrets before the first apply. Its value is in the state, which is why that is encrypted, but in no
@@ -80,13 +81,15 @@ resource "aws_memorydb_cluster" "main" {
   snapshot_window          = "02:00-03:00"
   maintenance_window       = "sun:03:30-sun:04:30"
   final_snapshot_name      = local.final_snapshot
+  snapshot_name            = var.store_snapshot
   # A version that AWS had moved would be one that the configuration does not name, and every later plan would replace the
   # store, which is refused. Raise engine_version instead.
   auto_minor_version_upgrade = false
 
-  # Switching the engine or changing the name would destroy the data.
+  # Switching the engine or changing the name would destroy the data. From which snapshot it was made does not matter later.
   lifecycle {
     prevent_destroy = true
+    ignore_changes  = [snapshot_name]
   }
 }
 
@@ -173,6 +176,7 @@ resource "aws_elasticache_replication_group" "main" {
   snapshot_window            = "02:00-03:00"
   maintenance_window         = "sun:03:30-sun:04:30"
   final_snapshot_identifier  = local.final_snapshot
+  snapshot_name              = var.store_snapshot
   auto_minor_version_upgrade = false
   apply_immediately          = true
 
@@ -185,5 +189,6 @@ resource "aws_elasticache_replication_group" "main" {
 
   lifecycle {
     prevent_destroy = true
+    ignore_changes  = [snapshot_name]
   }
 }

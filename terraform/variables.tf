@@ -316,6 +316,12 @@ variable "store_snapshot_days" {
   }
 }
 
+variable "store_snapshot" {
+  description = "Name of a snapshot to make the store from, where there is none; later it does not matter"
+  type        = string
+  default     = null
+}
+
 ################################################################################
 # Operations
 ################################################################################

@@ -9,9 +9,6 @@ export type Handler = (c: AppContext) => Response | Promise<Response>
 /** Handlers by path and method. GET also serves HEAD. */
 export type Routes = Record<string, Partial<Record<'GET' | 'PUT' | 'DELETE', Handler>>>
 
-/** How much of a path is repeated to whoever asked for it. */
-const SHOWN_CHARS = 100
-
 /** An app that serves `routes`, and for everything else fails with the problem 404, or 405 with `Allow`. */
 export function createRouter(
   routes: Routes,
@@ -36,7 +33,7 @@ export function createRouter(
     const [[[path] = []]] = paths.match('ALL', c.req.path) as unknown as [
       [{ route: string; allow: string }][],
     ]
-    if (!path) throw unknownPath(c)
+    if (!path) throw unknownPath()
     c.env.route = path.route
     throw new Problem('method-not-allowed', `This path allows ${path.allow}.`, {
       headers: { Allow: path.allow },
@@ -46,11 +43,9 @@ export function createRouter(
   return app
 }
 
-/** The problem of a path that does not exist. */
-export function unknownPath(c: AppContext): Problem {
-  const { path } = c.req
-  const shown = path.length > SHOWN_CHARS ? `${path.slice(0, SHOWN_CHARS)}…` : path
-  return new Problem('unknown-path', `There is no ${shown} here; /docs has what there is.`)
+/** The problem of a path that does not exist; it may hold a name, so it is not repeated. */
+export function unknownPath(): Problem {
+  return new Problem('unknown-path', 'There is nothing here; /docs has what there is.')
 }
 
 /** Without a usable Host, as HTTP/1.0 allows, Bun's URL is only the path; Hono expects a full URL. */

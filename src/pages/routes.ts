@@ -64,7 +64,7 @@ export function pageRoutes(respond: Responder, openapi: () => object): Routes {
     '/assets/:name': {
       GET(c) {
         const file = assetFiles.get(c.req.param('name') ?? '')
-        if (!file) throw unknownPath(c)
+        if (!file) throw unknownPath()
         return respondFile(c, file)
       },
     },

@@ -18,9 +18,13 @@ export interface Aws {
   sts: STSClient
 }
 
+/** The region that somebody has chosen: the option `--region`, or else the environment's. */
+export const chosenRegion = (option?: string): string | undefined =>
+  option ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+
 /** What every client is made with; see `connect`. */
 export function clientOptions(region?: string) {
-  const chosen = region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION
+  const chosen = chosenRegion(region)
   return {
     ...(chosen ? { region: chosen } : {}),
     ...(process.env.AWS_MAX_ATTEMPTS ? {} : { maxAttempts: ATTEMPTS }),

@@ -15,6 +15,7 @@ export type DocumentVerb =
   | 'logs'
   | 'restart'
   | 'reload'
+  | 'compare'
   | 'bundle'
   | 'checksum'
   | 'traffic'

@@ -24,21 +24,31 @@ Prints what completes the verbs, options and values of these scripts.`,
   words: 1,
 }
 
+/** A word, and what it means. */
+type Word = readonly [word: string, help: string]
+
 /** A script by its name, with the words that may come anywhere, and those after an option with a value. */
 interface Completed {
   name: string
-  words: string[]
+  words: Word[]
   /** By option; undefined: files. */
   values: [option: string, choices: readonly string[] | undefined][]
 }
 
-const GENERAL = ['--help', '--version']
+const GENERAL: Word[] = [
+  ['--help', 'what it does, and its options'],
+  ['--version', 'the commit of these scripts'],
+]
 
 function fromTable({ name, verbs = {}, options }: Command<OptionTable>): Completed {
   const all = Object.entries(options)
   return {
     name,
-    words: [...Object.keys(verbs), ...all.map(([option]) => `--${option}`), ...GENERAL],
+    words: [
+      ...Object.entries(verbs),
+      ...all.map(([option, { help }]): Word => [`--${option}`, help]),
+      ...GENERAL,
+    ],
     values: all
       .filter(([, { placeholder }]) => placeholder !== undefined)
       .map(([option, { choices, placeholder = '' }]) => [
@@ -52,7 +62,7 @@ function fromTable({ name, verbs = {}, options }: Command<OptionTable>): Complet
 function fromText(name: string): Completed {
   const text = readFileSync(join(root, 'scripts', name), 'utf8')
   const words = [...text.matchAll(/^\s*(?:-\w \| )?(--[a-z-]+)\)/gm)].map(([, word = '']) => word)
-  return { name, words: [...new Set(words)], values: [] }
+  return { name, words: [...new Set(words)].map((word) => [word, '']), values: [] }
 }
 
 async function all(): Promise<Completed[]> {
@@ -70,32 +80,53 @@ async function all(): Promise<Completed[]> {
   )
 }
 
-/** One function for all of them: Zsh runs it through `bashcompinit`. */
+const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** What differs between the shells: where they have the line, how words are listed, and how they are given back. */
+const DIALECTS = {
+  bash: {
+    begin: `  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} script=\${COMP_WORDS[0]##*/} words='' files=''`,
+    list: (words: Word[]) => `words=${quoted(words.map(([word]) => word).join(' '))}`,
+    end: `  COMPREPLY=()
+  while IFS= read -r each; do COMPREPLY+=("$each"); done < <(
+    if [[ -n $files ]]; then compgen -f -- "$word"; else compgen -W "$words" -- "$word"; fi
+  )`,
+    register: 'complete -F',
+  },
+  zsh: {
+    begin: `  local before=\${words[CURRENT-1]} script=\${words[1]:t} files=''
+  local -a each`,
+    list: (words: Word[]) =>
+      `each=(${words.map(([word, help]) => quoted(help ? `${word}:${help}` : word)).join(' ')})`,
+    end: '  if [[ -n $files ]]; then _files; else _describe word each; fi',
+    register: 'compdef',
+  },
+}
+
+/** One function for all of them. */
 function script(completed: Completed[], shell: keyof typeof SHELLS): string {
+  const { begin, list, end, register } = DIALECTS[shell]
   const name = `_${service.name.replaceAll('-', '_')}_scripts`
   const cases = completed.map(({ name, words, values }) => {
     const after = values.map(([option, choices]) =>
       choices
-        ? `        ${option}) words='${choices.join(' ')}' ;;`
+        ? `        ${option}) ${list(choices.map((choice) => [choice, '']))} ;;`
         : `        ${option}) files=1 ;;`,
     )
     return `    ${name})
       case $before in
-${[...after, `        *) words='${words.join(' ')}' ;;`].join('\n')}
+${[...after, `        *) ${list(words)} ;;`].join('\n')}
       esac
       ;;`
   })
-  return `${shell === 'zsh' ? 'autoload -U +X bashcompinit && bashcompinit\n' : ''}${name}() {
-  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]} words='' files=''
-  case \${COMP_WORDS[0]##*/} in
+  return `${name}() {
+${begin}
+  case $script in
 ${cases.join('\n')}
   esac
-  COMPREPLY=()
-  while IFS= read -r each; do COMPREPLY+=("$each"); done < <(
-    if [[ -n $files ]]; then compgen -f -- "$word"; else compgen -W "$words" -- "$word"; fi
-  )
+${end}
 }
-complete -F ${name} ${completed.map(({ name }) => `scripts/${name} ./scripts/${name}`).join(' ')}`
+${register} ${name} ${completed.map(({ name }) => `scripts/${name} ./scripts/${name}`).join(' ')}`
 }
 
 if (import.meta.main) {

@@ -30,7 +30,7 @@ const options = {
   'during-freeze': flag('ship although deploys are frozen; the receipt says so'),
   ami: amiOption,
   arch: oneOf('x64|arm64', 'architecture, if the release is baked for both', ARCHITECTURES),
-  region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
+  region: text('NAME', "AWS region (AWS_REGION, terraform output, or the profile's)"),
   token: text('TOKEN', `token with write scope, for the probe and scripts/smoke (${prefix}_TOKEN)`),
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { chosenRegion } from '../aws/clients.ts'
 import { classifyError, explain } from '../aws/errors.ts'
 import { type Command, runCommand } from '../cli/command.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
@@ -14,7 +15,7 @@ import { root, service } from '../service.ts'
 
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
-  region: text('NAME', "AWS region (terraform output, AWS_REGION, or the profile's)"),
+  region: text('NAME', "AWS region (AWS_REGION, terraform output, or the profile's)"),
   url: parsed(
     'URL',
     "the service's URL (terraform output, or the load balancer's)",
@@ -63,7 +64,7 @@ if (import.meta.main) {
       : await readConfiguration(group, { limitMs, planLimitMs })
     const regionApplied =
       typeof configuration === 'string' ? undefined : configuration.outputs.region
-    const aws = connectAccount(region ?? regionApplied)
+    const aws = connectAccount(chosenRegion(region) ?? regionApplied)
     const file = join(root, '.github/aws.env')
     const settings = existsSync(file) ? readFileSync(file, 'utf8') : undefined
     const environment = new Environment(aws, { group, url, configuration, settings })

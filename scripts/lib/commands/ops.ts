@@ -5,6 +5,7 @@ import { type Command, interruption, readVerb, runCommand } from '../cli/command
 import { usageError } from '../cli/errors.ts'
 import { flag, number, only, text } from '../cli/options.ts'
 import { FleetWatch } from '../fleet/fleet.ts'
+import { keepStore } from '../ops/backup.ts'
 import { operate } from '../ops/operate.ts'
 import type { Verb } from '../ops/settings.ts'
 import { service } from '../service.ts'
@@ -17,11 +18,29 @@ const VERBS: Record<Verb, string> = {
   reload: 'have the service read its secrets again, and wait until every worker uses them',
   drain: 'take an instance out of service without stopping it; another is launched in its place',
   undrain: 'put it back',
+  replace: 'end an instance, once another serves in its place',
   shell: 'an interactive session (needs the AWS CLI and its session-manager-plugin)',
+  backup: 'take a snapshot of the store, and print its name once it is complete',
+  drill: 'restore a snapshot beside the store, compare the two, and remove the copy',
+  'drop-copy': 'remove the copy that a drill has kept',
 }
 
-const CHANGES: Verb[] = ['restart', 'reload', 'drain', 'undrain', 'shell']
-const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'shell']
+const CHANGES: Verb[] = [
+  'restart',
+  'reload',
+  'drain',
+  'undrain',
+  'replace',
+  'shell',
+  'backup',
+  'drill',
+  'drop-copy',
+]
+const NEEDS_ONE: Verb[] = ['drain', 'undrain', 'replace', 'shell']
+const OF_STORE: Verb[] = ['backup', 'drill', 'drop-copy']
+
+/** AWS takes so much longer to make a store than an instance for a command. */
+const STORE_STEP = 12
 
 const options = {
   group: text('NAME', 'Auto Scaling group', `${service.name}-production`),
@@ -38,8 +57,16 @@ const options = {
     ['restart'],
     flag('do not wait for a minute in which all are healthy: the alarm unhealthy-hosts may ring'),
   ),
+  snapshot: only(['drill'], {
+    ...text('NAME', 'the snapshot to restore'),
+    shownFallback: 'one that is taken now',
+  }),
+  keep: only(['drill'], flag('leave the copy there; it costs as much as a node for each shard')),
   'poll-seconds': number('time between polls of a command', 1),
-  'timeout-seconds': number('time limit for one command on one instance', 300),
+  'timeout-seconds': number(
+    'time limit for one command on one instance; twelve times that for a step about the store',
+    300,
+  ),
 }
 
 export const command: Command<typeof options> = {
@@ -50,8 +77,9 @@ usage: scripts/ops status [options]
        scripts/ops bundle [INSTANCE…] [options]
        scripts/ops restart [INSTANCE…] --reason TEXT [options]
        scripts/ops reload [INSTANCE…] --reason TEXT [options]
-       scripts/ops drain | undrain INSTANCE --reason TEXT [options]
+       scripts/ops drain | undrain | replace INSTANCE --reason TEXT [options]
        scripts/ops shell INSTANCE --reason TEXT [options]
+       scripts/ops backup | drill | drop-copy --reason TEXT [options]
 
 Operates the instances of a group through SSM documents. SSM keeps who did what, and why, for 30 days.
 
@@ -63,6 +91,7 @@ Without INSTANCE: every instance in service.`,
     ['ops status', 'what runs, and how it is'],
     ['ops logs -f i-0123456789abcdef0', 'follow the journal of one instance'],
     ['ops restart --reason TICKET-1', 'restart all, one at a time'],
+    ['ops drill --reason monthly', 'prove that a backup of the store can be restored'],
   ],
   notes:
     'exit codes: 0 done, 1 refused, 2 usage, 4 failed on an instance, 5 timed out, 130 interrupted',
@@ -74,6 +103,9 @@ function readWords(words: string[], reason: string): { verb: Verb; instances: st
   const verb = readVerb(VERBS, word)
   const odd = instances.find((id) => !/^i-[0-9a-f]{8,17}$/.test(id))
   if (odd) throw usageError(`'${odd}' is not an instance id; scripts/ops status lists them`)
+  if (OF_STORE.includes(verb) && instances.length > 0) {
+    throw usageError(`${verb} is about the store: it takes no instance`)
+  }
   if (NEEDS_ONE.includes(verb) && instances.length !== 1) {
     throw usageError(`${verb} needs one instance id`)
   }
@@ -89,7 +121,9 @@ if (import.meta.main) {
     const { group, region, pollSeconds, timeoutSeconds } = options
     // Elsewhere Ctrl-C ends the process at once: there is nothing to undo.
     const signal =
-      verb === 'restart' || options.follow ? interruption() : new AbortController().signal
+      verb === 'restart' || verb === 'drill' || options.follow
+        ? interruption()
+        : new AbortController().signal
     const aws = connect(region)
     const watch = new FleetWatch(aws, group)
     const ops = {
@@ -104,6 +138,10 @@ if (import.meta.main) {
       print: (line: string) => console.log(line),
       note: (line: string) => console.error(line),
       warn: (line: string) => console.error(line),
+    }
+    if (verb === 'backup' || verb === 'drill' || verb === 'drop-copy') {
+      const timeoutMs = STORE_STEP * ops.timeoutMs
+      return await keepStore({ ...ops, timeoutMs }, verb, options)
     }
     return await operate(ops, await watch.snapshot(), { ...options, verb, instances })
   })

@@ -5,7 +5,7 @@ import { EXIT, Stop } from '../cli/errors.ts'
 
 export interface AutomationOptions {
   group: string
-  verb: 'drain' | 'undrain' | 'rollback'
+  verb: 'drain' | 'undrain' | 'replace' | 'discard' | 'rollback'
   parameters: Record<string, string[]>
   /** What it acts on, for messages. */
   subject: string

@@ -1,17 +1,22 @@
 import { join } from 'node:path'
-import { runDocument, runOnEach } from '../aws/ssm.ts'
+import { runOnEach } from '../aws/ssm.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { runAutomation } from '../fleet/automation.ts'
 import { type Fleet, inService, type Member } from '../fleet/fleet.ts'
 import { logs } from './logs.ts'
 import { reload } from './reload.ts'
+import { recordReason, replace } from './replace.ts'
 import { restart } from './restart.ts'
-import type { Ops, OpsSettings } from './settings.ts'
+import type { Ops, OpsSettings, StoreVerb, Verb } from './settings.ts'
 import { openShell } from './shell.ts'
 import { report, statusLines } from './status.ts'
 
 /** Runs the verb. Returns the exit code. */
-export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Promise<number> {
+export async function operate(
+  ops: Ops,
+  fleet: Fleet,
+  settings: OpsSettings & { verb: Exclude<Verb, StoreVerb> },
+): Promise<number> {
   const members = chosen(fleet, settings)
   const ids = members.map(({ id }) => id)
   const [id = ''] = ids
@@ -37,6 +42,16 @@ export async function operate(ops: Ops, fleet: Fleet, settings: OpsSettings): Pr
       return await standby(ops, id, settings.verb, settings.json)
     case 'drain':
       return await standby(ops, id, settings.verb, settings.json)
+    case 'replace': {
+      const [member] = members as [Member]
+      const by = await replace(ops, fleet, member)
+      ops.print(
+        settings.json
+          ? JSON.stringify({ replaced: id, by })
+          : `${id} is replaced${by.length > 0 ? ` by ${by.join(', ')}` : ''}`,
+      )
+      return EXIT.ok
+    }
     case 'shell':
       return await openShell(id, settings)
   }
@@ -90,19 +105,18 @@ function refuseOldRelease({ templateVersion, name }: Fleet, members: Member[]): 
   const old = members.find((member) => member.templateVersion !== templateVersion)
   if (!old) return
   throw new Stop(
-    `${old.id} has launch template version ${old.templateVersion ?? 'unknown'}, and ${name} runs version ${templateVersion}: it would serve an old release. Terminate it instead`,
+    `${old.id} has launch template version ${old.templateVersion ?? 'unknown'}, and ${name} runs version ${templateVersion}: it would serve an old release. End it with 'scripts/ops replace ${old.id} --reason …'`,
   )
 }
 
-// An automation has no comment: the reason is recorded with a command on the same instance.
 async function standby(
   ops: Ops,
   id: string,
   verb: 'drain' | 'undrain',
   json: boolean,
 ): Promise<number> {
-  const { aws, group, comment, pollMs, timeoutMs } = ops
-  await runDocument(aws, id, { group, verb: 'status', comment, pollMs, timeoutMs })
+  const { aws, group, pollMs, timeoutMs } = ops
+  await recordReason(ops, id)
   await runAutomation(aws, {
     group,
     verb,
@@ -117,7 +131,7 @@ async function standby(
   }
   ops.print(
     verb === 'drain'
-      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …'`
+      ? `${id} is out of service and still runs; put it back with 'scripts/ops undrain ${id} --reason …', or end it with 'scripts/ops replace ${id} --reason …'`
       : `${id} is back in service`,
   )
   return EXIT.ok

@@ -93,15 +93,16 @@ async function resume(
   })
 }
 
-function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
+/** Throws `Stop` during a refresh, and when without one of `members` no healthy instance would serve. */
+export function refuseUnlessSafe(fleet: Fleet, members: Member[]): void {
   if (isRunning(fleet.refresh?.Status)) {
-    throw new Stop('a refresh is running; restart once it has ended (scripts/rollout watch)')
+    throw new Stop('a refresh is running; repeat this once it has ended (scripts/rollout watch)')
   }
   const healthy = inService(fleet).filter(isHealthy)
   const others = members.flatMap((member) => [healthy.filter(({ id }) => id !== member.id).length])
   if (Math.min(...others) < 1) {
     throw new Stop(
-      'no other healthy instance would serve meanwhile. Raise the desired capacity to two first, or replace the instance: scripts/ops drain',
+      'no other healthy instance would serve meanwhile: raise the desired capacity to two first',
     )
   }
 }

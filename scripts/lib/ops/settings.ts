@@ -9,7 +9,12 @@ export type Verb =
   | 'reload'
   | 'drain'
   | 'undrain'
+  | 'replace'
   | 'shell'
+  | StoreVerb
+
+/** Those about the store, and not about instances. */
+export type StoreVerb = 'backup' | 'drill' | 'drop-copy'
 
 export interface OpsSettings {
   verb: Verb

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Aws, connect } from '../aws/clients.ts'
+import { type Aws, chosenRegion, connect } from '../aws/clients.ts'
 import { explain } from '../aws/errors.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
@@ -51,7 +51,7 @@ export async function deploy(options: DeployOptions): Promise<number> {
   const terraform = new Terraform(join(root, 'terraform'))
   await terraform.init()
   const { group, alarms, region } = await terraform.outputs()
-  const aws = connect(options.region ?? region)
+  const aws = connect(chosenRegion(options.region) ?? region)
   const chosen = readReleaseFile(RELEASE_FILE)
   const next = await choose(aws, chosen, { ...options, group })
   const provenance = await provenanceOf(aws, next, options.unattested)

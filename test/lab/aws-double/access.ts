@@ -80,6 +80,32 @@ const NEEDS: Record<string, Needs> = {
     return [ofEc2(`snapshot/${id}`, accountOf(plane).snapshots.get(id))]
   },
 
+  'elasticache:CreateSnapshot': (_, { query }) => [
+    ...named(arn('elasticache', `replicationgroup:${query.text('ReplicationGroupId')}`)),
+    ...named(arn('elasticache', `snapshot:${query.text('SnapshotName')}`)),
+  ],
+  'elasticache:DescribeSnapshots': (_, { query }) =>
+    named(arn('elasticache', `snapshot:${query.text('SnapshotName')}`)),
+  'elasticache:DescribeCacheClusters': (_, { query }) =>
+    named(arn('elasticache', `cluster:${query.text('CacheClusterId')}`)),
+  'elasticache:CreateReplicationGroup': ({ group }, { query }) =>
+    [
+      `replicationgroup:${query.text('ReplicationGroupId')}`,
+      `snapshot:${query.text('SnapshotName')}`,
+      ...['parametergroup', 'subnetgroup', 'usergroup'].map((kind) => `${kind}:${group.name}`),
+    ].flatMap((each) => named(arn('elasticache', each))),
+  'elasticache:DeleteReplicationGroup': (_, { query }) =>
+    named(arn('elasticache', `replicationgroup:${query.text('ReplicationGroupId')}`)),
+  'memorydb:CreateSnapshot': (_, { json }) => named(arn('memorydb', `cluster/${json.ClusterName}`)),
+  'memorydb:DescribeSnapshots': (_, { json }) =>
+    named(arn('memorydb', `snapshot/${json.SnapshotName}`)),
+  'memorydb:CreateCluster': (_, { json }) =>
+    [
+      `acl/${json.ACLName}`,
+      `subnetgroup/${json.SubnetGroupName}`,
+      `snapshot/${json.SnapshotName}`,
+    ].flatMap((each) => named(arn('memorydb', each))),
+  'memorydb:DeleteCluster': (_, { json }) => named(arn('memorydb', `cluster/${json.ClusterName}`)),
   'elasticache:DescribeUsers': (_, { query }) => storeUser('elasticache', query.text('UserId')),
   'elasticache:ModifyUser': (_, { query }) =>
     storeUser('elasticache', query.text('UserId'), query.text('AuthenticationMode.Type')),

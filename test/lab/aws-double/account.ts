@@ -64,6 +64,13 @@ export interface Store {
   /** Has a real store take up `passwords`; until then, the user is being modified. */
   takeUp?: (passwords: string[]) => Promise<void>
   modifying: boolean
+  /** The status of each, by name. */
+  snapshots: Map<string, string>
+  /** The copies made of them, by name. */
+  copies: Map<string, { status: string; endpoint: string }>
+  /** Has a real store do what the double only tells: the latter resolves with the host and port of the copy. */
+  dump?: (snapshot: string) => Promise<void>
+  load?: (snapshot: string) => Promise<string>
 }
 
 const accounts = new WeakMap<ControlPlane, Account>()
@@ -115,6 +122,8 @@ function wellAccount(group: string): Account {
       ]),
       passwords: ['first'],
       modifying: false,
+      snapshots: new Map(),
+      copies: new Map(),
     },
     parameters: new Map([
       [`/${name}/${environment}/redis-password`, 'SecureString'],

@@ -32,7 +32,8 @@ export const shareOf = (desired: number, percent: number): number =>
 
 /**
  * Decides launches and terminations. New before old: an instance goes only while enough others serve, so that a
- * minimum of 100 % means a replacement is ready first. An unhealthy one does not count as serving. While a refresh is
+ * minimum of 100 % means a replacement is ready first. An unhealthy one does not count as serving,
+ * and outside of a refresh it waits for its replacement, too: the group's maintenance policy says so. While a refresh is
  * held nothing is replaced that is sound.
  */
 export function decide(
@@ -100,7 +101,7 @@ function surplus(
     if (counts(instance)) {
       if (serving - 1 < least) continue
       serving -= 1
-    } else if (serving < least && instance.health === 'Healthy') continue
+    } else if (serving < least && (!replacing || instance.health === 'Healthy')) continue
     going.push(instance)
     excess -= 1
   }

@@ -3,6 +3,8 @@ import type { Counters } from '../../../scripts/lib/probe/counters.ts'
 import { service } from '../../../scripts/lib/service.ts'
 import type { CommandResult, InstanceDriver, LaunchOrder, TargetHealth } from './driver.ts'
 
+type Parameters = Record<string, string[]>
+
 /** How instances of one image, or of one launch template version, behave. */
 export interface Behaviour {
   /** Milliseconds from launch to running. */
@@ -32,7 +34,10 @@ export interface Behaviour {
   /** How long an SSM document runs, in milliseconds. */
   commandMs?: number
   /** The results of SSM documents, by the last word of their name; or what an instance does for one. */
-  commands?: Record<string, CommandResult | ((id: string) => Promise<CommandResult>)>
+  commands?: Record<
+    string,
+    CommandResult | ((id: string, parameters: Parameters) => Promise<CommandResult>)
+  >
 }
 
 export interface FleetTimes {
@@ -161,11 +166,11 @@ export class FakeFleet implements InstanceDriver {
     return this.machine(id).state
   }
 
-  async run(id: string, document: string): Promise<CommandResult> {
+  async run(id: string, document: string, parameters: Parameters): Promise<CommandResult> {
     const machine = this.machine(id)
     const behaviour = this.behaviourOf(machine.order)
     const command = behaviour.commands?.[document] ?? this.traffic(machine, document)
-    const known = typeof command === 'function' ? await command(id) : command
+    const known = typeof command === 'function' ? await command(id, parameters) : command
     if (behaviour.commandMs) await Bun.sleep(behaviour.commandMs)
     if (document === 'restart') {
       machine.restarting = true

@@ -8,7 +8,7 @@
  * draining, termination in AWS's order; standby; replacement of unhealthy instances after the grace period; instance
  * refresh with desired configuration, skip matching, minimum and maximum healthy percentage, checkpoints and their
  * delay, bake time, alarms, automatic and asked-for rollback, cancellation, failure after no progress; suspended processes;
- * a list of refreshes that lags behind; SSM commands, and the automation documents that drain, undrain and roll back.
+ * a list of refreshes that lags behind; SSM commands, and the automation documents that drain, undrain, replace and roll back.
  *
  * What follows a page of AWS's documentation that is easily missed:
  * - a refresh replaces nothing while InstanceRefresh, Launch or Terminate is suspended; without Launch unhealthy instances
@@ -85,7 +85,7 @@ const QUERY: Record<string, { actions: Record<string, QueryAction>; namespace: s
 
 const JSON_ACTIONS = { ...cloudwatch, ...ssm, ...accountJson }
 
-/** Serves `plane` to `callers` on a free loopback port (or `port`) and starts its loop. */
+/** Serves `plane` to `callers` on a free loopback port, or on `port` of every address, and starts its loop. */
 export async function startDouble(
   plane: ControlPlane,
   callers: Callers,
@@ -99,7 +99,9 @@ export async function startDouble(
       response.destroy()
     })
   })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) =>
+    server.listen(port, port === 0 ? '127.0.0.1' : '0.0.0.0', resolve),
+  )
   plane.start()
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -51,7 +51,9 @@ function rootAnswers(name: string): Record<string, object> {
     { id: `${name}-${key.replace('_', '-')}`, arn: iam(`role/${name}-${key.replace('_', '-')}`) },
   ]
   return Object.fromEntries([
-    ...['status', 'logs', 'restart', 'bundle', 'checksum', 'traffic', 'reload'].map(command),
+    ...['status', 'logs', 'restart', 'bundle', 'checksum', 'traffic', 'reload', 'compare'].map(
+      command,
+    ),
     ...['journal', 'flow'].map(logs),
     ...['instance', 'automation', 'runbook', 'flow_logs'].map(role),
   ])

@@ -20,6 +20,7 @@ const ATTACHED_TO = {
   operator: 'NAME-operator',
   onDuty: 'NAME-rollback',
   secrets: 'NAME-secrets',
+  backup: 'NAME-backup',
   shell: 'NAME-shell',
 } as const
 

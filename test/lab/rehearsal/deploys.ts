@@ -24,6 +24,7 @@ export interface Run {
 /** Who runs a script: the workflow of that name, or an operator. */
 function roleOf(script: string, [verb]: string[]): Role {
   if (script === 'ops' || script === 'verify') return 'operator'
+  if (script === 'secrets') return 'secrets'
   return script === 'rollout' && verb !== 'start' ? 'rollback' : 'deploy'
 }
 

@@ -166,7 +166,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
   describe('side by side with others, under a light load,', () => {
     const names = [
       ...['follower-killed', 'store-failover', 'store-outage', 'bad-release', 'broken-release'],
-      ...['other-users', 'mixed', 'wrong-drain'],
+      ...['other-users', 'rotation', 'mixed', 'wrong-drain'],
     ]
     let ran: Awaited<ReturnType<typeof play>>
     beforeAll(async () => {
@@ -179,7 +179,7 @@ describe.skipIf(cannotRehearse !== undefined)('a rehearsal', () => {
       expect(unmet(ran.receipts.get(name))).toEqual([])
     })
 
-    test.each(['bad-release', 'mixed'])('%s: no request fails', (name) => {
+    test.each(['bad-release', 'rotation', 'mixed'])('%s: no request fails', (name) => {
       expect(ran.receipts.get(name)?.failed).toBe(0)
     })
 

@@ -12,6 +12,7 @@ import { ALARM_NAMES, AlarmWatch } from './fleet/alarm-watch.ts'
 import { awsEnvironment, imageIds, type Settings, startCloud } from './fleet/cloud.ts'
 import { Instances } from './fleet/instances.ts'
 import type { Release, ReleaseName } from './fleet/releases.ts'
+import { keepSecrets, SECRET_SETTINGS } from './fleet/secrets.ts'
 import { ClusterStore, RedisStore, type Store } from './fleet/store.ts'
 import { checkHistory } from './load/linearizability.ts'
 import type { FailedRequest, Second } from './load/lines.ts'
@@ -39,10 +40,14 @@ export interface Setting {
   late?: boolean
   /** Whether the store is a cluster, as in production, and not one Redis. */
   cluster?: boolean
+  /** Whether the service reads its secrets from the Parameter Store, and logs in to its store. */
+  secrets?: boolean
 }
 
 /** What a scenario works with: a fleet in service under load, and actions on it. */
 export class Rehearsal {
+  /** The store, unless it is a cluster. */
+  readonly redis = new RedisStore()
   readonly store: Store
   private readonly names = new Names()
   readonly balancer: Balancer
@@ -69,7 +74,7 @@ export class Rehearsal {
     private readonly setting: Setting,
   ) {
     const { pace } = assignment
-    this.store = setting.cluster ? new ClusterStore() : new RedisStore()
+    this.store = setting.cluster ? new ClusterStore() : this.redis
     this.pace = {
       ...{ warmup: pace, checkpoint: 2 * pace, stall: pace, 'launch-retry': pace },
       bake: Math.min(pace, BAKE_PACE),
@@ -107,15 +112,19 @@ export class Rehearsal {
     await this.store.start()
     await this.names.start()
     await this.balancer.start()
+    const tokenHash = new Bun.CryptoHasher('sha256').update(this.token).digest('hex')
+    const { secrets = false } = this.setting
     this.double = await startCloud({
       driver: this.instances,
       images: this.images,
       instances: this.assignment.instances,
       pace: this.pace,
-      store: this.store.environment,
+      store: { ...this.store.environment, ...(secrets && SECRET_SETTINGS) },
       settings: this.setting.settings?.(this.assignment) ?? {},
-      tokenHash: new Bun.CryptoHasher('sha256').update(this.token).digest('hex'),
+      tokenHash,
     })
+    // Before an instance has booted.
+    if (secrets) await keepSecrets(this.plane, this.redis, `write:${tokenHash}:load`)
     const { trusted } = this.balancer
     const environment = awsEnvironment(this.double, this.token, trusted)
     this.deploys = new Deploys(this.assignment, this.plane, environment)

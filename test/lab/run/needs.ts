@@ -30,6 +30,7 @@ export const NEEDS = {
   shellcheck: { says: 'shellcheck', packages: ['shellcheck'] },
   git: { says: 'git', packages: ['git'] },
   curl: { says: 'curl', packages: ['curl'] },
+  zsh: { says: 'Zsh', packages: ['zsh'] },
   jq: { says: 'jq', packages: ['jq'] },
   openssl: { says: 'openssl', packages: ['openssl'] },
   redis: { says: 'Redis', packages: ['redis-server', 'redis-sentinel', 'redis-tools', 'openssl'] },

@@ -54,6 +54,7 @@ export const PARTS: Record<string, Part> = {
     seconds: 200,
     needs: ['executable'],
     also: {
+      backup: ['redis'],
       cli: ['git'],
       discovery: ['redis', 'etcd'],
       durability: ['redis'],
@@ -73,7 +74,7 @@ export const PARTS: Record<string, Part> = {
       'start, check and test in a clone; the bill of materials; what is baked, as far as text shows it',
     seconds: 60,
     needs: ['git', 'curl'],
-    also: { sbom: ['executable'], packer: ['packer'], units: ['systemd'] },
+    also: { 'command-line': ['zsh'], sbom: ['executable'], packer: ['packer'], units: ['systemd'] },
   },
   arm64: {
     proves: 'the arm64 executable, emulated: HTTP, durability, stops, its bill of materials',
@@ -117,6 +118,7 @@ export const PARTS: Record<string, Part> = {
     also: {
       deploy: ['terraform'],
       'doctor-plan': ['terraform'],
+      drill: ['redis', 'executable'],
       ami: ['ministack'],
       compat: ['redis', 'executable'],
       gc: ['ministack'],

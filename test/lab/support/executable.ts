@@ -79,9 +79,13 @@ export async function healthy({ url }: { url: string }, withinMs = 10_000): Prom
 /** Runs the executable to completion. */
 export function runExecutable(
   args: string[],
-  { env = {}, cwd = '/' }: { env?: Record<string, string>; cwd?: string } = {},
+  { env = {}, cwd = '/', stdin }: { env?: Record<string, string>; cwd?: string; stdin?: Blob } = {},
 ): Promise<Ran> {
-  return run([...command, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
+  return run([...command, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    ...(stdin && { stdin }),
+  })
 }
 
 /** PUTs the example of the domain, or another `body` to another `path`. */

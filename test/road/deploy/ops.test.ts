@@ -209,10 +209,12 @@ describe('ops restart', () => {
       alarms: [],
     })
     const { code, err } = await ops('restart', '--reason', 'test', '--unspaced')
+    const replaced = await ops('replace', first(), '--reason', 'test')
     scene.plane.cancelRefresh()
     await until(() => !scene.plane.running, 'the refresh is cancelled')
     expect(code).toBe(1)
     expect(err).toContain('a refresh is running')
+    expect(replaced).toMatchObject({ code: 1, err })
   })
 
   test('refuses when no other instance would serve', async () => {
@@ -237,6 +239,59 @@ describe('ops drain and undrain', () => {
     expect(back.code).toBe(0)
     expect(scene.plane.instance(id).lifecycle).toBe('InService')
     expect(scene.plane.group.desired).toBe(4)
+    scene.plane.group.desired = 3
+    await until(() => inService().length === 3, 'the group is as large as before')
+  })
+})
+
+describe('ops replace', () => {
+  const replace = async (...words: string[]) => await ops('replace', ...words, '--reason', 'slow')
+
+  test('has another serve before the instance goes', async () => {
+    const id = first()
+    const { code, out, err } = await replace(id, '--json')
+    expect(err).toContain(`${id}: ends once 3 others are healthy`)
+    expect(code).toBe(0)
+    const { replaced, by } = JSON.parse(out)
+    expect(replaced).toBe(id)
+    expect(by).toHaveLength(1)
+    await until(() => scene.plane.instance(id).lifecycle === 'Terminated', 'it has ended')
+    const { drainingAt = 0 } = scene.plane.instance(id)
+    expect(drainingAt).toBeGreaterThanOrEqual(scene.plane.instance(by[0]).healthyAt ?? Infinity)
+    expect(inService()).toHaveLength(3)
+    expect(commands(scene.plane).at(-1)?.Comment).toBe('replace by alice: slow')
+  })
+
+  test('ends one that is drained once its replacement serves, and launches no other', async () => {
+    const id = first()
+    await ops('drain', id, '--reason', 'slow')
+    await until(() => inService().length === 3, 'another instance is in its place')
+    const launched = scene.plane.instances.length
+    const { code, out } = await replace(id)
+    expect(out).toBe(`${id} is replaced\n`)
+    expect(code).toBe(0)
+    await until(() => scene.plane.instance(id).lifecycle === 'Terminated', 'it has ended')
+    expect(scene.plane.instances.length).toBe(launched)
+  })
+
+  test.each([
+    [
+      'while nothing would be launched',
+      () => scene.plane.group.suspended.add('Launch'),
+      'Launch of',
+    ],
+    ['where it would go first', () => (scene.plane.group.minHealthyPercentage = 50), 'keeps 50 %'],
+  ])('refuses %s', async (_, spoil, why) => {
+    spoil()
+    const id = first()
+    const sent = commands(scene.plane).length
+    const { code, err } = await replace(id)
+    scene.plane.group.suspended.clear()
+    scene.plane.group.minHealthyPercentage = 100
+    expect(err).toContain(why)
+    expect(code).toBe(1)
+    expect(commands(scene.plane).length).toBe(sent)
+    expect(scene.plane.instance(id).health).toBe('Healthy')
   })
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { nearest } from '../../../scripts/lib/cli/nearest.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { run } from '../../lab/support/command.ts'
+import { sayWhatIsLeftOut } from '../../lab/support/left-out.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { PATIENCE_MS, runScript } from '../deploy/fixtures/script.ts'
 
@@ -122,15 +123,18 @@ test('without a clone, a script that names commits says so in one line', async (
   }
 })
 
+const noZsh = Bun.which('zsh') ? undefined : 'there is no zsh'
+sayWhatIsLeftOut('completions in Zsh', noZsh)
+
 describe('completions', () => {
-  const completed = async (shell: string, ...words: string[]): Promise<string[]> => {
-    const { out } = await runScript('completions', [shell])
+  const completed = async (...words: string[]): Promise<string[]> => {
+    const { out } = await runScript('completions', ['bash'])
     const steps = `${out}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')})
 COMP_CWORD=${words.length - 1}
 _${service.name.replaceAll('-', '_')}_scripts
 printf '%s\\n' "\${COMPREPLY[@]}"`
-    const ran = await run(['bash', '-c', steps.replace(/^autoload.*$/m, '')])
+    const ran = await run(['bash', '-c', steps])
     expect(ran.err).toBe('')
     return ran.out.trim().split('\n')
   }
@@ -145,12 +149,24 @@ printf '%s\\n' "\${COMPREPLY[@]}"`
     [['scripts/build', '--a'], ['--arch']],
     [['scripts/verify', '--trusted', join(root, 'package.j')], [join(root, 'package.json')]],
   ])('of %j are %j', async (words, expected) => {
-    expect(await completed('bash', ...words)).toEqual(expected)
+    expect(await completed(...words)).toEqual(expected)
   })
 
-  test('for Zsh are the same, through its own compatibility', async () => {
+  test.skipIf(noZsh !== undefined)('in Zsh say what each word means', async () => {
     const { out } = await runScript('completions', ['zsh'])
-    expect(out).toStartWith('autoload -U +X bashcompinit && bashcompinit\n')
-    expect(await completed('zsh', 'scripts/rollout', 'ro')).toEqual(['rollback'])
+    const steps = (line: string, current: number) => `compdef() { }
+_describe() { print -rl -- "\${(@P)2}" }
+${out}
+words=(${line}) CURRENT=${current}
+_${service.name.replaceAll('-', '_')}_scripts`
+    const completed = async (line: string, current: number): Promise<string> => {
+      const ran = await run(['zsh', '-f', '-c', steps(line, current)])
+      expect(ran.err).toBe('')
+      return ran.out
+    }
+    expect(await completed('scripts/ops re', 2)).toContain(
+      'replace:end an instance, once another serves in its place\n',
+    )
+    expect(await completed('./scripts/deploy --arch x', 3)).toBe('x64\narm64\n')
   })
 })

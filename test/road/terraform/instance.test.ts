@@ -179,13 +179,20 @@ describe('the SSM documents', () => {
     expect(of('2.2').map(({ name }) => name)).toEqual([
       'bundle',
       'checksum',
+      'compare',
       'logs',
       'reload',
       'restart',
       'status',
       'traffic',
     ])
-    expect(of('0.3').map(({ name }) => name)).toEqual(['drain', 'rollback', 'undrain'])
+    expect(of('0.3').map(({ name }) => name)).toEqual([
+      'discard',
+      'drain',
+      'replace',
+      'rollback',
+      'undrain',
+    ])
   })
 
   test('accept no parameter value that a shell could interpret', () => {
@@ -258,7 +265,7 @@ describe('the SSM documents', () => {
   })
 
   test('drain and undrain act only on this group, with their own role', () => {
-    for (const { document } of of('0.3').filter(({ name }) => name !== 'rollback')) {
+    for (const { document } of of('0.3').filter(({ name }) => name.endsWith('drain'))) {
       expect(document.assumeRole).toBe(MOCKED)
       expect(document.parameters?.AutoScalingGroupName?.allowedValues).toEqual([MOCKED])
       expect(document.mainSteps.map(({ action }) => action)).toEqual([
@@ -266,6 +273,14 @@ describe('the SSM documents', () => {
         'aws:waitForAwsResourceProperty',
       ])
     }
+  })
+
+  test('discard ends nothing but what is drained', () => {
+    const discard = of('0.3').find(({ name }) => name === 'discard')
+    expect(discard?.document.mainSteps).toMatchObject([
+      { action: 'aws:assertAwsResourceProperty', inputs: { DesiredValues: ['Standby'] } },
+      { action: 'aws:executeAwsApi', inputs: { Api: 'TerminateInstanceInAutoScalingGroup' } },
+    ])
   })
 })
 

@@ -94,7 +94,7 @@ describe('nobody but administrators', () => {
       ],
       'removes the store or its users, or carries its data off': [
         ask('memorydb:CopySnapshot', arn('memorydb', 'snapshot/daily')),
-        ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${NAME}`)),
+        ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${service.name}-staging`)),
         ask('elasticache:CopySnapshot', arn('elasticache', 'snapshot:daily')),
         ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
         ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
@@ -160,12 +160,13 @@ describe('nobody but administrators', () => {
         ask('autoscaling:DeleteAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ask('autoscaling:UpdateAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ask('autoscaling:SetDesiredCapacity', groupArn(NAME), has(TAGS)),
-        ask('autoscaling:TerminateInstanceInAutoScalingGroup', groupArn(NAME), has(TAGS)),
         ...[
           'StartInstanceRefresh',
           'RollbackInstanceRefresh',
           'SuspendProcesses',
           'EnterStandby',
+          'SetInstanceHealth',
+          'TerminateInstanceInAutoScalingGroup',
           'DeleteTags',
         ].map((verb) => ask(`autoscaling:${verb}`, groupArn('other'), has(TAGS))),
       ],
@@ -194,6 +195,15 @@ describe('nobody but administrators', () => {
   )('%s', async (_, asked) => await expectDenied(everybody, asked))
 })
 
+test('nobody but the automation that operators start ends an instance', async () => {
+  await expectDenied(
+    everybody.filter((each) => each !== 'automation'),
+    ['SetInstanceHealth', 'TerminateInstanceInAutoScalingGroup'].map((verb) =>
+      ask(`autoscaling:${verb}`, groupArn(NAME), has(TAGS)),
+    ),
+  )
+})
+
 test('nobody but who has the policy for secrets replaces one, and they open no user to whoever has no password', async () => {
   const changing = (mode: string) =>
     ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`), {
@@ -209,6 +219,34 @@ test('nobody but who has the policy for secrets replaces one, and they open no u
     ],
   )
   await expectDenied(['secrets'], [changing('no-password-required'), changing('iam')])
+})
+
+test('only who backs up takes a snapshot, and removes no store but the copy, and logs in to none', async () => {
+  await expectDenied(
+    everybody.filter((each) => each !== 'backup'),
+    [
+      ask('memorydb:CreateSnapshot', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:CreateCluster', arn('memorydb', 'snapshot/daily')),
+    ],
+  )
+  expect(
+    await roles.backup.allows(
+      ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}-copy`)),
+    ),
+  ).toBe(true)
+  await expectDenied(
+    ['backup'],
+    [
+      ask('memorydb:DeleteCluster', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:DeleteSnapshot', arn('memorydb', 'snapshot/daily')),
+      ask('memorydb:CopySnapshot', arn('memorydb', 'snapshot/daily')),
+      ask('memorydb:CreateCluster', arn('memorydb', 'acl/open-access')),
+      ask('memorydb:UpdateCluster', arn('memorydb', `cluster/${NAME}`)),
+      ask('memorydb:UpdateUser', arn('memorydb', `user/${NAME}`)),
+      ask('ssm:GetParameter', parameter(`${service.name}/${ENVIRONMENT}/redis-password`)),
+      ask('ssm:SendCommand', arn('ssm', `document/${NAME}-restart`)),
+    ],
+  )
 })
 
 describe('a bake', () => {
@@ -271,7 +309,7 @@ describe('a bake', () => {
 })
 
 describe('people on duty', () => {
-  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'shell']
+  const everyday: Role[] = ['rollback', 'onDuty', 'operator', 'secrets', 'backup', 'shell']
   const from = { 'ec2:LaunchTemplate': TEMPLATE, 'ec2:IsLaunchTemplateResource': 'true' }
 
   test.each(

@@ -90,7 +90,12 @@ const STATE_READ = [
 
 describe('the roles', () => {
   test('give the workflow and people on duty the same rollback: what scripts/rollout calls but for a start, and the runbook its role', () => {
-    const starting = ['cloudwatch:DescribeAlarms', 'autoscaling:StartInstanceRefresh']
+    // Only a start is refused during a freeze, and asks.
+    const starting = [
+      'cloudwatch:DescribeAlarms',
+      'autoscaling:StartInstanceRefresh',
+      'ssm:GetParameter',
+    ]
     const called = calledBy('rollout').filter((action) => !starting.includes(action))
     const allowed = actionsOf(roles.rollback.policies)
     expect(allowed).toEqual([...called, 'iam:PassRole'].sort())
@@ -118,8 +123,17 @@ describe('the roles', () => {
   test('give operators what scripts/ops, scripts/verify and scripts/rollout call, and the automation a role, but no more', () => {
     const allowed = actionsOf(roles.operator.policies)
     // Of a file that it reads marks with, and rollouts write them.
-    const known = [...allowed, 'autoscaling:CreateOrUpdateTags', 'autoscaling:DeleteTags']
-    expect(calledBy('ops').filter((action) => !known.includes(action))).toEqual([])
+    const known = [
+      ...allowed,
+      ...['autoscaling:CreateOrUpdateTags', 'autoscaling:DeleteTags'],
+      ...actionsOf(roles.backup.policies),
+    ]
+    // Of the other engine.
+    expect(
+      calledBy('ops').filter(
+        (action) => !known.includes(action) && !action.startsWith('elasticache:'),
+      ),
+    ).toEqual([])
     const called = calledBy('ops', 'rollout', 'verify')
     // The freeze is set by hand, or in the console.
     const byHand = ['ssm:PutParameter', 'ssm:DeleteParameter']
@@ -223,7 +237,7 @@ describe('the roles', () => {
   })
 
   test('let the automation role do what the documents tell it to', async () => {
-    const called = ['drain', 'undrain'].flatMap((verb) =>
+    const called = ['drain', 'undrain', 'replace', 'discard'].flatMap((verb) =>
       [...read(`terraform/documents/${verb}.yaml`).matchAll(/^ +Api: (\w+)$/gm)].map(
         ([, api]) => `autoscaling:${api}`,
       ),

@@ -5,14 +5,14 @@ import { root } from '../../../scripts/lib/service.ts'
 /** Rooms, lowest first: a file imports from its own room and those below. It is in the last room that matches. */
 const ROOMS = [
   'package.json',
-  'src/*.ts', // standalone modules: deadline, notify, release, time-zone
+  'src/*.ts', // standalone modules: deadline, release, time-zone
   'src/telemetry/**',
   'src/config/**',
   'src/{store,discovery}/**',
-  'src/{certificate,health,healthcheck,reload,usage}.ts',
+  'src/{certificate,health,healthcheck,notify,reload,signals,usage}.ts',
   'src/http/**',
   'src/{domain,pages}/**',
-  'src/{app,admin,warm-up,service,transfer,main}.ts',
+  'src/{app,admin,warm-up,service,backup,transfer,main}.ts',
   'scripts/lib/cli/**',
   'scripts/lib/service.ts',
   'scripts/lib/domain/**',

@@ -286,6 +286,18 @@ describe('the workflows', () => {
     expect(watched('terraform')).toEqual(['/terraform', '/terraform/bootstrap'])
   })
 
+  test('prove each pull request compatible with the release that runs, on every kind of store, from the whole history', () => {
+    const { workflow } = named('test.yml')
+    expect(Object.keys(workflow.on)).toContain('pull_request')
+    const [checkout, play] = workflow.jobs.compat?.steps ?? []
+    expect(checkout?.with?.['fetch-depth']).toBe(0 as never)
+    expect(play?.run?.trim().split('\n')).toEqual([
+      'source scripts/lib/shell/packages.sh',
+      'need_packages redis-server redis-tools',
+      'scripts/compat',
+    ])
+  })
+
   test('call only scripts that exist', () => {
     const called = workflows.flatMap(
       ({ text }) => text.match(/(?<!\/)(?:scripts|\.ci)\/[a-z]+/g) ?? [],

@@ -54,7 +54,7 @@ test('the line of a request is the JSON of its fields, those left out that it ha
   const all = {
     ...{ requestId: 'a-1=', traceId: 'Root=1-67891233;Self=1:2.3', method: 'PUT' },
     ...{
-      route: '/hello/:username',
+      route: '/a/:key',
       token: 'deploy_1.a-b',
       status: 204,
       durationMs: 0.25,

@@ -113,6 +113,25 @@ export const accountJson: Record<string, JsonAction> = {
     return { Certificate: certificateOf(accountOf(plane).certificate, loadBalancerArn(plane)) }
   },
 
+  CreateSnapshot: (plane, input) => {
+    takeSnapshot(plane, 'memorydb', String(input.ClusterName), String(input.SnapshotName))
+    return {}
+  },
+  DescribeSnapshots: (plane, input) => {
+    const Status = snapshotOf(plane, 'memorydb', String(input.SnapshotName))
+    return { Snapshots: [{ Name: input.SnapshotName, Status }] }
+  },
+  CreateCluster: (plane, input) => {
+    for (const each of ['NodeType', 'ACLName'])
+      if (!input[each]) throw new ApiError('ValidationException', `${each} must not be null`)
+    const name = String(input.ClusterName)
+    return { Cluster: clusterOf(name, restore(plane, 'memorydb', name, `${input.SnapshotName}`)) }
+  },
+  DeleteCluster: (plane, input) => {
+    drop(plane, 'memorydb', String(input.ClusterName))
+    return {}
+  },
+
   DescribeUsers: (plane, input) => ({ Users: [userOf(plane, 'memorydb', String(input.UserName))] }),
   UpdateUser: (plane, input) => {
     const { Passwords } = input.AuthenticationMode as { Passwords: string[] }
@@ -120,7 +139,10 @@ export const accountJson: Record<string, JsonAction> = {
   },
 
   DescribeClusters: (plane, input) => {
-    const store = storeOf(plane, 'memorydb', String(input.ClusterName))
+    const name = String(input.ClusterName)
+    const copy = copyOf(plane, 'memorydb', name)
+    if (copy) return { Clusters: [clusterOf(name, copy)] }
+    const store = storeOf(plane, 'memorydb', name)
     if (!store) throw new ApiError('ClusterNotFoundFault', 'Cluster not found.', 404)
     const Nodes = [...store.nodes].map(([Name, Status]) => ({ Name, Status }))
     return {
@@ -128,6 +150,10 @@ export const accountJson: Record<string, JsonAction> = {
         {
           Name: plane.group.name,
           Status: store.status,
+          NodeType: 'db.t4g.small',
+          ACLName: plane.group.name,
+          SubnetGroupName: plane.group.name,
+          ClusterEndpoint: { Address: 'store', Port: 6379 },
           ...(input.ShowShardDetails ? { Shards: [{ Name: '0001', Nodes }] } : {}),
         },
       ],
@@ -189,7 +215,39 @@ export const accountQuery: Record<
         const passwords = query.list('AuthenticationMode.Passwords')
         return setPasswords(plane, 'elasticache', query.text('UserId') ?? '', passwords)
       },
+      CreateSnapshot: (plane, query) => {
+        const names = [query.text('ReplicationGroupId') ?? '', query.text('SnapshotName') ?? '']
+        takeSnapshot(plane, 'elasticache', ...(names as [string, string]))
+        return {}
+      },
+      DescribeSnapshots: (plane, query) => {
+        const SnapshotStatus = snapshotOf(plane, 'elasticache', query.text('SnapshotName') ?? '')
+        return { Snapshots: new NamedList('Snapshot', [{ SnapshotStatus }]) }
+      },
+      DescribeCacheClusters: (plane) => ({
+        CacheClusters: new NamedList('CacheCluster', [
+          { Engine: 'valkey', CacheSubnetGroupName: plane.group.name },
+        ]),
+      }),
+      CreateReplicationGroup: (plane, query) => {
+        const name = query.text('ReplicationGroupId') ?? ''
+        restore(plane, 'elasticache', name, query.text('SnapshotName') ?? '')
+        return { ReplicationGroup: { ReplicationGroupId: name, Status: 'creating' } }
+      },
+      DeleteReplicationGroup: (plane, query) => {
+        drop(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
+        return {}
+      },
       DescribeReplicationGroups: (plane, query) => {
+        const copy = copyOf(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
+        if (copy) {
+          const { Status, ClusterEndpoint: ConfigurationEndpoint } = clusterOf('', copy)
+          return {
+            ReplicationGroups: new NamedList('ReplicationGroup', [
+              { Status, ConfigurationEndpoint },
+            ]),
+          }
+        }
         const store = storeOf(plane, 'elasticache', query.text('ReplicationGroupId') ?? '')
         if (!store) {
           throw new ApiError(
@@ -249,6 +307,55 @@ function certificateOf(certificate: Certificate, balancer: string): Json {
 function storeOf(plane: ControlPlane, engine: Store['engine'], name: string): Store | undefined {
   const { store } = accountOf(plane)
   return store?.engine === engine && name === plane.group.name ? store : undefined
+}
+
+function takeSnapshot(
+  plane: ControlPlane,
+  engine: Store['engine'],
+  name: string,
+  snapshot: string,
+): void {
+  const store = storeOf(plane, engine, name)
+  if (!store) throw new ApiError('ClusterNotFoundFault', 'Cluster not found.', 404)
+  store.snapshots.set(snapshot, 'creating')
+  void (store.dump?.(snapshot) ?? Promise.resolve()).then(() =>
+    store.snapshots.set(snapshot, 'available'),
+  )
+}
+
+function snapshotOf(plane: ControlPlane, engine: Store['engine'], snapshot: string): string {
+  const status = storeOf(plane, engine, plane.group.name)?.snapshots.get(snapshot)
+  if (!status) throw new ApiError('SnapshotNotFoundFault', 'Snapshot not found.', 404)
+  return status
+}
+
+function restore(plane: ControlPlane, engine: Store['engine'], name: string, snapshot: string) {
+  if (snapshotOf(plane, engine, snapshot) !== 'available')
+    throw new ApiError('InvalidSnapshotStateFault', 'The snapshot is not available.')
+  const store = storeOf(plane, engine, plane.group.name) as Store
+  const copy = { status: 'creating', endpoint: 'copy:6379' }
+  store.copies.set(name, copy)
+  void (store.load?.(snapshot) ?? Promise.resolve(copy.endpoint)).then((endpoint) =>
+    Object.assign(copy, { status: 'available', endpoint }),
+  )
+  return copy
+}
+
+function drop(plane: ControlPlane, engine: Store['engine'], name: string): void {
+  const copy = copyOf(plane, engine, name)
+  if (!copy) throw new ApiError('ClusterNotFoundFault', 'Cluster not found.', 404)
+  if (copy.status !== 'available')
+    throw new ApiError('InvalidClusterStateFault', `${name} is ${copy.status}.`)
+  copy.status = 'deleting'
+  setTimeout(() => accountOf(plane).store?.copies.delete(name), 50)
+}
+
+const copyOf = (plane: ControlPlane, engine: Store['engine'], name: string) =>
+  storeOf(plane, engine, plane.group.name)?.copies.get(name)
+
+function clusterOf(Name: string, { status, endpoint }: { status: string; endpoint: string }) {
+  const [Address = '', port] = endpoint.split(':')
+  return { Name, Status: status, ClusterEndpoint: { Address, Port: Number(port) } }
 }
 
 /** The service's user of the store. */

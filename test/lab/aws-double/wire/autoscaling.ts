@@ -130,6 +130,10 @@ function groupOf(plane: ControlPlane): Xml {
     Instances: plane.instances
       .filter(({ lifecycle }) => lifecycle !== 'Terminated')
       .map((instance) => instanceOf(plane, instance)),
+    InstanceMaintenancePolicy: {
+      MinHealthyPercentage: group.minHealthyPercentage,
+      MaxHealthyPercentage: group.maxHealthyPercentage,
+    },
     SuspendedProcesses: [...group.suspended].map((ProcessName) => ({
       ProcessName,
       SuspensionReason: 'User suspended',

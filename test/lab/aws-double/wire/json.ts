@@ -167,23 +167,26 @@ export const ssm: Record<string, Action> = {
     }
   },
 
-  // The automation documents of Terraform: EnterStandby or ExitStandby, then wait; or StartInstanceRefresh.
+  // The automation documents of Terraform: what each calls, and waits for.
   StartAutomationExecution: (plane, input) => {
     const name = String(input.DocumentName)
     const verb = name.slice(plane.group.name.length + 1)
     if (verb === 'rollback') return { AutomationExecutionId: runbook(plane, input) }
+    const { InstanceId: [id = ''] = [] } = input.Parameters as Record<string, string[]>
+    if (verb === 'replace' || verb === 'discard') {
+      return { AutomationExecutionId: ending(plane, verb, id) }
+    }
     if (verb !== 'drain' && verb !== 'undrain') {
       throw new ApiError(
         'AutomationDefinitionNotFoundException',
         `Automation definition ${name} does not exist.`,
       )
     }
-    const { InstanceId = [] } = input.Parameters as Record<string, string[]>
     const { group } = plane
     if (verb === 'undrain' && group.desired >= group.maxSize) {
       return { AutomationExecutionId: plane.machines.refuse(EXCEEDS_MAXIMUM).id }
     }
-    const activity = plane.machines.standby(plane.instance(String(InstanceId[0])), verb === 'drain')
+    const activity = plane.machines.standby(plane.instance(id), verb === 'drain')
     if (verb === 'undrain')
       plane.group.desired = Math.min(plane.group.maxSize, plane.group.desired + 1)
     return { AutomationExecutionId: activity.id }
@@ -206,15 +209,12 @@ export const ssm: Record<string, Action> = {
   },
 }
 
-/** The ended executions of the runbook of rollbacks, by plane and id. */
+/** Ended executions that are no activity of the group, by plane and id. */
 const runbooks = new WeakMap<ControlPlane, Map<string, Json>>()
 
 /** Starts the refresh that terraform/documents/rollback.yaml does. Returns the id of the execution. */
 function runbook(plane: ControlPlane, input: Json): string {
   const { LaunchTemplateVersion = [] } = input.Parameters as Record<string, string[]>
-  const id = crypto.randomUUID()
-  const ended = runbooks.get(plane) ?? new Map<string, Json>()
-  runbooks.set(plane, ended)
   try {
     const refresh = plane.startRefresh(Number(LaunchTemplateVersion[0]), {
       minHealthyPercentage: 100,
@@ -227,19 +227,32 @@ function runbook(plane: ControlPlane, input: Json): string {
       autoRollback: false,
       alarms: [],
     })
-    ended.set(id, {
-      AutomationExecutionId: id,
-      AutomationExecutionStatus: 'Success',
-      Outputs: { 'start.RefreshId': [refresh.id] },
-    })
+    return execution(plane, { Outputs: { 'start.RefreshId': [refresh.id] } })
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    ended.set(id, {
-      AutomationExecutionId: id,
-      AutomationExecutionStatus: 'Failed',
+    return execution(plane, {
       FailureMessage: `Step fails when it is Execute/Cancelling action. ${error.code}: ${error.message}`,
     })
   }
+}
+
+/** What terraform/documents/{replace,discard}.yaml do. Returns the id of the execution. */
+function ending(plane: ControlPlane, verb: 'replace' | 'discard', id: string): string {
+  const instance = plane.instance(id)
+  if (verb === 'replace') instance.health = 'Unhealthy'
+  else if (instance.lifecycle === 'Standby') {
+    plane.machines.terminate(instance, 'Instance was taken out of service by a user request.')
+  } else return execution(plane, { FailureMessage: `LifecycleState is ${instance.lifecycle}` })
+  return execution(plane, {})
+}
+
+/** Keeps an execution that has ended, and failed if it says why. Returns its id. */
+function execution(plane: ControlPlane, result: Json): string {
+  const id = crypto.randomUUID()
+  const ended = runbooks.get(plane) ?? new Map<string, Json>()
+  runbooks.set(plane, ended)
+  const AutomationExecutionStatus = result.FailureMessage ? 'Failed' : 'Success'
+  ended.set(id, { AutomationExecutionId: id, AutomationExecutionStatus, ...result })
   return id
 }
 

@@ -9,6 +9,7 @@ import { RULES } from '../balancer/configuration.ts'
 import { BALANCER, GROUP, TEMPLATE, URL } from '../names.ts'
 import { OK_ALARMS } from './alarm-watch.ts'
 import type { Release, ReleaseName } from './releases.ts'
+import { AWS_PORT } from './secrets.ts'
 
 const REGION = 'eu-west-1'
 
@@ -91,7 +92,7 @@ export async function startCloud(options: CloudOptions): Promise<Double> {
   })
   const { callers, leftOut } = await callersHere('rehearsal')
   if (leftOut) console.error(`anybody may do anything, since there are no policies: ${leftOut}`)
-  return await startDouble(plane, callers)
+  return await startDouble(plane, callers, AWS_PORT)
 }
 
 /**

@@ -7,6 +7,7 @@ import { mixed } from './mixed.ts'
 import { otherUsers } from './other-users.ts'
 import { patch } from './patch.ts'
 import { rollbackTwice } from './rollback-twice.ts'
+import { rotation } from './rotation.ts'
 import type { Scenario } from './scenario.ts'
 import { storeFailover } from './store-failover.ts'
 import { storeOutage } from './store-outage.ts'
@@ -25,6 +26,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   'zone-loss': zoneLoss,
   'store-outage': storeOutage,
   'store-failover': storeFailover,
+  rotation,
   mixed,
   late,
   'wrong-drain': wrongDrain,
