@@ -12,6 +12,9 @@ const RETRY_MS = 5
 
 const PAGE_ENTRIES = 1000
 
+/** Only a commit shows that there is room on the disk, and no lock; nothing of this key is left in it. */
+const PROBE = 'probe'
+
 /** How often the files are compared with those that were opened, which takes 10 µs. */
 const LOOK_MS = 100
 
@@ -41,9 +44,12 @@ export function openSqlite(file: string): ScannableStore {
       await commit(() => upsert.run(key, value))
     }),
     delete: attempt((key: string) => commit(() => remove.run(key).changes > 0)),
-    ping: attempt(async () => {
-      db.query('SELECT 1').get()
-    }),
+    ping: attempt(() =>
+      commit(() => {
+        upsert.run(PROBE, '')
+        remove.run(PROBE)
+      }),
+    ),
     async *pages(prefix, from = prefix) {
       const next = attempt(async (after: string) => page.all(after, `${prefix}\x7f`))
       if (from !== prefix && !select.get(from)) throw unknownPosition(from)
