@@ -1,5 +1,5 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import { TABLE } from '../domain/terms.ts'
@@ -115,30 +115,41 @@ function migrate(db: Database): void {
 }
 
 /**
- * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened: SQLite would go on
- * reading and writing what nobody finds again.
+ * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened, or is smaller than
+ * it was, which SQLite never makes it: it would go on reading and writing what nobody finds again.
  */
 function watch(file: string): () => void {
-  const files = () => ['', '-wal', '-shm'].map((suffix) => inode(file + suffix)).join()
-  const opened = files()
+  const files = ['', '-wal', '-shm'].map((suffix) => watchOne(file + suffix))
   let lookedAt = performance.now()
   let isThere = true
   return () => {
     const now = performance.now()
     if (now - lookedAt > LOOK_MS) {
       lookedAt = now
-      isThere = files() === opened
+      isThere = files.every((isSame) => isSame())
     }
     if (isThere) return
     throw new StoreUnavailable(
-      `SQLite: ${file} was removed or replaced since it was opened: put it back, or restart`,
+      `SQLite: ${file} was removed, replaced or cut since it was opened: put it back, or restart`,
     )
   }
 }
 
-function inode(file: string): number | undefined {
+function watchOne(file: string): () => boolean {
+  const opened = look(file)
+  let largest = opened?.size ?? 0
+  return () => {
+    const found = look(file)
+    if (!found || found.ino !== opened?.ino || found.dev !== opened.dev || found.size < largest)
+      return false
+    largest = found.size
+    return true
+  }
+}
+
+function look(file: string): Stats | undefined {
   try {
-    return statSync(file).ino
+    return statSync(file)
   } catch {
     return undefined
   }
