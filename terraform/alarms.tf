@@ -16,10 +16,10 @@ locals {
       metric      = "TargetResponseTime"
       statistic   = "p99"
       threshold   = var.alarm_p99_seconds
-      minutes     = 3
+      minutes     = 2
     }
     # Not the minimum: each node of the load balancer counts for itself, and one that sees no such instance says 0. One
-    # that boots is unhealthy for less than three minutes.
+    # that boots or restarts is unhealthy for less than three minutes, but not than two.
     unhealthy-hosts = {
       description = "An instance has been unhealthy for three minutes"
       metric      = "UnHealthyHostCount"

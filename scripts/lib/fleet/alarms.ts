@@ -6,8 +6,10 @@ export interface Alarm {
   name: string
   state: string
   reason: string
-  /** How long a problem must last to set it off: all evaluation periods. Undefined for a composite alarm. */
+  /** How long a problem must last to set it off: all periods that must be bad. Undefined for a composite alarm. */
   seconds: number | undefined
+  /** Whether it counts unhealthy instances, whatever their share of the requests. */
+  watchesInstances: boolean
 }
 
 /** Those of the named alarms that exist. */
@@ -23,15 +25,21 @@ export async function findAlarms(aws: Aws, names: string[]): Promise<Alarm[]> {
     state: alarm.StateValue ?? 'unknown',
     reason: alarm.StateReason ?? '',
     seconds: secondsOf(alarm),
+    watchesInstances: 'MetricName' in alarm && alarm.MetricName === 'UnHealthyHostCount',
   }))
 }
 
-function secondsOf({ Period, EvaluationPeriods, Metrics }: MetricAlarm): number | undefined {
+function secondsOf({
+  Period,
+  EvaluationPeriods = 1,
+  DatapointsToAlarm = EvaluationPeriods,
+  Metrics,
+}: MetricAlarm): number | undefined {
   // An alarm on a metric expression has the periods of its metrics.
   const periods = [
     Period,
     ...(Metrics ?? []).map(({ MetricStat, Period: own }) => MetricStat?.Period ?? own),
   ]
   const known = periods.filter((period) => period !== undefined)
-  return known.length === 0 ? undefined : Math.max(...known) * (EvaluationPeriods ?? 1)
+  return known.length === 0 ? undefined : Math.max(...known) * DatapointsToAlarm
 }

@@ -60,7 +60,11 @@ function stepsOf({ saved, refreshes, recorded }: GroupHistory): Step[] {
   const isChange = ({ status, desired }: Refresh): boolean =>
     status === 'Successful' && desired !== undefined
   const lastChange = oldestFirst.findLastIndex(isChange)
-  const isOnlyChange = oldestFirst.findIndex(isChange) === refreshes.length - 1
+  // Nobody has recorded another version since: a rollout names another, and a recycle records nothing.
+  const [first, ...later] = oldestFirst.slice(oldestFirst.findIndex(isChange))
+  const isOnlyChange = later.every(
+    ({ desired }) => desired === undefined || desired === first?.desired,
+  )
   let current = isOnlyChange ? recorded : undefined
   let before: Step | undefined
   return oldestFirst.map((refresh, index) => {

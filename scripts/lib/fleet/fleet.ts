@@ -176,6 +176,9 @@ export function suspendedLine(fleet: Fleet): string[] {
   return names.length > 0 ? [`suspended   ${names.join(', ')}`] : []
 }
 
+/** How long AWS waits after a new instance serves, before it goes on; in seconds. */
+export const warmupSecondsOf = ({ group }: Fleet): number => group.DefaultInstanceWarmup ?? 0
+
 export const inService = (fleet: Fleet): Member[] =>
   fleet.members.filter(({ lifecycle }) => lifecycle === 'InService')
 

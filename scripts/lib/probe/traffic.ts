@@ -1,3 +1,4 @@
+import { LoneTraffic } from './alone.ts'
 import { Concentration, type Spot } from './concentration.ts'
 import { type Counters, since, type Tally } from './counters.ts'
 
@@ -73,6 +74,7 @@ export class Traffic {
   private readonly failures = new Concentration()
   private readonly slowness = new Concentration()
   private readonly zones = new Map<string, Concentration>()
+  private readonly alone = new LoneTraffic()
   /** Seconds that instances were observed for, together. */
   private instanceSeconds = 0
   private first: { at: number; own: Own } | undefined
@@ -87,6 +89,7 @@ export class Traffic {
     if (seconds > 0) this.ownPerSecond = (own.most - this.first.own.least) / seconds
     const intervals = readings.flatMap((reading) => this.intervalOf(reading, at) ?? [])
     for (const each of intervals) (each.isNew ? this.ofNew : this.ofOthers).add(each)
+    this.alone.add(intervals, at)
     this.compareZones(intervals.filter(({ isNew }) => !isNew))
     const fair = intervals.filter(({ isNew, zone }) => !isNew || !this.isSuspect(zone))
     const failing = spots(fair, ({ failed, requests }) => failed / requests)
@@ -107,7 +110,7 @@ export class Traffic {
       return `the new release failed ${ofNew.failed} of ${ofNew.requests} requests of users, the previous one ${ofOthers.failed} of ${ofOthers.requests}`
     if (slowness.odds >= ENOUGH && slowRounds >= FEWEST.rounds)
       return `the new release was at least twice as slow for users as the previous one in ${slowRounds} intervals (p95 ${milliseconds(ofNew)}, the previous one ${milliseconds(ofOthers)})`
-    return undefined
+    return this.alone.blame()
   }
 
   /** Requests per second that users sent to so many instances, at least and on average; undefined before the second reading. */

@@ -2,7 +2,14 @@ import type { Aws } from '../aws/clients.ts'
 import { age, clockTime, releaseCounts, shortRelease } from '../cli/format.ts'
 import { git } from '../cli/git.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
-import { countBy, type Fleet, FleetWatch, inService, isHealthy } from '../fleet/fleet.ts'
+import {
+  countBy,
+  type Fleet,
+  FleetWatch,
+  inService,
+  isHealthy,
+  warmupSecondsOf,
+} from '../fleet/fleet.ts'
 import { requestsPerSecond } from '../fleet/load.ts'
 import { obstacleTo } from '../fleet/previous.ts'
 import { batchesOf, fittingCheckpoints } from '../fleet/refresh.ts'
@@ -143,19 +150,18 @@ function durationLines(
   alarms: Alarm[],
   perSecond: number | undefined,
 ): string[] {
-  const { desired, group } = fleet
+  const { desired } = fleet
   const slow: Checkpoints = {
     percentages: fittingCheckpoints(pace.checkpoints ?? checkpointsFor(desired), desired),
-    delayMs: (pace.checkpointDelaySeconds ?? checkpointDelayFor(alarms)) * 1000,
+    delayMs: (pace.checkpointDelaySeconds ?? checkpointDelayFor(fleet, alarms)) * 1000,
     answers: pace.checkpointAnswers,
     watchSeconds: watchSecondsFor(alarms, pace),
   }
   const { pauses, why } = pausesFor(fleet, slow, perSecond, pace)
   const { percentages, delayMs, watchSeconds } = pauses
   const batches = batchesOf(percentages, desired, MAX_HEALTHY)
-  const warmup = group.DefaultInstanceWarmup ?? 0
   const seconds =
-    batches * (BOOT_SECONDS + warmup + LEAVE_SECONDS) +
+    batches * (BOOT_SECONDS + warmupSecondsOf(fleet) + LEAVE_SECONDS) +
     (percentages.length * delayMs) / 1000 +
     watchSeconds
   const stops =

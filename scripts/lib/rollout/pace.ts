@@ -1,5 +1,5 @@
 import { clockTime } from '../cli/format.ts'
-import type { Fleet } from '../fleet/fleet.ts'
+import { type Fleet, warmupSecondsOf } from '../fleet/fleet.ts'
 import { type Course, forecast } from '../probe/forecast.ts'
 import type { Checkpoints } from './decide.ts'
 import type { Settings } from './options.ts'
@@ -18,16 +18,16 @@ export type PaceSettings = Pick<
 
 /** The rollout of a fleet with these pauses, where users send so many requests per second. */
 export function courseOf(
-  { desired, group }: Fleet,
+  fleet: Fleet,
   { percentages: [percent = 100], delayMs }: Checkpoints,
   perSecond: number,
   { trafficSeconds }: PaceSettings,
 ): Course {
   return {
-    instances: desired,
-    first: Math.ceil((desired * percent) / 100),
+    instances: fleet.desired,
+    first: Math.ceil((fleet.desired * percent) / 100),
     perSecond,
-    warmupSeconds: group.DefaultInstanceWarmup ?? 0,
+    warmupSeconds: warmupSecondsOf(fleet),
     checkpointSeconds: delayMs / 1000,
     roundSeconds: trafficSeconds,
   }

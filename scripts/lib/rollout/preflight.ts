@@ -1,7 +1,13 @@
 import type { Aws } from '../aws/clients.ts'
 import { shortRelease } from '../cli/format.ts'
 import { type Alarm, findAlarms } from '../fleet/alarms.ts'
-import { type Fleet, inService, isHealthy, suspendedProcesses } from '../fleet/fleet.ts'
+import {
+  type Fleet,
+  inService,
+  isHealthy,
+  suspendedProcesses,
+  warmupSecondsOf,
+} from '../fleet/fleet.ts'
 import { findImage, findVersion, type TemplateVersion } from '../fleet/images.ts'
 import { byOperator } from '../fleet/marks.ts'
 import { obstacleTo } from '../fleet/previous.ts'
@@ -36,7 +42,7 @@ export interface Preflight {
 export async function preflight(aws: Aws, fleet: Fleet, target: Target): Promise<Preflight> {
   const [templateVersion, alarms, wayBack] = await Promise.all([
     checkTemplateVersion(aws, fleet, target),
-    checkAlarms(aws, target),
+    checkAlarms(aws, fleet, target),
     checkWayBack(aws, fleet),
   ])
   const problems = [
@@ -149,7 +155,11 @@ const METRICS_SECONDS = 60
 const SHORTEST_DELAY_SECONDS = 120
 
 /** Checks whether the alarms can watch a refresh, and how long a checkpoint must wait for them. */
-export async function checkAlarms(aws: Aws, settings: AlarmSettings): Promise<Preflight> {
+export async function checkAlarms(
+  aws: Aws,
+  fleet: Fleet,
+  settings: AlarmSettings,
+): Promise<Preflight> {
   const { alarm: names, ignoreAlarms, checkpoints, checkpointDelaySeconds: wish } = settings
   const tooMany = names.length > MOST_ALARMS
   const found = names.length > 0 && !tooMany ? await findAlarms(aws, names) : []
@@ -158,9 +168,10 @@ export async function checkAlarms(aws: Aws, settings: AlarmSettings): Promise<Pr
     .filter(({ state }) => state !== 'OK')
     .map(({ name, state, reason }) => `${name} is in ${state}${reason ? `: ${reason}` : ''}`)
   const usable = found.filter(({ state }) => state === 'OK')
-  const delay = wish ?? checkpointDelayFor(usable)
+  const shortest = checkpointDelayFor(fleet, usable)
+  const delay = wish ?? shortest
   const stops = checkpoints === undefined || checkpoints.length > 0
-  const late = stops ? usable.filter((alarm) => neededFor(alarm) > delay) : []
+  const late = stops ? usable.filter((alarm) => neededFor(fleet, alarm) > delay) : []
   return {
     problems: [
       ...(tooMany ? [`AWS accepts at most ${MOST_ALARMS} alarms, got ${names.length}`] : []),
@@ -171,7 +182,7 @@ export async function checkAlarms(aws: Aws, settings: AlarmSettings): Promise<Pr
       ),
       ...late.map(
         (alarm) =>
-          `a checkpoint of ${delay} s ends before ${alarm.name} can trigger, which takes ${neededFor(alarm)} s: set --checkpoint-delay-seconds to ${checkpointDelayFor(usable)} or more, or omit it`,
+          `a checkpoint of ${delay} s ends before ${alarm.name} can trigger, which takes ${neededFor(fleet, alarm)} s: set --checkpoint-delay-seconds to ${shortest} or more, or omit it`,
       ),
     ],
     notes: (ignoreAlarms ? unfit : []).map((text) => `${text}; it is ignored`),
@@ -181,12 +192,15 @@ export async function checkAlarms(aws: Aws, settings: AlarmSettings): Promise<Pr
 }
 
 /** The default checkpoint delay: long enough for a problem to trigger the slowest alarm. */
-export function checkpointDelayFor(alarms: Alarm[]): number {
-  return Math.max(SHORTEST_DELAY_SECONDS, ...alarms.map(neededFor))
+export function checkpointDelayFor(fleet: Fleet, alarms: Alarm[]): number {
+  return Math.max(SHORTEST_DELAY_SECONDS, ...alarms.map((alarm) => neededFor(fleet, alarm)))
 }
 
-const neededFor = ({ seconds }: Alarm): number =>
-  seconds === undefined ? 0 : seconds + METRICS_SECONDS
+/** What counts instances counts a new one from the start of its warm-up, which precedes the checkpoint. */
+function neededFor(fleet: Fleet, { seconds, watchesInstances }: Alarm): number {
+  if (seconds === undefined) return 0
+  return seconds + METRICS_SECONDS - (watchesInstances ? warmupSecondsOf(fleet) : 0)
+}
 
 /** Refuses a probe so slow that a good release could hardly give the answers that its checkpoints require. */
 export function tooFewAnswers(

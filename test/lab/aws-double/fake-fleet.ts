@@ -25,6 +25,8 @@ export interface Behaviour {
   latencyMs?: () => number
   /** The share of users' requests that it fails, from 0 to 1: those that the probe never sends. */
   usersFail?: number
+  /** The same, once nothing else serves. */
+  usersFailAlone?: number
   /** If set, /version names this release instead of the instance's tag. */
   otherRelease?: string
   /** How long /hc fails while the `restart` document runs, in milliseconds. */
@@ -200,11 +202,14 @@ export class FakeFleet implements InstanceDriver {
   /** What users have sent to a machine since its last health check. */
   private serveUsers(machine: Machine): void {
     if (this.usersPerSecond === 0 || !this.serving.includes(machine)) return
-    const { usersFail = 0 } = this.behaviourOf(machine.order)
+    const { imageId } = machine.order
+    const { usersFail = 0, usersFailAlone = usersFail } = this.behaviourOf(machine.order)
+    const isAlone = this.serving.every(({ order }) => order.imageId === imageId)
+    const share = isAlone ? usersFailAlone : usersFail
     const each = (this.usersPerSecond * this.times.intervalMs) / 1000 / this.serving.length
     const requests = Math.floor(each + Math.random())
     machine.answered.requests += requests
-    machine.answered.serverErrors += Math.floor(requests * usersFail + Math.random())
+    machine.answered.serverErrors += Math.floor(requests * share + Math.random())
   }
 
   private check(machine: Machine): void {

@@ -141,6 +141,8 @@ export interface Alarm {
   /** Seconds of a period, and how many of them are looked at. */
   period?: number
   evaluationPeriods?: number
+  /** How many of those must be bad; all by default. */
+  datapointsToAlarm?: number
   /** Made of other alarms, so that it has no periods of its own. */
   composite?: boolean
   /** The names of those. */

@@ -66,8 +66,8 @@ export const PROVEN: Proven[] = [
   {
     files: [
       'scripts/lib/fleet/{direction,refresh-status}.ts',
-      'scripts/lib/probe/{alone,failures,latency}.ts',
-      'scripts/lib/rollout/{decide,verdict}.ts',
+      'scripts/lib/probe/{alone,concentration,failures,forecast,latency,traffic}.ts',
+      'scripts/lib/rollout/{decide,pace,verdict}.ts',
     ],
     fast: ['test/road/unit/*.test.ts'],
     slow: [

@@ -15,6 +15,8 @@ export interface Assignment {
   pace: number
   /** How late the load balancer's nodes hear of a change at most, in seconds: in the scenarios about that. */
   lag: number
+  /** Of the requests for its users, in the scenario about that. */
+  failingShare: number
   /** Of all that is random. */
   seed: number
   verbose: boolean

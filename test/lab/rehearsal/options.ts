@@ -53,6 +53,11 @@ const options = {
     MARGIN_SECONDS,
     { min: 0, max: 600 },
   ),
+  'failing-share': number(
+    'the share of the requests at a constant rate that the faulty release fails; only for the scenario other-users',
+    1,
+    { min: 0.001, max: 1 },
+  ),
   seed: number('of what is random: who hears how late', 1, { min: 0, max: 2 ** 31, whole: true }),
   map: flag(
     'play no scenario: the map of failed requests over how late the load balancer is and how long the service drains, 13 minutes',

@@ -15,7 +15,7 @@ import type { Release, ReleaseName } from './fleet/releases.ts'
 import { keepSecrets, SECRET_SETTINGS } from './fleet/secrets.ts'
 import { ClusterStore, RedisStore, type Store } from './fleet/store.ts'
 import { checkHistory } from './load/linearizability.ts'
-import type { FailedRequest } from './load/lines.ts'
+import type { FailedRequest, Second } from './load/lines.ts'
 import { Load } from './load/process.ts'
 import { BALANCER, BRIDGE, here, NODE_ADDRESSES, TEMPLATE, URL } from './names.ts'
 import type { Expectation, Mark, Result, Rollout } from './report/result.ts'
@@ -31,7 +31,7 @@ const BAKE_PACE = 1.5
 /** What is not as usual in a scenario. */
 export interface Setting {
   /** Settings of the service in which a release differs from the others. */
-  settings?: Settings
+  settings?(assignment: Assignment): Settings
   /** Waits that are not as much shorter as usual, where `pace` is how much that is. */
   pace?(pace: number): Pace
   /** Whether alarms count real minutes, for a failure that falls into one of them and is to be tolerated. */
@@ -120,7 +120,7 @@ export class Rehearsal {
       instances: this.assignment.instances,
       pace: this.pace,
       store: { ...this.store.environment, ...(secrets && SECRET_SETTINGS) },
-      settings: this.setting.settings ?? {},
+      settings: this.setting.settings?.(this.assignment) ?? {},
       tokenHash,
     })
     // Before an instance has booted.
@@ -183,6 +183,11 @@ export class Rehearsal {
       readBack,
       expectations: this.expectations,
     }
+  }
+
+  /** What the clients have reported so far, second by second. */
+  get seconds(): readonly Second[] {
+    return this.load.seconds
   }
 
   private async expectLinearizable(): Promise<void> {

@@ -89,6 +89,7 @@ export function groupOf(
     behaviour.laterStatus = script.brokenStatus
     if (quality === 'broken later') behaviour.canaryFailsAfterMs = BREAKS_AFTER_MS
     if (quality === 'broken for users') behaviour.usersFail = 0.2
+    if (quality === 'broken for users alone') behaviour.usersFailAlone = 0.2
     if (quality === 'no launch') behaviour.launchFails = 'no capacity'
     behaviours.set(version, behaviour)
   }
@@ -132,7 +133,9 @@ export function settingsOf(
     pollSeconds: 15,
     patienceSeconds: 300,
     // Less often than by default: every call takes time to simulate.
-    trafficSeconds: releases.includes('broken for users') ? ROUND_SECONDS : 30,
+    trafficSeconds: releases.some((each) => each.startsWith('broken for users'))
+      ? ROUND_SECONDS
+      : 30,
     // Just enough to detect these faults, for the same reason.
     rate: releases.includes('slow') ? 10 : 0.5,
     token: undefined,

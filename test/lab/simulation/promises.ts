@@ -302,12 +302,8 @@ export class Promises {
       )
     }
     const quality = releases[version - 1]
-    const { instances, alarms } = this.script
-    const isUnseen =
-      // In fewer, the new ones are compared for too short a time.
-      (quality === 'slow' && instances < 3) ||
-      // Where one instance replaces the other, users' traffic is compared for a minute only.
-      (quality === 'broken for users' && instances < 2 && !alarms)
+    // In fewer instances, the new ones are compared for too short a time.
+    const isUnseen = quality === 'slow' && this.script.instances < 3
     if (
       !isGood &&
       !(isUnseen && !this.isRejected()) &&
@@ -352,11 +348,17 @@ export class Promises {
     return this.script.sameRelease === 'setting' && version === 3
   }
 
-  /** Whether a rollback left the release of both versions: it goes to another when AWS does not know which served before. */
+  /**
+   * Whether the release of both versions was left or tried as a whole: a rollback goes to another when AWS does not know
+   * which served before, and from version 4 either is another release.
+   */
   private leftSetting(): boolean {
     return (
       this.script.sameRelease !== undefined &&
-      this.plane.refreshes.some(({ desiredVersion }) => desiredVersion === 1)
+      this.plane.refreshes.some(
+        ({ desiredVersion, status }) =>
+          desiredVersion === 1 || (desiredVersion === 4 && status === 'Successful'),
+      )
     )
   }
 

@@ -8,6 +8,8 @@ export type Quality =
   | 'broken later'
   /** For requests that the probe does not send. */
   | 'broken for users'
+  /** The same, once nothing else serves. */
+  | 'broken for users alone'
   | 'slow'
   | 'no launch'
 
@@ -105,6 +107,7 @@ export function scriptOf(random: () => number): Script {
           'broken',
           'broken later',
           'broken for users',
+          'broken for users alone',
           'no launch',
         ),
     oneOf<Quality>('good', 'good', 'broken'),
@@ -165,7 +168,9 @@ export function scriptOf(random: () => number): Script {
         'HealthCheck',
       ),
     })),
-    usersPerSecond: releases[2] === 'broken for users' ? oneOf(50, 500) : oneOf(0, 0, 10, 100),
+    usersPerSecond: releases[2]?.startsWith('broken for users')
+      ? oneOf(50, 500)
+      : oneOf(0, 0, 10, 100),
     alarms: random() < 0.5,
     bootSeconds: oneOf(5, 30, 90),
     lagSeconds: oneOf(0, 0, 0, 10),

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { clockTime } from '../../../scripts/lib/cli/format.ts'
 import { forecast } from '../../../scripts/lib/probe/forecast.ts'
-import { fleetOf, play, type World } from './users.ts'
+import { root } from '../../../scripts/lib/service.ts'
+import { fleetOf, play, ROUND_SECONDS, type World } from './users.ts'
+
+/** From then on only the new release serves, where there are several instances. */
+const ALONE = 22
 
 /** What happens to users of both releases alike. Rounds are of ten seconds; the new release serves from the third. */
 const ALIKE: Record<string, World> = {
@@ -16,9 +22,17 @@ const ALIKE: Record<string, World> = {
   'one client fails all the time': { requests: 100, abuse: { perSecond: 50, from: 3, to: 30 } },
   'a zone is sick': { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 0 } },
   'the store fails for a minute': { requests: 100, store: { share: 0.5, from: 5, to: 11 } },
+  'the store fails for a minute, when the previous release is gone': {
+    requests: 100,
+    store: { share: 0.5, from: ALONE, to: ALONE + 7 },
+  },
+  'a zone falls sick, when the previous release is gone': {
+    requests: 100,
+    sickZone: { zone: 'a', share: 0.5, from: ALONE },
+  },
 }
 /** A large fleet takes longer to play. Of a thousand rollouts one is stopped, at most, in the long run. */
-const RUNS = { 2: 1000, 3: 1000, 20: 200 }
+const RUNS = { 1: 1000, 2: 1000, 3: 1000, 20: 200 }
 const MOST = 2
 
 describe.each(Object.entries(RUNS))(
@@ -42,6 +56,51 @@ test('where a zone falls sick while only the new release serves there, nobody ca
   const world = { requests: 100, sickZone: { zone: 'a', share: 0.05, from: 10 } }
   expect(play(1, world, fleetOf(3, 24))?.why).toContain('the new release failed')
   expect(play(1, world, fleetOf(6, 24))).toBeUndefined()
+})
+
+test('what fails in every zone for longer than a minute, when the previous release is gone, is held against the new one', () => {
+  const begins = { from: ALONE, to: 99 }
+  expect(play(1, { requests: 100, store: { share: 0.5, ...begins } }, fleetOf(3, 6))?.why).toMatch(
+    /^the new release, alone, failed \d+ of \d+ requests of users in 8 intervals, the previous one 0 of \d+$/,
+  )
+  const client = { requests: 100, abuse: { perSecond: 50, ...begins } }
+  expect(play(1, client, fleetOf(3, 6))?.why).toContain('the new release, alone')
+})
+
+describe('in rollout.md it says', async () => {
+  const SHARES = [1, 0.1, 0.01, 0.001]
+  const rows = (await Bun.file(join(root, 'scripts/docs/rollout.md')).text()).split('\n')
+  /** Where users send less, the pauses are long. */
+  const pausesOf = (perSecond: number) => (perSecond < 19 ? 18 : 6)
+
+  /** When half of the rollouts are stopped, from the first round that could show it, and at what cost. */
+  const cellOf = (perSecond: number, share: number, isAlone: boolean): string => {
+    const fails = { fresh: isAlone ? 0 : share, former: 0, alone: share }
+    const fleet = fleetOf(3, pausesOf(perSecond))
+    const from = isAlone ? fleet.findIndex((serving) => serving.every(({ isNew }) => isNew)) : 2
+    const runs = Array.from({ length: 201 }, (_, seed) =>
+      play(seed, { requests: perSecond, fails }, fleet),
+    )
+    const round = median(runs.map((run) => run?.round ?? Infinity))
+    if (round === Infinity) return 'alarms, if at all'
+    const harmed = median(runs.map((run) => run?.failed ?? Infinity))
+    const seen = Math.round((100 * runs.filter(Boolean).length) / runs.length)
+    const inAll = seen === 100 ? '' : ` (${seen} %)`
+    return `${clockTime((round + 1 - from) * ROUND_SECONDS)}, ${harmed.toLocaleString('en')}${inAll}`
+  }
+
+  test.each(
+    [1000, 100, 10, 1].flatMap((perSecond) =>
+      [false, true].map((isAlone) => [perSecond, isAlone] as const),
+    ),
+  )('what is seen with %d requests a second; of a release that fails only alone: %p', (...each) => {
+    const [perSecond, isAlone] = each
+    const users = `${perSecond.toLocaleString('en')} a second${isAlone ? ', alone' : ''}`
+    const cells = SHARES.map((share) => cellOf(perSecond, share, isAlone))
+    expect(rows.find((row) => row.startsWith(`| ${users} |`))).toBe(
+      `| ${users} | ${cells.join(' | ')} |`,
+    )
+  })
 })
 
 test('a release four times as slow is stopped, one that is half as slow again is not', () => {

@@ -7,8 +7,8 @@ export const ROUND_SECONDS = 10
 /** What happens to users in a rollout, with its causes. Rates are per second, over all instances. */
 export interface World {
   requests: number
-  /** Share of the requests that fail, of each release. */
-  fails?: { fresh: number; former: number }
+  /** Share of the requests that fail, of each release; of the new one without the other, if that differs. */
+  fails?: { fresh: number; former: number; alone?: number }
   /** How many times as long the new release takes. */
   slower?: number
   /** One client's bursts of failures, whatever the release: at most one per round, on one instance, of this mean size. */
@@ -33,7 +33,7 @@ const ZONES = ['a', 'b', 'c']
 
 /**
  * The instances that serve in each round: an interval before; then at each stop all of the old ones serve beside the new
- * ones for the warm-up of a minute, and then those that are left. `share` new ones first, then all.
+ * ones for the warm-up of a minute, and then those that are left. At the end the new ones serve alone, while the alarms watch.
  */
 export function fleetOf(size: number, checkpointRounds: number): Instance[][] {
   const name = (isNew: boolean) => (_: unknown, index: number) => ({
@@ -50,8 +50,9 @@ export function fleetOf(size: number, checkpointRounds: number): Instance[][] {
   return [
     ...rounds(2, old),
     ...rounds(7, [...old, ...fresh.slice(0, first)]),
-    ...rounds(checkpointRounds, [...old.slice(first), ...fresh.slice(0, first)]),
+    ...(size > 1 ? rounds(checkpointRounds, [...old.slice(first), ...fresh.slice(0, first)]) : []),
     ...(size > 1 ? rounds(7, [...old.slice(first), ...fresh]) : []),
+    ...rounds(Math.max(18, checkpointRounds + 6), fresh),
   ]
 }
 
@@ -68,6 +69,7 @@ export function play(
   for (const [round, instances] of fleet.entries()) {
     const weights = instances.map(() => 1 + (world.uneven ?? 0) * (2 * random() - 1))
     const total = weights.reduce((sum, each) => sum + each, 0)
+    const isAlone = instances.every(({ isNew }) => isNew)
     const burst = world.bursts && random() < world.bursts.perRound
     const hit = Math.floor(random() * instances.length)
     const readings: Reading[] = instances.map((instance, index) => {
@@ -76,7 +78,7 @@ export function play(
       const share = (weights[index] ?? 0) / total
       const mean = world.requests * ROUND_SECONDS * share
       const requests = poisson(random, mean)
-      let failures = binomial(random, requests, failing(world, instance, round))
+      let failures = binomial(random, requests, failing(world, instance, round, isAlone))
       const abuse = world.abuse && isIn(world.abuse, round) ? world.abuse.perSecond : 0
       failures += poisson(random, abuse * ROUND_SECONDS * share)
       if (burst && index === hit) failures += poisson(random, world.bursts?.size ?? 0)
@@ -91,9 +93,14 @@ export function play(
   return undefined
 }
 
-function failing(world: World, { isNew, zone }: Instance, round: number): number {
-  const own = (isNew ? world.fails?.fresh : world.fails?.former) ?? 0
-  const { sickZone, store } = world
+function failing(
+  { fails, sickZone, store }: World,
+  { isNew, zone }: Instance,
+  round: number,
+  isAlone: boolean,
+): number {
+  const { fresh = 0, former = 0, alone = fresh } = fails ?? {}
+  const own = isNew ? (isAlone ? alone : fresh) : former
   const sick = sickZone && sickZone.zone === zone && round >= sickZone.from ? sickZone.share : 0
   const all = store && isIn(store, round) ? store.share : 0
   return 1 - (1 - own) * (1 - sick) * (1 - all)

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { throttled } from '../../lab/aws-double/faults.ts'
+import type { Alarm } from '../../lab/aws-double/model.ts'
 import { ended, type Ran } from '../../lab/support/command.ts'
 import {
   ALARM,
@@ -134,13 +135,25 @@ describe('rollout start refuses', () => {
     expect(text).toContain(`${name} is in ALARM: two of three`)
   })
 
-  test('checkpoints that end before an alarm can trigger', async () => {
-    const alarm = scene.plane.alarms.get(ALARM)
-    if (alarm) scene.plane.alarms.set(ALARM, { ...alarm, period: 60, evaluationPeriods: 3 })
+  const UNHEALTHY = {
+    namespace: 'AWS/ApplicationELB',
+    name: 'UnHealthyHostCount',
+    dimensions: {},
+  }
+  test.each([
+    ['looks at three minutes', { evaluationPeriods: 3 }, 240],
+    ['looks for three of five minutes', { evaluationPeriods: 5, datapointsToAlarm: 3 }, 240],
+    ['counts instances, from their warm-up on', { evaluationPeriods: 3, metric: UNHEALTHY }, 180],
+  ])('checkpoints that end before an alarm can trigger that %s', async (_, periods, seconds) => {
+    const alarm = scene.plane.alarms.get(ALARM) as Alarm
+    const { warmupSeconds } = scene.plane.group
+    scene.plane.alarms.set(ALARM, { ...alarm, period: 60, ...periods })
+    scene.plane.group.warmupSeconds = 60
     const text = await refusal(toNew(scene))
-    if (alarm) scene.plane.alarms.set(ALARM, alarm)
+    scene.plane.alarms.set(ALARM, alarm)
+    scene.plane.group.warmupSeconds = warmupSeconds
     expect(text).toContain(`a checkpoint of 120 s ends before ${ALARM} can trigger`)
-    expect(text).toContain('--checkpoint-delay-seconds to 240')
+    expect(text).toContain(`--checkpoint-delay-seconds to ${seconds} `)
   })
 
   test('a probe too slow for the answers that a checkpoint requires', async () => {

@@ -1,12 +1,9 @@
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { denied } from '../../lab/aws-double/faults.ts'
 import { commands } from '../../lab/aws-double/wire/json.ts'
 import type { Ran } from '../../lab/support/command.ts'
 import { begin, receipt, releases, scene, ship, useRollout } from './fixtures/rollout.ts'
 import { NEW, NEW_IMAGE, OLD, OLD_IMAGE } from './fixtures/scene.ts'
-import { PATIENCE_MS } from './fixtures/script.ts'
-
-setDefaultTimeout(PATIENCE_MS)
 
 useRollout()
 

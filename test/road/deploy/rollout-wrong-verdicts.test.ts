@@ -1,27 +1,25 @@
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { RefreshPreferences } from '../../lab/aws-double/model.ts'
 import { ended } from '../../lab/support/command.ts'
 import {
+  back,
   begin,
   folder,
+  mark,
   receipt,
   releases,
   rollout,
   scene,
   ship,
+  shipUntilBaking,
+  status,
   useRollout,
 } from './fixtures/rollout.ts'
-import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, toNew, until } from './fixtures/scene.ts'
-import { PATIENCE_MS, runScript } from './fixtures/script.ts'
-
-setDefaultTimeout(PATIENCE_MS)
+import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, until } from './fixtures/scene.ts'
+import { runScript } from './fixtures/script.ts'
 
 useRollout()
-
-const status = (): string | undefined => scene.plane.refreshes[0]?.status
-const back = (...args: string[]) => ended(rollout(['rollback', ...args]))
-const mark = (): string | undefined => scene.plane.group.tags['rolled-back-release']
 
 /** What version 2 may be beside version 1 of the same release: its image, and what is marked when it is rolled back. */
 const SAME_RELEASE: [string, string, string | undefined][] = [
@@ -45,25 +43,19 @@ const RECYCLE: RefreshPreferences = {
 }
 
 describe('rollback', () => {
-  test.each([
-    ['no version', undefined],
-    ['the running version', 2],
-  ])(
-    'stops a refresh that only recycles instances and names %s, and undoes the release',
-    async (_, named) => {
-      await begin()
-      await ship()
-      scene.plane.startRefresh(named, RECYCLE)
-      const plan = await runScript('doctor', ['--no-plan'], scene.as('plan'))
-      expect(plan.out).toContain('a refresh that only replaces instances is running')
-      const { code, out } = await back()
-      expect(out).toContain('stopping a refresh that only replaces instances')
-      expect(out).toContain(`back on ${OLD.slice(0, 12)}`)
-      expect(code).toBe(0)
-      expect(releases()).toEqual([OLD, OLD, OLD])
-      expect(mark()).toBe(NEW)
-    },
-  )
+  test('stops a refresh that only recycles instances, and undoes the release', async () => {
+    await begin()
+    await ship()
+    scene.plane.startRefresh(2, RECYCLE)
+    const plan = await runScript('doctor', ['--no-plan'], scene.as('plan'))
+    expect(plan.out).toContain('a refresh that only replaces instances is running')
+    const { code, out } = await back()
+    expect(out).toContain('stopping a refresh that only replaces instances')
+    expect(out).toContain(`back on ${OLD.slice(0, 12)}`)
+    expect(code).toBe(0)
+    expect(releases()).toEqual([OLD, OLD, OLD])
+    expect(mark()).toBe(NEW)
+  })
 
   test('leaves a refresh that only recycles instances alone where there is no way back', async () => {
     await begin()
@@ -73,20 +65,6 @@ describe('rollback', () => {
     expect(code).toBe(1)
     expect(scene.plane.refreshes.at(-1)?.status).not.toBe('Cancelling')
   })
-
-  test.each(['rollback', 'cancel'])(
-    '%s ends with 5 when AWS never ends cancelling',
-    async (verb) => {
-      await begin({ instances: 1 })
-      scene.plane.cancelMs = 1e9
-      scene.plane.startRefresh(2, { ...RECYCLE, skipMatching: true })
-      scene.plane.cancelRefresh()
-      const { code, err } = await ended(rollout([verb, '--timeout-seconds', '1']))
-      expect(err).toContain('AWS is still cancelling the refresh')
-      expect(err).toContain(`scripts/rollout watch --group ${GROUP}`)
-      expect(code).toBe(5)
-    },
-  )
 
   test('reverses a refresh that AWS lists without a time, for it is pending', async () => {
     await begin()
@@ -146,8 +124,7 @@ test.each(SAME_RELEASE)(
   async (_, image, blamed) => {
     await begin({ releases: [OLD, OLD] })
     launch(2, image)
-    const going = rollout([...toNew(scene), '--release', OLD, '--watch-seconds', '2000'])
-    await until(() => status() === 'Baking', 'the refresh bakes')
+    const going = await shipUntilBaking('--release', OLD)
     scene.plane.rollBackRefresh()
     expect((await ended(going)).code).toBe(3)
     expect(mark()).toBe(blamed)
@@ -164,17 +141,6 @@ test('an image of the running release that fails is told from the other by its i
   expect(code).toBe(3)
   expect(mark()).toBe(NEW_IMAGE)
   expect(await receipt()).toMatchObject({ verdict: 'rolled back', images: { [OLD_IMAGE]: 3 } })
-})
-
-test('an instance on standby names no release that is replaced', async () => {
-  await begin()
-  const [one] = scene.plane.instances
-  scene.plane.group.desired--
-  if (one) scene.plane.machines.standby(one, true)
-  expect((await ship()).code).toBe(0)
-  const { code } = await ship(['--launch-template-version', '2'])
-  expect(code).toBe(0)
-  expect((await receipt()).previousRelease).toBe(NEW)
 })
 
 test('a receipt that cannot be written is printed all the same, with the exit code of the verdict', async () => {
@@ -197,8 +163,7 @@ test('a running version whose launch template version was deleted is no way back
 describe('what a person at the terminal reads', () => {
   test('Ctrl-C and a second start offer to undo the rollout, too', async () => {
     await begin()
-    const going = rollout([...toNew(scene), '--watch-seconds', '2000'])
-    await until(() => status() === 'Baking', 'the refresh bakes')
+    const going = await shipUntilBaking()
     const second = await ship()
     expect(second.err).toContain(`scripts/rollout rollback --group ${GROUP}`)
     going.kill('SIGINT')

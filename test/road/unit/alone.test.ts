@@ -1,5 +1,5 @@
-import { expect, test } from 'bun:test'
-import { LoneRelease } from '../../../scripts/lib/probe/alone.ts'
+import { describe, expect, test } from 'bun:test'
+import { LoneRelease, LoneTraffic } from '../../../scripts/lib/probe/alone.ts'
 
 const SECOND = 1000
 
@@ -67,4 +67,81 @@ test('a few responses are no evidence', () => {
     release.add({ at: count * 10 * SECOND, isNew: true, failed: true })
   }
   expect(release.blame(0)).toBeUndefined()
+})
+
+describe('what users get from a release that is left alone', () => {
+  /** Failures of a hundred requests in each of two zones, in a round of ten seconds. */
+  type Round = [zoneA: number, zoneB: number]
+
+  /** After rounds of the previous release, rounds of the new one; the answer is why it is to blame. */
+  function judge(before: Round[], alone: Round[], secondsOfRound = 10): string | undefined {
+    const traffic = new LoneTraffic()
+    for (const [index, failures] of [...before, ...alone].entries()) {
+      const isNew = index >= before.length
+      traffic.add(
+        failures.map((failed, zone) => ({
+          zone: 'ab'[zone] as string,
+          isNew,
+          requests: 100,
+          failed,
+        })),
+        index * secondsOfRound * SECOND,
+      )
+    }
+    return traffic.blame()
+  }
+
+  const rounds = (count: number, ...failures: Round): Round[] => Array(count).fill(failures)
+
+  test('is to blame when all that it got in more than a minute is worse than all before', () => {
+    expect(judge(rounds(18, 0, 0), rounds(8, 2, 3))).toBe(
+      'the new release, alone, failed 40 of 1600 requests of users in 8 intervals, the previous one 0 of 3600',
+    )
+  })
+
+  test.each<[string, Round[], Round[]]>([
+    ['lasts no longer than a fail-over of the store', rounds(18, 0, 0), rounds(7, 50, 50)],
+    ['stops for an interval', rounds(18, 0, 0), [...rounds(7, 9, 9), [0, 0], ...rounds(7, 9, 9)]],
+    ['is over', rounds(18, 0, 0), [...rounds(9, 9, 9), [0, 0]]],
+    ['happened before, too, if only once', [[9, 9], ...rounds(17, 0, 0)], rounds(17, 9, 9)],
+    ['is not three times as bad as before', rounds(18, 2, 2), rounds(17, 6, 6)],
+    ['is in one zone', rounds(18, 0, 0), rounds(17, 50, 0)],
+    ['has too little before it to be compared with', rounds(5, 0, 0), rounds(17, 50, 50)],
+    ['was never compared with anything', [], rounds(17, 50, 50)],
+  ])('is nobody’s fault when it %s', (_, before, alone) => {
+    expect(judge(before, alone)).toBeUndefined()
+  })
+
+  test('is to blame, with a steady share of failures before, from more than three times of it', () => {
+    expect(judge(rounds(18, 2, 2), rounds(8, 7, 7))).toContain('failed 112 of 1600')
+  })
+
+  test('takes longer to show the fewer intervals there were before, and the longer it was looked at', () => {
+    expect(judge(rounds(6, 0, 0), rounds(8, 9, 9))).toContain('in 8 intervals')
+    expect(judge(rounds(5, 0, 0), rounds(8, 9, 9))).toBeUndefined()
+    const late = (good: number) =>
+      judge(rounds(7, 0, 0), [...rounds(good, 0, 0), ...rounds(8, 9, 9)])
+    expect(late(1)).toContain('in 8 intervals')
+    expect(late(2)).toBeUndefined()
+  })
+
+  test('is judged by time, not by intervals: many short ones are no minute', () => {
+    expect(judge(rounds(40, 0, 0), rounds(12, 9, 9), 5)).toBeUndefined()
+    expect(judge(rounds(40, 0, 0), rounds(14, 9, 9), 5)).toContain('in 14 intervals')
+  })
+
+  test('begins anew when the previous release serves again, and an interval without requests is none', () => {
+    const traffic = new LoneTraffic()
+    const add = (at: number, isNew: boolean, failed: number) =>
+      traffic.add([{ zone: 'a', isNew, requests: 100, failed }], at * SECOND)
+    for (let at = 0; at < 200; at += 10) add(at, false, 0)
+    for (let at = 200; at < 270; at += 10) add(at, true, 50)
+    add(270, false, 0)
+    for (let at = 280; at < 340; at += 10) add(at, true, 50)
+    traffic.add([], 340 * SECOND)
+    expect(traffic.blame()).toBeUndefined()
+    add(350, true, 50)
+    add(360, true, 50)
+    expect(traffic.blame()).toContain('failed 400 of 800')
+  })
 })

@@ -148,6 +148,21 @@ describe('what is no change', () => {
     expect(rolledBackOf(history, launchedBy, [])).toEqual(['release 3'])
   })
 
+  test('the saved version, named by who only replaces instances after a rollback, undoes it no further', () => {
+    const history: GroupHistory = {
+      saved: 2,
+      present: [2],
+      refreshes: [
+        { id: 'recycle', status: 'Successful', desired: undefined },
+        refresh('Cancelled', 2),
+        refresh('Successful', 2),
+        refresh('RollbackSuccessful', 3),
+      ],
+      recorded: 2,
+    }
+    expect(directionOf(history)).toEqual({ kind: 'settled', undone: 3 })
+  })
+
   test.each([
     ['of the same release and image, a setting, condemns nothing', () => 'ami-1', []],
     [

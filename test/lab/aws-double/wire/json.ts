@@ -45,6 +45,7 @@ export const cloudwatch: Record<string, Action> = {
             : {
                 Period: alarm.period ?? 60,
                 EvaluationPeriods: alarm.evaluationPeriods ?? 1,
+                ...(alarm.datapointsToAlarm ? { DatapointsToAlarm: alarm.datapointsToAlarm } : {}),
                 ...(alarm.metric ? metricOf(alarm.metric) : {}),
               }),
         }))

@@ -4,7 +4,7 @@ import type { Errors } from '../balancer/balancer.ts'
 import { GROUP } from '../names.ts'
 
 /** As in terraform/alarms.tf: so many minutes in a row. Only errors are counted here; the other alarms never ring. */
-export const ALARM_MINUTES = { 'elb-5xx': 2, 'target-5xx': 2, p99: 3, 'unhealthy-hosts': 3 }
+export const ALARM_MINUTES = { 'elb-5xx': 2, 'target-5xx': 2, p99: 2, 'unhealthy-hosts': 3 }
 /** As there: so many errors in each of the minutes. */
 const THRESHOLD = 5
 const PERIODS = ALARM_MINUTES['elb-5xx']
@@ -14,10 +14,13 @@ const LOOK_MS = 250
 const ALARMS = { own: `${GROUP}-elb-5xx`, targets: `${GROUP}-target-5xx` } as const
 type Kind = keyof typeof ALARMS
 
+const UNHEALTHY = { namespace: 'AWS/ApplicationELB', name: 'UnHealthyHostCount', dimensions: {} }
+
 /** The alarms at the start of a rehearsal. */
 export const OK_ALARMS: Alarm[] = Object.entries(ALARM_MINUTES).map(([name, minutes]) => ({
   ...{ name: `${GROUP}-${name}`, state: 'OK', reason: '' },
   ...{ period: PERIOD_SECONDS, evaluationPeriods: minutes },
+  ...(name === 'unhealthy-hosts' ? { metric: UNHEALTHY } : {}),
 }))
 
 export const ALARM_NAMES = OK_ALARMS.map(({ name }) => name)

@@ -6,7 +6,7 @@ export const badRelease: Scenario = {
   shows: 'B never becomes healthy, since it is configured wrongly: it is rolled back',
   releases: ['a', 'b'],
   // Nobody listens there.
-  settings: { b: { REDIS_ENDPOINT: `${HOST_ADDRESS}:1` } },
+  settings: () => ({ b: { REDIS_ENDPOINT: `${HOST_ADDRESS}:1` } }),
   async play(rehearsal) {
     const stall = String(600 / rehearsal.assignment.pace)
     const rollout = await rehearsal.rollOut('b', ['--stall-seconds', stall])

@@ -7,7 +7,7 @@ const PACE = 3
 export const brokenRelease: Scenario = {
   shows: 'the new release is healthy and answers 404 to every GET: the probe rolls it back',
   releases: ['a', 'faulty'],
-  settings: { faulty: { FAULT: 'not-found' } },
+  settings: () => ({ faulty: { FAULT: 'not-found' } }),
   pace: (pace) => ({ checkpoint: Math.min(pace, PACE) }),
   async play(rehearsal) {
     allowFaults(rehearsal, ['unexpected status'])

@@ -6,7 +6,7 @@ export const followerKilled: Scenario = {
   shows:
     'scripts/rollout is killed, then the new release turns bad: an alarm has AWS roll it back, and it stays out afterwards',
   releases: ['a', 'faulty'],
-  settings: { faulty: { FAULT: 'turns-bad' } },
+  settings: () => ({ faulty: { FAULT: 'turns-bad' } }),
   async play(rehearsal) {
     allowFaults(rehearsal, ['target 5xx'])
     const now = Promise.withResolvers<void>()

@@ -34,9 +34,10 @@ if (fault) {
 
 // In the middle of a request, so that it counts as one that failed: for names that only the load uses, not the probe.
 if (process.env.FAULT === 'other-users') {
+  const share = Number(process.env.FAULT_SHARE)
   const { normalize } = String.prototype
   String.prototype.normalize = function (form) {
-    if (this.startsWith('Rate')) throw new Error('not for everybody')
+    if (this.startsWith('Rate') && Math.random() < share) throw new Error('not for everybody')
     return normalize.call(this, form)
   }
 }
