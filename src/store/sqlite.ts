@@ -101,8 +101,11 @@ function retryWhileBusy<T>(attempt: () => T): T {
 }
 
 function migrate(db: Database): void {
+  const version = db.query<{ user_version: number }, []>('PRAGMA user_version')
+  // Another process may hold the lock, and most starts need none.
+  if (version.get()?.user_version === SCHEMA_VERSION) return
   db.transaction(() => {
-    const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
+    const found = version.get()?.user_version
     if (found === SCHEMA_VERSION) return
     if (found !== 0) {
       throw new Error(`its schema has version ${found}; this release reads ${SCHEMA_VERSION}`)

@@ -59,11 +59,11 @@ describe('SQLite', () => {
     await other.close()
   })
 
-  test('while another process holds the lock, it is not ready, writes that arrive together fail together, and later ones succeed', async () => {
+  test('while another process holds the lock, it opens and is not ready, writes that arrive together fail together, and later ones succeed', async () => {
     const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
-    const store = openSqlite(file)
     const other = openDatabase(file)
     other.run('BEGIN IMMEDIATE')
+    const store = openSqlite(file)
     const timed = async (writes: Promise<void>[]) => {
       const startedAt = performance.now()
       const outcomes = await Promise.allSettled(writes)
