@@ -155,15 +155,22 @@ async function startedDespite(
 
 /**
  * Has AWS cancel the running refresh. Refused because the newest is being cancelled is no error: an earlier attempt may have
- * done so. `ended` is one that had ended before.
+ * done so. `ended` is one that had ended before. Throws `LostAnswer` if nothing shows whether it did.
  */
 export async function cancelRefresh(aws: Aws, group: string, ended?: string): Promise<void> {
   const command = new CancelInstanceRefreshCommand({ AutoScalingGroupName: group })
   await aws.autoScaling.send(command).catch(async (error: Error) => {
     if (!error.name.startsWith('ActiveInstanceRefreshNotFound')) throw error
-    const newest = await newestRefresh(aws, group)
-    const isStopping = newest?.Status === 'Cancelling' || newest?.Status === 'Cancelled'
-    if (!isStopping || newest?.InstanceRefreshId === ended) throw error
+    const deadline = Date.now() + (attemptsOf(error) > 1 ? LISTED_MS : 0)
+    for (;;) {
+      const newest = await newestRefresh(aws, group).catch((unanswered: Error) => {
+        throw isTransient(unanswered) ? unanswered : new LostAnswer(unanswered)
+      })
+      const isStopping = newest?.Status === 'Cancelling' || newest?.Status === 'Cancelled'
+      if (isStopping && newest?.InstanceRefreshId !== ended) return
+      if (Date.now() >= deadline) throw error
+      await Bun.sleep(LIST_AGAIN_MS)
+    }
   })
 }
 

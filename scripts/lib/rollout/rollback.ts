@@ -1,4 +1,4 @@
-import { classifyError } from '../aws/errors.ts'
+import { classifyError, LostAnswer } from '../aws/errors.ts'
 import { pause, withChange, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { shortRelease } from '../cli/format.ts'
@@ -212,6 +212,7 @@ async function startBack(
     noteOperator(context, fleet)
     return id
   } catch (error) {
+    if (error instanceof LostAnswer) throw error
     // By a refresh that AWS may not list yet.
     const { name, message } = error as Error
     if (`${name} ${message}`.includes('InstanceRefreshInProgress')) throw new Overtaken(fleet)

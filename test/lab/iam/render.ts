@@ -6,6 +6,8 @@ import { providerEnvironment, Workspace } from '../support/terraform.ts'
 import { type Document, type PolicyDocument, policyOf } from './document.ts'
 /** The network that the rendered policy lets a bake launch in. */
 export const BAKE_VPC = `arn:aws:ec2:${REGION}:${ACCOUNT}:vpc/vpc-0bake0000`
+/** The key that encrypts the logs, the alarms and the store. */
+const MAIN_KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/11111111-1111-4111-8111-111111111111`
 /** The key that encrypts the state. */
 export const STATE_KEY = `arn:aws:kms:${REGION}:${ACCOUNT}:key/00000000-0000-4000-8000-000000000000`
 
@@ -56,6 +58,7 @@ function rootAnswers(name: string): Record<string, object> {
     ),
     ...['journal', 'flow'].map(logs),
     ...['instance', 'automation', 'runbook', 'flow_logs'].map(role),
+    ['aws_kms_key.main', { arn: MAIN_KEY }],
   ])
 }
 

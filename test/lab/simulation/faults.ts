@@ -17,11 +17,11 @@ export async function withFaults(
     // The call succeeded but its answer was lost: the SDK retries, and runs into its own first call.
     const answer = asSdk(call)
     if (/^(Describe|CreateOrUpdate|Delete)/.test(action)) return answer
-    const again = Object.assign(fault('InstanceRefreshInProgress', 400), {
-      $metadata: { attempts: 2, httpStatusCode: 400 },
-    })
-    if (action === 'StartInstanceRefresh') throw again
-    throw fault('ActiveInstanceRefreshNotFound', 400)
+    const name =
+      action === 'StartInstanceRefresh'
+        ? 'InstanceRefreshInProgress'
+        : 'ActiveInstanceRefreshNotFound'
+    throw Object.assign(fault(name, 400), { $metadata: { attempts: 2, httpStatusCode: 400 } })
   }
   if (kind < 0.97) {
     await Bun.sleep(script.delaySeconds * 1000)
