@@ -19,6 +19,7 @@ export async function checkHealth({
     const response = await fetch(url, {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       proxy: false,
+      redirect: 'manual',
       // The certificate names the host that others use, not this machine's loopback address.
       tls: { rejectUnauthorized: false },
     })

@@ -160,7 +160,8 @@ export async function startService(
 
 /**
  * Resolves when the store answers, or after `FIRST_ANSWER_MS`. The kernel gives a worker requests as soon as it listens:
- * one that was restarted would fail those that come before its own connection to the store.
+ * one that was restarted would fail those that come before its own connection to the store. Meanwhile the event loop turns,
+ * so that a signal that came before ends the start.
  */
 async function firstAnswer(records: KeyValueStore): Promise<void> {
   const until = performance.now() + FIRST_ANSWER_MS

@@ -81,15 +81,17 @@ async function printAll(parts: AsyncGenerator<string, Total>): Promise<Total> {
   }
 }
 
-/** The lines of `stream`, the last of which may be cut. */
+/** The lines of `stream`, the last of which may be cut, as is one that is too long to be ours. */
 async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of stream) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = parts.pop() ?? ''
-    if (rest.length > LINE_MAX_CHARACTERS) throw new Error('a line is too long to be one of ours')
     yield* parts
+    if (rest.length <= LINE_MAX_CHARACTERS) continue
+    yield rest
+    rest = ''
   }
   if (rest !== '') yield rest
 }

@@ -310,7 +310,7 @@ export function parseEndpoints(text: string): Endpoint[] | undefined {
 
 function parseHosts(text: string): string[] | undefined {
   const hosts = text.toLowerCase().split(',')
-  return hosts.every((host) => /^(?:\*(?=\.))?[\w.:-]+$/.test(host)) ? hosts : undefined
+  return hosts.every((host) => /^(?:\*(?=\.\w))?[\w.:-]+$/.test(host)) ? hosts : undefined
 }
 
 function parseUrls(text: string): string[] | undefined {

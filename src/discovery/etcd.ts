@@ -41,6 +41,8 @@ export function createEtcdClient(
         body: JSON.stringify(body),
         signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
         proxy: false,
+        // Another host would get the password; etcd sends nobody there.
+        redirect: 'manual',
         ...(token && { headers: { Authorization: token } }),
       })
       if (!response.ok) throw new Error(`${response.status} ${shown(await response.text())}`)
@@ -66,8 +68,9 @@ export function createEtcdClient(
 
   return {
     async get(key) {
-      const { kvs } = await call<{ kvs?: { value: string }[] }>('kv/range', { key: encode(key) })
-      return kvs?.[0] && decode(kvs[0].value)
+      // etcd leaves an empty value out.
+      const { kvs } = await call<{ kvs?: { value?: string }[] }>('kv/range', { key: encode(key) })
+      return kvs?.[0] && decode(kvs[0].value ?? '')
     },
     async put(key, value, lease) {
       await call('kv/put', { key: encode(key), value: encode(value), lease })

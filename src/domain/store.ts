@@ -10,7 +10,7 @@ export interface Store {
   saveBirthday(username: string, date: Temporal.PlainDate): Promise<void>
   /** True when there was something to forget. */
   forgetBirthday(username: string): Promise<boolean>
-  /** Resolves when the store answers. */
+  /** Resolves when the store can be read and written. */
   ping(): Promise<void>
   close(): Promise<void>
 }

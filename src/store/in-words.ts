@@ -50,5 +50,10 @@ const MEANINGS: [RegExp, (where: Where) => string][] = [
 export function inWords(error: Error & { code?: string }, where: Where): string {
   const text = `${error.message} ${error.code ?? ''}`.trimEnd()
   const [, meaning] = MEANINGS.find(([pattern]) => pattern.test(text)) ?? []
-  return meaning?.(where) ?? error.message
+  return meaning?.(where) ?? withoutArguments(error.message)
+}
+
+/** Redis repeats the arguments of a command that it does not know: a date of birth, or a password. */
+export function withoutArguments(message: string): string {
+  return message.replace(/,? with args beginning with:.*/s, '')
 }

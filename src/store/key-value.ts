@@ -6,7 +6,7 @@ export interface KeyValueStore {
   set(key: string, value: string): Promise<void>
   /** True when there was something to delete. */
   delete(key: string): Promise<boolean>
-  /** Resolves when the store answers. */
+  /** Resolves when the store can be read and written. Leaves nothing in it. */
   ping(): Promise<void>
   close(): Promise<void>
 }

@@ -13,7 +13,7 @@ import {
   type Send,
 } from './batched.ts'
 import { clusterRoute } from './cluster-route.ts'
-import { inWords } from './in-words.ts'
+import { inWords, withoutArguments } from './in-words.ts'
 import { scanKeys } from './redis-keys.ts'
 import { replicatedWrites } from './replicated-writes.ts'
 
@@ -100,7 +100,7 @@ const PROBE = `${name}:probe`
 interface Connection {
   client: Redis | Cluster
   operation(command: RedisCommand): Promise<unknown>
-  /** Throws `error`, or why there is no connection if that is what it says. */
+  /** Throws `error` without arguments of commands, or why there is no connection if that is what it says. */
   explain(error: Error): never
   connected(): boolean
   close(): void
@@ -152,8 +152,10 @@ function connect(config: RedisConfig, send: Send, report: ConnectionReport): Con
   if (client instanceof Cluster) tellClusterErrors(client, words, failed)
   else tellErrors(client, words, failed)
   const explain = (error: Error): never => {
-    if (!NO_CONNECTION.test(error.message)) throw error
-    throw new Error(lastReason ?? `connecting to ${address}`, { cause: error })
+    if (NO_CONNECTION.test(error.message))
+      throw new Error(lastReason ?? `connecting to ${address}`, { cause: error })
+    const message = withoutArguments(error.message)
+    throw message === error.message ? error : new Error(message)
   }
   const route = client instanceof Cluster ? clusterRoute(client, send) : routeTo(client)
   return {

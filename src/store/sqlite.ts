@@ -1,5 +1,5 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import { TABLE } from '../domain/terms.ts'
@@ -11,6 +11,9 @@ const BUSY_TIMEOUT_MS = 500
 const RETRY_MS = 5
 
 const PAGE_ENTRIES = 1000
+
+/** Only a commit shows that there is room on the disk, and no lock; nothing of this key is left in it. */
+const PROBE = 'probe'
 
 /** How often the files are compared with those that were opened, which takes 10 µs. */
 const LOOK_MS = 100
@@ -41,9 +44,12 @@ export function openSqlite(file: string): ScannableStore {
       await commit(() => upsert.run(key, value))
     }),
     delete: attempt((key: string) => commit(() => remove.run(key).changes > 0)),
-    ping: attempt(async () => {
-      db.query('SELECT 1').get()
-    }),
+    ping: attempt(() =>
+      commit(() => {
+        upsert.run(PROBE, '')
+        remove.run(PROBE)
+      }),
+    ),
     async *pages(prefix, from = prefix) {
       const next = attempt(async (after: string) => page.all(after, `${prefix}\x7f`))
       if (from !== prefix && !select.get(from)) throw unknownPosition(from)
@@ -95,8 +101,11 @@ function retryWhileBusy<T>(attempt: () => T): T {
 }
 
 function migrate(db: Database): void {
+  const version = db.query<{ user_version: number }, []>('PRAGMA user_version')
+  // Another process may hold the lock, and most starts need none.
+  if (version.get()?.user_version === SCHEMA_VERSION) return
   db.transaction(() => {
-    const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
+    const found = version.get()?.user_version
     if (found === SCHEMA_VERSION) return
     if (found !== 0) {
       throw new Error(`its schema has version ${found}; this release reads ${SCHEMA_VERSION}`)
@@ -109,30 +118,41 @@ function migrate(db: Database): void {
 }
 
 /**
- * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened: SQLite would go on
- * reading and writing what nobody finds again.
+ * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened, or is smaller than
+ * it was, which SQLite never makes it: it would go on reading and writing what nobody finds again.
  */
 function watch(file: string): () => void {
-  const files = () => ['', '-wal', '-shm'].map((suffix) => inode(file + suffix)).join()
-  const opened = files()
+  const files = ['', '-wal', '-shm'].map((suffix) => watchOne(file + suffix))
   let lookedAt = performance.now()
   let isThere = true
   return () => {
     const now = performance.now()
     if (now - lookedAt > LOOK_MS) {
       lookedAt = now
-      isThere = files() === opened
+      isThere = files.every((isSame) => isSame())
     }
     if (isThere) return
     throw new StoreUnavailable(
-      `SQLite: ${file} was removed or replaced since it was opened: put it back, or restart`,
+      `SQLite: ${file} was removed, replaced or cut since it was opened: put it back, or restart`,
     )
   }
 }
 
-function inode(file: string): number | undefined {
+function watchOne(file: string): () => boolean {
+  const opened = look(file)
+  let largest = opened?.size ?? 0
+  return () => {
+    const found = look(file)
+    if (!found || found.ino !== opened?.ino || found.dev !== opened.dev || found.size < largest)
+      return false
+    largest = found.size
+    return true
+  }
+}
+
+function look(file: string): Stats | undefined {
   try {
-    return statSync(file).ino
+    return statSync(file)
   } catch {
     return undefined
   }

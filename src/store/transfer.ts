@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { CannotGoOn, type Entry, type ScannableStore, StoreUnavailable } from './key-value.ts'
 
 /** What may be in a store: keys that begin with `prefix`, each with a value that `isValid`. */
@@ -108,7 +109,7 @@ export async function importLines(
     if ('key' in parsed) {
       const { key, value } = parsed
       if (!isValid(key, value))
-        throw bad(`this release cannot read the record ${String(key).slice(0, SHOWN_CHARS)}`)
+        throw bad(`this release cannot read the record ${key.slice(0, SHOWN_CHARS)}`)
       if (part.length === PART_MAX) throw bad(`expected a checkpoint within ${PART_MAX} records`)
       part.push([key, value])
       tally.add(key, value)
@@ -137,20 +138,21 @@ export async function importLines(
 const at = (position: string | undefined) =>
   position === undefined ? 'its beginning' : `the position ${position}`
 
-type Line =
-  | { key: string; value: string }
-  | { checkpoint: Total & { position: string } }
-  | { end: Total }
+const Total = z.object({ count: z.int(), checksum: z.hex() })
 
-function parse(line: string): Line | undefined {
-  let parsed: unknown
+const Line = z.union([
+  z.object({ key: z.string(), value: z.string() }),
+  // A position becomes part of a command, so it is nothing else to a shell.
+  z.object({ checkpoint: Total.extend({ position: z.string().regex(/^\w[\w:.-]*$/) }) }),
+  z.object({ end: Total }),
+])
+
+function parse(line: string): z.infer<typeof Line> | undefined {
   try {
-    parsed = JSON.parse(line)
+    return Line.safeParse(JSON.parse(line)).data
   } catch {
     return undefined
   }
-  const isLine = ['key', 'checkpoint', 'end'].some((word) => Object.hasOwn(Object(parsed), word))
-  return isLine ? (parsed as Line) : undefined
 }
 
 /** Returns how many of `entries` are not as they were written. */

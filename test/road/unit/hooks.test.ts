@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type HookOptions, Hooks, readHooks, runHook } from '../../../scripts/lib/rollout/hooks.ts'
 import { eventually, temporaryFolder } from '../../lab/support/process.ts'
@@ -17,8 +17,13 @@ async function run(script: string, options: Partial<HookOptions> = {}) {
 }
 
 /** What was killed and not yet waited for by its parent is dead. */
-const isAlive = (pid: number): boolean =>
-  /^[^Z\s]/.test(Bun.spawnSync(['ps', '-o', 'stat=', '-p', `${pid}`]).stdout.toString())
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
 
 describe('a hook', () => {
   test('gets its facts in the environment, and what it prints is shown and kept', async () => {

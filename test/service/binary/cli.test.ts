@@ -152,6 +152,12 @@ describe('the command line', () => {
     service.child.kill('SIGKILL')
     await service.child.exited
     expect(await runExecutable(['healthcheck', port])).toMatchObject({ code: 1, err: '' })
+    using elsewhere = Bun.serve({
+      port: 0,
+      fetch: ({ url }) => (url.endsWith('/hc') ? Response.redirect('/') : new Response('fine')),
+    })
+    const there = String(elsewhere.port)
+    expect(await runExecutable(['healthcheck', there])).toMatchObject({ code: 1, err: '' })
   })
 })
 

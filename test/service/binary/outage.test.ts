@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
 import {
@@ -122,6 +122,7 @@ test.each(outages)(
 test.each([
   ['database', '', 'removed'],
   ['database', '', 'replaced'],
+  ['database', '', 'cut'],
   ['write-ahead log', '-wal', 'removed'],
   ['index of the write-ahead log', '-shm', 'replaced'],
 ])(
@@ -131,12 +132,16 @@ test.each([
     await healthy(service)
     await expectService(service)
     const file = join(service.folder, `${name}.db${suffix}`)
-    renameSync(file, `${file}.aside`)
+    const move = what === 'cut' ? copyFileSync : renameSync
+    move(file, `${file}.aside`)
     if (what === 'replaced') writeFileSync(file, '')
+    if (what === 'cut') truncateSync(file)
     await expectOutage(service, 300)
     const ready = await (await fetch(`${service.adminUrl}/ready`)).text()
-    expect(ready).toContain('was removed or replaced since it was opened: put it back, or restart')
-    renameSync(`${file}.aside`, file)
+    expect(ready).toContain(
+      'was removed, replaced or cut since it was opened: put it back, or restart',
+    )
+    move(`${file}.aside`, file)
     await expectService(service)
     expect((await read(service.url)).status).toBe(200)
   },

@@ -1,9 +1,19 @@
 import { expect, test } from 'bun:test'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
+import { name } from '../../../package.json'
 import { EXAMPLE } from '../../../src/domain/terms.ts'
-import { healthy, type RunningService, save, startService } from '../../lab/support/executable.ts'
+import { openDatabase } from '../../../src/store/sqlite.ts'
+import {
+  executable,
+  healthy,
+  type RunningService,
+  save,
+  startService,
+} from '../../lab/support/executable.ts'
 import { putLoad } from '../../lab/support/load.ts'
-import { eventually } from '../../lab/support/process.ts'
+import { eventually, temporaryFolder } from '../../lab/support/process.ts'
 
 /** A raw connection that has sent all of a PUT but its last byte, which the service has read. */
 async function stuckRequest({ url }: RunningService) {
@@ -96,4 +106,31 @@ test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await save(service.url)
   service.child.kill('SIGINT')
   expect(await service.child.exited).toBe(0)
+}, 60_000)
+
+test('SIGTERM while it starts ends it at once', async () => {
+  using state = temporaryFolder()
+  const db = openDatabase(join(state.path, `${name}.db`))
+  const env = {
+    STATE_DIRECTORY: state.path,
+    BIND_ADDRESS: '127.0.0.1',
+    ADMIN_PORT: '0',
+    AUTH: 'none',
+    DRAIN_SECONDS: '1',
+  }
+  await eventually('a start is ended that waits for its store', async () => {
+    db.run('BEGIN IMMEDIATE')
+    const child = Bun.spawn([executable, '0', 'production'], { env, stderr: 'ignore' })
+    const files = `/proc/${child.pid}/fd`
+    await eventually('it waits for the lock', () =>
+      readdirSync(files).some((file) => readlinkSync(join(files, file)).endsWith('-wal')),
+    )
+    child.kill('SIGTERM')
+    db.run('COMMIT')
+    const out = await child.stdout.text()
+    // After half a second it would have listened without its store.
+    expect(out).toBe('')
+    return (await child.exited) === 0
+  })
+  db.close()
 }, 60_000)

@@ -124,6 +124,17 @@ test('an export whose reader ends stops, and leaves it to the import to say how 
   )
 })
 
+test('a line that does not end is refused by its number, and how to go on is said', async () => {
+  using state = temporaryFolder()
+  const checkpoint = { count: 0, checksum: '0'.repeat(64), position: 'some' }
+  const input = `${JSON.stringify({ checkpoint })}\n${'x'.repeat(2 ** 21)}`
+  const env = { STATE_DIRECTORY: state.path }
+  const { err } = await runExecutable(['import'], { env, stdin: new Blob([input]) })
+  expect(err).toStartWith(
+    `${service}: import: line 2: expected a line that export wrote; nothing after the position some was imported; to go on: `,
+  )
+})
+
 test('a store that is not there is not made by an export', async () => {
   using state = temporaryFolder()
   const env = { STATE_DIRECTORY: join(state.path, 'none') }

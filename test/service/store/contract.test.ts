@@ -59,16 +59,17 @@ describe('SQLite', () => {
     await other.close()
   })
 
-  test('while another process holds the lock, writes that arrive together fail together, and later ones succeed', async () => {
+  test('while another process holds the lock, it opens and is not ready, writes that arrive together fail together, and later ones succeed', async () => {
     const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
-    const store = openSqlite(file)
     const other = openDatabase(file)
     other.run('BEGIN IMMEDIATE')
+    const store = openSqlite(file)
     const timed = async (writes: Promise<void>[]) => {
       const startedAt = performance.now()
       const outcomes = await Promise.allSettled(writes)
       return { outcomes, tookMs: performance.now() - startedAt }
     }
+    await expect(store.ping()).rejects.toThrow('SQLite: database is locked')
     const alone = await timed([store.set('key', '0')])
     const { outcomes, tookMs } = await timed([1, 2, 3].map((n) => store.set('key', String(n))))
     // Each for itself, they would take three times as long.
@@ -82,6 +83,8 @@ describe('SQLite', () => {
     expect(await store.get('key')).toBeNull()
     await store.set('key', '4')
     expect(await store.get('key')).toBe('4')
+    await store.ping()
+    expect(other.query(`SELECT key FROM ${TABLE}`).values()).toEqual([['key']])
     other.close()
     await store.close()
   })

@@ -105,6 +105,24 @@ describe('a store is not ready', () => {
     await store.close()
   })
 
+  test('that does not know a command, whose arguments are nowhere in the error', async () => {
+    await using redis = await startRedis(['--rename-command', 'SET', ''])
+    const store = unreadyRedisStore(redis.endpoint)
+    const error = await eventually('it is connected', async () => {
+      const error = await store.set(ADA, '1987-06-05').catch((error: Error) => error)
+      return error?.message.includes('unknown command') && error
+    })
+    expect(error.message).toMatch(/^Redis: ERR unknown command .set.$/i)
+    expect(Bun.inspect(error)).not.toContain('1987-06-05')
+    await store.close()
+    await using keyless = await startRedis([
+      ...['--rename-command', 'HELLO', ''],
+      ...['--rename-command', 'AUTH', ''],
+    ])
+    const found = await reason(keyless.endpoint, { username: name, password: 's3cret' })
+    expect(found).toMatch(/^Redis: ERR unknown command .auth.$/i)
+  })
+
   test('that loads its data, and is ready with the first question after it has', async () => {
     await using redis = await startRedis(['--dbfilename', 'dump.rdb'])
     const pipeline = redis.client.pipeline()

@@ -189,7 +189,18 @@ describe('what is not whole is refused, and nothing of its part written', () => 
       (text) => text.slice(text.indexOf('\n') + 1),
       /line 1000: expected 1000 records .*, got 999/,
     ],
-    ['something else', (text) => `key,value\n${text}`, /line 1: expected a line that export wrote/],
+    ...[
+      'key,value',
+      '{"checkpoint":null}',
+      '{"checkpoint":1}',
+      '{"end":null}',
+      '{"key":{"toString":1},"value":"a"}',
+      `{"checkpoint":{"count":0,"checksum":"${'0'.repeat(64)}","position":"x; rm -rf ~ $(id)"}}`,
+    ].map((line): (typeof damages)[number] => [
+      line,
+      (text) => `${line}\n${text}`,
+      /line 1: expected a line that export wrote/,
+    ]),
     [
       'a key of another format',
       (text) => text.replace(':v1:', ':v2:'),

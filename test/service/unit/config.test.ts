@@ -257,6 +257,7 @@ describe('the configuration', () => {
     ])
     const allowed = { ...env, REDIS_TLS: 'true', ETCD_REDIS_HOSTS: '*.Example.com' }
     expect((await load(allowed)).etcd?.redisHosts).toEqual(['*.example.com'])
+    expect(await problemsOf({ ...allowed, ETCD_REDIS_HOSTS: '*.' })).toHaveLength(1)
   })
 
   test('of a healthcheck reads no secret, and only what it needs', async () => {

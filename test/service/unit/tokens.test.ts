@@ -61,13 +61,12 @@ test.each([
   expect(parseTokenHashes(list)).toBeUndefined()
 })
 
-test('a date that is none, or has not come, is refused; that of a clock a day ahead is not', () => {
-  const dated = (date: unknown) => parseTokenHashes(`read:${hash}:ci:${date}`)
-  const today = Temporal.Now.plainDateISO('UTC')
-  for (const date of ['2026-02-30', '2025-13-01', '0000-00-00', today.add({ days: 3 })])
-    expect(() => dated(date)).toThrow(`entry 1: got the date ${date}, expected a day up to today`)
-  for (const date of ['2024-02-29', today.add({ days: 1 })])
-    expect(dated(date)).toMatchObject([{ madeOn: String(date) }])
+test('a date that is none is refused; one that has not come by a clock that is behind is not', () => {
+  const dated = (date: string) => parseTokenHashes(`read:${hash}:ci:${date}`)
+  for (const date of ['2026-02-30', '2025-13-01', '0000-00-00'])
+    expect(() => dated(date)).toThrow(`entry 1: got the date ${date}, expected a day`)
+  for (const date of ['2024-02-29', '9999-12-31'])
+    expect(dated(date)).toMatchObject([{ madeOn: date }])
 })
 
 test('a fingerprint tells the same secrets from others, whatever tokens are called and in which order they are', () => {
