@@ -67,7 +67,7 @@ async function run(job: Job): Promise<Outcome> {
   const isCheck = job.files.length === 0
   const command = isCheck
     ? ['scripts/check']
-    : [process.execPath, 'test', '--timeout', '30000', ...job.files.map((file) => `./${file}`)]
+    : [process.execPath, 'test', '--timeout', '60000', ...job.files.map((file) => `./${file}`)]
   writeFileSync(log, '')
   // Through a file, not a pipe, which a process left behind by a failed test would keep open.
   const child = Bun.spawn(['bash', '-c', 'exec "$@" >"$0" 2>&1', log, ...command], {

@@ -41,6 +41,8 @@ export class Promises {
   private readonly actors = new Set<Operator>()
   /** IDs of the refreshes that only replace instances. */
   private readonly recycling = new Set<string>()
+  /** The versions that one of these replaced. */
+  private readonly recycled = new Set<number>()
   /** The versions that were in service since an operator's command began. */
   private readonly seenBy = new Map<Operator, Set<number>>()
   /** While deploys are frozen, in milliseconds since the epoch. */
@@ -87,9 +89,10 @@ export class Promises {
     this.seenBy.set(operator, new Set([...this.inService(), this.plane.group.version]))
   }
 
-  /** Somebody replaces instances by others of their own version. */
+  /** Somebody replaces instances by others of the saved version: those of another are left, which a rollback may follow. */
   recycles(id: string): void {
     this.recycling.add(id)
+    for (const version of this.present()) this.recycled.add(version)
   }
 
   /** An operator has reversed or cancelled a refresh. */
@@ -153,7 +156,8 @@ export class Promises {
       }
     }
     for (const version of this.marked()) {
-      if (!rolledBack.has(version) && !this.leftSetting()) {
+      const wasLeft = rolledBack.has(version) || this.recycled.has(version)
+      if (!wasLeft && !this.leftSetting()) {
         this.broken.push(`version ${version} is marked but was never rolled back`)
       }
     }

@@ -28,6 +28,9 @@ export interface RunningService extends AsyncDisposable {
   stderr(): Promise<string>
 }
 
+/** Emulated on a busy machine, a start that takes a tenth of a second takes several. */
+const LISTENS_MS = 60_000
+
 const BASE_ENV = { PATH: process.env.PATH, ADMIN_PORT: '0', DRAIN_SECONDS: '0' }
 
 /** Starts the real executable on a free loopback port, in its own empty folder, `under` a command that runs it; resolves once it listens. */
@@ -51,12 +54,16 @@ export async function startService(
       .filter(Boolean)
       .map((line) => JSON.parse(line))
   const stderr = () => Bun.file(err).text()
-  const listening = await eventually('the service listens', async () => {
-    if (child.exitCode !== null) {
-      throw new Error(`the service exited with ${child.exitCode}: ${await stderr()}`)
-    }
-    return (await log()).find(({ event }) => event === 'listening')
-  })
+  const listening = await eventually(
+    'the service listens',
+    async () => {
+      if (child.exitCode !== null) {
+        throw new Error(`the service exited with ${child.exitCode}: ${await stderr()}`)
+      }
+      return (await log()).find(({ event }) => event === 'listening')
+    },
+    { withinMs: LISTENS_MS },
+  )
   return {
     url: String(listening.url).replace(/\/$/, ''),
     adminUrl: String(listening.admin).replace(/\/$/, ''),
@@ -72,7 +79,7 @@ export async function startService(
 }
 
 /** Waits until /hc says ok. */
-export async function healthy({ url }: { url: string }, withinMs = 10_000): Promise<void> {
+export async function healthy({ url }: { url: string }, withinMs = 25_000): Promise<void> {
   await eventually('/hc is ok', async () => (await fetch(`${url}/hc`)).ok, { withinMs })
 }
 

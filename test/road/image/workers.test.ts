@@ -78,7 +78,7 @@ describe.skipIf(cannotBoot !== undefined)('the workers of the image', () => {
     expect(await machine.sh(`journalctl --unit ${worker} --output cat`)).toContain(
       'Watchdog timeout',
     )
-  }, 30_000)
+  }, 60_000)
 
   test('drops no request when stopped or restarted under load', async () => {
     await using machine = await boot({ root, env: { ...ENV, DRAIN_SECONDS: '2' } })
@@ -111,7 +111,7 @@ describe.skipIf(cannotBoot !== undefined)('the workers of the image', () => {
       expect(performance.now() - stoppedAt).toBeGreaterThan(2000)
       for (const worker of WORKERS) expect(await machine.property(worker, 'Result')).toBe('success')
     }
-  }, 30_000)
+  }, 60_000)
 
   test('lets a worker drain for longer than TimeoutStopSec when configured to', async () => {
     await using machine = await boot({
@@ -171,7 +171,7 @@ describe.skipIf(cannotBoot !== undefined)('the workers of the image', () => {
       expect(await machine.property(worker, 'ActiveState')).toBe('active')
     for (const _ of Array(10)) expect((await machine.get('/hc')).status).toBe(200)
     expect((await machine.get(EXAMPLE.path)).status).toBe(503)
-  }, 30_000)
+  }, 60_000)
 
   test('gives a worker a secret as a credential that only it can read', async () => {
     await using machine = await boot({ root })

@@ -57,7 +57,7 @@ test('an instance registers under a lease that it keeps alive, and deregisters b
   service.child.kill('SIGTERM')
   await eventually('the instance has withdrawn', () => etcd.instances().length === 0)
   expect((await fetch(`${service.url}/version`)).status).toBe(200)
-}, 30_000)
+}, 60_000)
 
 test('the entry of an instance that dies expires with its lease', async () => {
   await using etcd = await openEtcd()
@@ -65,7 +65,7 @@ test('the entry of an instance that dies expires with its lease', async () => {
   await eventually('the instance is registered', () => etcd.instances().length === 2)
   await end(service.child)
   await eventually('the entry has expired', () => etcd.instances().length === 0)
-}, 30_000)
+}, 60_000)
 
 test('the Redis endpoint in etcd is followed when it appears and when it changes, without a failed request', async () => {
   await using etcd = await openEtcd()
@@ -88,7 +88,7 @@ test('the Redis endpoint in etcd is followed when it appears and when it changes
     return (await second.client.dbsize()) === 1
   })
   expect([...statuses]).toEqual([204])
-}, 30_000)
+}, 60_000)
 
 test('an etcd outage fails no request, and the instance registers again after it', async () => {
   await using etcd = await openEtcd()
@@ -208,7 +208,7 @@ test('a server that is not etcd is asked again only after a pause', async () => 
   expect(Math.min(...pauses)).toBeGreaterThan(900)
   const events = (await service.log()).map(({ event }) => event)
   expect(events.filter((event) => event === 'etcd-unavailable').length).toBeLessThan(3)
-}, 30_000)
+}, 60_000)
 
 test('stopping while the instance registers leaves no entry behind', async () => {
   const begun = Promise.withResolvers<void>()
@@ -234,4 +234,4 @@ test('stopping while the instance registers leaves no entry behind', async () =>
   const paths = impostor.asked.map(({ path }) => path)
   expect(paths).not.toContain('/v3/kv/put')
   expect(paths).toContain('/v3/lease/revoke')
-}, 30_000)
+}, 60_000)

@@ -199,7 +199,7 @@ test('a parameter store that never answers is waited for no longer than 10 s', a
     code: 78,
     err: `${name}: TOKENS: cannot read the SSM parameter /one: no answer within 10 s\n`,
   })
-}, 20_000)
+}, 60_000)
 
 const AWS = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
 

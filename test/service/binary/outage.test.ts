@@ -198,7 +198,7 @@ test('/hc says starting, and the log why, until the store can be written, then o
   await healthy(service)
   await expectService(service)
   await expectQuietLog(service)
-}, 20_000)
+}, 60_000)
 
 test('while the store cannot be reached, the log says why once', async () => {
   await using redis = await startRedis()
@@ -214,7 +214,7 @@ test('while the store cannot be reached, the log says why once', async () => {
   await redis.restart()
   await healthy(service)
   await expectQuietLog(service)
-}, 20_000)
+}, 60_000)
 
 test('the latch in RUNTIME_DIRECTORY survives a restart of the process', async () => {
   await using redis = await startRedis()
@@ -227,4 +227,4 @@ test('the latch in RUNTIME_DIRECTORY survives a restart of the process', async (
   await end(redis.child)
   await using service = await startService(env)
   expect((await fetch(`${service.url}/hc`)).status).toBe(200)
-}, 20_000)
+}, 60_000)

@@ -187,7 +187,7 @@ test('a password that Redis refuses is not taken up, and the log says so', async
     const [fingerprint, readAt] = await inUse()
     return fingerprint === right && Number(readAt) > Number(before)
   })
-}, 30_000)
+}, 60_000)
 
 test('without a signal, tokens are read again every SECRETS_REREAD_SECONDS', async () => {
   using secrets = temporaryFolder()
@@ -204,4 +204,4 @@ test('without a signal, tokens are read again every SECRETS_REREAD_SECONDS', asy
   writeFileSync(file, fresh.entry)
   await eventually('the new token is known', async () => (await statusWith(fresh.token)) === 204)
   expect(await statusWith(old.token)).toBe(401)
-}, 30_000)
+}, 60_000)

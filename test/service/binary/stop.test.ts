@@ -70,7 +70,7 @@ test('a request in flight when the listener closes is finished', async () => {
   await request.closed
   expect(request.received()).toStartWith('HTTP/1.1 204')
   expect(await service.child.exited).toBe(0)
-}, 30_000)
+}, 60_000)
 
 test('a drain ends by itself, and a request that never does is not waited for', async () => {
   await using service = await startService({ DRAIN_SECONDS: '1', REQUEST_TIMEOUT_SECONDS: '1' })
@@ -81,7 +81,7 @@ test('a drain ends by itself, and a request that never does is not waited for', 
   await request.closed
   const events = (await service.log()).map(({ event }) => event)
   expect(events.slice(-1)).toEqual(['stopped'])
-}, 30_000)
+}, 60_000)
 
 test('a second SIGTERM ends the drain, and still finishes requests in flight', async () => {
   await using service = await startService({ DRAIN_SECONDS: '600' })
@@ -98,7 +98,7 @@ test('a second SIGTERM ends the drain, and still finishes requests in flight', a
   const events = (await service.log()).map(({ event }) => event)
   const last = events.slice(events.indexOf('stopping')).filter((event) => event !== 'request')
   expect(last).toEqual(['stopping', 'drain-ended', 'stopped'])
-}, 30_000)
+}, 60_000)
 
 test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await using service = await startService({ DRAIN_SECONDS: '60' })
@@ -106,7 +106,7 @@ test('SIGINT, as sent by Ctrl-C, stops without a drain', async () => {
   await save(service.url)
   service.child.kill('SIGINT')
   expect(await service.child.exited).toBe(0)
-}, 10_000)
+}, 60_000)
 
 test('SIGTERM while it starts ends it at once', async () => {
   using state = temporaryFolder()
@@ -133,4 +133,4 @@ test('SIGTERM while it starts ends it at once', async () => {
     return (await child.exited) === 0
   })
   db.close()
-}, 30_000)
+}, 60_000)

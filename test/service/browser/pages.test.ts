@@ -86,7 +86,7 @@ describe('the reference', () => {
     await page.getByRole('button', { name: 'Execute' }).click()
     await page.locator('.live-responses-table', { hasText: '"status": "ok"' }).waitFor()
     await page.close()
-  }, 30_000)
+  }, 60_000)
 })
 
 test('pages are sent compressed, and not sent again to clients that have them', async () => {

@@ -53,7 +53,7 @@ describe('the page', () => {
     expect(complaints).toEqual([])
     expect(foreign).toEqual([])
     await page.close()
-  }, 30_000)
+  }, 60_000)
 
   test.each([
     ['Greet me', '', '', 'Name', 'Please enter your name.'],
@@ -101,7 +101,7 @@ describe('the page', () => {
       .filter({ hasText: /^Hello, Ada! / })
       .waitFor()
     await page.close()
-  }, 30_000)
+  }, 60_000)
 
   test.each(SCREENS)(
     'is accessible, %d px wide, in %s mode, also when something is wrong',
