@@ -1,8 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The rules in the executable; a test compares this with the Bun that it is compiled with. */
 export const EXECUTABLE_TZDATA = '2026a'
+
+/** Such as 2026b. */
+const RELEASE = /^# version (\d{4}[a-z]+)/
+
+/** What zic writes, to its last byte: for anything else libc would take UTC, and not say so. */
+const WHOLE = /^TZif.*\n$/s
 
 /** A time zone by the newest rules at hand: governments change them at a few weeks' notice. */
 export interface TimeZone {
@@ -15,9 +21,9 @@ export interface TimeZone {
 /** `zone` by the rules of this machine where its tzdata is newer, else by those of the executable. */
 export async function openTimeZone(zone: string): Promise<TimeZone> {
   const folder = process.env.TZDIR ?? '/usr/share/zoneinfo'
-  const tzdata = releaseOf(folder)
+  const [, tzdata = ''] = RELEASE.exec(textOf(join(folder, 'tzdata.zi'))) ?? []
   const currentDay =
-    tzdata > EXECUTABLE_TZDATA && existsSync(join(folder, zone))
+    tzdata > EXECUTABLE_TZDATA && WHOLE.test(textOf(join(folder, zone)))
       ? await openLocalTime(zone)
       : undefined
   return currentDay
@@ -29,11 +35,10 @@ export async function openTimeZone(zone: string): Promise<TimeZone> {
       }
 }
 
-/** Such as 2026b; empty where the machine does not say. */
-function releaseOf(folder: string): string {
+/** Empty where it cannot be read. */
+function textOf(file: string): string {
   try {
-    const text = readFileSync(join(folder, 'tzdata.zi'), 'latin1')
-    return /^# version (\d{4}[a-z]+)/.exec(text)?.[1] ?? ''
+    return readFileSync(file, 'latin1')
   } catch {
     return ''
   }
