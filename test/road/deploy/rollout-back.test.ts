@@ -10,7 +10,16 @@ import {
   ship,
   useRollout,
 } from './fixtures/rollout.ts'
-import { ALARM, GROUP, NEW, NEW_IMAGE, noPermissions, OLD, QUICK } from './fixtures/scene.ts'
+import {
+  ALARM,
+  GROUP,
+  NEW,
+  NEW_IMAGE,
+  noPermissions,
+  OLD,
+  QUICK,
+  templateVersion,
+} from './fixtures/scene.ts'
 import { runScript } from './fixtures/script.ts'
 
 useRollout()
@@ -96,12 +105,7 @@ describe('rollout rollback', () => {
 
   test('skips a version whose AMI is gone', async () => {
     await begin()
-    const third = scene.plane.addVersion({
-      imageId: NEW_IMAGE,
-      userData: '',
-      tags: { release: NEW },
-      description: '',
-    })
+    const third = scene.plane.addVersion(templateVersion(NEW, NEW_IMAGE))
     runs(third)
     const version2 = scene.plane.template.versions[1]
     if (version2) version2.imageId = 'ami-0dddddddddddddddd'
@@ -113,7 +117,7 @@ describe('rollout rollback', () => {
   test('skips a release that was rolled back, and other versions of the running one', async () => {
     await begin()
     const versionOf = (release: string, imageId: string): number =>
-      scene.plane.addVersion({ imageId, userData: '', tags: { release }, description: '' })
+      scene.plane.addVersion(templateVersion(release, imageId))
     const running = 'c'.repeat(40)
     versionOf(running, NEW_IMAGE)
     runs(versionOf(running, NEW_IMAGE))

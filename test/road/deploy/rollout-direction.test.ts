@@ -14,7 +14,17 @@ import {
   status,
   useRollout,
 } from './fixtures/rollout.ts'
-import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, TEMPLATE, toNew, until } from './fixtures/scene.ts'
+import {
+  GROUP,
+  NEW,
+  NEW_IMAGE,
+  OLD,
+  OLD_IMAGE,
+  TEMPLATE,
+  templateVersion,
+  toNew,
+  until,
+} from './fixtures/scene.ts'
 
 useRollout()
 
@@ -25,12 +35,7 @@ function toThird(): string[] {
   const image = { id: 'ami-0cccccccccccccccc', name: 'third', architecture: 'arm64' }
   const tags = { service: name, release: THIRD }
   scene.plane.images.set(image.id, { ...image, createdAt: Date.now(), tags })
-  const version = scene.plane.addVersion({
-    imageId: image.id,
-    userData: '',
-    tags: { release: THIRD },
-    description: '',
-  })
+  const version = scene.plane.addVersion(templateVersion(THIRD, image.id))
   return [
     ...['start', '--group', GROUP, '--launch-template-id', TEMPLATE],
     ...['--launch-template-version', String(version), '--release', THIRD],

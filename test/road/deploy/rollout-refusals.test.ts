@@ -14,6 +14,7 @@ import {
   type Scene,
   startScene,
   TEMPLATE,
+  templateVersion,
   toNew,
   until,
 } from './fixtures/scene.ts'
@@ -251,12 +252,7 @@ describe('with a running refresh', () => {
   test('a refresh whose start got no answer is found, not started twice', async () => {
     scene.plane.group.version = 1
     scene.double.faults.add(/StartInstanceRefresh/, { kind: 'lose' }, 1)
-    const version = scene.plane.addVersion({
-      imageId: NEW_IMAGE,
-      userData: '',
-      tags: { release: NEW },
-      description: '',
-    })
+    const version = scene.plane.addVersion(templateVersion(NEW, NEW_IMAGE))
     const { code, out } = await rollout(but('--launch-template-version', String(version)))
     scene.double.faults.clear()
     expect(out).toContain('verdict     shipped')
@@ -265,12 +261,7 @@ describe('with a running refresh', () => {
   })
 
   test('a lasting network failure exits with 6, and says that the refresh continues', async () => {
-    const version = scene.plane.addVersion({
-      imageId: NEW_IMAGE,
-      userData: '',
-      tags: { release: NEW },
-      description: '',
-    })
+    const version = scene.plane.addVersion(templateVersion(NEW, NEW_IMAGE))
     const args = [...but('--launch-template-version', String(version)), '--patience-seconds', '0.5']
     const child = spawnScript('rollout', [...args, '--watch-seconds', '2000'], {
       ...quick,

@@ -16,7 +16,7 @@ import {
   status,
   useRollout,
 } from './fixtures/rollout.ts'
-import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, until } from './fixtures/scene.ts'
+import { GROUP, NEW, NEW_IMAGE, OLD, OLD_IMAGE, templateVersion, until } from './fixtures/scene.ts'
 import { runScript } from './fixtures/script.ts'
 
 useRollout()
@@ -70,12 +70,7 @@ describe('rollback', () => {
     await begin()
     await ship()
     scene.plane.group.suspended.add('InstanceRefresh')
-    const third = scene.plane.addVersion({
-      imageId: NEW_IMAGE,
-      userData: '',
-      tags: { release: NEW },
-      description: '',
-    })
+    const third = scene.plane.addVersion(templateVersion(NEW, NEW_IMAGE))
     scene.plane.startRefresh(third, { ...RECYCLE, skipMatching: true })
     expect(status()).toBe('Pending')
     const going = rollout(['rollback'])
