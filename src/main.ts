@@ -60,7 +60,8 @@ async function run(command: Command): Promise<void> {
     case 'export':
     case 'import': {
       const config = await configured(loadConfig({ port: 0, environment: 'local' }, process.env))
-      if (command.verb === 'backup') return backUp(command.file, config)
+      if (command.verb === 'backup')
+        return say(`backup: ${backUp(command.file, config)} records in ${command.file}`)
       return transfer(command.verb, command.from, config)
     }
     case 'serve':

@@ -19,7 +19,7 @@ const PROBE = 'probe'
 const LOOK_MS = 100
 
 /** Schema version, in the file's `user_version`. */
-const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 1
 
 /**
  * Opens the embedded store in `file`, creating it and its folder. Several processes may share the file.

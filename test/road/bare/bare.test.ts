@@ -25,7 +25,7 @@ test('scripts/start serves, and the curl commands of the README work', async () 
     set -m # or a Ctrl-C would be ignored in the background
     scripts/start ${port} >/tmp/said &
     set +m
-    until grep -q 'curl .*${EXAMPLE.path}$' /tmp/said; do sleep 0.2; kill -0 $! || wait $!; done
+    until grep -qs 'curl .*${EXAMPLE.path}$' /tmp/said; do sleep 0.2; kill -0 $! || wait $!; done
     { apt-get update -qq && apt-get install -y -qq curl; } >/dev/null 2>&1
     ${lines.map((line) => `${line.replaceAll('5000', String(port))} --silent; echo`).join('\n')}
     kill -INT $!

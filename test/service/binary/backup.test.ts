@@ -1,9 +1,17 @@
 import { expect, test } from 'bun:test'
-import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { name as service } from '../../../package.json'
-import { succeed } from '../../lab/support/command.ts'
-import { healthy, runExecutable, startService } from '../../lab/support/executable.ts'
+import { run, succeed } from '../../lab/support/command.ts'
+import { executable, healthy, runExecutable, startService } from '../../lab/support/executable.ts'
 import { missing, putLoad } from '../../lab/support/load.ts'
 import { end, eventually, temporaryFolder } from '../../lab/support/process.ts'
 import { startRedis } from '../../lab/support/redis.ts'
@@ -21,7 +29,10 @@ test('SQLite: the store is destroyed under load, and what was acknowledged befor
   })
   const before = [...load.outcomes]
   const made = await runExecutable(['backup', copy], { env })
-  expect(made).toMatchObject({ code: 0, output: '' })
+  expect(made).toMatchObject({ code: 0, out: '' })
+  const [, records] = /^\w+: backup: (\d+) records in /.exec(made.err) ?? []
+  expect(Number(records)).toBeGreaterThanOrEqual(before.length)
+  expect(readdirSync(elsewhere.path)).toEqual(['backup.db'])
   expect(statSync(copy).mode & 0o077).toBe(0)
   const goesOn = load.outcomes.length + 500
   await eventually('writes go on after the backup', () => load.outcomes.length > goesOn)
@@ -104,7 +115,50 @@ test('backup says what it cannot do, and leaves what is there', async () => {
   await using running = await startService(env)
   await healthy(running)
   await Bun.write(copy, 'something else')
-  expect(await said([copy])).toStartWith(`1 ${service}: backup: ${copy}: `)
+  expect(await said([copy])).toStartWith(`1 ${service}: backup: ${copy}: it exists: `)
   expect(await Bun.file(copy).text()).toBe('something else')
+  for (const there of ['empty', 'link', 'folder'].map((each) => join(folder.path, each))) {
+    if (there.endsWith('empty')) await Bun.write(there, '')
+    if (there.endsWith('link')) symlinkSync(join(folder.path, 'elsewhere'), there)
+    if (there.endsWith('folder')) mkdirSync(there)
+    expect(await said([there])).toStartWith(`1 ${service}: backup: ${there}: it exists: `)
+  }
+  const journal = join(folder.path, `${service}.db-journal`)
+  expect(await said([journal])).toContain("has a name of the store's own files")
+  expect(await said(['/dev/full/x'])).toStartWith(`1 ${service}: backup: /dev/full/x: `)
   expect(await said([])).toStartWith('2 usage')
+})
+
+test('backup takes no file for a store that is none, and names it', async () => {
+  using folder = temporaryFolder()
+  const store = join(folder.path, `${service}.db`)
+  for (const [content, reason] of [
+    ['', 'its schema has version 0'],
+    ['no database at all, but long enough to be taken for one'.repeat(20), 'not a database'],
+  ] as const) {
+    await Bun.write(store, content)
+    const args = ['backup', join(folder.path, 'copy')]
+    const { code, err } = await runExecutable(args, { env: { STATE_DIRECTORY: folder.path } })
+    expect(`${code} ${err}`).toStartWith(`1 ${service}: backup: the store ${store}: `)
+    expect(err).toContain(reason)
+    expect(readdirSync(folder.path).filter((file) => file.startsWith('copy'))).toEqual([])
+  }
+})
+
+test('a backup for which the disk is too small leaves nothing behind', async () => {
+  using folder = temporaryFolder()
+  const env = { STATE_DIRECTORY: folder.path }
+  await using running = await startService(env)
+  await healthy(running)
+  const load = putLoad(running.url)
+  await eventually('there is something to copy', () => load.outcomes.length > 500)
+  await load.stop()
+  using elsewhere = temporaryFolder()
+  // As many bytes as a file of the process may have.
+  const limited = ['bash', '-c', `ulimit -f 8; trap '' XFSZ; exec "$@"`, 'bash', executable]
+  const { code, err } = await run([...limited, 'backup', join(elsewhere.path, 'copy')], {
+    env: { ...env, PATH: process.env.PATH },
+  })
+  expect(`${code} ${err}`).toStartWith(`1 ${service}: backup: ${join(elsewhere.path, 'copy')}: `)
+  expect(readdirSync(elsewhere.path)).toEqual([])
 })
