@@ -118,8 +118,8 @@ function migrate(db: Database): void {
 }
 
 /**
- * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened, or is smaller than
- * it was, which SQLite never makes it: it would go on reading and writing what nobody finds again.
+ * Returns what throws when `file`, or one that SQLite keeps beside it, is not the one that was opened, or when `file` is smaller
+ * than it was: SQLite would go on reading and writing what nobody finds again. A checkpoint may make the log smaller.
  */
 function watch(file: string): () => void {
   const files = ['', '-wal', '-shm'].map((suffix) => watchOne(file + suffix))
@@ -143,8 +143,8 @@ function watchOne(file: string): () => boolean {
   let largest = opened?.size ?? 0
   return () => {
     const found = look(file)
-    if (!found || found.ino !== opened?.ino || found.dev !== opened.dev || found.size < largest)
-      return false
+    if (!found || found.ino !== opened?.ino || found.dev !== opened.dev) return false
+    if (found.size < largest && !file.endsWith('-wal')) return false
     largest = found.size
     return true
   }

@@ -13,7 +13,7 @@ const arch = process.env.TEST_ARCH || process.arch
 export const executable = join(root, `dist/${service}-linux-${arch}`)
 
 /** How to start it: directly, or for another architecture through an emulator. */
-const command =
+export const command =
   arch === process.arch
     ? [executable]
     : ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu', executable]

@@ -1,5 +1,13 @@
+import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
-import { copyFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
 import {
@@ -147,6 +155,20 @@ test.each([
   },
   20_000,
 )
+
+test('a checkpoint that empties the write-ahead log of SQLite is no loss: requests are served on', async () => {
+  await using service = await startService({ STATE_DIRECTORY: '.' })
+  await healthy(service)
+  await expectService(service)
+  using db = new Database(join(service.folder, `${name}.db`))
+  db.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  expect(statSync(join(service.folder, `${name}.db-wal`)).size).toBe(0)
+  await eventually('it was looked at', async () => {
+    await Bun.sleep(150)
+    return (await fetch(`${service.adminUrl}/ready`)).ok
+  })
+  await expectService(service)
+})
 
 test('memory does not grow while Redis hangs for long under load', async () => {
   await using redis = await startRedis()

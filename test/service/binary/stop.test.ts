@@ -6,7 +6,7 @@ import { name } from '../../../package.json'
 import { EXAMPLE } from '../../../src/domain/terms.ts'
 import { openDatabase } from '../../../src/store/sqlite.ts'
 import {
-  executable,
+  command,
   healthy,
   type RunningService,
   save,
@@ -120,13 +120,14 @@ test('SIGTERM while it starts ends it at once', async () => {
   }
   await eventually('a start is ended that waits for its store', async () => {
     db.run('BEGIN IMMEDIATE')
-    const child = Bun.spawn([executable, '0', 'production'], { env, stderr: 'ignore' })
+    const child = Bun.spawn([...command, '0', 'production'], { env, stderr: 'ignore' })
     const files = `/proc/${child.pid}/fd`
     await eventually('it waits for the lock', () =>
       readdirSync(files).some((file) => readlinkSync(join(files, file)).endsWith('-wal')),
-    )
-    child.kill('SIGTERM')
-    db.run('COMMIT')
+    ).finally(() => {
+      child.kill('SIGTERM')
+      db.run('COMMIT')
+    })
     const out = await child.stdout.text()
     // After half a second it would have listened without its store.
     expect(out).toBe('')
