@@ -4,7 +4,8 @@ import { answers, type KeyValueStore, StoreUnavailable } from './key-value.ts'
 export interface FollowingStore extends KeyValueStore {
   /**
    * Opens a store with `open`, again and again until one answers, and switches to it. The former store serves until
-   * then, and is closed once its last requests have had their time. The first store of all needs not answer.
+   * then, and is closed once its last requests have had their time. The first store of all needs not answer; what `open`
+   * throws for it is thrown, later it is one more attempt that failed.
    * A call ends the attempts of earlier ones; with the same `open` it does nothing while they last.
    */
   follow(open: () => KeyValueStore): void
@@ -31,7 +32,11 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
 
   async function opened(open: () => KeyValueStore): Promise<KeyValueStore | undefined> {
     while (wanted === open) {
-      const next = open()
+      const next = unlessThrown(open)
+      if (!next) {
+        await Bun.sleep(RETRY_MS)
+        continue
+      }
       const until = performance.now() + ATTEMPT_MS
       do {
         if (await answers(next)) {
@@ -73,6 +78,15 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
       }
       isFirst = false
     },
+  }
+}
+
+/** A certificate may be missing for a moment, or a descriptor: the next attempt finds it. */
+function unlessThrown(open: () => KeyValueStore): KeyValueStore | undefined {
+  try {
+    return open()
+  } catch {
+    return undefined
   }
 }
 

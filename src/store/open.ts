@@ -37,15 +37,29 @@ export function openStore(config: Pick<Config, 'redis' | 'stateDirectory'>, log:
   const report = reportConnections(log)
   const records = createFollowingStore(LINGER_MS)
   const passwords = new WeakMap<KeyValueStore, string>()
+  const connected = () => {
+    try {
+      return connectRedis(redis, report)
+    } catch (error) {
+      report.failed((error as Error).message)
+      throw error
+    }
+  }
   const open = () => {
     // What was the primary is a replica: the endpoint leads to the new one, or will soon.
-    const store = createRedisStore(connectRedis(redis, report), () => records.follow(open))
+    const store = createRedisStore(connected(), () => records.follow(open))
     if (redis.password) passwords.set(store, redis.password)
     return store
   }
   const follow = (change: Partial<typeof redis>) => {
+    const former = redis
     redis = { ...redis, ...change }
-    records.follow(() => open())
+    try {
+      records.follow(() => open())
+    } catch (error) {
+      redis = former
+      throw error
+    }
   }
   if (redis.endpoints.length > 0) records.follow(open)
   return {

@@ -272,8 +272,14 @@ function connectionOptions(config: RedisConfig) {
   }
 }
 
-function tlsOptions(config: RedisConfig): { ca?: string } {
-  return config.tlsCaFile ? { ca: readSmallFile(config.tlsCaFile).toString() } : {}
+function tlsOptions({ tlsCaFile }: RedisConfig): { ca?: string } {
+  if (!tlsCaFile) return {}
+  try {
+    return { ca: readSmallFile(tlsCaFile).toString() }
+  } catch (error) {
+    const reason = `REDIS_TLS_CA_FILE: ${tlsCaFile}: ${(error as Error).message}`
+    throw new Error(reason, { cause: error })
+  }
 }
 
 function backoff(attempt: number): number {
