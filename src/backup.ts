@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { name } from '../package.json'
 import type { Config } from './config/config.ts'
 import { TABLE } from './domain/terms.ts'
-import { SCHEMA_VERSION } from './store/sqlite.ts'
+import { SCHEMA_VERSION, schemaVersionOf } from './store/sqlite.ts'
 
 /**
  * Copies the SQLite store into the new `file`, as it is at one moment, while the service serves; returns the number of records
@@ -33,9 +33,10 @@ export function backUp(file: string, { redis, stateDirectory }: Config): number 
     closeSync(openSync(part, 'wx', 0o600))
     db.query('VACUUM INTO ?').run(part)
     synchronise(part)
+    const records = recordsIn(part)
     renameSync(part, target)
     synchronise(dirname(target))
-    return recordsIn(target)
+    return records
   } catch (error) {
     for (const each of [part, `${part}-journal`]) if (existsSync(each)) rmSync(each)
     throw new Error(`backup: ${file}: ${(error as Error).message}`, { cause: error })
@@ -47,7 +48,7 @@ export function backUp(file: string, { redis, stateDirectory }: Config): number 
 function openStore(store: string): Database {
   try {
     const db = new Database(store, { readwrite: true, create: false })
-    const found = db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
+    const found = schemaVersionOf(db)
     if (found === SCHEMA_VERSION) return db
     throw new Error(`its schema has version ${found}, not ${SCHEMA_VERSION}`)
   } catch (error) {

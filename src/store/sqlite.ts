@@ -100,12 +100,15 @@ function retryWhileBusy<T>(attempt: () => T): T {
   }
 }
 
+/** The version of the schema in `db`, a number; 0 in a new file. */
+export const schemaVersionOf = (db: Database): number | undefined =>
+  db.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version
+
 function migrate(db: Database): void {
-  const version = db.query<{ user_version: number }, []>('PRAGMA user_version')
   // Another process may hold the lock, and most starts need none.
-  if (version.get()?.user_version === SCHEMA_VERSION) return
+  if (schemaVersionOf(db) === SCHEMA_VERSION) return
   db.transaction(() => {
-    const found = version.get()?.user_version
+    const found = schemaVersionOf(db)
     if (found === SCHEMA_VERSION) return
     if (found !== 0) {
       throw new Error(`its schema has version ${found}; this release reads ${SCHEMA_VERSION}`)

@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freezeOf } from '../../../scripts/lib/fleet/freeze.ts'
@@ -16,9 +16,6 @@ import {
   useRollout,
 } from './fixtures/rollout.ts'
 import { GROUP, NEW, NEW_IMAGE, OLD } from './fixtures/scene.ts'
-import { PATIENCE_MS } from './fixtures/script.ts'
-
-setDefaultTimeout(PATIENCE_MS)
 
 useRollout()
 
