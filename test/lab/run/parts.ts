@@ -175,7 +175,10 @@ export const PARTS: Record<string, Part> = {
   adopt: {
     proves: 'a clone under another name, with another domain, passes what knows them, and is baked',
     seconds: 330,
-    needs: ['git', 'terraform', 'image', 'redis', 'systemd', 'shellcheck', 'schemathesis'],
+    needs: [
+      ...(['git', 'terraform', 'image', 'redis', 'systemd', 'shellcheck'] as const),
+      ...(['schemathesis', 'ministack'] as const),
+    ],
   },
   bare: {
     proves: 'scripts/start and scripts/test on a bare Debian',

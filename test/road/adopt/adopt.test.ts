@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { $ } from 'bun'
 import { name } from '../../../package.json'
@@ -12,6 +12,7 @@ import { offline } from '../../lab/support/terraform.ts'
 /** Has a hyphen, and no word that occurs in this tree. */
 const NAME = 'team-notes'
 const TIMEOUT_MS = 900_000
+const PYTHON_TOOLS = 'test/.cache/python'
 
 /** Where the domain is, and nowhere else. */
 const PLACES = ['src/domain', 'scripts/lib/domain', 'test/service/domain']
@@ -31,11 +32,6 @@ sayWhatIsLeftOut(
   `a rehearsal as ${NAME}: ADOPT_REHEARSE=1 asks for it, which takes minutes`,
   cannotRehearse,
 )
-
-const foldersOf = (path: string): string[] =>
-  readdirSync(join(root, path), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(path, entry.name))
 
 /** Puts the notes beside this file in the place of birthdays; the page keeps its style and its icon. */
 function replaceDomain(): void {
@@ -71,8 +67,14 @@ describe(`a clone adopted as ${NAME}`, () => {
     await cloneTo(clone)
     // Tools and base images are the same under any name, and take minutes to get.
     mkdirSync(join(clone, 'packer/.images'))
-    mkdirSync(join(clone, 'test/.cache'))
-    for (const tool of foldersOf('test/.cache')) symlinkSync(join(root, tool), join(clone, tool))
+    mkdirSync(join(clone, PYTHON_TOOLS), { recursive: true })
+    // Each tool by itself: one that is installed through a link has this clone's path in it, and ends with it.
+    const tools = new Bun.Glob('*/.installed').scanSync({
+      cwd: join(root, PYTHON_TOOLS),
+      dot: true,
+    })
+    for (const tool of Array.from(tools, dirname))
+      symlinkSync(join(root, PYTHON_TOOLS, tool), join(clone, PYTHON_TOOLS, tool))
     // Made by an earlier bake, if there was one.
     const images = join(root, 'packer/.images')
     mkdirSync(images, { recursive: true })
