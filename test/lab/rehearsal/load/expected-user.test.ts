@@ -34,6 +34,16 @@ describe.skipIf(canary === NO_CANARY)('the clients', () => {
     expect(ada.accepts('{}', new Date())).toBe(false)
   })
 
+  test('accept what a read that was under way returns of before a write', () => {
+    const ada = new ExpectedUser(canary, KEY)
+    const first = ada.next(0)
+    ada.written(first)
+    const sentAt = new Date(Date.now() - 1)
+    ada.written(ada.next(0))
+    expect(ada.accepts(answer(first), sentAt)).toBe(true)
+    expect(ada.accepts(answer(first), new Date())).toBe(false)
+  })
+
   test('accept for a minute that a failed write takes effect late', () => {
     const ada = new ExpectedUser(canary, KEY)
     ada.written(ada.next(0))
