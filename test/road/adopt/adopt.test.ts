@@ -110,7 +110,7 @@ describe(`a clone adopted as ${NAME}`, () => {
       .filter((line) => line && !/\+hello |\bHELLO\b|\\nhello\b|'hello'[\])]/.test(line))
     expect(left).toEqual([])
     // Of prose, what somebody would copy.
-    const commands = `^# ${name}$|${'`'}${name} [a-z[-]+|/${name}/(provenance|production)|~${name}:|\\b${name}\\.db`
+    const commands = `^# ${name}$|${'`'}${name} [a-z[-]+|/${name}/(provenance|production)|(alias/|packer )${name}|~${name}:|\\b${name}\\.db`
     const documents = await $`git grep -n -E -e ${commands} -- ${'*.md'}`
       .cwd(clone)
       .nothrow()
