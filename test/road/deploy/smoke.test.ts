@@ -51,18 +51,21 @@ describe('smoke, against the service', () => {
     }
   })
 
-  test('shows the failing line when the release differs', async () => {
+  test('says what was asked, what is wrong, and which line says so, when the release differs', async () => {
     const { code, err } = await smoke(open.url, '--expect-release', 'f'.repeat(40))
     expect(code).toBe(1)
-    expect(err).toMatch(/smoke: smoke line \d+: .*\.version ==/)
-    expect(err).toContain('request   GET /version')
+    expect(err).toStartWith(
+      `smoke: GET /version at ${open.url}: the body does not match: .version ==`,
+    )
+    expect(err).toMatch(/^ {2}response {2}200 \{"version"/m)
+    expect(err).toMatch(/^ {2}check {5}.*\.version == .*\(smoke, line \d+\)$/m)
   })
 
   test('fails with a token that is not accepted', async () => {
     const { code, err } = await smoke(guarded.url, '--token', 'wrong')
     expect(code).toBe(1)
-    expect(err).toMatch(/smoke: smoke.sh line \d+: /)
-    expect(err).toContain('status 401')
+    expect(err).toContain('status 401, expected ')
+    expect(err).toMatch(/\(smoke\.sh, line \d+\)$/m)
   })
 })
 
@@ -87,14 +90,16 @@ describe('smoke, against a service that', () => {
     const { code, err } = await smoke(server.url.origin)
     await server.stop(true)
     expect(code).toBe(1)
-    expect(err).toMatch(new RegExp(`smoke: smoke line \\d+: ${line}`))
-    expect(err).toContain(`request   GET ${path}`)
+    expect(err).toStartWith(`smoke: GET ${path} at ${server.url.origin}: `)
+    expect(err).toMatch(new RegExp(`^ {2}check {5}${line}.* \\(smoke, line \\d+\\)$`, 'm'))
   })
 
   test('does not answer, fails', async () => {
-    const { code, err } = await smoke(`http://127.0.0.1:${freePort()}`)
+    const url = `http://127.0.0.1:${freePort()}`
+    const { code, err } = await smoke(url)
     expect(code).toBe(1)
-    expect(err).toContain('problem   no response')
+    expect(err).toStartWith(`smoke: GET /hc at ${url}: no response (curl: `)
+    expect(err).not.toContain('  response')
   })
 })
 
