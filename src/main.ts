@@ -36,8 +36,8 @@ async function run(command: Command): Promise<void> {
     case 'licenses':
       return print(await embeddedText('licenses.txt'))
     case 'usage':
-      console.error(`${USAGE}\n`)
       say(command.reason)
+      console.error(`\n${USAGE}`)
       return process.exit(EXIT.usage)
     case 'token': {
       const { token, entry } = createToken(command.scope, command.label)

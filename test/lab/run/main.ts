@@ -17,7 +17,7 @@ const WRONG_USAGE = 2
 const INCOMPLETE = 3
 
 const words = process.argv.slice(2)
-if (words.includes('--help')) {
+if (words.includes('--help') || words.includes('-h')) {
   console.log(usage())
   process.exit()
 }

@@ -73,7 +73,7 @@ describe('a wrong value', () => {
 })
 
 describe('help', () => {
-  test.each([...COMMANDS, 'adopt', 'build', 'check'])(
+  test.each([...COMMANDS, 'adopt', 'bench', 'build', 'check', 'smoke', 'start', 'test'])(
     'of scripts/%s is printed by -h',
     async (name) => {
       const [short, long] = [await runScript(name, ['-h']), await runScript(name, ['--help'])]

@@ -31,12 +31,12 @@ describe('the command line', () => {
   })
 
   test.each([[['banana']], [['5000', 'local', 'x']], [['--inspect']], [['token', 'root']]])(
-    '%j prints the usage and then the reason on stderr, and exits with 2',
+    '%j prints the reason and then the usage on stderr, and exits with 2',
     async (args) => {
       const { out, err, code } = await runExecutable(args)
       expect(code).toBe(2)
       expect(out).toBe('')
-      expect(err).toMatch(new RegExp(`^usage: (?:.*\\n)+\\n${service}: got .*\\n$`))
+      expect(err).toMatch(new RegExp(`^${service}: got .*\\n\\nusage: (?:.*\\n)+$`))
     },
   )
 
@@ -128,8 +128,8 @@ describe('the command line', () => {
       fetch: () => new Response(hostile + 'x'.repeat(1e6)),
     })
     const { err: usage } = await runExecutable([hostile])
-    expect(usage).toEndWith(
-      `\n${service}: got ${plain}, expected a command or a port from 0 to 65535\n`,
+    expect(usage).toStartWith(
+      `${service}: got ${plain}, expected a command or a port from 0 to 65535\n`,
     )
     const env = { STATE_DIRECTORY: `/none/${hostile}` }
     expect((await runExecutable(['export'], { env })).err).toStartWith(
