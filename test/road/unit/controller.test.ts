@@ -83,7 +83,7 @@ describe('a checkpoint', () => {
       look(0, running(0), 0),
       look(60, running(50), 3),
       look(150, running(50), 10),
-      look(160, running(50), 22),
+      look(156, running(50), 22),
     ])
     expect(actions).toEqual([
       {
@@ -115,12 +115,18 @@ describe('a checkpoint', () => {
   })
 })
 
-test('a probe that hears from nobody at a checkpoint tells nothing of the new release', () => {
-  const silent = (seconds: number): [number, Omit<Seen, 'now'>] => [
+test('a probe that hears from fewer than twice as many as are required tells nothing of the new release', () => {
+  const heard = (seconds: number, ofNew: number, ofAll: number): [number, Omit<Seen, 'now'>] => [
     seconds,
-    { fleet: running(50), answers: { ofNew: 5, ofAll: 10 }, blame: undefined },
+    { fleet: running(50), answers: { ofNew, ofAll }, blame: undefined },
   ]
-  expect(follow(GOAL, [silent(60), silent(170), silent(300)])).toEqual([])
+  expect(follow(GOAL, [heard(60, 5, 10), heard(170, 5, 49), heard(300, 5, 49)])).toEqual([])
+  expect(follow(GOAL, [heard(60, 5, 10), heard(170, 5, 50)])).toHaveLength(1)
+  const unknown = look(60, running(50))
+  expect(follow(GOAL, [unknown, heard(170, 19, 40)])).toMatchObject([
+    { why: expect.stringContaining('answered 19 probe requests') },
+  ])
+  expect(follow(GOAL, [unknown, heard(170, 20, 40)])).toEqual([])
 })
 
 test('a rollback that AWS refused is asked for again every 30 s, and what ships all the same is no success', () => {
@@ -243,6 +249,12 @@ test('the outlook says what comes next, and when', () => {
       [90, running(50)],
     ]),
   ).toBe('goes on from 50 % in 1:30 unless it is found bad')
+  const at = (seconds: number): [number, Fleet] => [seconds, running(50)]
+  expect(outlook(GOAL, [at(60), at(180)])).toBe('goes on from 50 % in 0:00 unless it is found bad')
+  expect(outlook(GOAL, [at(60), at(181)])).toBeUndefined()
+  expect(outlook({ ...GOAL, gapMs: 60_000 }, [at(60), at(100), at(1000)])).toBe(
+    'goes on from 50 % in 1:20 unless it is found bad',
+  )
   expect(outlook({ ...GOAL, isGuarded: false }, [[0, struggling]])).toBeUndefined()
 })
 
