@@ -53,20 +53,51 @@ test('while the probe slept, nobody was alone', () => {
   expect(release.blame(0)).toBeDefined()
 })
 
-test('failures within the budget are not to blame', () => {
+/** Another release answers rightly at 0; then the new one so many times within a minute, the last time at its end. */
+function minute(count: number, failed: number, seconds = 60): LoneRelease {
   const release = new LoneRelease()
-  respond(release, [0, 1], { every: 0, isNew: false })
-  respond(release, [1, 70], { every: 2 })
-  expect(release.blame(0, 10)).toBeDefined()
-  expect(release.blame(0, 1000)).toBeUndefined()
+  release.add({ at: 0, isNew: false, failed: false })
+  for (let each = 1; each <= count; each++) {
+    const at = (each * seconds * SECOND) / count
+    release.add({ at, isNew: true, failed: each > count - failed })
+  }
+  return release
+}
+
+test('a whole minute alone is enough, and nothing shorter; what is older does not count', () => {
+  expect(minute(30, 30).blame(0)).toBe(
+    'the new release, alone for a minute, failed 30 of 31 probe requests in that time',
+  )
+  expect(minute(30, 30, 59).blame(0)).toBeUndefined()
+  expect(minute(60, 60, 120).blame(0)).toContain('failed 31 of 31')
 })
 
-test('a few responses are no evidence', () => {
-  const release = new LoneRelease()
-  for (let count = 0; count < 15; count++) {
-    release.add({ at: count * 10 * SECOND, isNew: true, failed: true })
+test('failures within the budget are not to blame', () => {
+  expect(minute(30, 12).blame(0, 11)).toContain('failed 12 of 31')
+  expect(minute(30, 12).blame(0, 12)).toBeUndefined()
+})
+
+test('fewer than twenty responses are no evidence', () => {
+  expect(minute(19, 19).blame(0)).toContain('failed 19 of 20')
+  expect(minute(18, 18).blame(0)).toBeUndefined()
+})
+
+test('a third of the responses is enough, and three times what the others failed', () => {
+  expect(minute(29, 10).blame(0)).toContain('failed 10 of 30')
+  expect(minute(29, 9).blame(0)).toBeUndefined()
+  expect(minute(31, 24).blame(0.25)).toContain('failed 24 of 32')
+  expect(minute(31, 23).blame(0.25)).toBeUndefined()
+})
+
+test('half a minute without a response is not yet sleep', () => {
+  const pausing = (ms: number): LoneRelease => {
+    const release = minute(20, 20, 20)
+    release.add({ at: 20 * SECOND + ms, isNew: true, failed: true })
+    release.add({ at: 60 * SECOND, isNew: true, failed: true })
+    return release
   }
-  expect(release.blame(0)).toBeUndefined()
+  expect(pausing(30_000).blame(0)).toContain('failed 22 of 23')
+  expect(pausing(30_001).blame(0)).toBeUndefined()
 })
 
 describe('what users get from a release that is left alone', () => {
