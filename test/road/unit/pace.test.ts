@@ -34,6 +34,10 @@ test('with enough of users, checkpoints last a minute, and the alarms still see 
   )
 })
 
+test('whoever looks each second sees a bad release within a minute, too', () => {
+  expect(pausesOf(3, 100, { trafficSeconds: 1 }).pauses.delayMs).toBe(60_000)
+})
+
 test('the alarms watch no shorter than they would have', () => {
   expect(
     pausesFor(fleet(3), { ...slow(3), watchSeconds: 300 }, 100, SETTINGS).pauses.watchSeconds,
