@@ -85,7 +85,7 @@ interface Answered {
 }
 
 /** `new` or `old`, its zone, and a number if there are more of them. */
-type Name = `${'new' | 'old'}-${string}`
+type Fleet = Record<`${'new' | 'old'}-${string}`, Answered>
 
 /** Users of a fleet; who comes later is first read at the end of an interval. */
 class Users {
@@ -94,7 +94,7 @@ class Users {
   private at = 5000
 
   /** Adds so many intervals in which the same is answered. */
-  play(times: number, fleet: Partial<Record<Name, Answered>>): string | undefined {
+  play(times: number, fleet: Fleet): string | undefined {
     for (const name of Object.keys(fleet))
       if (!this.counters.has(name)) this.counters.set(name, { requests: 0, failed: 0, within: {} })
     if (this.at === 5000) this.read(Object.keys(fleet))
@@ -159,7 +159,7 @@ describe('by its failures a release is to blame', () => {
     expect(users.play(1, fleet)).toContain('failed 5 of 500')
   })
 
-  test.each<[string, Partial<Record<Name, Answered>>]>([
+  test.each<[string, Fleet]>([
     [
       'than of an instance with fewer requests',
       { 'new-a': { requests: 900, failed: 9 }, 'old-b': { failed: 1 } },
