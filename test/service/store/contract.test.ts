@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, spyOn, test } from 'bun:test'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
@@ -147,6 +148,15 @@ describe('Redis', () => {
     expect(grace).toMatchObject({ value: null })
     expect(String((ada as PromiseRejectedResult).reason)).toContain(keyOf('Ada'))
     expect(alan).toMatchObject({ value: 'value' })
+    await store.close()
+  })
+
+  test('no command is traced, since nobody would read it', async () => {
+    await using server = await startRedis()
+    using trace = spyOn(Object.getPrototypeOf(tracingChannel(name)), 'tracePromise')
+    const store = await redisStore(server.endpoint)
+    await store.set(keyOf('Ada'), 'value')
+    expect(trace).not.toHaveBeenCalled()
     await store.close()
   })
 })
