@@ -87,6 +87,11 @@ describe('the direction of a group', () => {
       { kind: 'settled', undone: 2 },
     ],
     [
+      'after going back to the saved version, cancelled when every instance had it',
+      of(1, [1, 1], refresh('Cancelled', 1), { ...refresh('Cancelled', 2), wasTurnedRound: true }),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
       'going back to the saved version',
       of(1, [1, 2], refresh('InProgress', 1), refresh('Cancelled', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
