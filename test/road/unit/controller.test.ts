@@ -202,7 +202,8 @@ test('blame turns a refresh round once, whatever is seen afterwards', () => {
     look(10, running(0), 0, 'it fails'),
     look(15, running(0), 0, 'it fails'),
     look(20, fleet('RollbackInProgress', 0), 0, 'it fails'),
-    look(25, fleet('RollbackSuccessful', 0), 0, 'it fails'),
+    look(50, fleet('RollbackInProgress', 0), 0, 'it fails'),
+    look(55, fleet('RollbackSuccessful', 0), 0, 'it fails'),
   ])
   expect(actions.map(({ kind }) => kind)).toEqual(['roll back', 'mark', 'end'])
 })
