@@ -115,7 +115,7 @@ export function directionOf(history: GroupHistory): Direction {
     const back = newest?.leaves === undefined ? saved : newest.to
     return { kind: 'stopped', left: newest && (newest.leaves ?? newest.to), back }
   }
-  return { kind: 'settled', undone: newest && undoneBy(newest) }
+  return { kind: 'settled', undone: newest && undoneBy(newest, saved) }
 }
 
 /** The versions that were saved before the current one, latest first: those known to have served. */
@@ -130,9 +130,10 @@ export function versionsBefore(history: GroupHistory): number[] {
   return [...new Set([...(served as number[]), ...recorded])]
 }
 
-/** The version that `step`, which has ended, left behind or did not bring into service. */
-function undoneBy(step: Step): number | undefined {
-  if (step.leaves !== undefined) return step.status === 'Successful' ? step.leaves : undefined
+/** The version that `step`, which has ended, left behind or did not bring into service, where all have the saved one. */
+function undoneBy(step: Step, saved: number): number | undefined {
+  // However it ended: a way back to the saved version has nothing left to do.
+  if (step.leaves !== undefined) return step.to === saved ? step.leaves : undefined
   return step.status === 'Successful' ? undefined : step.to
 }
 

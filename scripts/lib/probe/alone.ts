@@ -39,7 +39,7 @@ export class LoneRelease {
    * Why it is to blame, where the others failed the share `before` of their responses and `budget` failures are accepted;
    * undefined while it need not be.
    */
-  blame(before: number, budget = 0): string | undefined {
+  blame(before: number, budget: number): string | undefined {
     const { recent, failures, lastOtherAt } = this
     const last = recent.at(-1)
     if (!last || lastOtherAt === undefined || last.at - lastOtherAt < LONG_MS) return undefined

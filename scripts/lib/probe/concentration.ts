@@ -44,12 +44,12 @@ export function payoff(
   badAndMarked: number,
 ): number {
   let sum = 0
-  for (let each = Math.max(0, bad + marked - all); each <= Math.min(bad, marked); each++)
+  for (let each = 0; each <= bad; each++)
     sum += choose(marked, each) * choose(all - marked, bad - each) * odds ** each
   return (odds ** badAndMarked * choose(all, bad)) / sum
 }
 
-/** How many ways there are to choose `few` of `all`. */
+/** How many ways there are to choose `few` of `all`: none to choose more than there are. */
 export function choose(all: number, few: number): number {
   let ways = 1
   for (let each = 1; each <= few; each++) ways *= (all - few + each) / each

@@ -85,8 +85,7 @@ export class Traffic {
   /** The counters of instances, read at about the time `at`, in milliseconds since the epoch. */
   add(readings: readonly Reading[], at: number, own = NONE): void {
     this.first ??= { at, own }
-    const seconds = (at - this.first.at) / 1000
-    if (seconds > 0) this.ownPerSecond = (own.most - this.first.own.least) / seconds
+    this.ownPerSecond = (1000 * (own.most - this.first.own.least)) / (at - this.first.at)
     const intervals = readings.flatMap((reading) => this.intervalOf(reading, at) ?? [])
     for (const each of intervals) (each.isNew ? this.ofNew : this.ofOthers).add(each)
     this.alone.add(intervals, at)
@@ -226,12 +225,12 @@ const shareAbove = ({ requests, within }: Tally, bound: number): number =>
 
 /** Each interval, bad where `badness` is above the mean, weighed by requests for a share. */
 function spots(intervals: Interval[], badness: (interval: Interval) => number): Spot[] {
-  const total = intervals.reduce((sum, { requests }) => sum + requests, 0)
-  const mean =
-    intervals.reduce((sum, each) => sum + badness(each) * each.requests, 0) / Math.max(1, total)
+  const sumOf = (what: (interval: Interval) => number): number =>
+    intervals.reduce((sum, each) => sum + what(each), 0)
+  const mean = sumOf((each) => badness(each) * each.requests) / sumOf(({ requests }) => requests)
   return intervals.map((each) => ({ isMarked: each.isNew, isBad: badness(each) > mean + 1e-12 }))
 }
 
 const isBadAndNew = ({ isMarked, isBad }: Spot): boolean => isMarked && isBad
 
-const milliseconds = (sum: Sum): string => `${sum.percentile(95)?.toFixed(0) ?? '-'} ms`
+const milliseconds = (sum: Sum): string => `${sum.percentile(95)?.toFixed(0)} ms`

@@ -1,11 +1,10 @@
-import { explain, LostAnswer } from '../aws/errors.ts'
 import { withChange, withRetry } from '../aws/retry.ts'
-import { EXIT, Stop } from '../cli/errors.ts'
+import { EXIT } from '../cli/errors.ts'
 import { releaseCounts } from '../cli/format.ts'
 import { countBy } from '../fleet/fleet.ts'
 import { cancelRefresh } from '../fleet/refresh.ts'
 import { isRunning } from '../fleet/refresh-status.ts'
-import { type Context, keepingSight, noteOperator, untilFleet, whereItGoesOn } from './context.ts'
+import { type Context, keepingSight, noteOperator, orLost, untilFleet } from './context.ts'
 
 /** Stops the refresh where it is, and waits until AWS has done so. */
 export async function cancel(context: Context): Promise<number> {
@@ -15,10 +14,7 @@ export async function cancel(context: Context): Promise<number> {
   // Somebody may start another one as soon as this one is cancelled.
   const newest = before.refresh?.InstanceRefreshId
   const [id, ended] = isRunning(before.refresh?.Status) ? [newest] : [undefined, newest]
-  await withChange(() => cancelRefresh(aws, group, ended), retryPolicy).catch((error: Error) => {
-    if (!(error instanceof LostAnswer)) throw error
-    throw new Stop(`${explain(error.lost)} ${whereItGoesOn(group)}`, EXIT.lostSight)
-  })
+  await withChange(() => cancelRefresh(aws, group, ended), retryPolicy).catch(orLost(group))
   noteOperator(context, before)
   const startedAt = before.at
   const after = await keepingSight(group, () =>

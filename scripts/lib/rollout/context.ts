@@ -1,5 +1,5 @@
 import type { Aws } from '../aws/clients.ts'
-import { explain } from '../aws/errors.ts'
+import { explain, LostAnswer } from '../aws/errors.ts'
 import { pause, type RetryPolicy, withRetry } from '../aws/retry.ts'
 import { EXIT, Stop } from '../cli/errors.ts'
 import { type Fleet, FleetWatch } from '../fleet/fleet.ts'
@@ -99,6 +99,14 @@ export async function keepingSight<T>(group: string, followUp: () => Promise<T>)
     throw new Stop(`${explain(error)} ${whereItGoesOn(group)}`, EXIT.lostSight)
   }
 }
+
+/** Of a change that AWS may have carried out, and can no longer be asked: it is lost from sight, too. */
+export const orLost =
+  (group: string) =>
+  (error: Error): never => {
+    if (!(error instanceof LostAnswer)) throw error
+    throw new Stop(`${explain(error.lost)} ${whereItGoesOn(group)}`, EXIT.lostSight)
+  }
 
 /** What to do about a refresh that is no longer followed. */
 export const whereItGoesOn = (group: string): string =>

@@ -190,10 +190,10 @@ function checkpointOf(
   now: number,
   answers: Answers | undefined,
 ): Memory['checkpoint'] {
-  const percent = refresh?.PercentageComplete ?? 0
-  const index = checkpoints?.percentages.findLastIndex((each) => each <= percent) ?? -1
-  if (index < 0 || index === checkpoint?.index || refresh?.Status !== 'InProgress')
-    return checkpoint
+  if (!checkpoints || refresh?.Status !== 'InProgress') return checkpoint
+  const percent = refresh.PercentageComplete ?? 0
+  const index = checkpoints.percentages.findLastIndex((each) => each <= percent)
+  if (index < 0 || index === checkpoint?.index) return checkpoint
   return { index, reachedAt: now, answers: answers ?? { ofNew: 0, ofAll: 0 } }
 }
 

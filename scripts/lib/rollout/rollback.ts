@@ -21,6 +21,7 @@ import {
   type Context,
   keepingSight,
   noteOperator,
+  orLost,
   surveyed,
   untilFleet,
   withUrl,
@@ -74,9 +75,10 @@ async function undo(context: Context): Promise<number> {
         'stopping a refresh that only replaces instances by others of their own version',
       )
       const { aws, watch, retryPolicy } = context
+      const { group } = settings
       await withRetry(() => assertNotOvertaken(aws, watch, fleet), retryPolicy)
-      await withChange(() => cancelRefresh(aws, settings.group), retryPolicy)
-      return await keepingSight(settings.group, async () => {
+      await withChange(() => cancelRefresh(aws, group), retryPolicy).catch(orLost(group))
+      return await keepingSight(group, async () => {
         await untilEnded(context)
         return await undo(context)
       })

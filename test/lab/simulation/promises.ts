@@ -89,10 +89,15 @@ export class Promises {
     this.seenBy.set(operator, new Set([...this.inService(), this.plane.group.version]))
   }
 
-  /** Somebody replaces instances by others of the saved version: those of another are left, which a rollback may follow. */
+  /**
+   * Somebody replaces instances by others of the saved version: those of another are left, and so is a change that ended
+   * early, which a rollback may follow.
+   */
   recycles(id: string): void {
     this.recycling.add(id)
-    for (const version of this.present()) this.recycled.add(version)
+    const change = this.plane.refreshes.find((each) => !this.recycling.has(each.id))
+    const left = change?.status === 'Successful' ? [] : [change?.desiredVersion ?? 0]
+    for (const version of [...this.present(), ...left]) this.recycled.add(version)
   }
 
   /** An operator has reversed or cancelled a refresh. */

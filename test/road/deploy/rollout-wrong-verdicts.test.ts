@@ -66,6 +66,17 @@ describe('rollback', () => {
     expect(scene.plane.refreshes.at(-1)?.status).not.toBe('Cancelling')
   })
 
+  test('of a refresh that only recycles, and whose cancellation gets no answer, ends with 6', async () => {
+    await begin()
+    await ship()
+    scene.plane.startRefresh(2, RECYCLE)
+    scene.double.faults.add(/^CancelInstanceRefresh$/, { kind: 'drop' })
+    const words = ['rollback', '--patience-seconds', '0.5']
+    const { code, out, err } = await ended(rollout(words, { AWS_MAX_ATTEMPTS: '1' }))
+    expect(out + err).toContain('The refresh continues')
+    expect(code).toBe(6)
+  })
+
   test('reverses a refresh that AWS lists without a time, for it is pending', async () => {
     await begin()
     await ship()

@@ -19,28 +19,28 @@ test('a release that fails every second request of a minute is to blame once it 
   const release = new LoneRelease()
   respond(release, [0, 60], { every: 0, isNew: false })
   respond(release, [60, 90], { every: 2 })
-  expect(release.blame(0)).toBeUndefined()
+  expect(release.blame(0, 0)).toBeUndefined()
   respond(release, [90, 121], { every: 2 })
-  expect(release.blame(0)).toContain('alone for a minute, failed')
+  expect(release.blame(0, 0)).toContain('alone for a minute, failed')
 })
 
 test('a store that is away for half a minute condemns nobody', () => {
   const release = new LoneRelease()
   respond(release, [0, 100], { every: 0 })
   respond(release, [100, 135], { every: 2 })
-  expect(release.blame(0)).toBeUndefined()
+  expect(release.blame(0, 0)).toBeUndefined()
   respond(release, [135, 200], { every: 0 })
-  expect(release.blame(0)).toBeUndefined()
+  expect(release.blame(0, 0)).toBeUndefined()
 })
 
 test('what the others failed too is not to blame, nor is a release that is not alone', () => {
   const release = new LoneRelease()
   respond(release, [0, 100], { every: 2 })
-  expect(release.blame(0.3)).toBeUndefined()
-  expect(release.blame(0.1)).toBeDefined()
+  expect(release.blame(0.3, 0)).toBeUndefined()
+  expect(release.blame(0.1, 0)).toBeDefined()
   release.add({ at: 100 * SECOND, isNew: false, failed: false })
   respond(release, [100, 150], { every: 2 })
-  expect(release.blame(0)).toBeUndefined()
+  expect(release.blame(0, 0)).toBeUndefined()
 })
 
 test('while the probe slept, nobody was alone', () => {
@@ -48,25 +48,56 @@ test('while the probe slept, nobody was alone', () => {
   respond(release, [0, 60], { every: 0, isNew: false })
   respond(release, [60, 70], { every: 0 })
   respond(release, [1800, 1830], { every: 1 })
-  expect(release.blame(0)).toBeUndefined()
+  expect(release.blame(0, 0)).toBeUndefined()
   respond(release, [1830, 1851], { every: 1 })
-  expect(release.blame(0)).toBeDefined()
+  expect(release.blame(0, 0)).toBeDefined()
+})
+
+/** Another release answers rightly at 0; then the new one so many times within a minute, the last time at its end. */
+function minute(count: number, failed: number, seconds = 60): LoneRelease {
+  const release = new LoneRelease()
+  release.add({ at: 0, isNew: false, failed: false })
+  for (let each = 1; each <= count; each++) {
+    const at = (each * seconds * SECOND) / count
+    release.add({ at, isNew: true, failed: each > count - failed })
+  }
+  return release
+}
+
+test('a whole minute alone is enough, and nothing shorter; what is older does not count', () => {
+  expect(minute(30, 30).blame(0, 0)).toBe(
+    'the new release, alone for a minute, failed 30 of 31 probe requests in that time',
+  )
+  expect(minute(30, 30, 59).blame(0, 0)).toBeUndefined()
+  expect(minute(60, 60, 120).blame(0, 0)).toContain('failed 31 of 31')
 })
 
 test('failures within the budget are not to blame', () => {
-  const release = new LoneRelease()
-  respond(release, [0, 1], { every: 0, isNew: false })
-  respond(release, [1, 70], { every: 2 })
-  expect(release.blame(0, 10)).toBeDefined()
-  expect(release.blame(0, 1000)).toBeUndefined()
+  expect(minute(30, 12).blame(0, 11)).toContain('failed 12 of 31')
+  expect(minute(30, 12).blame(0, 12)).toBeUndefined()
 })
 
-test('a few responses are no evidence', () => {
-  const release = new LoneRelease()
-  for (let count = 0; count < 15; count++) {
-    release.add({ at: count * 10 * SECOND, isNew: true, failed: true })
+test('fewer than twenty responses are no evidence', () => {
+  expect(minute(19, 19).blame(0, 0)).toContain('failed 19 of 20')
+  expect(minute(18, 18).blame(0, 0)).toBeUndefined()
+})
+
+test('a third of the responses is enough, and three times what the others failed', () => {
+  expect(minute(29, 10).blame(0, 0)).toContain('failed 10 of 30')
+  expect(minute(29, 9).blame(0, 0)).toBeUndefined()
+  expect(minute(31, 24).blame(0.25, 0)).toContain('failed 24 of 32')
+  expect(minute(31, 23).blame(0.25, 0)).toBeUndefined()
+})
+
+test('half a minute without a response is not yet sleep', () => {
+  const pausing = (ms: number): LoneRelease => {
+    const release = minute(20, 20, 20)
+    release.add({ at: 20 * SECOND + ms, isNew: true, failed: true })
+    release.add({ at: 60 * SECOND, isNew: true, failed: true })
+    return release
   }
-  expect(release.blame(0)).toBeUndefined()
+  expect(pausing(30_000).blame(0, 0)).toContain('failed 22 of 23')
+  expect(pausing(30_001).blame(0, 0)).toBeUndefined()
 })
 
 describe('what users get from a release that is left alone', () => {
@@ -123,6 +154,16 @@ describe('what users get from a release that is left alone', () => {
       judge(rounds(7, 0, 0), [...rounds(good, 0, 0), ...rounds(8, 9, 9)])
     expect(late(1)).toContain('in 8 intervals')
     expect(late(2)).toBeUndefined()
+  })
+
+  test('is to blame by its share, in intervals of few requests, too', () => {
+    const traffic = new LoneTraffic()
+    for (let round = 0; round < 40; round++) {
+      const isNew = round >= 20
+      const [requests, failed] = isNew ? [5, 1] : [100, round === 0 ? 15 : 0]
+      traffic.add([{ zone: 'a', isNew, requests, failed }], round * 10 * SECOND)
+    }
+    expect(traffic.blame()).toContain('failed 20 of 100 requests')
   })
 
   test('is judged by time, not by intervals: many short ones are no minute', () => {

@@ -79,6 +79,57 @@ describe('a release that fails more often than the previous one', () => {
   })
 })
 
+describe('the evidence of a failure is what the share of the new release says, of', () => {
+  /** A response of each release, so many times; the new one's fails, or none. */
+  function both(comparison: Comparison, times: number, failed: boolean): string | undefined {
+    for (let count = 0; count < times; count++) {
+      comparison.add({ isNew: true, failed })
+      comparison.add({ isNew: false, failed: false })
+    }
+    return comparison.blame(0)
+  }
+  const others = (comparison: Comparison, times: number, failed = false): void => {
+    for (let count = 0; count < times; count++) comparison.add({ isNew: false, failed })
+  }
+
+  test('half of the requests: twelve are enough, eleven are not', () => {
+    const comparison = new Comparison()
+    both(comparison, 75, false)
+    expect(both(comparison, 11, true)).toBeUndefined()
+    expect(both(comparison, 1, true)).toBe(
+      'the new release failed 12 of 87 probe requests, the previous one 0 of 87 over the same period',
+    )
+  })
+
+  test('half of them, when the other fails once: three more', () => {
+    const comparison = new Comparison()
+    both(comparison, 75, false)
+    comparison.add({ isNew: true, failed: false })
+    others(comparison, 1, true)
+    expect(both(comparison, 14, true)).toBeUndefined()
+    expect(both(comparison, 1, true)).toContain(
+      'failed 15 of 91 probe requests, the previous one 1 of 91',
+    )
+  })
+
+  test('the last thirty requests, where the new release has just come', () => {
+    const comparison = new Comparison()
+    others(comparison, 150)
+    both(comparison, 15, false)
+    expect(both(comparison, 11, true)).toBeUndefined()
+    expect(both(comparison, 1, true)).toBeDefined()
+  })
+
+  test('the last 150, where it got none of the last thirty', () => {
+    const comparison = new Comparison()
+    others(comparison, 1350)
+    both(comparison, 75, false)
+    others(comparison, 30)
+    expect(both(comparison, 8, true)).toBeUndefined()
+    expect(both(comparison, 1, true)).toBeDefined()
+  })
+})
+
 test('does not blame a release for few failures, or for failures within the budget', () => {
   const comparison = new Comparison()
   for (let count = 0; count < 100; count++)

@@ -83,7 +83,7 @@ describe('a checkpoint', () => {
       look(0, running(0), 0),
       look(60, running(50), 3),
       look(150, running(50), 10),
-      look(160, running(50), 22),
+      look(156, running(50), 22),
     ])
     expect(actions).toEqual([
       {
@@ -115,22 +115,86 @@ describe('a checkpoint', () => {
   })
 })
 
-test('a probe that hears from nobody at a checkpoint tells nothing of the new release', () => {
-  const silent = (seconds: number): [number, Omit<Seen, 'now'>] => [
+test('a probe that hears from fewer than twice as many as are required tells nothing of the new release', () => {
+  const heard = (seconds: number, ofNew: number, ofAll: number): [number, Omit<Seen, 'now'>] => [
     seconds,
-    { fleet: running(50), answers: { ofNew: 5, ofAll: 10 }, blame: undefined },
+    { fleet: running(50), answers: { ofNew, ofAll }, blame: undefined },
   ]
-  expect(follow(GOAL, [silent(60), silent(170), silent(300)])).toEqual([])
+  expect(follow(GOAL, [heard(60, 5, 10), heard(170, 5, 49), heard(300, 5, 49)])).toEqual([])
+  expect(follow(GOAL, [heard(60, 5, 10), heard(170, 5, 50)])).toHaveLength(1)
+  const unknown = look(60, running(50))
+  expect(follow(GOAL, [unknown, heard(170, 19, 40)])).toMatchObject([
+    { why: expect.stringContaining('answered 19 probe requests') },
+  ])
+  expect(follow(GOAL, [unknown, heard(170, 20, 40)])).toEqual([])
 })
 
-test('a rollback that AWS refused is asked for again, and what ships all the same is no success', () => {
+test('a rollback that AWS refused is asked for again every 30 s, and what ships all the same is no success', () => {
   const actions = follow(GOAL, [
-    look(10, running(0), 0, 'it fails'),
-    look(45, running(0), 0),
-    look(50, fleet('Successful', 100), 0),
+    look(0, running(0), 0, 'it fails'),
+    look(29, running(0), 0),
+    look(30, running(0), 0),
+    look(59, running(0), 0),
+    look(65, fleet('Successful', 100), 0),
   ])
   expect(actions.map(({ kind }) => kind)).toEqual(['roll back', 'roll back', 'end'])
   expect(actions.at(-1)).toMatchObject({ ending: { status: 'Successful', blame: 'it fails' } })
+})
+
+test('what AWS gives up ends with its reason, and a way back marks no release', () => {
+  const failed = fleet('RollbackFailed', 0)
+  Object.assign(failed.refresh ?? {}, { StatusReason: 'no capacity' })
+  const ending = { status: 'RollbackFailed', reason: 'no capacity', blame: undefined } as const
+  const end = { kind: 'end' as const, ending }
+  expect(follow(GOAL, [look(0, failed)])).toEqual([{ kind: 'mark' }, end])
+  expect(follow({ ...GOAL, isRollback: true }, [look(0, failed)])).toEqual([end])
+})
+
+test('what is not over when its time is up has timed out, and a refresh that AWS does not list yet is pending', () => {
+  const unlisted = { ...running(0), refresh: undefined }
+  const looks = [look(60, unlisted), look(120, unlisted)]
+  const goal = { ...GOAL, deadline: 120_000 }
+  expect(follow(goal, looks)).toEqual([])
+  const timedOut = { status: 'timed out', reason: 'not finished in the time allowed' } as const
+  expect(follow(goal, [...looks, look(121, unlisted)])).toEqual([{ kind: 'end', ending: timedOut }])
+  expect(follow(goal, [look(121, fleet('Cancelled', 0))])).toMatchObject([
+    { ending: { status: 'Cancelled' } },
+  ])
+})
+
+describe('without a refresh,', () => {
+  const alone: Goal = { ...GOAL, refreshId: undefined, isGuarded: false, checkpoints: undefined }
+  const members = (...all: Member[]): Fleet => ({ ...running(0), members: all, refresh: undefined })
+  const settled = { kind: 'end', ending: { status: 'Successful', reason: '' } } as const
+
+  test.each<[string, Fleet, Action[]]>([
+    [
+      'all that are desired are healthy and of the version',
+      members(member(2), member(2)),
+      [settled],
+    ],
+    ['there are more than desired', members(member(2), member(2), member(2)), [settled]],
+    [
+      'another is on standby',
+      members(member(2), member(2), { ...member(1), lifecycle: 'Standby' }),
+      [settled],
+    ],
+    ['one is missing', members(member(2)), []],
+    ['one has another version', members(member(2), member(2), member(1)), []],
+    ['one is not healthy', members(member(2), member(2), member(2, false)), []],
+    ['one only starts', members(member(2), member(2), { ...member(2), lifecycle: 'Pending' }), []],
+  ])('a fleet has arrived, or not, where %s', (_, seen, actions) => {
+    expect(follow(alone, [look(0, seen)])).toEqual(actions)
+  })
+
+  test('instances that do not become healthy in time are a failure', () => {
+    const starting = members(member(2), member(2, false))
+    expect(follow(alone, [look(0, starting), look(599, starting)])).toEqual([])
+    const reason = 'no new instance became healthy for 600 s'
+    expect(follow(alone, [look(0, starting), look(600, starting)])).toEqual([
+      { kind: 'end', ending: { status: 'Failed', reason } },
+    ])
+  })
 })
 
 test('blame turns a refresh round once, whatever is seen afterwards', () => {
@@ -138,7 +202,8 @@ test('blame turns a refresh round once, whatever is seen afterwards', () => {
     look(10, running(0), 0, 'it fails'),
     look(15, running(0), 0, 'it fails'),
     look(20, fleet('RollbackInProgress', 0), 0, 'it fails'),
-    look(25, fleet('RollbackSuccessful', 0), 0, 'it fails'),
+    look(50, fleet('RollbackInProgress', 0), 0, 'it fails'),
+    look(55, fleet('RollbackSuccessful', 0), 0, 'it fails'),
   ])
   expect(actions.map(({ kind }) => kind)).toEqual(['roll back', 'mark', 'end'])
 })
@@ -185,15 +250,36 @@ test('the outlook says what comes next, and when', () => {
       [90, running(50)],
     ]),
   ).toBe('goes on from 50 % in 1:30 unless it is found bad')
+  const at = (seconds: number): [number, Fleet] => [seconds, running(50)]
+  expect(outlook(GOAL, [at(60), at(180)])).toBe('goes on from 50 % in 0:00 unless it is found bad')
+  expect(outlook(GOAL, [at(60), at(181)])).toBeUndefined()
+  expect(outlook({ ...GOAL, gapMs: 60_000 }, [at(60), at(100), at(1000)])).toBe(
+    'goes on from 50 % in 1:20 unless it is found bad',
+  )
   expect(outlook({ ...GOAL, isGuarded: false }, [[0, struggling]])).toBeUndefined()
 })
 
 test('only instances that do not become healthy make a stall, and only what is guarded goes back', () => {
   const struggling = fleet('InProgress', 0, [member(1), member(2, false)])
-  const looks = [look(0, struggling), look(599, struggling), look(601, struggling)]
+  const looks = [look(0, struggling), look(599, struggling), look(600, struggling)]
+  expect(follow(GOAL, looks.slice(0, 2))).toEqual([])
   expect(follow(GOAL, looks)).toEqual([
     { kind: 'roll back', why: 'no new instance became healthy for 600 s' },
   ])
   expect(follow({ ...GOAL, isGuarded: false }, looks)).toEqual([])
   expect(follow(GOAL, [look(0, running(50)), look(601, running(50))])).toEqual([])
+  const none = fleet('InProgress', 0, [member(1)])
+  expect(follow(GOAL, [look(0, none), look(600, none)])).toMatchObject([{ kind: 'roll back' }])
+  const baking = fleet('Baking', 100, [member(2), member(2, false)])
+  expect(follow(GOAL, [look(0, baking), look(600, baking)])).toEqual([])
+})
+
+test('each new instance that becomes healthy gives the next one as much time', () => {
+  const starting = fleet('InProgress', 0, [member(2, false), member(2, false)])
+  const half = fleet('InProgress', 50, [member(2), member(2, false)])
+  const looks = [look(0, starting), look(500, half), look(600, starting), look(1000, half)]
+  expect(follow({ ...GOAL, checkpoints: undefined }, [...looks, look(1099, half)])).toEqual([])
+  expect(follow({ ...GOAL, checkpoints: undefined }, [...looks, look(1100, half)])).toMatchObject([
+    { kind: 'roll back' },
+  ])
 })

@@ -45,7 +45,11 @@ describe('the direction of a group', () => {
       of(2, [1, 2], refresh('InProgress', 1), refresh('Successful', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
     ],
-    ['cancelled halfway', of(1, [1, 2], refresh('Cancelled', 2)), { kind: 'stopped', back: 1 }],
+    [
+      'cancelled halfway',
+      of(1, [1, 2], refresh('Cancelled', 2)),
+      { kind: 'stopped', left: 2, back: 1 },
+    ],
     ['failed halfway', of(1, [2, 1], refresh('Failed', 2)), { kind: 'stopped', back: 1 }],
     [
       'a rollback that failed',
@@ -55,7 +59,7 @@ describe('the direction of a group', () => {
     [
       'going back, cancelled halfway',
       of(2, [2, 1], refresh('Cancelled', 1), refresh('Successful', 2)),
-      { kind: 'stopped', back: 1 },
+      { kind: 'stopped', left: 2, back: 1 },
     ],
     [
       'cancelled before anything was replaced',
@@ -83,11 +87,26 @@ describe('the direction of a group', () => {
       { kind: 'settled', undone: 2 },
     ],
     [
+      'after going back to the saved version, cancelled when every instance had it',
+      of(1, [1, 1], refresh('Cancelled', 1), { ...refresh('Cancelled', 2), wasTurnedRound: true }),
+      { kind: 'settled', undone: 2 },
+    ],
+    [
       'going back to the saved version',
       of(1, [1, 2], refresh('InProgress', 1), refresh('Cancelled', 2)),
       { kind: 'back', from: 2, to: 1, turnedRound: false },
     ],
     ['an instance of an unknown version', of(2, [2, 1]), { kind: 'stopped', back: 2 }],
+    [
+      'after a release, with a straggler of the one before',
+      of(2, [2, 1], refresh('Successful', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
+    [
+      'after a second try that shipped, of what AWS knows nothing before',
+      of(2, [2, 2], refresh('Successful', 2), refresh('Cancelled', 2)),
+      { kind: 'settled', undone: undefined },
+    ],
   ] as const)('%s', (_, direction, expected) => {
     expect(direction).toMatchObject(expected)
   })
@@ -102,6 +121,13 @@ describe('a refresh to the saved version, or to none,', () => {
   ])('%s is no change that goes forward or back', (_, running) => {
     const history = { saved: 2, present: [2, 2], refreshes: [running, shipped], recorded: 1 }
     expect(directionOf(history)).toMatchObject({ kind: 'recycling', refreshId: running.id })
+  })
+
+  test('condemns nobody when a later release is left for an older one', () => {
+    const recycled = { ...refresh('Successful', 2), desired: undefined }
+    const refreshes = [refresh('Successful', 1), refresh('Successful', 3), recycled, shipped]
+    const history = { saved: 1, present: [1], refreshes, recorded: 3 }
+    expect(rolledBackOf(history, launchedBy, [])).toEqual([release(3)])
   })
 
   test('that was rolled back, longer ago than the change before it is remembered, condemns nobody', () => {
@@ -224,6 +250,11 @@ describe('releases that were rolled back', () => {
       of(history(2, refresh('Successful', 2), refresh('RollbackSuccessful', 2)), 'release 2'),
       [],
     ],
+    [
+      'again, after another',
+      of(history(1, refresh('RollbackSuccessful', 2)), 'release 2', 'release 3'),
+      ['release 3', 'release 2'],
+    ],
     ['longer ago than AWS remembers', of(history(1), 'release 9'), ['release 9']],
     [
       'and a try since that was cancelled',
@@ -239,12 +270,17 @@ describe('releases that were rolled back', () => {
 
 test('the versions before are those that were shipped or recorded, the last first', () => {
   const refreshes = [
-    refresh('Failed', 5),
-    refresh('Successful', 4),
-    refresh('Cancelled', 3),
+    refresh('Failed', 6),
+    refresh('Successful', 5),
+    refresh('Cancelled', 4),
+    refresh('Successful', 3),
     refresh('Successful', 2),
   ]
-  expect(versionsBefore({ saved: 4, present: [4], refreshes, recorded: 1 })).toEqual([2, 1])
+  const before = (recorded: number | undefined) =>
+    versionsBefore({ saved: 5, present: [5], refreshes, recorded })
+  expect(before(1)).toEqual([3, 2, 1])
+  expect(before(5)).toEqual([3, 2])
+  expect(before(undefined)).toEqual([3, 2])
 })
 
 describe('whatever was done to a group before', () => {

@@ -63,6 +63,51 @@ describe('the latency of a new release, compared after every answer,', () => {
     },
   )
 
+  describe('by pairs of answers to one request, one of each release,', () => {
+    function pairs(comparison: LatencyComparison, count: number, former: number, fresh: number) {
+      for (let each = 0; each < count; each++) {
+        comparison.add({ isNew: false, request: 'GET /hc', ms: former, isSpread: true })
+        comparison.add({ isNew: true, request: 'GET /hc', ms: fresh, isSpread: true })
+      }
+      return comparison.blame()
+    }
+
+    test('blames after 23 that are slower, when a hundred answers have warmed it up', () => {
+      const comparison = new LatencyComparison()
+      comparison.newInstances = 1
+      expect(pairs(comparison, 122, 20, 30)).toBeUndefined()
+      expect(pairs(comparison, 1, 20, 30)).toContain('in 23 of 23 pairs')
+    })
+
+    test('needs more of them for each that is not', () => {
+      const comparison = new LatencyComparison()
+      pairs(comparison, 101, 20, 20)
+      expect(pairs(comparison, 24, 20, 30)).toBeUndefined()
+      expect(pairs(comparison, 1, 20, 30)).toContain('in 25 of 26 pairs')
+    })
+
+    test('warms up again for as many instances as there are when another one comes', () => {
+      const comparison = new LatencyComparison()
+      pairs(comparison, 50, 20, 30)
+      for (const count of [2, 2, 1]) {
+        comparison.newInstances = count
+        pairs(comparison, 10, 20, 30)
+      }
+      expect(pairs(comparison, 192, 20, 30)).toBeUndefined()
+      expect(pairs(comparison, 1, 20, 30)).toContain('in 23 of 23 pairs')
+    })
+
+    test.each([
+      [30, 33],
+      [5, 6],
+    ])(
+      'does not call slower what takes no more than a tenth, and a millisecond, longer: %d and %d ms',
+      (former, fresh) => {
+        expect(pairs(new LatencyComparison(), 1000, former, fresh)).toBeUndefined()
+      },
+    )
+  })
+
   test('ignores an extra millisecond, and the first answers of an instance', () => {
     const comparison = new LatencyComparison()
     const both = (old: number, fresh: number): void => {

@@ -34,6 +34,10 @@ test('with enough of users, checkpoints last a minute, and the alarms still see 
   )
 })
 
+test('whoever looks each second sees a bad release within a minute, too', () => {
+  expect(pausesOf(3, 100, { trafficSeconds: 1 }).pauses.delayMs).toBe(60_000)
+})
+
 test('the alarms watch no shorter than they would have', () => {
   expect(
     pausesFor(fleet(3), { ...slow(3), watchSeconds: 300 }, 100, SETTINGS).pauses.watchSeconds,
@@ -85,10 +89,10 @@ test('a rollout without checkpoints stays without', () => {
 })
 
 test('rollout.md says from how many requests a second on users decide', async () => {
-  const fewest = (desired: number): number => {
-    for (let perSecond = 1; ; perSecond++)
-      if (pausesOf(desired, perSecond).pauses.delayMs === 60_000) return perSecond
-  }
+  const fewest = (desired: number): number =>
+    Array.from({ length: 100 }, (_, perSecond) => perSecond).findIndex(
+      (perSecond) => pausesOf(desired, perSecond).pauses.delayMs === 60_000,
+    )
   const text = await Bun.file(join(root, 'scripts/docs/rollout.md')).text()
   const [, ...said] =
     /send (\d+) requests a second or more \(two instances (\d+), ten (\d+)\)/.exec(text) ?? []

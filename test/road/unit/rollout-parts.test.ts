@@ -110,6 +110,45 @@ describe('the verdict', () => {
   ] as const)('of %s with %j is %s', (status, options, expected) => {
     expect<string>(verdict(status, options)).toBe(expected)
   })
+
+  test('of a way back counts only the requests that failed after it', () => {
+    const { phases } = figures(0)
+    const judge = (after: number) =>
+      verdictOf(
+        { status: 'Successful', reason: '' },
+        good,
+        { ...figures(5), phases: { ...phases, after: { ...phases.after, failed: after } } },
+        0,
+        true,
+      )
+    expect(judge(0)).toEqual({ verdict: 'shipped', reason: '' })
+    expect(judge(1)).toEqual({
+      verdict: 'failed',
+      reason: 'every instance serves the release, but 1 of 100 requests failed (budget 0)',
+    })
+  })
+
+  test.each<[Ending, Observation | undefined, object]>([
+    [{ status: 'Failed', reason: 'no capacity' }, good, { reason: 'no capacity' }],
+    [{ status: 'Failed', reason: '' }, good, { reason: 'Failed' }],
+    [
+      { status: 'Successful', reason: '', blame: 'it is slow' },
+      good,
+      { verdict: 'failed', reason: 'AWS reports success, but it is slow' },
+    ],
+    [
+      { status: 'Successful', reason: '' },
+      { ...good, ok: false, problem: 'one is missing' },
+      { reason: 'AWS reports success, but one is missing' },
+    ],
+    [
+      { status: 'Successful', reason: '' },
+      undefined,
+      { verdict: 'shipped', reason: 'according to AWS only: nothing was observed' },
+    ],
+  ])('gives its reason: %j', (ending, observed, expected) => {
+    expect(verdictOf(ending, observed, undefined, 0, false)).toMatchObject(expected)
+  })
 })
 
 describe('the likely cause', () => {
