@@ -14,7 +14,8 @@ interface Proven {
   files: string[]
   /** Test files, of which those that import the file are run. */
   fast: string[]
-  /** For what survives these, in the order of the time they take. */
+  /** For what survives these, in the order of the time they take: more of such test files, and commands. */
+  slower?: string[]
   slow: Proof[]
 }
 
@@ -54,11 +55,9 @@ const SERVICE = [
 export const PROVEN: Proven[] = [
   {
     files: ['src/store/*.ts'],
-    fast: [...SERVICE, 'test/service/store/cluster-route.test.ts'],
-    slow: [
-      { name: 'store', command: bunTest('test/service/store') },
-      binary('outage', 'durability'),
-    ],
+    fast: [...SERVICE, 'test/service/store/{cluster-route,sqlite}.test.ts'],
+    slower: ['test/service/store/*.test.ts'],
+    slow: [binary('outage', 'durability')],
   },
   {
     files: ['src/**/*.ts'],
@@ -90,23 +89,27 @@ export const PROVEN: Proven[] = [
 const provenOf = (path: string): Proven | undefined =>
   PROVEN.find(({ files }) => files.some((pattern) => new Bun.Glob(pattern).match(path)))
 
-/** The proofs of a file, in the order of the time they take: its unit tests, the nearest first, the types, and what is slow. */
+/** The proofs of a file, in the order of the time they take: its unit tests, the types, and what is slow. */
 export function proofsOf(path: string, slow: boolean): Proof[] {
   const proven = provenOf(path)
   if (!proven) throw new Error(`nothing proves ${path}`)
-  const tests = proven.fast
-    .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
-    .flatMap((test) => {
-      const steps = importedBy(test).get(path)
-      return steps === undefined ? [] : [{ test, steps }]
-    })
-    .sort((one, other) => one.steps - other.steps || (one.test < other.test ? -1 : 1))
-  const unit = { name: 'unit tests', command: bunTest(...tests.map(({ test }) => test)) }
   return [
-    ...(tests.length > 0 ? [unit] : []),
+    ...testsOf(path, 'unit tests', proven.fast),
     types(path.startsWith('src/') ? 'test/lab/mutants' : '.'),
-    ...(slow ? proven.slow : []),
+    ...(slow ? [...testsOf(path, 'more tests', proven.slower ?? []), ...proven.slow] : []),
   ]
+}
+
+/** The test files that import `path`, the nearest first, as one proof, if there are any. */
+function testsOf(path: string, name: string, patterns: string[]): Proof[] {
+  const files = patterns
+    .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync(root)])
+    .flatMap((file) => {
+      const steps = importedBy(file).get(path)
+      return steps === undefined ? [] : [{ file, steps }]
+    })
+    .sort((one, other) => one.steps - other.steps || (one.file < other.file ? -1 : 1))
+  return files.length > 0 ? [{ name, command: bunTest(...files.map(({ file }) => file)) }] : []
 }
 
 const transpiler = new Bun.Transpiler({ loader: 'ts' })
