@@ -1,6 +1,13 @@
-import { Database } from 'bun:sqlite'
-import { afterAll, expect, test } from 'bun:test'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { Database, SQLiteError } from 'bun:sqlite'
+import { afterAll, expect, spyOn, test } from 'bun:test'
+import {
+  copyFileSync,
+  existsSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { name } from '../../../package.json'
 import { TABLE } from '../../../src/domain/terms.ts'
@@ -28,15 +35,21 @@ test('several processes may have the file open', async () => {
   expect(await two.get(keyOf('Ada'))).toBe('value')
   expect(existsSync(`${file}-wal`)).toBe(true)
   await Promise.all([one.close(), two.close()])
+  // SQLite removes it with the last connection.
+  expect(existsSync(`${file}-wal`)).toBe(false)
 })
 
 test('a write is synced before it returns, and no other user may read the file', () => {
-  const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+  const folder = join(stack.use(temporaryFolder()).path, 'state')
+  const file = join(folder, `${name}.db`)
   const db = openDatabase(file)
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
   const pragma = (name: string) => Object.values(db.query(`PRAGMA ${name}`).get() as object)[0]
   const FULL = 2
   expect(pragma('synchronous')).toBe(FULL)
   expect(pragma('journal_mode')).toBe('wal')
+  // With the answer itself, less than the second that callers are promised.
+  expect(pragma('busy_timeout') as number).toBeLessThanOrEqual(500)
   for (const name of [file, `${file}-wal`]) expect(statSync(name).mode & 0o777).toBe(0o600)
   db.close()
 })
@@ -74,6 +87,7 @@ test('while another process holds the lock, it opens and is not ready, writes th
     const { reason } = outcome as PromiseRejectedResult
     expect(reason).toBeInstanceOf(StoreUnavailable)
     expect(reason.message).toBe('SQLite: database is locked')
+    expect(reason.cause).toBeInstanceOf(SQLiteError)
   }
   other.run('COMMIT')
   expect(await store.get('key')).toBeNull()
@@ -123,3 +137,95 @@ test('a file with another schema version is refused by name', () => {
     `the store ${file}: its schema has version 2; this release reads 1`,
   )
 })
+
+test('while another process switches a new file to a write-ahead log, it is opened later, but not much', () => {
+  const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+  const other = new Database(file)
+  other.run('CREATE TABLE other (a)')
+  other.run('BEGIN EXCLUSIVE')
+  let now = 0
+  using _now = spyOn(performance, 'now').mockImplementation(() => now)
+  using sleep = spyOn(Bun, 'sleepSync').mockImplementation(() => {
+    now += 300
+  })
+  expect(() => openDatabase(file)).toThrow(`the store ${file}: database is locked`)
+  expect(sleep).toHaveBeenCalledTimes(2)
+  sleep.mockImplementation(() => void other.run('COMMIT'))
+  openDatabase(file).close()
+  other.close()
+})
+
+test('a ping is a write, of which nothing is left', async () => {
+  const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+  const store = openSqlite(file)
+  const before = statSync(`${file}-wal`).size
+  await store.ping()
+  expect(statSync(`${file}-wal`).size).toBeGreaterThan(before)
+  using db = new Database(file)
+  expect(db.query(`SELECT * FROM ${TABLE}`).all()).toEqual([])
+  await store.close()
+})
+
+test('all that begins with a prefix comes a thousand at a time, between which others have their turn', async () => {
+  const store = openSqlite(join(stack.use(temporaryFolder()).path, `${name}.db`))
+  const keys = Array.from({ length: 2500 }, (_, index) => `b:${String(index).padStart(4, '0')}`)
+  await Promise.all(['a:', ...keys, 'c:'].map((key) => store.set(key, `of ${key}`)))
+  const found: string[][] = []
+  let turns = 0
+  const turn = () => {
+    turns++
+    if (found.length < 3) setImmediate(turn)
+  }
+  turn()
+  for await (const { entries, position } of store.pages('b:')) {
+    found.push(entries.map(([key]) => key))
+    expect(entries.at(-1)).toEqual([position, `of ${position}`])
+  }
+  expect(found.map(({ length }) => length)).toEqual([1000, 1000, 500])
+  expect(found.flat()).toEqual(keys)
+  expect(turns).toBeGreaterThanOrEqual(3)
+  const rest = (await store.pages('b:', 'b:2498').next()).value?.entries
+  expect(rest).toEqual([['b:2499', 'of b:2499']])
+  expect(store.pages('b:', 'b:none').next()).rejects.toThrow('no position b:none')
+  await store.close()
+})
+
+test.each([
+  ['database', '', 'removed'],
+  ['database', '', 'replaced'],
+  ['database', '', 'cut to what it was when it was opened'],
+  ['write-ahead log', '-wal', 'removed'],
+  ['index of the write-ahead log', '-shm', 'replaced'],
+])(
+  'when the %s (%s) is %s, it says so within 100 ms, until it is put back',
+  async (_, suffix, what) => {
+    const file = join(stack.use(temporaryFolder()).path, `${name}.db`)
+    let now = 0
+    using _now = spyOn(performance, 'now').mockImplementation(() => now)
+    const store = openSqlite(file)
+    const opened = statSync(file).size
+    await store.set('key', 'x'.repeat(100_000))
+    using db = new Database(file)
+    // The log gets smaller, which is no loss, and the file larger.
+    db.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    now = 101
+    await store.set('key', 'value')
+    const [lost, isCut] = [file + suffix, what.startsWith('cut')]
+    const move = isCut ? copyFileSync : renameSync
+    move(lost, `${lost}.aside`)
+    if (what === 'replaced') writeFileSync(lost, '')
+    if (isCut) truncateSync(lost, opened)
+    now = 201
+    await store.get('other')
+    const refused = `SQLite: ${file} was removed, replaced or cut since it was opened: put it back, or restart`
+    now = 202
+    for (const verb of [store.get('key'), store.set('key', ''), store.delete('key'), store.ping()])
+      await expect(verb).rejects.toThrow(new StoreUnavailable(refused))
+    move(`${lost}.aside`, lost)
+    now = 302
+    await expect(store.get('key')).rejects.toThrow(refused)
+    now = 303
+    expect(await store.get('key')).toBe('value')
+    await store.close()
+  },
+)
