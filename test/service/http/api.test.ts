@@ -3,7 +3,7 @@ import { name } from '../../../package.json'
 import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
 import { EXAMPLE } from '../../../src/domain/terms.ts'
-import { UnreadableRecord } from '../../../src/store/key-value.ts'
+import { StoreUnavailable, UnreadableRecord } from '../../../src/store/key-value.ts'
 import { createMemoryStore } from '../../../src/store/memory.ts'
 import { expectProblem, memoryLog, put, testApp } from '../../lab/support/app.ts'
 
@@ -12,6 +12,8 @@ describe('a body', () => {
     const app = testApp()
     await expectProblem(await app.request(EXAMPLE.path, put('{')), 400, 'malformed-json')
     await expectProblem(await app.request(EXAMPLE.path, put('')), 400, 'malformed-json')
+    const { body: _, ...none } = put('')
+    await expectProblem(await app.request(EXAMPLE.path, none), 400, 'malformed-json')
     await expectProblem(
       await app.request(EXAMPLE.path, put(EXAMPLE.body, { 'Content-Type': 'text/plain' })),
       415,
@@ -107,7 +109,9 @@ describe('/hc and /version', () => {
   })
 
   test('/version identifies the release and the instance', async () => {
-    expect(await (await testApp().request('/version')).json()).toEqual({
+    const response = await testApp().request('/version')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.json()).toEqual({
       version: 'release',
       commit: 'commit',
       builtAt: '2026-01-02T03:04:05Z',
@@ -143,7 +147,10 @@ describe('tokens', () => {
     ['another scheme', { Authorization: `Basic ${btoa('a:b')}` }],
   ])('%s gets a 401 with a challenge', async (_, headers) => {
     const response = await app.request(EXAMPLE.path, { headers: headers as Record<string, string> })
-    expect(response.headers.get('www-authenticate')).toStartWith(`Bearer realm="${name}"`)
+    const isUnknown = _.startsWith('an unknown')
+    expect(response.headers.get('www-authenticate')).toBe(
+      `Bearer realm="${name}"${isUnknown ? ', error="invalid_token"' : ''}`,
+    )
     await expectProblem(response, 401, 'unauthorized')
   })
 
@@ -181,6 +188,35 @@ describe('the log', () => {
     ])
   })
 
+  test('has the label of the token, no route where there is none, and no bytes where there is no body', async () => {
+    const log = memoryLog()
+    const { token, entry } = createToken('write', 'ci')
+    const app = testApp({ log, tokens: parseTokenHashes(entry) })
+    await app.request(EXAMPLE.path, put(EXAMPLE.body, { Authorization: `Bearer ${token}` }))
+    await app.request('/', { method: 'HEAD' })
+    await app.request('/nope', { method: 'HEAD' })
+    expect(log.lines).toMatchObject([
+      { route: EXAMPLE.route, token: 'ci', status: 204, bytes: 0 },
+      { route: '/', token: undefined, status: 200, bytes: 0 },
+      { route: 'none', status: 404, bytes: 0 },
+    ])
+  })
+
+  test('has why the store is not available, which the response asks to try again', async () => {
+    const log = memoryLog()
+    const get = async () => {
+      throw new StoreUnavailable('it is down')
+    }
+    const app = testApp({ log, records: { ...createMemoryStore(), get } })
+    const response = await app.request(EXAMPLE.path)
+    const { instance: requestId } = await expectProblem(response, 503, 'store-unavailable')
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(log.lines).toMatchObject([
+      { event: 'store-unavailable', requestId, reason: 'it is down' },
+      { event: 'request', status: 503 },
+    ])
+  })
+
   test('has health checks that fail, but at info none that succeeds', async () => {
     const log = memoryLog()
     await testApp({ log }).request('/hc')
@@ -207,6 +243,7 @@ describe('the log', () => {
     const response = await testApp({ log, records }).request(EXAMPLE.path)
     const problem = await expectProblem(response, 500, 'internal-error')
     expect(JSON.stringify(problem)).not.toContain(`${name}:v1`)
+    expect(log.lines).toMatchObject([{ event: 'internal-error' }, { event: 'request' }])
     const { err, requestId } = log.lines[0] as unknown as { err: Error; requestId: unknown }
     expect(err.message).toContain(`${name}:v1:key`)
     expect(requestId).toBe(problem.instance)
