@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
@@ -86,6 +86,57 @@ describe('every path', () => {
       expect(response.status).toBe(200)
       expect(await response.text()).toBe('')
     }
+  })
+})
+
+describe('the pages', () => {
+  const html = 'text/html; charset=utf-8'
+  const types: Record<string, string> = {
+    css: 'text/css; charset=utf-8',
+    js: 'text/javascript; charset=utf-8',
+    svg: 'image/svg+xml; charset=utf-8',
+  }
+
+  test('have all that they refer to, each of its type, and no browser does more with it than they need', async () => {
+    const app = testApp()
+    const pages = await Promise.all(
+      ['/', '/docs'].map(async (path) => (await app.request(path)).text()),
+    )
+    const assets = [...pages.join().matchAll(/"(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)
+    const expected = [
+      ...['/', '/docs'].map((path) => [path, html] as const),
+      ...assets.map((path) => [path, types[path.split('.').at(-1) ?? '']] as const),
+      ['/openapi.json', 'application/json'] as const,
+    ]
+    expect(new Set(assets).size).toBe(7)
+    for (const [path, type] of expected) {
+      const { status, headers } = await app.request(path)
+      expect([path, status, headers.get('content-type')]).toEqual([path, 200, type ?? ''])
+      expect(headers.get('etag')).toMatch(/^"[0-9a-f]{32}"$/)
+      expect(headers.get('content-security-policy')).toStartWith(
+        "default-src 'none'; script-src 'self';",
+      )
+      expect(headers.get('permissions-policy')).toStartWith('camera=()')
+      expect(headers.toJSON()).toMatchObject({
+        'cache-control': 'no-cache',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'referrer-policy': 'no-referrer',
+        'x-frame-options': 'DENY',
+      })
+    }
+  })
+
+  test('are compressed once, when they are first asked for', async () => {
+    using gzip = spyOn(Bun, 'gzipSync')
+    const app = testApp()
+    for (const path of ['/', '/', '/openapi.json', '/openapi.json']) await app.request(path)
+    expect(gzip).toHaveBeenCalledTimes(2)
+  })
+
+  test('/docs/ is moved to /docs', async () => {
+    const { status, headers } = await testApp().request('/docs/')
+    expect([status, headers.get('location')]).toEqual([308, '/docs'])
   })
 })
 

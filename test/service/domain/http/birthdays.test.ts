@@ -227,10 +227,10 @@ test('each error is answered as the example in the OpenAPI document says', async
 
 test('the OpenAPI document says what a user name and a date are, and how to send them', async () => {
   const { paths, components } = (await (await testApp().request('/openapi.json')).json()) as {
-    paths: Record<string, { parameters: object[] } & Record<string, { operationId: string }>>
+    paths: Record<string, Record<string, { operationId: string }>>
     components: { schemas: Record<string, { properties: object; examples?: object[] }> }
   }
-  const { parameters, ...operations } = paths['/hello/{username}'] ?? {}
+  const { parameters, ...operations } = paths['/hello/{username}'] as (typeof paths)[string]
   const schema = { type: 'string', description: expect.stringContaining('1 to 64 letters') }
   expect(parameters).toMatchObject([
     { name: 'username', in: 'path', required: true, example: 'Ada', schema },
