@@ -7,8 +7,8 @@ export const EXECUTABLE_TZDATA = '2026a'
 /** Such as 2026b. */
 const RELEASE = /^# version (\d{4}[a-z]+)/
 
-/** What zic writes, to its last byte: for anything else libc would take UTC, and not say so. */
-const WHOLE = /^TZif.*\n$/s
+/** What zic writes, to its last line, which is text: for anything else libc would take UTC, and not say so. */
+const WHOLE = /^TZif.*\n[ -~]*\n$/s
 
 /** A time zone by the newest rules at hand: governments change them at a few weeks' notice. */
 export interface TimeZone {

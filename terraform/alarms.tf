@@ -5,7 +5,7 @@ locals {
   # What the targets answer. Missing data is fine: a quiet night must not fail a rollout.
   target_alarms = {
     target-5xx = {
-      description = "The service returns 5xx: check its journal and the store"
+      description = "The service returns 5xx, mostly since its store does not answer"
       metric      = "HTTPCode_Target_5XX_Count"
       statistic   = "Sum"
       threshold   = 5
@@ -34,7 +34,7 @@ resource "aws_cloudwatch_metric_alarm" "rollout" {
   for_each = local.target_alarms
 
   alarm_name                            = "${local.name}-${each.key}"
-  alarm_description                     = each.value.description
+  alarm_description                     = "${each.value.description}: scripts/RUNBOOK.md#${each.key}"
   namespace                             = "AWS/ApplicationELB"
   metric_name                           = each.value.metric
   statistic                             = startswith(each.value.statistic, "p") ? null : each.value.statistic
@@ -58,7 +58,7 @@ resource "aws_cloudwatch_metric_alarm" "rollout" {
 # Not HTTPCode_ELB_5XX_Count, which has the 501 and 505 that a caller can provoke, too.
 resource "aws_cloudwatch_metric_alarm" "balancer" {
   alarm_name          = "${local.name}-elb-5xx"
-  alarm_description   = "The load balancer itself returns 502, 503 or 504: it could not reach an instance, or an instance closed the connection"
+  alarm_description   = "The load balancer itself returns 502, 503 or 504: it could not reach an instance, or an instance closed the connection: scripts/RUNBOOK.md#elb-5xx"
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 5
   evaluation_periods  = 2
@@ -97,7 +97,7 @@ resource "aws_cloudwatch_metric_alarm" "credits" {
   count = startswith(var.instance_type, "t") ? 1 : 0
 
   alarm_name          = "${local.name}-cpu-credits"
-  alarm_description   = "The instances have needed more CPU than their price includes for three hours: a larger or another type would be cheaper"
+  alarm_description   = "The instances have needed more CPU than their price includes for three hours: a larger or another type would be cheaper: scripts/RUNBOOK.md#cpu-credits"
   namespace           = "AWS/EC2"
   metric_name         = "CPUSurplusCreditsCharged"
   dimensions          = { AutoScalingGroupName = aws_autoscaling_group.main.name }
@@ -116,7 +116,7 @@ resource "aws_cloudwatch_metric_alarm" "store_memory" {
   for_each = local.store_nodes
 
   alarm_name          = "${local.name}-store-memory-${trimprefix(each.key, "${local.name}-")}"
-  alarm_description   = "The store is filling up: add shards (store_shards) or use larger nodes (store_node_type); or a node is missing"
+  alarm_description   = "The store is filling up, or a node is missing: scripts/RUNBOOK.md#store-memory"
   namespace           = local.store_namespace
   metric_name         = "DatabaseMemoryUsagePercentage"
   dimensions          = local.store_dimensions[each.key]
@@ -136,7 +136,7 @@ resource "aws_cloudwatch_metric_alarm" "store_replication" {
   for_each = local.store_nodes
 
   alarm_name          = "${local.name}-store-replication-${trimprefix(each.key, "${local.name}-")}"
-  alarm_description   = "A replica is more than ten seconds behind: a failover now would be slow, or lose writes with ElastiCache"
+  alarm_description   = "A replica is more than ten seconds behind: a failover now would be slow, or lose writes with ElastiCache: scripts/RUNBOOK.md#store-replication"
   namespace           = local.store_namespace
   metric_name         = "ReplicationLag"
   dimensions          = local.store_dimensions[each.key]
@@ -179,6 +179,6 @@ resource "aws_cloudwatch_event_target" "refreshes" {
     }
 
     # Not jsonencode, which would escape the angle brackets.
-    input_template = "\"<what>: <group>, refresh <refresh>. To see more: scripts/rollout status --group <group> --region <region>\""
+    input_template = "\"<what>: <group>, refresh <refresh>. To see more: scripts/rollout status --group <group> --region <region>. What to do: scripts/RUNBOOK.md\""
   }
 }

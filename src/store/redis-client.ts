@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import { Cluster, Redis, ReplyError } from 'ioredis'
 import { name } from '../../package.json'
 import type { RedisConfig } from '../config/config.ts'
@@ -16,6 +17,11 @@ import { clusterRoute } from './cluster-route.ts'
 import { inWords, withoutArguments } from './in-words.ts'
 import { scanKeys } from './redis-keys.ts'
 import { replicatedWrites } from './replicated-writes.ts'
+
+// Bun has no such property, and ioredis takes that for a subscriber: every command would be traced, for nobody.
+Object.defineProperty(Object.getPrototypeOf(tracingChannel(name)), 'hasSubscribers', {
+  value: false,
+})
 
 /** What the store needs from Redis. Every promise settles within the command timeout, or 850 ms in a cluster, if longer. */
 export interface RedisClient {

@@ -1,9 +1,11 @@
 import { EXIT, Stop, usageError } from './errors.ts'
 import { fileProblem } from './files.ts'
-import { printable, wrapped } from './format.ts'
+import { columnsOf, pairs, printable, wrapped } from './format.ts'
 import { git } from './git.ts'
 import { suggestion } from './nearest.ts'
-import { HELP_COLUMNS, type OptionTable, optionLines, readOptions, type Values } from './options.ts'
+import { type OptionTable, optionLines, readOptions, type Values } from './options.ts'
+
+const HELP_COLUMNS = 118
 
 /** A command, run as scripts/NAME. */
 export interface Command<T extends OptionTable> {
@@ -35,8 +37,8 @@ export interface Call<T extends OptionTable> {
   passedOn: string[]
 }
 
-/** The help of a command, or of one of its verbs alone. */
-export function helpOf(command: Command<OptionTable>, verb?: string): string {
+/** The help of a command, or of one of its verbs alone, at most `columns` wide where it is not a table. */
+function helpOf(command: Command<OptionTable>, verb: string | undefined, columns: number): string {
   const { synopsis, verbs = {}, options, notes, examples } = command
   const own = Object.entries(options).filter(
     ([, each]) => !verb || (each.verbs?.includes(verb) ?? true),
@@ -46,28 +48,26 @@ export function helpOf(command: Command<OptionTable>, verb?: string): string {
   const forms = usage.split('\n').filter(named)
   const rows = Object.entries(verbs).map(([each, help]) => [`  ${each}`, help])
   const lines = [
-    `usage: ${forms.map((line) => line.replace(/^(usage:)? +/, '')).join('\n       ')}`,
-    verb ? verbs[verb] : about.join('\n\n'),
-    verb || rows.length === 0 ? '' : columns(rows),
-    optionLines(Object.fromEntries(own)).join('\n'),
-    columns(
+    `usage: ${forms.map((line) => wrapped(line.replace('usage:', ''), columns - 11).join('\n           ')).join('\n       ')}`,
+    verb ? verbs[verb] : reflowed(about.join('\n\n'), columns),
+    verb ? '' : pairs(rows, columns).join('\n'),
+    optionLines(Object.fromEntries(own), columns).join('\n'),
+    pairs(
       examples.filter(([line]) => named(line)).map(([line, help]) => [`  scripts/${line}`, help]),
-    ),
-    notes.trim(),
+      columns,
+    ).join('\n'),
+    reflowed(notes, columns),
   ]
   return lines.filter(Boolean).join('\n\n')
 }
 
-/** Pairs in two columns, the second of which is wrapped. */
-function columns(rows: string[][]): string {
-  const width = Math.max(0, ...rows.map(([left = '']) => left.length)) + 2
-  return rows
-    .flatMap(([left = '', right = '']) => {
-      const [first = '', ...more] = wrapped(right, HELP_COLUMNS - width)
-      return [left.padEnd(width) + first, ...more.map((line) => ' '.repeat(width) + line)]
-    })
-    .join('\n')
-}
+/** Paragraphs, of which those that are tables stay as they are. */
+const reflowed = (text: string, columns: number): string =>
+  text
+    .trim()
+    .split('\n\n')
+    .map((each) => (/^ {2}\S/m.test(each) ? each : wrapped(each, columns).join('\n')))
+    .join('\n\n')
 
 /** The verb that the first word names. Throws a usage error for none, or one that does not exist. */
 export function readVerb<V extends string>(verbs: Record<V, unknown>, word: string | undefined): V {
@@ -117,7 +117,7 @@ export async function runCommand<T extends OptionTable>(
   try {
     if (own.includes('--help') || own.includes('-h')) {
       const verb = own.find((word) => Object.hasOwn(command.verbs ?? {}, word))
-      console.log(helpOf(command, verb))
+      console.log(helpOf(command, verb, Math.min(HELP_COLUMNS, columnsOf(process.stdout))))
       process.exit(EXIT.ok)
     }
     if (own.includes('--version')) {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { usageError } from './errors.ts'
-import { wrapped } from './format.ts'
+import { pairs } from './format.ts'
 import { suggestion } from './nearest.ts'
 
 /** One option of a command: how it is parsed, its default and its help. */
@@ -221,27 +221,20 @@ function parseWords(
 const camelCase = (name: string): string =>
   name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
-export const HELP_COLUMNS = 118
-
-/** The options as lines of a help text. */
-export function optionLines(table: OptionTable): string[] {
+/** The options as lines of a help text, below their headings. */
+export function optionLines(table: OptionTable, columns: number): string[] {
+  const headings = Object.values(table).map(({ heading }) => heading)
   const rows = Object.entries(table).map(([name, option]) => {
-    const { placeholder, short, heading, fallback, shownFallback, formerly } = option
+    const { placeholder, short, fallback, shownFallback, formerly } = option
     const help = option.help + (formerly ? `; --${formerly} is its former name` : '')
     const shown = shownFallback ?? (typeof fallback === 'boolean' ? '' : (fallback ?? ''))
-    return {
-      heading,
-      form: `${short ? `-${short}, ` : ''}--${name}${placeholder ? ` ${placeholder}` : ''}`,
-      text: shown === '' ? help : `${help} (${shown})`,
-    }
-  })
-  const width = Math.max(...rows.map(({ form }) => form.length)) + 4
-  return rows.flatMap(({ heading, form, text }, index) => {
-    const [first = '', ...more] = wrapped(text, HELP_COLUMNS - width)
     return [
-      ...(heading ? [...(index > 0 ? [''] : []), heading] : []),
-      `  ${form.padEnd(width - 2)}${first}`,
-      ...more.map((line) => ' '.repeat(width) + line),
+      `  ${short ? `-${short}, ` : ''}--${name}${placeholder ? ` ${placeholder}` : ''}`,
+      shown === '' ? help : `${help} (${shown})`,
     ]
+  })
+  return pairs(rows, columns).flatMap((text, index) => {
+    const heading = headings[index]
+    return [...(heading ? [...(index > 0 ? [''] : []), heading] : []), text]
   })
 }

@@ -109,7 +109,7 @@ function stateOf({ AlarmName, StateValue, StateReason }: MetricAlarm | Composite
     problem(
       text.replace(/\.$/, ''),
       StateValue === 'ALARM'
-        ? "see its description; no rollout starts until it is OK, 'scripts/rollout rollback' does"
+        ? "scripts/RUNBOOK.md has a heading for it; no rollout starts until it is OK, 'scripts/rollout rollback' does"
         : 'a new alarm needs some minutes of data: run this again; no rollout starts until it is OK',
     ),
   ]

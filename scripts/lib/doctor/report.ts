@@ -1,4 +1,4 @@
-import { oneLine, painter } from '../cli/format.ts'
+import { columnsOf, oneLine, painter, wrapped } from '../cli/format.ts'
 import { count, type Status } from '../verify/finding.ts'
 import type { CheckName, Result } from './examine.ts'
 import { CHECKS } from './examine.ts'
@@ -29,7 +29,7 @@ export class Report {
     this.erase()
     if (names.length === 0) return
     const text = `waiting for ${names.join(', ')}`
-    this.stream.write(this.paint('dim', Bun.sliceAnsi(text, 0, this.columns - 1)))
+    this.stream.write(this.paint('dim', Bun.sliceAnsi(text, 0, columnsOf(this.stream) - 1)))
     this.isWaiting = true
   }
 
@@ -50,14 +50,10 @@ export class Report {
     const { status, check } = result
     const head = `${status.padEnd(8)} ${check.padEnd(WIDTH)}  `
     const body = sentence(result)
-    const room = this.columns - head.length - 1
-    const rows = this.stream.isTTY && room > 30 ? Bun.wrapAnsi(body, room).split('\n') : [body]
+    const room = columnsOf(this.stream) - head.length - 1
+    const rows = room > 30 ? wrapped(body, room) : [body]
     const painted = head.replace(status, this.paint(COLOURS[status], status))
     return painted + rows.join(`\n${' '.repeat(head.length)}`)
-  }
-
-  private get columns(): number {
-    return this.stream.columns || 80
   }
 
   private erase(): void {

@@ -170,12 +170,6 @@ const NOT_A_TARGET = {
 export const suspendedProcesses = ({ group }: Fleet): string[] =>
   (group.SuspendedProcesses ?? []).map(({ ProcessName }) => ProcessName ?? '')
 
-/** The same as a line of a report; none if nothing is suspended. */
-export function suspendedLine(fleet: Fleet): string[] {
-  const names = suspendedProcesses(fleet)
-  return names.length > 0 ? [`suspended   ${names.join(', ')}`] : []
-}
-
 /** How long AWS waits after a new instance serves, before it goes on; in seconds. */
 export const warmupSecondsOf = ({ group }: Fleet): number => group.DefaultInstanceWarmup ?? 0
 

@@ -24,7 +24,7 @@ export async function operate(
     case 'status': {
       const reports = await report(ops, members)
       if (settings.json) ops.print(JSON.stringify(reports, undefined, 2))
-      else for (const line of statusLines(fleet, reports)) ops.print(line)
+      else for (const line of statusLines(fleet, reports, process.stdout)) ops.print(line)
       return EXIT.ok
     }
     case 'logs':

@@ -1,17 +1,27 @@
 import { explain } from '../aws/errors.ts'
 import { NOT_ASKED, runOnEach } from '../aws/ssm.ts'
-import { age, painter, releaseCounts, shortRelease, table } from '../cli/format.ts'
+import {
+  age,
+  columnsOf,
+  fitted,
+  painter,
+  pairs,
+  releaseCounts,
+  type Screen,
+  shortRelease,
+} from '../cli/format.ts'
 import {
   countBy,
   type Fleet,
   inService,
   isHealthy,
   type Member,
-  suspendedLine,
+  suspendedProcesses,
 } from '../fleet/fleet.ts'
 import { markedOn } from '../fleet/marks.ts'
 import { readCounters, sinceStart } from '../probe/counters.ts'
 import { type Answered, Sum } from '../probe/traffic.ts'
+import { stateOf, targetColour } from '../rollout/live-view.ts'
 import type { Ops } from './settings.ts'
 
 /** As many as one command takes. */
@@ -74,20 +84,16 @@ function answeredOf(text: string): Answered | undefined {
   return sum.answered()
 }
 
-export function statusLines(fleet: Fleet, reports: Report[]): string[] {
-  const paint = painter(process.stdout)
+/** What goes first where a terminal is narrow. */
+const LEAST_FIRST = ['ADDRESS', 'ZONE', 'REQUESTS', 'AGE', 'P50/P99 MS', '/HC']
+
+/** The group, and its instances as a table. */
+export function statusLines(fleet: Fleet, reports: Report[], screen: Screen): string[] {
+  const paint = painter(screen)
+  const columns = columnsOf(screen)
   const heading = [
-    'INSTANCE',
-    'ZONE',
-    'RELEASE',
-    'AGE',
-    'LIFECYCLE',
-    'TARGET HEALTH',
-    '/HC',
-    'ADDRESS',
-    'REQUESTS',
-    '5XX',
-    'P50/P99 MS',
+    ...['INSTANCE', 'ZONE', 'RELEASE', 'AGE', 'STATE', '/HC', 'ADDRESS'],
+    ...['REQUESTS', '5XX', 'P50/P99 MS'],
   ]
   // Below the others, where they are seen in a long table.
   const unsound = (each: Report): boolean => !isHealthy(each) || each.reportedHealth !== '200'
@@ -100,8 +106,7 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
       each.zone,
       differs ? paint('red', `${release} (tag: ${shortRelease(each.release)})`) : release,
       age(fleet.at, each.launchedAt),
-      each.lifecycle,
-      paint(each.target === 'healthy' ? 'green' : 'red', each.target),
+      paint(targetColour(each), stateOf(each)),
       each.reportedHealth ?? '-',
       each.privateIp ?? '-',
       each.traffic ? String(each.traffic.requests) : '-',
@@ -112,14 +117,18 @@ export function statusLines(fleet: Fleet, reports: Report[]): string[] {
     ]
   })
   const { refresh } = fleet
-  const marked = markedOn(fleet.group)
-  return [
-    `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.templateVersion ?? 'none'}`,
-    `in service: ${releaseCounts(countBy('release', fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
-    `newest refresh: ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'}`,
-    ...suspendedLine(fleet),
-    ...(marked.length > 0 ? [`rolled back: ${marked.map(shortRelease).join(', ')}`] : []),
-    '',
-    ...table([heading, ...rows]),
-  ]
+  const facts = [
+    [
+      'group',
+      `${fleet.name}: ${reports.length} instances, ${fleet.desired} desired, launch template version ${fleet.templateVersion ?? 'none'}`,
+    ],
+    [
+      'in service',
+      `${releaseCounts(countBy('release', fleet))}; healthy: ${inService(fleet).filter(isHealthy).length}`,
+    ],
+    ['refresh', refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %` : 'none yet'],
+    ['suspended', suspendedProcesses(fleet).join(', ')],
+    ['rolled back', markedOn(fleet.group).map(shortRelease).join(', ')],
+  ].filter(([, text]) => text)
+  return [...pairs(facts, columns), '', ...fitted([heading, ...rows], columns, LEAST_FIRST)]
 }

@@ -1,5 +1,13 @@
 import { EXIT } from '../cli/errors.ts'
-import { clockTime, shortRelease, table } from '../cli/format.ts'
+import {
+  clockTime,
+  columnsOf,
+  fitted,
+  type Screen,
+  shortRelease,
+  table,
+  wrapped,
+} from '../cli/format.ts'
 import { reasonOf, targetOf } from '../fleet/refresh.ts'
 import { type Context, surveyed } from './context.ts'
 
@@ -30,7 +38,21 @@ export async function list(context: Context): Promise<number> {
     row.status,
     row.reason,
   ])
-  const heading = ['STARTED', 'TOOK', 'TO', 'RELEASE', 'STATUS', 'REASON']
-  console.log(rows.length > 0 ? table([heading, ...cells]).join('\n') : 'no refresh yet')
+  const lines = listLines(cells, process.stdout)
+  console.log(rows.length > 0 ? lines.join('\n') : 'no refresh yet')
   return EXIT.ok
+}
+
+const HEADING = ['STARTED', 'TOOK', 'TO', 'RELEASE', 'STATUS', 'REASON']
+
+/** A table; where that is too wide, each reason is below its line. */
+export function listLines(cells: string[][], screen: Screen): string[] {
+  const columns = columnsOf(screen)
+  const whole = table([HEADING, ...cells])
+  if (whole.every((line) => line.length <= columns)) return whole
+  const rows = [HEADING, ...cells].map((row) => row.slice(0, -1))
+  return fitted(rows, columns, ['TO', 'TOOK']).flatMap((line, row) => [
+    line,
+    ...wrapped(cells[row - 1]?.at(-1) ?? '', columns - 4).map((each) => `    ${each}`),
+  ])
 }

@@ -1,4 +1,13 @@
-import { age, clockTime, painter, shortRelease, table, wrapped } from '../cli/format.ts'
+import {
+  age,
+  clockTime,
+  columnsOf,
+  painter,
+  pairs,
+  shortRelease,
+  table,
+  wrapped,
+} from '../cli/format.ts'
 import type { Fleet, Member } from '../fleet/fleet.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { isGivenUp, isRunning } from '../fleet/refresh-status.ts'
@@ -37,8 +46,7 @@ function drawing(stream: NodeJS.WriteStream): Progress {
   }
   return {
     update: (view) => {
-      const columns = stream.columns || 80
-      const rows = frame(view, columns - 1, paint)
+      const rows = frame(view, columnsOf(stream) - 1, paint)
       // A frame taller than the terminal could not be erased.
       const shown = rows.slice(0, Math.max(3, (stream.rows || 24) - 1))
       erase()
@@ -105,8 +113,10 @@ export function frame(view: View, columns: number, paint: Paint): string[] {
     ...memberTable(fleet, view.templateVersion, paint),
   ]
   if (figures) {
-    const text = probeText(figures)
-    rows.push('', `probe  ${figures.failed > 0 ? paint('red', text) : paint('green', text)}`)
+    const lines = pairs([['probe', probeText(figures)]], columns)
+      .join('')
+      .split('\n')
+    rows.push('', ...lines.map((line) => paint(figures.failed > 0 ? 'red' : 'green', line)))
   }
   return rows.map((row) => Bun.sliceAnsi(row, 0, columns))
 }
@@ -137,14 +147,14 @@ const memberCells = (member: Member, { at }: Fleet): string[] => [
 ]
 
 /** `healthy`, `unhealthy (FailedHealthChecks)`, `Pending, unused`: the lifecycle only if it is not the usual one. */
-function stateOf({ lifecycle, health, target, targetReason }: Member): string {
+export function stateOf({ lifecycle, health, target, targetReason }: Member): string {
   const unusual = [lifecycle === 'InService' ? '' : lifecycle, health === 'Healthy' ? '' : health]
   const reason =
-    targetReason && target !== 'healthy' ? ` (${targetReason.replace('Target.', '')})` : ''
+    targetReason && target !== 'healthy' ? ` (${targetReason.replace(/^(Target|Elb)\./, '')})` : ''
   return `${[...unusual, target].filter(Boolean).join(', ')}${reason}`
 }
 
-function targetColour({ target, health }: Member): 'green' | 'red' | 'yellow' {
+export function targetColour({ target, health }: Member): 'green' | 'red' | 'yellow' {
   if (target === 'unhealthy' || health === 'Unhealthy') return 'red'
   return target === 'healthy' ? 'green' : 'yellow'
 }

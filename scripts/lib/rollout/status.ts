@@ -1,6 +1,6 @@
 import { EXIT } from '../cli/errors.ts'
-import { age, painter, releaseCounts, shortRelease } from '../cli/format.ts'
-import { countBy, suspendedLine } from '../fleet/fleet.ts'
+import { age, columnsOf, painter, pairs, releaseCounts, shortRelease } from '../cli/format.ts'
+import { countBy, suspendedProcesses } from '../fleet/fleet.ts'
 import { operatorOf } from '../fleet/marks.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { type Context, surveyed } from './context.ts'
@@ -25,16 +25,26 @@ export async function status(context: Context): Promise<number> {
   }
   const ago = (then: Date | undefined): string => (then ? `${age(fleet.at, then)} ago` : 'just now')
   const operator = operatorOf(fleet.group)
-  const reason = reasonOf(refresh)
+  const facts = [
+    [
+      'group',
+      `${name}: ${releaseCounts(countBy('release', fleet))}, ${desired} desired, launch template version ${templateVersion ?? 'none'}`,
+    ],
+    [
+      'refresh',
+      refresh
+        ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %, started ${ago(refresh.StartTime)}`
+        : 'none yet',
+    ],
+    ['images', releaseCounts(countBy('ami', fleet))],
+    ['reason', reasonOf(refresh)],
+    ['operator', operator ? `${operator.who}, ${ago(operator.at)}` : ''],
+    ['rolled back', rolledBack.map(shortRelease).join(', ')],
+    ['suspended', suspendedProcesses(fleet).join(', ')],
+  ].filter(([, text]) => text)
   console.log(
     [
-      `group       ${name}: ${releaseCounts(countBy('release', fleet))}, ${desired} desired, launch template version ${templateVersion ?? 'none'}`,
-      `refresh     ${refresh ? `${refresh.Status} ${refresh.PercentageComplete ?? 0} %, started ${ago(refresh.StartTime)}` : 'none yet'}`,
-      `images      ${releaseCounts(countBy('ami', fleet))}`,
-      ...(reason ? [`reason      ${reason}`] : []),
-      ...(operator ? [`operator    ${operator.who}, ${ago(operator.at)}`] : []),
-      ...(rolledBack.length > 0 ? [`rolled back ${rolledBack.map(shortRelease).join(', ')}`] : []),
-      ...suspendedLine(fleet),
+      ...pairs(facts, columnsOf(process.stdout)),
       '',
       ...memberTable(fleet, templateVersion, painter(process.stdout)),
     ].join('\n'),

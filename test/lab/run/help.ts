@@ -1,3 +1,4 @@
+import { wrapped } from '../../../scripts/lib/cli/format.ts'
 import { NEEDS } from './needs.ts'
 import { PARTS, type Part } from './parts.ts'
 
@@ -7,7 +8,7 @@ const WIDTH = 120
 export function usage(): string {
   const lines = Object.entries(PARTS).flatMap(([name, part]) => [
     `  ${name.padEnd(11)}${part.proves}`,
-    ...wrap(`${whenRun(part)}${duration(part.seconds)}${needed(part)}`, WIDTH - 13).map(
+    ...wrapped(`${whenRun(part)}${duration(part.seconds)}${needed(part)}`, WIDTH - 13).map(
       (line) => `${' '.repeat(13)}${line}`,
     ),
   ])
@@ -35,14 +36,4 @@ function needed({ needs = [], also = {} }: Part): string {
     return 'says' in kind ? [kind.says] : []
   })
   return says.length === 0 ? '' : `; needs ${[...new Set(says)].join(', ')}`
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const line = lines.at(-1) as string
-    if (line && line.length + word.length >= width) lines.push(word)
-    else lines[lines.length - 1] = line ? `${line} ${word}` : word
-  }
-  return lines
 }

@@ -46,16 +46,18 @@ export function ofTests(code: number, log: string): Outcome {
   return { ...outcome, failure: cut(failuresIn(log)) }
 }
 
-/** The failed tests, each with its errors. */
+/** The failed tests, each with its errors: what Bun says from the mark below the line that threw, or where it knows none. */
 function failuresIn(log: string): string[] {
   const [tests = ''] = log.split(/^\d+ tests failed:$/m)
   const lines: string[] = []
   let inError = false
+  let last = ''
   for (const line of tests.split('\n')) {
     const ends = line.startsWith('(fail)')
-    inError ||= line.startsWith('error: ')
-    if (inError || ends) lines.push(line)
+    inError ||= /^\w*error: /i.test(line) || /^ +\^$/.test(last)
+    if (inError || ends || line.startsWith('  ^ ')) lines.push(line)
     if (ends) inError = false
+    last = line
   }
   return lines
 }

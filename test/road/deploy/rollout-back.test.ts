@@ -153,7 +153,7 @@ describe('rollout status', () => {
     expect(text.code).toBe(0)
     expect(text.out).toContain('INSTANCE')
     for (const { id } of scene.plane.instances) expect(text.out).toContain(id)
-    expect(text.out).toContain(`rolled back ${NEW.slice(0, 12)}`)
+    expect(text.out).toContain(`rolled back  ${NEW.slice(0, 12)}`)
     const json = await runScript('rollout', ['status', '--json'], scene.as('rollback'))
     const report = JSON.parse(json.out)
     expect(report.instances).toHaveLength(3)

@@ -16,7 +16,7 @@ const commands = [...runbook.matchAll(/^```sh\n([\s\S]*?)^```/gm)]
   .flatMap(([, block = '']) => block.trim().split('\n'))
   .map((line) => line.replace(/\s+#.*$/, ''))
 
-test('each alarm has its heading', async () => {
+test('each alarm has its heading, which its mail names', async () => {
   const alarms = await Bun.file(join(root, 'terraform/alarms.tf')).text()
   const ofTargets = [...alarms.matchAll(/^ {4}([a-z0-9-]+) = \{$/gm)].map(([, name]) => name)
   const others = [...alarms.matchAll(/alarm_name +=.*\.name\}-([a-z0-9-]*[a-z0-9])/g)].map(
@@ -25,6 +25,8 @@ test('each alarm has its heading', async () => {
   expect(ofTargets.length).toBeGreaterThanOrEqual(3)
   expect(others.length).toBeGreaterThanOrEqual(4)
   expect(headings).toEqual(expect.arrayContaining([...ofTargets, ...others]))
+  const named = [...alarms.matchAll(/alarm_description +=.*: scripts\/RUNBOOK\.md#(\S+)"$/gm)]
+  expect(named.map(([, name]) => name).sort()).toEqual([`\${each.key}`, ...others].sort())
 })
 
 let scene: Scene

@@ -293,7 +293,8 @@ describe('the documents', () => {
     const { out } = await succeed(['git', 'ls-files', '*.md'], { cwd: root })
     for (const document of out.trim().split('\n')) {
       const text = await Bun.file(join(root, document)).text()
-      for (const [, path = '', heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)) {
+      const links = /(?:\]\(|src(?:set)?=")([^)"#:]*)(?:#([^)]+))?[)"]/g
+      for (const [, path = '', heading] of text.matchAll(links)) {
         // GitHub serves these in addition to the files.
         if (path.startsWith('../../actions/')) continue
         const target = path ? join(root, dirname(document), path) : join(root, document)

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { usage } from '../../lab/run/help.ts'
 import { jobsByDefault, jobsOf, repeat } from '../../lab/run/jobs.ts'
 import { ofTests } from '../../lab/run/outcome.ts'
 import { PARTS } from '../../lab/run/parts.ts'
 import { turns } from '../../lab/run/turns.ts'
+import { run } from '../../lab/support/command.ts'
+import { temporaryFolder } from '../../lab/support/process.ts'
 
 describe('the parts of scripts/test', () => {
   test('have files, and name no file that is not there', () => {
@@ -77,6 +79,28 @@ Received: 1
       leftOut: ['tflint: no Go'],
       failure: 'error: expect(received).toBe(expected)\nReceived: 1\n(fail) two [0.1ms]',
     })
+  })
+
+  test.each([
+    ["Bun.spawn(['/nowhere'])", "ENOENT: no such file or directory, posix_spawn '/nowhere'"],
+    ["throw new TypeError('wrong')", 'TypeError: wrong'],
+    ["await Promise.reject('no error')", 'error: no error'],
+    ['expect(1).toBe(2)', 'error: expect(received).toBe(expected)'],
+    ['await new Promise(() => {})', 'timed out'],
+  ])('says why a test failed that did %s', async (statement, why) => {
+    using folder = temporaryFolder()
+    for (const [name, text] of [
+      ['test', `test('one', async () => { ${statement} })`],
+      ['hook', `beforeAll(async () => { ${statement} }); test('one', () => {})`],
+    ] as const) {
+      await Bun.write(
+        join(folder.path, `${name}.test.ts`),
+        `import { beforeAll, expect, test } from 'bun:test'\n${text}\n`,
+      )
+      const command = [process.execPath, 'test', '--timeout', '1000', `./${name}.test.ts`]
+      const { code, output } = await run(command, { cwd: folder.path })
+      expect(ofTests(code, output).failure).toContain(why)
+    }
   })
 
   test('is a failure when the run crashed, and shows its end', () => {

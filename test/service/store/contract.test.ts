@@ -1,4 +1,5 @@
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, describe, expect, spyOn, test } from 'bun:test'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { name } from '../../../package.json'
 import { startCluster, startRedis, startSentinelGroup } from '../../lab/support/redis.ts'
 import { redisStore } from '../../lab/support/store.ts'
@@ -26,6 +27,15 @@ describe('Redis', () => {
     expect(grace).toMatchObject({ value: null })
     expect(String((ada as PromiseRejectedResult).reason)).toContain(keyOf('Ada'))
     expect(alan).toMatchObject({ value: 'value' })
+    await store.close()
+  })
+
+  test('no command is traced, since nobody would read it', async () => {
+    await using server = await startRedis()
+    using trace = spyOn(Object.getPrototypeOf(tracingChannel(name)), 'tracePromise')
+    const store = await redisStore(server.endpoint)
+    await store.set(keyOf('Ada'), 'value')
+    expect(trace).not.toHaveBeenCalled()
     await store.close()
   })
 })

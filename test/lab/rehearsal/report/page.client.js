@@ -91,7 +91,12 @@ const axis = (more) => ({
   ...more,
 })
 const xAxis = () =>
-  axis({ values: (_, splits) => splits.map(clock), grid: { show: false }, size: 28 })
+  axis({
+    values: (_, splits) => splits.map(clock),
+    incrs: [1, 5, 10, 30, 60, 120, 300],
+    grid: { show: false },
+    size: 28,
+  })
 const sync = uPlot.sync('rehearsal')
 
 function plot(id, label, height, options, columns) {
@@ -247,10 +252,7 @@ function tables() {
     element(row, 'td', seen)
   }
   for (const [index, { at, what }] of data.marks.entries()) {
-    const row = element(byId('marks'), 'tr')
-    element(row, 'td', index + 1)
-    element(row, 'td', clock(at))
-    element(row, 'td', what)
+    element(byId('marks'), 'li', `${index + 1}: ${what} (${clock(at)})`)
   }
 }
 
