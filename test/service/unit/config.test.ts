@@ -264,9 +264,14 @@ describe('the configuration', () => {
   ])('shows no password that stands in an endpoint, as in %j', async (text) => {
     for (const name of ['REDIS_ENDPOINT', 'ETCD_ENDPOINTS', 'ADVERTISE_ADDRESS', 'TIMEZONE']) {
       const problems = (await problemsOf({ [name]: text })).join()
-      expect(problems).toContain(`${name}: got `)
+      expect(problems).toMatch(new RegExp(`^${name}: got ".*…`))
       expect(problems).not.toContain('hunter2')
     }
+  })
+
+  test('shows no more than 200 characters of a value', async () => {
+    const [problem = ''] = await problemsOf({ TIMEZONE: 'x'.repeat(201) })
+    expect(problem).toContain(`"${'x'.repeat(200)}"`)
   })
 
   test("gives the store's password only to hosts that it names itself, over TLS, when etcd says where the store is", async () => {
