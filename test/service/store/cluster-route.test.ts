@@ -14,7 +14,12 @@ const DEL: RedisCommand = ['del', 'key']
  * A cluster of one primary that takes `refreshMs` to tell its slots, on a clock of its own. Any other is there as soon as
  * it is asked for.
  */
-function fakeCluster({ refreshMs = 0, status = 'ready', primaryStatus = 'ready' } = {}) {
+function fakeCluster({
+  refreshMs = 0,
+  status = 'ready',
+  primaryStatus = 'ready',
+  otherStatus = 'ready',
+} = {}) {
   const clock = createVirtualClock()
   const nodeAt = (options: object, status = 'ready') => ({ status, options })
   const primary = nodeAt({ host: HOST, port: 7000 }, primaryStatus)
@@ -29,7 +34,7 @@ function fakeCluster({ refreshMs = 0, status = 'ready', primaryStatus = 'ready' 
       counts.refreshes++
       clock.after(refreshMs, done)
     },
-    connectionPool: { findOrCreate: (options: object) => nodeAt(options) },
+    connectionPool: { findOrCreate: (options: object) => nodeAt(options, otherStatus) },
   }
   const connect = async () => void counts.connects++
   return {
@@ -118,6 +123,9 @@ test('a redirection is followed to the node that it names: MOVED with the slots 
   const asking = [['asking'], SET]
   expect(await of('ASK', asked)).toMatchObject({ ended: 'OK', to: there, sent: asking })
   expect(asked.counts.refreshes).toBe(0)
+  const connecting = fakeCluster({ otherStatus: 'connecting' })
+  expect(await of('ASK', connecting)).toMatchObject({ ended: 'OK', sent, sentAt: [5] })
+  expect(connecting.counts.refreshes).toBe(0)
 })
 
 test('a primary is connected to as soon as it is known, and a replica is not', async () => {

@@ -18,7 +18,7 @@ test.each([
   expect(isAllowed(host, hosts)).toBe(allowed)
 })
 
-test('etcd gets the password, and no host that it redirects to; an empty value is one', async () => {
+test('no host that etcd redirects to gets the password; an empty value is one', async () => {
   const asked: string[] = []
   using other = Bun.serve({
     port: 0,

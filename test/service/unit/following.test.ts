@@ -113,6 +113,16 @@ test('what is followed already is opened again only once it serves; after the en
   ])
 })
 
+test('what it is asked, it asks the store that serves', async () => {
+  const store = createFollowingStore(0)
+  await expect(store.get('key')).rejects.toThrow('no Redis endpoint is known yet')
+  store.follow(createMemoryStore)
+  await store.set('key', 'value')
+  expect(await store.get('key')).toBe('value')
+  expect(await store.delete('key')).toBe(true)
+  await store.ping()
+})
+
 test('an endpoint whose store could not be opened is taken up when it is named again, and the log says why not', async () => {
   using folder = temporaryFolder()
   const log = memoryLog()
