@@ -47,7 +47,7 @@ const binary = (...files: string[]): Proof => ({
 /** In process: the others need the executable. */
 const SERVICE = [
   'test/service/unit/*.test.ts',
-  'test/service/http/{api,hostile}.test.ts',
+  'test/service/http/{api,hostile,openapi}.test.ts',
   'test/service/domain/{unit,http}/*.test.ts',
 ]
 

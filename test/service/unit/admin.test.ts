@@ -6,11 +6,11 @@ test('operators get the metrics, and whether the store answers; HEAD the length 
   let ping = async () => {}
   const metrics = { ...noMetrics, text: async () => 'über 1\n' }
   const app = createAdminApp({ ping: () => ping() }, metrics)
-  const ask = async (path: string, method = 'GET') => {
+  const ask = async (path: string, method = 'GET'): Promise<Record<string, unknown>> => {
     const response = await app.request(path, { method })
     return {
       ...{ status: response.status, body: await response.text() },
-      ...(response.headers.toJSON() as Record<string, string>),
+      ...response.headers.toJSON(),
     }
   }
   const text = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'content-length': '8' }
