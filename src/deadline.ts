@@ -10,6 +10,9 @@ export const clock: Clock = {
   after: (ms, run) => void setTimeout(run, ms).unref(),
 }
 
+export const sleep = (ms: number, { after }: Clock): Promise<void> =>
+  new Promise((resolve) => after(ms, resolve))
+
 interface Waiting {
   dueAt: number
   expire(): void

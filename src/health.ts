@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import { type Clock, clock, sleep } from './deadline.ts'
 import type { Log } from './telemetry/log.ts'
 import { createReasons } from './telemetry/reasons.ts'
 
@@ -29,13 +30,14 @@ export function createHealth(
   store: { ping(): Promise<void> },
   log: Log,
   latchFile?: string,
+  time: Clock = clock,
 ): Health {
   let reached = latchFile !== undefined && existsSync(latchFile)
   let draining = false
 
   const ready = (async () => {
     const reasons = createReasons(log, { event: 'waiting-for-store' })
-    const quietUntil = performance.now() + QUIET_MS
+    const quietUntil = time.now() + QUIET_MS
     let pause = PROBE_MIN_MS
     while (!reached && !draining) {
       try {
@@ -43,8 +45,8 @@ export function createHealth(
         reached = true
         if (latchFile) keepLatch(latchFile, log)
       } catch (error) {
-        if (performance.now() > quietUntil) reasons.say((error as Error).message)
-        await Bun.sleep(pause)
+        if (time.now() > quietUntil) reasons.say((error as Error).message)
+        await sleep(pause, time)
         pause = Math.min(2 * pause, PROBE_MAX_MS)
       }
     }

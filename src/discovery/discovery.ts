@@ -1,6 +1,7 @@
 import type { EtcdConfig } from '../config/config.ts'
 import { shown } from '../config/secrets.ts'
 import { type Endpoint, parseEndpoints } from '../config/settings.ts'
+import { type Clock, clock, sleep } from '../deadline.ts'
 import type { Log } from '../telemetry/log.ts'
 import { createEtcdClient } from './etcd.ts'
 
@@ -28,6 +29,7 @@ export function startDiscovery(
   { id, ...entry }: { id: string; address: string; release: string },
   onRedisEndpoints: (endpoints: Endpoint[]) => void,
   log: Log,
+  time: Clock = clock,
 ): Discovery {
   const etcd = createEtcdClient(config)
   const stopped = new AbortController()
@@ -47,7 +49,7 @@ export function startDiscovery(
         }
         failing = true
       }
-      if (!signal.aborted) await Bun.sleep(RETRY_MS)
+      if (!signal.aborted) await sleep(RETRY_MS, time)
     }
   }
 
@@ -57,7 +59,7 @@ export function startDiscovery(
     await etcd.put(`${config.prefix}/instances/${id}`, JSON.stringify(entry), lease)
     log.info({ event: 'registered', id, ...entry })
     while (!signal.aborted) {
-      await Bun.sleep((config.leaseSeconds * 1000) / RENEWALS)
+      await sleep((config.leaseSeconds * 1000) / RENEWALS, time)
       if (!signal.aborted) await etcd.keepAlive(lease)
     }
   }

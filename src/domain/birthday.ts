@@ -5,7 +5,7 @@ export const DATE_PATTERN = /^(?!0000)\d{4}-\d{2}-\d{2}$/
 export function parseDate(text: string): Temporal.PlainDate | undefined {
   if (!DATE_PATTERN.test(text)) return undefined
   try {
-    return Temporal.PlainDate.from(text, { overflow: 'reject' })
+    return Temporal.PlainDate.from(text)
   } catch {
     return undefined
   }

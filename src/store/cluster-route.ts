@@ -1,6 +1,6 @@
 import calculateSlot from 'cluster-key-slot'
 import type { Cluster, Redis } from 'ioredis'
-import { type Clock, clock, withDeadline } from '../deadline.ts'
+import { type Clock, clock, sleep, withDeadline } from '../deadline.ts'
 import { NOT_SENT, type Outcome, type RedisCommand, type Route, type Send } from './batched.ts'
 
 /**
@@ -12,11 +12,9 @@ const REFUSED = new RegExp(`^(MOVED|ASK|CLUSTERDOWN|READONLY|LOADING|${NOT_SENT}
 /** What ioredis says of a command that was on its way when the connection was lost. */
 const ANSWER_LOST = /^(Connection is closed|Command aborted)/
 
-const READS = ['get', 'ping']
-
 /** A write that may have been carried out is not sent again: it could undo what another caller wrote since. */
 function mayRepeat([name]: RedisCommand, { message }: Error): boolean {
-  return REFUSED.test(message) || (ANSWER_LOST.test(message) && READS.includes(name))
+  return REFUSED.test(message) || (ANSWER_LOST.test(message) && name === 'get')
 }
 
 /** Even with redirections and retries, an operation ends within the second that callers are promised. */
@@ -63,16 +61,15 @@ type Again = (
  * Follows redirections and waits for a failover. ioredis would, too, but what `send` adds to a command must go to the same
  * node, and ioredis sends a command even when its caller has been told that it failed: that could undo a later write.
  */
-function redirected(cluster: Cluster, send: Send, { now, after }: Clock): Again {
-  const sleep = (ms: number) => new Promise<void>((resolve) => after(ms, resolve))
+function redirected(cluster: Cluster, send: Send, time: Clock): Again {
   return async (command, last, until) => {
     const followed = new Set<string>()
     let pauseMs = FIRST_PAUSE_MS
 
     async function attempt(refusal: string): Promise<Outcome | undefined> {
-      if (now() >= until) return [timedOut(refusal)]
-      const [kind, , address = ''] = refusal.split(' ')
-      const named = kind === 'ASK' || kind === 'MOVED' ? ready(nodeAt(cluster, address)) : undefined
+      if (time.now() >= until) return [timedOut(refusal)]
+      const [, kind, host, port] = /^(ASK|MOVED) \d+ (.+):(\d+)$/.exec(refusal) ?? []
+      const named = host === undefined ? undefined : ready(nodeAt(cluster, host, Number(port)))
       if (named && kind === 'ASK') return (await send(named, [['asking'], command])).at(-1)
       // ASK may name a primary without slots yet, and a refresh closes the connections to those.
       const refreshed = kind === 'ASK' ? undefined : refreshSlots(cluster)
@@ -81,9 +78,9 @@ function redirected(cluster: Cluster, send: Send, { now, after }: Clock): Again 
         followed.add(refusal)
         return (await send(named, [command])).at(-1)
       }
-      await Promise.all([refreshed, sleep(pauseMs)])
+      await Promise.all([refreshed, sleep(pauseMs, time)])
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
-      if (now() >= until) return [timedOut(refusal)]
+      if (time.now() >= until) return [timedOut(refusal)]
       const node = primariesOf(cluster)(command)
       return node ? (await send(node, [command])).at(-1) : [new Error(NOT_SENT)]
     }
@@ -97,15 +94,10 @@ function redirected(cluster: Cluster, send: Send, { now, after }: Clock): Again 
   }
 }
 
-const SLOTS = 16384
-
-/** The primaries as they are now: finds that of a command's key, or any for a command without one. */
+/** The primaries as they are now: finds that of a command's key. */
 function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undefined {
   const nodes = byAddress(cluster)
-  return ([, key]) => {
-    const slot = key === undefined ? Math.floor(Math.random() * SLOTS) : slotOf(key)
-    return ready(nodes.get(cluster.slots[slot]?.[0] ?? ''))
-  }
+  return ([, key]) => ready(nodes.get(String(cluster.slots[slotOf(String(key))]?.[0])))
 }
 
 /** From bytes it takes half as long as from text. Keys are ASCII; another one would be redirected by the server. */
@@ -120,10 +112,9 @@ function byAddress(cluster: Cluster): Map<string, Redis> {
 }
 
 /** The node that a redirection names. It is known to the cluster only while it has slots. */
-function nodeAt(cluster: Cluster, address: string): Redis | undefined {
-  const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? []
+function nodeAt(cluster: Cluster, host: string, port: number): Redis {
   // biome-ignore lint/complexity/useLiteralKeys: it is private, and nothing public connects to a node
-  return host && cluster['connectionPool'].findOrCreate({ host, port: Number(port) })
+  return cluster['connectionPool'].findOrCreate({ host, port })
 }
 
 function refreshSlots(cluster: Cluster): Promise<void> {

@@ -1,3 +1,4 @@
+import { type Clock, clock, sleep } from '../deadline.ts'
 import { answers, type KeyValueStore, StoreUnavailable } from './key-value.ts'
 
 /** A store that can be replaced by another one while requests are in flight. */
@@ -19,7 +20,7 @@ const PING_PAUSE_MS = 25
 const RETRY_MS = 250
 
 /** Unavailable until `follow` is called for the first time. `lingerMs` is how long a former store stays open. */
-export function createFollowingStore(lingerMs: number): FollowingStore {
+export function createFollowingStore(lingerMs: number, time: Clock = clock): FollowingStore {
   let current: KeyValueStore = {
     get: unknown,
     set: unknown,
@@ -33,20 +34,13 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
   async function opened(open: () => KeyValueStore): Promise<KeyValueStore | undefined> {
     while (wanted === open) {
       const next = unlessThrown(open)
-      if (!next) {
-        await Bun.sleep(RETRY_MS)
-        continue
+      const until = time.now() + ATTEMPT_MS
+      while (next && wanted === open && time.now() < until) {
+        if ((await answers(next)) && wanted === open) return next
+        await sleep(PING_PAUSE_MS, time)
       }
-      const until = performance.now() + ATTEMPT_MS
-      do {
-        if (await answers(next)) {
-          if (wanted === open) return next
-          break
-        }
-        await Bun.sleep(PING_PAUSE_MS)
-      } while (wanted === open && performance.now() < until)
-      await next.close()
-      await Bun.sleep(RETRY_MS)
+      await next?.close()
+      await sleep(RETRY_MS, time)
     }
     return undefined
   }
@@ -57,7 +51,7 @@ export function createFollowingStore(lingerMs: number): FollowingStore {
     const former = current
     current = next
     wanted = undefined
-    setTimeout(() => former.close(), lingerMs).unref()
+    time.after(lingerMs, () => former.close())
   }
 
   return {

@@ -75,7 +75,7 @@ export function openDatabase(file: string): Database {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     // SQLite would make it readable to everybody; the files next to it inherit its mode.
     closeSync(openSync(file, 'a', 0o600))
-    const db = new Database(file, { strict: true })
+    const db = new Database(file)
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     retryWhileBusy(() => db.run('PRAGMA journal_mode = WAL'))
     db.run('PRAGMA synchronous = FULL')
@@ -142,11 +142,11 @@ function watch(file: string): () => void {
 }
 
 function watchOne(file: string): () => boolean {
-  const opened = look(file)
-  let largest = opened?.size ?? 0
+  const opened = statSync(file)
+  let largest = opened.size
   return () => {
     const found = look(file)
-    if (!found || found.ino !== opened?.ino || found.dev !== opened.dev) return false
+    if (!found || found.ino !== opened.ino || found.dev !== opened.dev) return false
     if (found.size < largest && !file.endsWith('-wal')) return false
     largest = found.size
     return true

@@ -73,6 +73,7 @@ export const put = (body: unknown, headers: Record<string, string> = {}) => ({
 export async function expectProblem(response: Response, status: number, type: string) {
   expect(response.status).toBe(status)
   expect(response.headers.get('content-type')).toBe('application/problem+json')
+  expect(response.headers.get('cache-control')).toBe('no-store')
   const problem = (await response.json()) as Record<string, unknown>
   expect(problem).toMatchObject({ type: `urn:${name}:problem:${type}`, status })
   expect(problem.instance).toBe(response.headers.get('x-request-id'))

@@ -4,6 +4,8 @@ import type { Clock } from '../../../src/deadline.ts'
 export interface VirtualClock extends Clock {
   /** Lets `ms` milliseconds pass. Before each timer, and at the end, every promise that can settle has done so. */
   advance(ms: number): Promise<void>
+  /** How many timers wait. */
+  waiting(): number
 }
 
 export function createVirtualClock(): VirtualClock {
@@ -12,6 +14,7 @@ export function createVirtualClock(): VirtualClock {
   const settled = () => new Promise((resolve) => setImmediate(resolve))
   return {
     now: () => time,
+    waiting: () => timers.length,
     after(ms, run) {
       timers.push({ at: time + ms, run })
       timers.sort((one, other) => one.at - other.at)

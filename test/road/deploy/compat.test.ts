@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import {
   makeHistory,
   PHASES,
@@ -12,6 +11,7 @@ import { play } from '../../../scripts/lib/release/compat/play.ts'
 import { randomOf } from '../../../scripts/lib/release/compat/random.ts'
 import { root, service } from '../../../scripts/lib/service.ts'
 import { run } from '../../lab/support/command.ts'
+import fc from '../../lab/support/fast-check.ts'
 import { temporaryFolder } from '../../lab/support/process.ts'
 import { compatible, incompatible, steps } from './compat/changes.ts'
 
@@ -129,7 +129,6 @@ test('the shortest history has just the steps that it takes', async () => {
         expect(shortest.map(({ key }) => key)).toEqual(needed)
       },
     ),
-    { seed: 1 },
   )
 })
 

@@ -160,14 +160,15 @@ describe('ops logs', () => {
 describe('ops restart', () => {
   test('restarts one at a time, waits for health, and keeps the group from replacing the instance', async () => {
     scene.behave(OLD_IMAGE, { restartMs: 300 })
-    await Bun.sleep(500)
+    const down = () =>
+      scene.plane.instances.filter(
+        ({ lifecycle, target }) => lifecycle === 'InService' && target.state !== 'healthy',
+      ).length
+    await until(() => down() === 0, 'all are healthy')
     const ids = inService()
     let mostDown = 0
     const timer = setInterval(() => {
-      const down = scene.plane.instances.filter(
-        ({ lifecycle, target }) => lifecycle === 'InService' && target.state !== 'healthy',
-      ).length
-      mostDown = Math.max(mostDown, down)
+      mostDown = Math.max(mostDown, down())
     }, 5)
     const { code, err } = await ops('restart', '--reason', 'memory leak', '--unspaced')
     clearInterval(timer)

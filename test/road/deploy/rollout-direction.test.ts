@@ -7,6 +7,7 @@ import {
   begin,
   mark,
   releases,
+  requests,
   rollout,
   scene,
   ship,
@@ -133,7 +134,7 @@ describe('rollout start', () => {
     ])
     await until(() => releases().includes(NEW), 'an instance serves the new release')
     for (const image of [OLD_IMAGE, NEW_IMAGE]) scene.behave(image, { answerStatus: 503 })
-    await Bun.sleep(1500)
+    await requests(75)
     for (const image of [OLD_IMAGE, NEW_IMAGE]) scene.behave(image, {})
     const { code, out } = await ended(going)
     expect(out).not.toContain('rolling back')

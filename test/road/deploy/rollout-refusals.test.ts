@@ -239,7 +239,6 @@ describe('with a running refresh', () => {
     })
     await until(() => scene.plane.running !== undefined, 'the refresh runs')
     scene.double.faults.add(/Describe/, throttled, 3)
-    await Bun.sleep(400)
     scene.double.faults.add(/Describe/, { kind: 'drop' }, 3)
     const ran = await ended(child)
     scene.double.faults.clear()

@@ -16,6 +16,7 @@ import {
   mark,
   receipt,
   releases,
+  requests,
   rollout,
   scene,
   ship,
@@ -193,10 +194,10 @@ describe('rollout start', () => {
   test('exits with 4 when requests failed, although every instance serves the release', async () => {
     await begin()
     const child = await shipUntilBaking('--watch-seconds', '100')
-    scene.fleet.outage = 502
-    await Bun.sleep(200)
-    scene.fleet.outage = 504
-    await Bun.sleep(200)
+    for (const status of [502, 504]) {
+      scene.fleet.outage = status
+      await requests(10)
+    }
     scene.fleet.outage = undefined
     expect((await ended(child)).code).toBe(4)
     const { reason, probe, observed } = await receipt()
@@ -204,7 +205,7 @@ describe('rollout start', () => {
     expect(observed?.ok).toBe(true)
     expect(probe?.failures['502']).toBeGreaterThan(0)
     expect(probe?.failures['504']).toBeGreaterThan(0)
-    expect(probe?.longestGapSeconds).toBeGreaterThan(0.3)
+    expect(probe?.longestGapSeconds).toBeGreaterThan(0)
     expect(mark()).toBeUndefined()
   })
 
@@ -212,7 +213,7 @@ describe('rollout start', () => {
     await begin()
     const child = await shipUntilBaking('--failure-budget', 'any', '--watch-seconds', '100')
     scene.fleet.outage = 503
-    await Bun.sleep(100)
+    await requests(5)
     scene.fleet.outage = undefined
     expect((await ended(child)).code).toBe(0)
     expect((await receipt()).probe?.failures['503']).toBeGreaterThan(0)

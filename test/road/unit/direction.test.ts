@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
 import {
   directionOf,
   type GroupHistory,
@@ -8,6 +7,7 @@ import {
   rolledBackOf,
   versionsBefore,
 } from '../../../scripts/lib/fleet/direction.ts'
+import fc from '../../lab/support/fast-check.ts'
 
 const refresh = (status: Refresh['status'], desired: number, id = `to ${desired}`): Refresh => ({
   id,

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import fc from 'fast-check'
 import { type Latencies, note, percentileOf } from '../../../scripts/lib/probe/histogram.ts'
+import fc from '../../lab/support/fast-check.ts'
 
 test('a percentile is accurate to two percent', () => {
   fc.assert(

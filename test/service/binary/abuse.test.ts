@@ -40,16 +40,19 @@ async function open() {
   }
 }
 
-/** Sends `text` a byte at a time until the connection is closed. */
-function drip(socket: Socket, text: string): () => void {
+/** Sends `text` a byte at a time until the connection is closed; resolves after the first ten, with what ends it. */
+function drip(socket: Socket, text: string): Promise<() => void> {
   let sent = 0
-  const timer = setInterval(() => {
-    if (sent < text.length && !socket.destroyed) socket.write(text.slice(sent, ++sent))
-  }, 50)
-  return () => {
-    clearInterval(timer)
-    socket.destroy()
-  }
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (sent < text.length && !socket.destroyed) socket.write(text.slice(sent, ++sent))
+      if (sent >= 10 || socket.destroyed) resolve(stop)
+    }, 50)
+    const stop = () => {
+      clearInterval(timer)
+      socket.destroy()
+    }
+  })
 }
 
 async function expectService(): Promise<void> {
@@ -60,13 +63,8 @@ async function expectService(): Promise<void> {
 describe('others are served while', () => {
   test('a hundred clients send their headers a byte at a time', async () => {
     const clients = await Promise.all(Array.from({ length: 100 }, open))
-    const stops = clients.map(({ socket }) =>
-      drip(
-        socket,
-        `GET ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nX-Slow: ${'a'.repeat(1000)}\r\n\r\n`,
-      ),
-    )
-    await Bun.sleep(500)
+    const head = `GET ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nX-Slow: ${'a'.repeat(1000)}\r\n\r\n`
+    const stops = await Promise.all(clients.map(({ socket }) => drip(socket, head)))
     await expectService()
     for (const stop of stops) stop()
   })
@@ -75,8 +73,7 @@ describe('others are served while', () => {
     const clients = await Promise.all(Array.from({ length: 100 }, open))
     const head = `PUT ${EXAMPLE.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n`
     for (const { socket } of clients) socket.write(head)
-    const stops = clients.map(({ socket }) => drip(socket, ' '.repeat(1000)))
-    await Bun.sleep(500)
+    const stops = await Promise.all(clients.map(({ socket }) => drip(socket, ' '.repeat(1000))))
     await expectService()
     await Promise.all(clients.map(({ answered }) => answered()))
     for (const { state } of clients) expect(state.received).toStartWith('HTTP/1.1 408')

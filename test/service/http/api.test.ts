@@ -1,9 +1,9 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { name } from '../../../package.json'
 import { canary } from '../../../scripts/lib/domain/canary.ts'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
 import { EXAMPLE } from '../../../src/domain/terms.ts'
-import { UnreadableRecord } from '../../../src/store/key-value.ts'
+import { StoreUnavailable, UnreadableRecord } from '../../../src/store/key-value.ts'
 import { createMemoryStore } from '../../../src/store/memory.ts'
 import { expectProblem, memoryLog, put, testApp } from '../../lab/support/app.ts'
 
@@ -12,6 +12,8 @@ describe('a body', () => {
     const app = testApp()
     await expectProblem(await app.request(EXAMPLE.path, put('{')), 400, 'malformed-json')
     await expectProblem(await app.request(EXAMPLE.path, put('')), 400, 'malformed-json')
+    const { body: _, ...none } = put('')
+    await expectProblem(await app.request(EXAMPLE.path, none), 400, 'malformed-json')
     await expectProblem(
       await app.request(EXAMPLE.path, put(EXAMPLE.body, { 'Content-Type': 'text/plain' })),
       415,
@@ -87,6 +89,57 @@ describe('every path', () => {
   })
 })
 
+describe('the pages', () => {
+  const html = 'text/html; charset=utf-8'
+  const types: Record<string, string> = {
+    css: 'text/css; charset=utf-8',
+    js: 'text/javascript; charset=utf-8',
+    svg: 'image/svg+xml; charset=utf-8',
+  }
+
+  test('have all that they refer to, each of its type, and no browser does more with it than they need', async () => {
+    const app = testApp()
+    const pages = await Promise.all(
+      ['/', '/docs'].map(async (path) => (await app.request(path)).text()),
+    )
+    const assets = [...pages.join().matchAll(/"(\/assets\/[^"]+)"/g)].map(([, path = '']) => path)
+    const expected = [
+      ...['/', '/docs'].map((path) => [path, html] as const),
+      ...assets.map((path) => [path, types[path.split('.').at(-1) ?? '']] as const),
+      ['/openapi.json', 'application/json'] as const,
+    ]
+    expect(new Set(assets).size).toBe(7)
+    for (const [path, type] of expected) {
+      const { status, headers } = await app.request(path)
+      expect([path, status, headers.get('content-type')]).toEqual([path, 200, type ?? ''])
+      expect(headers.get('etag')).toMatch(/^"[0-9a-f]{32}"$/)
+      expect(headers.get('content-security-policy')).toStartWith(
+        "default-src 'none'; script-src 'self';",
+      )
+      expect(headers.get('permissions-policy')).toStartWith('camera=()')
+      expect(headers.toJSON()).toMatchObject({
+        'cache-control': 'no-cache',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'referrer-policy': 'no-referrer',
+        'x-frame-options': 'DENY',
+      })
+    }
+  })
+
+  test('are compressed once, when they are first asked for', async () => {
+    using gzip = spyOn(Bun, 'gzipSync')
+    const app = testApp()
+    for (const path of ['/', '/', '/openapi.json', '/openapi.json']) await app.request(path)
+    expect(gzip).toHaveBeenCalledTimes(2)
+  })
+
+  test('/docs/ is moved to /docs', async () => {
+    const { status, headers } = await testApp().request('/docs/')
+    expect([status, headers.get('location')]).toEqual([308, '/docs'])
+  })
+})
+
 describe('/hc and /version', () => {
   test.each([
     ['ok', 200],
@@ -107,7 +160,9 @@ describe('/hc and /version', () => {
   })
 
   test('/version identifies the release and the instance', async () => {
-    expect(await (await testApp().request('/version')).json()).toEqual({
+    const response = await testApp().request('/version')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.json()).toEqual({
       version: 'release',
       commit: 'commit',
       builtAt: '2026-01-02T03:04:05Z',
@@ -143,7 +198,10 @@ describe('tokens', () => {
     ['another scheme', { Authorization: `Basic ${btoa('a:b')}` }],
   ])('%s gets a 401 with a challenge', async (_, headers) => {
     const response = await app.request(EXAMPLE.path, { headers: headers as Record<string, string> })
-    expect(response.headers.get('www-authenticate')).toStartWith(`Bearer realm="${name}"`)
+    const isUnknown = _.startsWith('an unknown')
+    expect(response.headers.get('www-authenticate')).toBe(
+      `Bearer realm="${name}"${isUnknown ? ', error="invalid_token"' : ''}`,
+    )
     await expectProblem(response, 401, 'unauthorized')
   })
 
@@ -181,6 +239,35 @@ describe('the log', () => {
     ])
   })
 
+  test('has the label of the token, no route where there is none, and no bytes where there is no body', async () => {
+    const log = memoryLog()
+    const { token, entry } = createToken('write', 'ci')
+    const app = testApp({ log, tokens: parseTokenHashes(entry) })
+    await app.request(EXAMPLE.path, put(EXAMPLE.body, { Authorization: `Bearer ${token}` }))
+    await app.request('/', { method: 'HEAD' })
+    await app.request('/nope', { method: 'HEAD' })
+    expect(log.lines).toMatchObject([
+      { route: EXAMPLE.route, token: 'ci', status: 204, bytes: 0 },
+      { route: '/', token: undefined, status: 200, bytes: 0 },
+      { route: 'none', status: 404, bytes: 0 },
+    ])
+  })
+
+  test('has why the store is not available, which the response asks to try again', async () => {
+    const log = memoryLog()
+    const get = async () => {
+      throw new StoreUnavailable('it is down')
+    }
+    const app = testApp({ log, records: { ...createMemoryStore(), get } })
+    const response = await app.request(EXAMPLE.path)
+    const { instance: requestId } = await expectProblem(response, 503, 'store-unavailable')
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(log.lines).toMatchObject([
+      { event: 'store-unavailable', requestId, reason: 'it is down' },
+      { event: 'request', status: 503 },
+    ])
+  })
+
   test('has health checks that fail, but at info none that succeeds', async () => {
     const log = memoryLog()
     await testApp({ log }).request('/hc')
@@ -207,6 +294,7 @@ describe('the log', () => {
     const response = await testApp({ log, records }).request(EXAMPLE.path)
     const problem = await expectProblem(response, 500, 'internal-error')
     expect(JSON.stringify(problem)).not.toContain(`${name}:v1`)
+    expect(log.lines).toMatchObject([{ event: 'internal-error' }, { event: 'request' }])
     const { err, requestId } = log.lines[0] as unknown as { err: Error; requestId: unknown }
     expect(err.message).toContain(`${name}:v1:key`)
     expect(requestId).toBe(problem.instance)

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { createToken, parseTokenHashes } from '../../../src/config/tokens.ts'
 import { EXAMPLE } from '../../../src/domain/terms.ts'
-import { memoryLog, noMetrics, put, testApp } from '../../lab/support/app.ts'
+import { jsonPointer } from '../../../src/http/parse.ts'
+import { expectProblem, memoryLog, noMetrics, put, testApp } from '../../lab/support/app.ts'
 
 /** A body of `bytes` bytes that is well-formed. */
 const padded = (bytes: number) => {
@@ -23,6 +24,16 @@ describe('an answer is short, whatever was asked:', () => {
     expect(errors).toHaveLength(6)
     // Besides the 1,000 properties that do not exist, some may be missing.
     expect(errors.at(-1)).toEqual({ detail: expect.stringMatching(/^and 99\d more$/) })
+  })
+
+  test('of a pointer a hundred characters', async () => {
+    const [fits, long] = ['x'.repeat(99), 'y'.repeat(100)]
+    const response = await testApp().request(EXAMPLE.path, put({ [fits]: 1, [long]: 1 }))
+    const { errors } = (await response.json()) as { errors: { pointer: string }[] }
+    const pointers = errors.map(({ pointer }) => pointer)
+    expect(pointers).toContain(`/${fits}`)
+    expect(pointers).toContain(`/${long.slice(1)}…`)
+    expect(jsonPointer(['a', 0])).toBe('/a/0')
   })
 
   test.each([
@@ -77,8 +88,62 @@ describe('a body', () => {
     const body = padded(bytes)
     const withLength = put(body, { 'Content-Length': String(bytes) })
     for (const init of [withLength, put(body)]) {
-      expect((await app.request(EXAMPLE.path, init)).status).toBe(status)
+      const response = await app.request(EXAMPLE.path, init)
+      expect(response.status).toBe(status)
+      expect(response.headers.get('connection')).toBe(status === 413 ? 'close' : null)
     }
+  })
+
+  const { body: _, ...request } = put('')
+
+  /** Sends `count` parts of a body, of a mebibyte each; returns the response and how many were read. */
+  async function sendParts(count: number, headers: Record<string, string> = {}) {
+    let read = 0
+    const body = new ReadableStream(
+      {
+        pull(controller) {
+          if (read === count) return controller.close()
+          read++
+          controller.enqueue(new Uint8Array(2 ** 20))
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const init = { ...request, headers: { ...request.headers, ...headers }, body }
+    const { status } = await testApp().request(EXAMPLE.path, init)
+    return { status, read }
+  }
+
+  test('that is of no use is read to its end, up to 64 MiB', async () => {
+    for (const [headers, most] of [
+      [{}, 66],
+      [{ 'Content-Length': '99999999' }, 65],
+    ] as const) {
+      expect(await sendParts(60, headers)).toEqual({ status: 413, read: 60 })
+      expect(await sendParts(99, headers)).toEqual({ status: 413, read: most })
+    }
+  })
+
+  test('has the time of a request to arrive, and whoever breaks it off is told so', async () => {
+    const breaking = (error?: Error) =>
+      new ReadableStream({
+        async pull(controller) {
+          if (error) return controller.error(error)
+          await Bun.sleep(30)
+          controller.enqueue(Buffer.from(EXAMPLE.body))
+          controller.close()
+        },
+      })
+    using timer = spyOn(globalThis, 'setTimeout')
+    const slow = await testApp().request(EXAMPLE.path, { ...request, body: breaking() })
+    expect(slow.status).toBe(204)
+    expect(timer.mock.calls.map(([, ms]) => ms)).toContain(5000)
+    const never = { ...request, body: new ReadableStream({ pull: () => new Promise(() => {}) }) }
+    const late = await testApp({ requestTimeoutSeconds: 0.02 }).request(EXAMPLE.path, never)
+    expect(late.headers.get('connection')).toBe('close')
+    await expectProblem(late, 408, 'request-timeout')
+    const broken = { ...request, body: breaking(new DOMException('', 'AbortError')) }
+    await expectProblem(await testApp().request(EXAMPLE.path, broken), 400, 'incomplete-body')
   })
 })
 
@@ -108,15 +173,19 @@ describe('every response', () => {
 
 test('the metrics have seconds, and the log milliseconds, of the same time', async () => {
   const log = memoryLog()
-  const seconds: number[] = []
+  const counted: unknown[][] = []
   const metrics = {
     ...noMetrics,
-    request: (_: unknown, __: unknown, ___: unknown, took: number) => void seconds.push(took),
+    request: (...all: unknown[]) => void counted.push(all),
   }
+  const began = performance.now()
   await testApp({ log, metrics }).request(EXAMPLE.path)
   const [{ durationMs } = {}] = log.lines as unknown as { durationMs: number }[]
   expect(durationMs).toBeGreaterThan(0)
-  expect((seconds[0] ?? 0) * 1000).toBeCloseTo(durationMs ?? 0, 2)
+  expect(durationMs).toBeLessThanOrEqual(performance.now() - began)
+  const [[method, route, status, seconds] = []] = counted
+  expect([method, route, status]).toEqual(['GET', EXAMPLE.route, 404])
+  expect(Number(seconds) * 1000).toBeCloseTo(durationMs ?? 0, 2)
 })
 
 describe('a token', () => {

@@ -149,8 +149,11 @@ describe('a store is not ready', () => {
     await store.close()
   }, 60_000)
 
-  test('that is a cluster without all its slots', async () => {
+  test('that is a cluster without enough replicas, or without all its slots', async () => {
     await using cluster = await startCluster({ replicas: 0 })
+    expect(await reason(cluster.endpoint, { mode: 'cluster', waitReplicas: 1 })).toContain(
+      '0 of 1 replicas have the write',
+    )
     const store = await redisStore(cluster.endpoint, { mode: 'cluster' })
     for (const { client } of cluster.servers) await client.call('CLUSTER', 'DELSLOTS', '0')
     await eventually('the cluster is down', () =>

@@ -31,10 +31,14 @@ test('a certificate whose file changes is said once for each new one, and not wh
 test('a certificate that expires while it is in use is said once', () => {
   using expired = makeCertificate({ expired: true })
   const log = memoryLog()
-  let look = () => {}
-  watchCertificate(expired, log, (again) => {
-    look = again
-  })
+  const looks: [() => void, number][] = []
+  const { expiresAtSeconds } = watchCertificate(expired, log, (...each) => looks.push(each))
+  const expiredAt = new Date(expiresAtSeconds * 1000)
+  expect(expiredAt.getTime()).toBeWithin(Date.now() - 2 ** 40, Date.now())
+  const line = { event: 'certificate-expired', certFile: expired.certFile, expiredAt }
+  expect(log.lines).toEqual([line])
+  const [[look, everyMs] = [() => {}, 0]] = looks
+  expect(everyMs).toBe(60_000)
   look()
-  expect(log.lines).toMatchObject([{ event: 'certificate-expired' }])
+  expect(log.lines).toEqual([line])
 })

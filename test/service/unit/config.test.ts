@@ -156,6 +156,22 @@ describe('the configuration', () => {
       /TLS_CERT_FILE.*TLS_KEY_FILE/,
     ],
     [
+      'a key without its certificate',
+      { TLS_KEY_FILE: '/etc/hostname' },
+      /TLS_KEY_FILE.*TLS_CERT_FILE/,
+    ],
+    [
+      'a user of etcd without a password',
+      { ETCD_ENDPOINTS: 'http://e:1', ETCD_USERNAME: 'u' },
+      /ETCD_USERNAME.*ETCD_PASSWORD/,
+    ],
+    [
+      "etcd's password without a user",
+      { ETCD_ENDPOINTS: 'http://e:1', ETCD_PASSWORD: 'p' },
+      /ETCD_PASSWORD.*ETCD_USERNAME/,
+    ],
+    ['a setting of etcd without etcd', { ETCD_PREFIX: '/x' }, /ETCD_PREFIX.*ETCD_ENDPOINTS/],
+    [
       'a file that is not there',
       { TLS_CERT_FILE: '/no', TLS_KEY_FILE: '/no' },
       /TLS_CERT_FILE.*ENOENT/,
@@ -211,6 +227,9 @@ describe('the configuration', () => {
     ['REQUEST_TIMEOUT_MS', 'there is no such setting'],
     ['ADVERTISE_ADDR', 'there is no such setting'],
     ['AWS_REGOIN', 'AWS_REGION'],
+    ['RIDES_ENDPOINT', 'REDIS_ENDPOINT'],
+    ['REDSI_USERNAEM', 'REDIS_USERNAME'],
+    ['LOG_LEVELSS', 'LOG_LEVEL'],
   ])('refuses %s, which is no setting: %s', async (variable, hint) => {
     expect(await problemsOf({ [variable]: 'x' })).toEqual([
       expect.stringMatching(new RegExp(`^${variable}: there is no such setting.*`)),
@@ -223,6 +242,7 @@ describe('the configuration', () => {
       ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TZ', 'TERM', 'PORT', 'ENVIRONMENT', 'WORKERS'],
       ...['AWS_ACCESS_KEY_ID', 'AWS_DEFAULT_REGION', 'HTTP_PROXY', 'NO_PROXY', 'TZDIR'],
       ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'OAUTH'],
+      ...['STATE_OF_MIND', 'RUNTIME_ENGINE', 'NOTIFY_ME', 'AUTHS2', 'REDS_POD', 'LEVEL_LOG'],
       ...['WATCHDOG_PID', 'INVOCATION_ID', 'CONFIGURATION_DIRECTORY', 'LOGS_DIRECTORY'],
       ...['CREDENTIALS_DIRECTORY', 'SYSTEMD_EXEC_PID', 'JOURNAL_STREAM', 'toString', 'constructor'],
     ]
@@ -244,9 +264,14 @@ describe('the configuration', () => {
   ])('shows no password that stands in an endpoint, as in %j', async (text) => {
     for (const name of ['REDIS_ENDPOINT', 'ETCD_ENDPOINTS', 'ADVERTISE_ADDRESS', 'TIMEZONE']) {
       const problems = (await problemsOf({ [name]: text })).join()
-      expect(problems).toContain(`${name}: got `)
+      expect(problems).toMatch(new RegExp(`^${name}: got ".*…`))
       expect(problems).not.toContain('hunter2')
     }
+  })
+
+  test('shows no more than 200 characters of a value', async () => {
+    const [problem = ''] = await problemsOf({ TIMEZONE: 'x'.repeat(201) })
+    expect(problem).toContain(`"${'x'.repeat(200)}"`)
   })
 
   test("gives the store's password only to hosts that it names itself, over TLS, when etcd says where the store is", async () => {
@@ -298,6 +323,9 @@ describe('the configuration', () => {
     using folder = temporaryFolder()
     const [pipe, large] = [join(folder.path, 'pipe'), join(folder.path, 'large')]
     Bun.spawnSync(['mkfifo', pipe])
+    writeFileSync(large, 'x'.repeat(1024 ** 2))
+    const whole = await load({ REDIS_ENDPOINT: 'a:1', REDIS_PASSWORD: `file:${large}` })
+    expect(whole.redis?.password).toHaveLength(1024 ** 2)
     writeFileSync(large, 'x'.repeat(1024 ** 2 + 1))
     for (const [path, reason] of [
       ['/dev/zero', 'not a regular file'],

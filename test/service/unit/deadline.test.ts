@@ -54,6 +54,26 @@ test('a promise after all the others have settled has its whole time', async () 
   expect(ends).toEqual(['first done at 0', 'second late at 150'])
 })
 
+test('however many wait, there is one timer, and none once all have settled; each is late once', async () => {
+  const { clock, track, after } = deadlines()
+  track('settled', after(10))
+  await clock.advance(60)
+  track('settled later', after(10))
+  await clock.advance(40)
+  expect(clock.waiting()).toBe(0)
+  let lates = 0
+  const inTime = createDeadline(100, clock)
+  const failed = Array.from({ length: 50 }, () => inTime(never, () => new Error(`${++lates}`)))
+  expect(clock.waiting()).toBe(1)
+  const settled = Promise.allSettled(failed)
+  await clock.advance(50)
+  track('another', never)
+  inTime(never, late).catch(() => {})
+  await clock.advance(100)
+  await settled
+  expect(lates).toBe(50)
+})
+
 test('on the clock of the process a promise that never settles is late', async () => {
   const began = performance.now()
   // A timer that keeps no process alive would not keep this test alive either.

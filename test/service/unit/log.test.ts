@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import fc from 'fast-check'
 import { createLog, LOG_LEVELS, type LogLevel } from '../../../src/telemetry/log.ts'
+import fc from '../../lab/support/fast-check.ts'
 
 function logged(level: LogLevel, use: (log: ReturnType<typeof createLog>['log']) => void) {
   const lines: string[] = []

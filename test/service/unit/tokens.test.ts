@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { name } from '../../../package.json'
 import {
   createToken,
   entryOf,
@@ -13,6 +14,8 @@ test('a new token is recognised by its entry, with its scope', () => {
   expect(entryOf(reader.token, hashes)?.scope).toBe('read')
   expect(entryOf(writer.token, hashes)?.scope).toBe('write')
   expect(entryOf(`${writer.token}x`, hashes)).toBeUndefined()
+  // 256 random bits, and a name by which scanners for secrets know it.
+  expect(reader.token).toMatch(new RegExp(`^${name}_[\\w-]{43}$`))
 })
 
 test('the entry does not hold the token', () => {

@@ -89,28 +89,32 @@ describe('PUT, GET and DELETE /hello/<username>', () => {
   })
 
   test.each([
-    ['a day that does not exist', { dateOfBirth: '2023-02-29' }, '/dateOfBirth'],
-    ['another format', { dateOfBirth: '20000101' }, '/dateOfBirth'],
-    ['a number', { dateOfBirth: 20000101 }, '/dateOfBirth'],
-    ['nothing', {}, '/dateOfBirth'],
-    ['an unknown property', { dateOfBirth: '2000-01-01', 'a/b~c': 1 }, '/a~1b~0c'],
-    ['an array', [], ''],
-    ['null', 'null', ''],
-  ])('a body with %s is refused with a pointer to the error', async (_, body, pointer) => {
-    const problem = await expectProblem(
-      await testApp().request('/hello/Ada', put(body)),
-      400,
-      'invalid-birthday',
-    )
-    expect(problem.errors).toEqual([{ pointer, detail: expect.any(String) }])
-  })
+    ['a day that does not exist', { dateOfBirth: '2023-02-29' }, '/dateOfBirth', 'a calendar date'],
+    ['another format', { dateOfBirth: '20000101' }, '/dateOfBirth', 'a calendar date'],
+    ['a number', { dateOfBirth: 20000101 }, '/dateOfBirth', 'a date, YYYY-MM-DD'],
+    ['nothing', {}, '/dateOfBirth', 'missing'],
+    ['an unknown property', { dateOfBirth: '2000-01-01', 'a/b~c': 1 }, '/a~1b~0c', 'no such'],
+    ['an array', [], '', 'an object with dateOfBirth'],
+    ['null', 'null', '', 'an object with dateOfBirth'],
+  ])(
+    'a body with %s is refused with a pointer to the error, and what is wanted',
+    async (_, body, pointer, detail) => {
+      const problem = await expectProblem(
+        await testApp().request('/hello/Ada', put(body)),
+        400,
+        'invalid-birthday',
+      )
+      expect(problem.errors).toEqual([{ pointer, detail: expect.stringContaining(detail) }])
+    },
+  )
 
   test('today and later dates are refused, yesterday is not', async () => {
     const there = Temporal.PlainDate.from('2028-02-29')
     const app = testApp({ currentDay: () => there })
     const send = (date: Temporal.PlainDate) =>
       app.request('/hello/Ada', put({ dateOfBirth: `${date}` }))
-    await expectProblem(await send(there), 400, 'invalid-birthday')
+    const { errors } = await expectProblem(await send(there), 400, 'invalid-birthday')
+    expect(errors).toEqual([{ pointer: '/dateOfBirth', detail: 'a day before today, 2028-02-29' }])
     await expectProblem(await send(there.add({ days: 1 })), 400, 'invalid-birthday')
     expect((await send(there.subtract({ days: 1 }))).status).toBe(204)
   })
@@ -121,8 +125,11 @@ describe('a name', () => {
 
   test('that is too long is refused before it is normalised, which takes 250 ms for 15 kB of marks', async () => {
     using normalize = spyOn(String.prototype, 'normalize')
-    const { status } = await testApp().request(`/hello/${encodeURIComponent(marks(2500))}`)
-    expect(status).toBe(400)
+    const response = await testApp().request(`/hello/${encodeURIComponent(marks(2500))}`)
+    const { errors } = await expectProblem(response, 400, 'invalid-username')
+    const detail =
+      '1 to 64 letters of any script, and nothing else, with at most 256 characters, marks included'
+    expect(errors).toEqual([{ parameter: 'username', detail }])
     expect(normalize).not.toHaveBeenCalled()
     await testApp().request('/hello/Ada')
     expect(normalize).toHaveBeenCalled()
@@ -216,4 +223,35 @@ test('each error is answered as the example in the OpenAPI document says', async
     }
   }
   expect(compared).toBe(20)
+})
+
+test('the OpenAPI document says what a user name and a date are, and how to send them', async () => {
+  const { paths, components } = (await (await testApp().request('/openapi.json')).json()) as {
+    paths: Record<string, Record<string, { operationId: string }>>
+    components: { schemas: Record<string, { properties: object; examples?: object[] }> }
+  }
+  const { parameters, ...operations } = paths['/hello/{username}'] as (typeof paths)[string]
+  const schema = { type: 'string', description: expect.stringContaining('1 to 64 letters') }
+  expect(parameters).toMatchObject([
+    { name: 'username', in: 'path', required: true, example: 'Ada', schema },
+  ])
+  const ids = Object.entries(operations).map(([method, { operationId }]) => [method, operationId])
+  const { get, put, delete: remove } = Object.fromEntries(ids)
+  expect([get, put, remove]).toEqual(['greet', 'saveBirthday', 'forget'])
+  expect(operations.put).toMatchObject({
+    description: expect.stringContaining('at most 16384 bytes'),
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/Birthday' } } },
+    },
+  })
+  const { Birthday, Greeting } = components.schemas
+  expect(Birthday?.properties).toEqual({
+    dateOfBirth: {
+      ...{ type: 'string', format: 'date' },
+      ...{ description: 'A date before today.', examples: ['1815-12-10'] },
+    },
+  })
+  const message = 'Hello, Ada! Your birthday is in 5 day(s)'
+  expect(Greeting?.examples).toEqual([{ message }])
 })

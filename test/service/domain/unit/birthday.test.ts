@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import fc from 'fast-check'
 import { daysUntilBirthday, greeting, parseDate } from '../../../../src/domain/birthday.ts'
 import { Username } from '../../../../src/domain/schemas.ts'
+import fc from '../../../lab/support/fast-check.ts'
 
 const day = (text: string) => Temporal.PlainDate.from(text)
 const anyDay = fc

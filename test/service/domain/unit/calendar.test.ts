@@ -21,6 +21,19 @@ test.each([
   expect(String(today())).toBe(day)
 })
 
+test('what day it is is asked for once a minute', () => {
+  let asked = 0
+  const { today } = createCalendar(() => {
+    asked++
+    return utc()
+  })
+  for (const second of ['00', '01', '59.999']) {
+    at(`2026-03-02T00:00:${second}Z`)
+    today()
+  }
+  expect(asked).toBe(1)
+})
+
 test('a clock that is set back is believed', () => {
   const { today } = createCalendar(utc)
   at('2026-03-02T00:00:00Z')

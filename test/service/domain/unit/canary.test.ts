@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
-import fc from 'fast-check'
 import { canary } from '../../../../scripts/lib/domain/canary.ts'
 import { daysUntilBirthday, greeting, parseDate } from '../../../../src/domain/birthday.ts'
+import fc from '../../../lab/support/fast-check.ts'
 
 test('a rollout expects the greeting that the service gives, of every user, on every day', () => {
   const days = fc.date({
