@@ -13,7 +13,7 @@ export function authorize(
   tokens: readonly TokenHash[] | undefined,
 ): void {
   if (!tokens) return
-  const [, token] = /^Bearer +(\S+)$/i.exec(String(c.req.header('authorization'))) ?? []
+  const [, token] = /^Bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '') ?? []
   if (!token) throw tokenMissing()
   const granted = entryOf(token, tokens)
   if (!granted) {

@@ -52,7 +52,7 @@ const JSON_TYPE = /^application\/json\s*(;(?!\s*charset\b)[^;]*|;\s*charset="?ut
 
 /** Nothing here decompresses. */
 function requireJson(request: HonoRequest): void {
-  if (!JSON_TYPE.test(String(request.header('content-type')))) throw notJson()
+  if (!JSON_TYPE.test(request.header('content-type') ?? '')) throw notJson()
   const coding = request.header('content-encoding')
   if (coding !== undefined && coding.trim().toLowerCase() !== 'identity') {
     throw new Problem('unsupported-media-type', 'Send the body without Content-Encoding.', {

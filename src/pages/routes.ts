@@ -63,7 +63,7 @@ export function pageRoutes(respond: Responder, openapi: () => object): Routes {
     },
     '/assets/:name': {
       GET(c) {
-        const file = assetFiles.get(String(c.req.param('name')))
+        const file = assetFiles.get(c.req.param('name') ?? '')
         if (!file) throw unknownPath()
         return respondFile(c, file)
       },

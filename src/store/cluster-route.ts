@@ -97,7 +97,7 @@ function redirected(cluster: Cluster, send: Send, time: Clock): Again {
 /** The primaries as they are now: finds that of a command's key. */
 function primariesOf(cluster: Cluster): (command: RedisCommand) => Redis | undefined {
   const nodes = byAddress(cluster)
-  return ([, key]) => ready(nodes.get(String(cluster.slots[slotOf(String(key))]?.[0])))
+  return ([, key = '']) => ready(nodes.get(cluster.slots[slotOf(key)]?.[0] ?? ''))
 }
 
 /** From bytes it takes half as long as from text. Keys are ASCII; another one would be redirected by the server. */
