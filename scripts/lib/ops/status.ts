@@ -19,9 +19,9 @@ import {
   suspendedProcesses,
 } from '../fleet/fleet.ts'
 import { markedOn } from '../fleet/marks.ts'
+import { stateOf, targetColour } from '../fleet/member-state.ts'
 import { readCounters, sinceStart } from '../probe/counters.ts'
 import { type Answered, Sum } from '../probe/traffic.ts'
-import { stateOf, targetColour } from '../rollout/live-view.ts'
 import type { Ops } from './settings.ts'
 
 /** As many as one command takes. */

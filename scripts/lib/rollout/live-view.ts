@@ -9,6 +9,7 @@ import {
   wrapped,
 } from '../cli/format.ts'
 import type { Fleet, Member } from '../fleet/fleet.ts'
+import { stateOf, targetColour } from '../fleet/member-state.ts'
 import { reasonOf } from '../fleet/refresh.ts'
 import { isGivenUp, isRunning } from '../fleet/refresh-status.ts'
 import type { Figures } from '../probe/figures.ts'
@@ -145,19 +146,6 @@ const memberCells = (member: Member, { at }: Fleet): string[] => [
   age(at, member.launchedAt),
   stateOf(member),
 ]
-
-/** `healthy`, `unhealthy (FailedHealthChecks)`, `Pending, unused`: the lifecycle only if it is not the usual one. */
-export function stateOf({ lifecycle, health, target, targetReason }: Member): string {
-  const unusual = [lifecycle === 'InService' ? '' : lifecycle, health === 'Healthy' ? '' : health]
-  const reason =
-    targetReason && target !== 'healthy' ? ` (${targetReason.replace(/^(Target|Elb)\./, '')})` : ''
-  return `${[...unusual, target].filter(Boolean).join(', ')}${reason}`
-}
-
-export function targetColour({ target, health }: Member): 'green' | 'red' | 'yellow' {
-  if (target === 'unhealthy' || health === 'Unhealthy') return 'red'
-  return target === 'healthy' ? 'green' : 'yellow'
-}
 
 function headline({ fleet }: View): string {
   const { refresh } = fleet

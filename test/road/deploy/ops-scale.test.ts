@@ -83,7 +83,7 @@ test('120 instances are asked with three commands, and each answer is read once'
   expect(batches.flat()).toEqual(ids())
   expect(called('GetCommandInvocation')).toBe(SIZE)
   expect(answered(out)).toBe(SIZE)
-  expect(out).toContain(`in service: ${SIZE} aaaaaaaaaaaa; healthy: ${SIZE}\n`)
+  expect(out).toContain(`in service  ${SIZE} aaaaaaaaaaaa; healthy: ${SIZE}\n`)
 })
 
 test('one instance unknown to SSM is reported, last, and all others are asked once', async () => {

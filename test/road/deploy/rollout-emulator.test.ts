@@ -122,8 +122,8 @@ describe('against ministack', () => {
   test('status shows the group', async () => {
     const { code, out } = await rollout('status')
     expect(code).toBe(0)
-    expect(out).toContain(`group       ${GROUP}: no instance, 0 desired, launch template version 2`)
-    expect(out).toContain('refresh     none yet')
+    expect(out).toContain(`group    ${GROUP}: no instance, 0 desired, launch template version 2`)
+    expect(out).toContain('refresh  none yet')
   })
 
   test('start refuses what does not exist', async () => {

@@ -126,7 +126,9 @@ test('backup says what it cannot do, and leaves what is there', async () => {
   const journal = join(folder.path, `${service}.db-journal`)
   expect(await said([journal])).toContain("has a name of the store's own files")
   expect(await said(['/dev/full/x'])).toStartWith(`1 ${service}: backup: /dev/full/x: `)
-  expect(await said([])).toStartWith('2 usage')
+  expect(await said([])).toStartWith(
+    `2 ${service}: got no file, expected the name of a new one\n\nusage`,
+  )
 })
 
 test('backup takes no file for a store that is none, and names it', async () => {
