@@ -306,7 +306,7 @@ describe('deploy', () => {
   })
 
   test('exits with 6 when whoever follows the rollout is killed, and says how to follow it', async () => {
-    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '172800' })
+    const child = deploy(['HEAD', '--yes'], { HELLO_ROLLOUT_WATCH_SECONDS: '2000' })
     await until(() => scene.plane.refreshes[0]?.status === 'Baking', 'the refresh bakes', 30)
     const follower = join(project, 'scripts/lib/commands/rollout.ts')
     process.kill(Number(await $`pgrep --full ${follower}`.text()), 'SIGKILL')
