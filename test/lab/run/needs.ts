@@ -32,6 +32,7 @@ export const NEEDS = {
   curl: { says: 'curl', packages: ['curl'] },
   zsh: { says: 'Zsh', packages: ['zsh'] },
   jq: { says: 'jq', packages: ['jq'] },
+  pgrep: { says: 'pgrep', packages: ['procps'] },
   openssl: { says: 'openssl', packages: ['openssl'] },
   redis: { says: 'Redis', packages: ['redis-server', 'redis-sentinel', 'redis-tools', 'openssl'] },
   etcd: { says: 'etcd', packages: ['etcd-server', 'etcd-client'] },

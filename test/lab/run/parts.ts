@@ -116,7 +116,7 @@ export const PARTS: Record<string, Part> = {
     seconds: 400,
     needs: ['git', 'roles'],
     also: {
-      deploy: ['terraform'],
+      deploy: ['terraform', 'pgrep'],
       'doctor-plan': ['terraform'],
       drill: ['redis', 'executable'],
       ami: ['ministack'],
