@@ -67,9 +67,8 @@ class Share {
 
   constructor(private readonly size: number) {}
 
-  /** NaN before the first. */
   get value(): number {
-    return this.ofNew / this.last.length
+    return this.ofNew / Math.max(1, this.last.length)
   }
 
   add(isNew: boolean): void {

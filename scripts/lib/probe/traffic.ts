@@ -85,7 +85,8 @@ export class Traffic {
   /** The counters of instances, read at about the time `at`, in milliseconds since the epoch. */
   add(readings: readonly Reading[], at: number, own = NONE): void {
     this.first ??= { at, own }
-    this.ownPerSecond = (1000 * (own.most - this.first.own.least)) / (at - this.first.at)
+    const seconds = (at - this.first.at) / 1000
+    if (seconds > 0) this.ownPerSecond = (own.most - this.first.own.least) / seconds
     const intervals = readings.flatMap((reading) => this.intervalOf(reading, at) ?? [])
     for (const each of intervals) (each.isNew ? this.ofNew : this.ofOthers).add(each)
     this.alone.add(intervals, at)
@@ -233,4 +234,4 @@ function spots(intervals: Interval[], badness: (interval: Interval) => number): 
 
 const isBadAndNew = ({ isMarked, isBad }: Spot): boolean => isMarked && isBad
 
-const milliseconds = (sum: Sum): string => `${sum.percentile(95)?.toFixed(0)} ms`
+const milliseconds = (sum: Sum): string => `${sum.percentile(95)?.toFixed(0) ?? '-'} ms`
